@@ -1,0 +1,8 @@
+//! Helpers that repairs share: each module knows one text form and can change a part of it while the rest stays
+//! byte for byte as it came.
+
+pub mod challenge;
+pub mod json;
+pub mod list;
+pub mod origin;
+pub mod params;

@@ -1,0 +1,382 @@
+//! A JSON object whose members can be changed one by one while every other byte stays as it came.
+//!
+//! Printing a parsed document again would normalise escapes, blanks and numbers and drop duplicates. Here a member
+//! is a range of the source text; an edit replaces that range alone (reliability: JSON fidelity).
+
+use std::fmt;
+use std::ops::Range;
+
+use bytes::Bytes;
+use serde::de::{Deserializer as _, MapAccess, Visitor};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// Documents nested deeper than this are nobody's metadata: they pass untouched.
+const MAX_DEPTH: usize = 128;
+
+/// A JSON object and the changes made to its top-level members.
+#[derive(Clone, Debug)]
+pub struct Object {
+    source: Bytes,
+    members: Vec<Member>,
+    changed: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Member {
+    name: String,
+    /// Where name and value stand in the source; `None` for a member that was added.
+    span: Option<Span>,
+    state: State,
+}
+
+#[derive(Clone, Debug)]
+struct Span {
+    name: usize,
+    value: Range<usize>,
+}
+
+#[derive(Clone, Debug)]
+enum State {
+    Kept,
+    Set(Value),
+    Removed,
+}
+
+/// Why a body is not an object that can be mended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotAnObject {
+    #[error("the body is not UTF-8")]
+    NotText,
+    #[error("the body is not a JSON object")]
+    NotJson,
+    #[error("the body is nested deeper than {MAX_DEPTH} levels")]
+    TooDeep,
+}
+
+impl Object {
+    /// Reads the outline of an object; values are validated, not built.
+    ///
+    /// # Errors
+    /// When the text is no JSON object, not UTF-8, or nested too deep.
+    pub fn parse(source: Bytes) -> Result<Self, NotAnObject> {
+        let text = std::str::from_utf8(&source).map_err(|_| NotAnObject::NotText)?;
+        if depth(&source) > MAX_DEPTH {
+            return Err(NotAnObject::TooDeep);
+        }
+        let mut reader = serde_json::Deserializer::from_str(text);
+        let members = reader.deserialize_map(Outline { text }).map_err(|_| NotAnObject::NotJson)?;
+        reader.end().map_err(|_| NotAnObject::NotJson)?;
+        Ok(Self { source, members, changed: false })
+    }
+
+    /// An object that came from nowhere: every member is added.
+    #[must_use]
+    pub fn new(members: impl IntoIterator<Item = (&'static str, Value)>) -> Self {
+        let mut object = Self { source: Bytes::from_static(b"{}"), members: Vec::new(), changed: true };
+        for (name, value) in members {
+            object.set(name, value);
+        }
+        object
+    }
+
+    /// The value of a member. Of a name given twice the last one counts, as in every parser that clients use.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<Value> {
+        let member = self.members.iter().rev().find(|m| m.name == name && !matches!(m.state, State::Removed))?;
+        match &member.state {
+            State::Set(value) => Some(value.clone()),
+            State::Kept => self.parsed(member),
+            State::Removed => None,
+        }
+    }
+
+    /// The value of a member if it is a string.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<String> {
+        match self.get(name)? {
+            Value::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.members.iter().any(|m| m.name == name && !matches!(m.state, State::Removed))
+    }
+
+    /// The names of the members, in order, each once.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = Vec::with_capacity(self.members.len());
+        for member in self.members.iter().filter(|m| !matches!(m.state, State::Removed)) {
+            if !names.contains(&member.name) {
+                names.push(member.name.clone());
+            }
+        }
+        names
+    }
+
+    /// Sets a member: in its place if it is there (earlier duplicates go), at the end otherwise.
+    pub fn set(&mut self, name: &str, value: Value) {
+        self.changed = true;
+        let mut last = None;
+        for (index, member) in self.members.iter_mut().enumerate().rev() {
+            if member.name != name || matches!(member.state, State::Removed) {
+                continue;
+            }
+            if last.is_none() {
+                last = Some(index);
+            } else {
+                member.state = State::Removed;
+            }
+        }
+        match last {
+            Some(index) => self.members[index].state = State::Set(value),
+            None => self.members.push(Member { name: name.to_owned(), span: None, state: State::Set(value) }),
+        }
+    }
+
+    /// Takes a member out, all of its duplicates too.
+    pub fn remove(&mut self, name: &str) {
+        for member in self.members.iter_mut().filter(|m| m.name == name && !matches!(m.state, State::Removed)) {
+            member.state = State::Removed;
+            self.changed = true;
+        }
+    }
+
+    #[must_use]
+    pub fn is_changed(&self) -> bool {
+        self.changed
+    }
+
+    /// The text: the source itself when nothing changed, else the source with the changed members spliced.
+    #[must_use]
+    pub fn to_bytes(&self) -> Bytes {
+        if !self.changed {
+            return self.source.clone();
+        }
+        Bytes::from(self.print())
+    }
+
+    fn parsed(&self, member: &Member) -> Option<Value> {
+        let span = member.span.as_ref()?;
+        serde_json::from_slice(&self.source[span.value.clone()]).ok()
+    }
+
+    fn print(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.source.len() + 64);
+        let first = self.members.iter().find_map(|m| m.span.as_ref());
+        out.extend_from_slice(first.map_or(b"{", |span| &self.source[..span.name]));
+        let mut written = false;
+        let mut previous_end = None;
+        for member in &self.members {
+            let separator = match (&member.span, previous_end) {
+                (Some(span), Some(end)) => &self.source[end..span.name],
+                _ => b",",
+            };
+            if let Some(span) = &member.span {
+                previous_end = Some(span.value.end);
+            }
+            if matches!(member.state, State::Removed) {
+                continue;
+            }
+            if written {
+                out.extend_from_slice(separator);
+            }
+            written = true;
+            self.print_member(member, &mut out);
+        }
+        out.extend_from_slice(previous_end.map_or(b"}", |end| &self.source[end..]));
+        out
+    }
+
+    fn print_member(&self, member: &Member, out: &mut Vec<u8>) {
+        match (&member.state, &member.span) {
+            (State::Kept, Some(span)) => out.extend_from_slice(&self.source[span.name..span.value.end]),
+            (State::Set(value), Some(span)) => {
+                out.extend_from_slice(&self.source[span.name..span.value.start]);
+                out.extend_from_slice(value.to_string().as_bytes());
+            }
+            (State::Set(value), None) => {
+                out.extend_from_slice(Value::from(member.name.as_str()).to_string().as_bytes());
+                out.push(b':');
+                out.extend_from_slice(value.to_string().as_bytes());
+            }
+            (State::Kept, None) | (State::Removed, _) => {}
+        }
+    }
+}
+
+impl PartialEq for Object {
+    fn eq(&self, other: &Self) -> bool {
+        self.to_bytes() == other.to_bytes()
+    }
+}
+
+/// How deep arrays and objects nest in a JSON text (brackets inside strings do not count).
+fn depth(text: &[u8]) -> usize {
+    let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
+    for &byte in text {
+        if in_string {
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' => escaped = true,
+                b'"' => in_string = false,
+                _ => {}
+            }
+            continue;
+        }
+        match byte {
+            b'"' => in_string = true,
+            b'{' | b'[' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+struct Outline<'a> {
+    text: &'a str,
+}
+
+impl Outline<'_> {
+    /// Where a part of the text stands in it: both come from the same buffer, so the difference of addresses is it.
+    fn offset(&self, part: &str) -> usize {
+        (part.as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize)
+    }
+}
+
+impl<'de> Visitor<'de> for Outline<'de> {
+    type Value = Vec<Member>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members = Vec::new();
+        while let Some((name, value)) = map.next_entry::<&'de RawValue, &'de RawValue>()? {
+            let start = self.offset(value.get());
+            let span = Span { name: self.offset(name.get()), value: start..start + value.get().len() };
+            let name = serde_json::from_str(name.get()).map_err(serde::de::Error::custom)?;
+            members.push(Member { name, span: Some(span), state: State::Kept });
+        }
+        Ok(members)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn object(text: &str) -> Object {
+        Object::parse(Bytes::copy_from_slice(text.as_bytes())).unwrap()
+    }
+
+    fn printed(object: &Object) -> String {
+        String::from_utf8(object.to_bytes().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn changes_only_the_named_member() {
+        let mut it = object("{ \"a\" : 1e400,\n \"b\":\"\\u00e9\\/\", \"c\" : 1.50 , \"d\":null }\n");
+        it.set("c", json!(1));
+        it.remove("d");
+        it.set("e", json!("x"));
+        assert_eq!(printed(&it), "{ \"a\" : 1e400,\n \"b\":\"\\u00e9\\/\", \"c\" : 1,\"e\":\"x\" }\n");
+    }
+
+    #[test]
+    fn removes_first_middle_last_and_all() {
+        for (names, left) in [
+            (&["a"][..], r#"{"b":2, "c":3}"#),
+            (&["b"], r#"{"a":1, "c":3}"#),
+            (&["c"], r#"{"a":1, "b":2}"#),
+            (&["a", "b", "c"], "{}"),
+        ] {
+            let mut it = object(r#"{"a":1, "b":2, "c":3}"#);
+            names.iter().for_each(|name| it.remove(name));
+            assert_eq!(printed(&it), left);
+        }
+    }
+
+    #[test]
+    fn the_last_duplicate_counts() {
+        let mut it = object(r#"{"a":1,"x":0,"a":2}"#);
+        assert_eq!(it.get("a"), Some(json!(2)));
+        it.set("a", json!(3));
+        assert_eq!(printed(&it), r#"{"x":0,"a":3}"#);
+    }
+
+    #[test]
+    fn refuses_what_it_cannot_mend() {
+        for text in ["", "[]", "{", "{}x", "null", "{\"a\":}", "{\"a\":1,}"] {
+            assert_eq!(Object::parse(Bytes::from(text)).unwrap_err(), NotAnObject::NotJson, "{text}");
+        }
+        assert_eq!(Object::parse(Bytes::from_static(b"{\"\xff\":1}")).unwrap_err(), NotAnObject::NotText);
+        let deep = format!("{{\"a\":{}{}}}", "[".repeat(200), "]".repeat(200));
+        assert_eq!(Object::parse(Bytes::from(deep)).unwrap_err(), NotAnObject::TooDeep);
+        assert!(Object::parse(Bytes::from(format!("{{\"a\":\"{}\"}}", "[".repeat(200)))).is_ok());
+    }
+
+    #[test]
+    fn escaped_names_are_found() {
+        let mut it = object(r#"{"\u0061":1}"#);
+        it.set("a", json!(2));
+        assert_eq!(printed(&it), r#"{"\u0061":2}"#);
+    }
+
+    fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            ".{0,8}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 16, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::hash_map(".{0,4}", inner, 0..4).prop_map(|m| Value::Object(m.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_a_parsed_map(
+            members in prop::collection::vec(("[a-e]", any_json()), 0..6),
+            pretty: bool,
+            edits in prop::collection::vec(("[a-g]", prop::option::of(any_json())), 0..5),
+        ) {
+            let mut model: serde_json::Map<String, Value> = members.into_iter().collect();
+            let value = Value::Object(model.clone());
+            let text = if pretty { format!("{value:#}") } else { value.to_string() };
+            let mut it = object(&text);
+            prop_assert_eq!(printed(&it), text);
+            for (name, edit) in edits {
+                match edit {
+                    Some(value) => { it.set(&name, value.clone()); model.insert(name, value); }
+                    None => { it.remove(&name); model.shift_remove(&name); }
+                }
+            }
+            let reread: Value = serde_json::from_str(&printed(&it)).unwrap();
+            prop_assert_eq!(reread, Value::Object(model));
+        }
+
+        #[test]
+        fn never_panics(text in "[{}\\[\\]\":,a0\\\\ ]{0,40}") {
+            if let Ok(mut it) = Object::parse(Bytes::from(text)) {
+                it.set("a", json!(1));
+                prop_assert!(Object::parse(it.to_bytes()).is_ok());
+            }
+        }
+    }
+}

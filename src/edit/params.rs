@@ -1,0 +1,97 @@
+//! `application/x-www-form-urlencoded` text: query strings and form bodies, changed one value at a time.
+
+use std::borrow::Cow;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+/// Everything but the unreserved characters of RFC 3986 section 2.3 is encoded: right in a query and in a form.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The decoded value of the first parameter called `name`.
+#[must_use]
+pub fn get<'a>(text: &'a str, name: &str) -> Option<Cow<'a, str>> {
+    pairs(text).find(|pair| pair.is(name)).map(|pair| pair.value())
+}
+
+/// Whether there is a parameter called `name`.
+#[must_use]
+pub fn has(text: &str, name: &str) -> bool {
+    pairs(text).any(|pair| pair.is(name))
+}
+
+/// The text with every value of `name` replaced by what `change` makes of it (`None` keeps it); all other bytes stay.
+///
+/// `None` when nothing changed.
+#[must_use]
+pub fn map_values(text: &str, name: &str, mut change: impl FnMut(&str) -> Option<String>) -> Option<String> {
+    let mut out = String::with_capacity(text.len());
+    let mut changed = false;
+    for (index, pair) in pairs(text).enumerate() {
+        if index > 0 {
+            out.push('&');
+        }
+        match pair.is(name).then(|| change(&pair.value())).flatten() {
+            Some(value) => {
+                changed = true;
+                out.push_str(pair.name);
+                out.push('=');
+                out.extend(utf8_percent_encode(&value, ENCODED));
+            }
+            None => out.push_str(pair.text),
+        }
+    }
+    changed.then_some(out)
+}
+
+struct Pair<'a> {
+    text: &'a str,
+    name: &'a str,
+    value: &'a str,
+}
+
+impl<'a> Pair<'a> {
+    fn is(&self, name: &str) -> bool {
+        decode(self.name) == name
+    }
+
+    fn value(&self) -> Cow<'a, str> {
+        decode(self.value)
+    }
+}
+
+fn pairs(text: &str) -> impl Iterator<Item = Pair<'_>> {
+    text.split('&').map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        Pair { text: pair, name, value }
+    })
+}
+
+fn decode(text: &str) -> Cow<'_, str> {
+    if !text.contains(['+', '%']) {
+        return Cow::Borrowed(text);
+    }
+    let spaced = text.replace('+', " ");
+    Cow::Owned(percent_decode_str(&spaced).decode_utf8_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_values_in_any_spelling() {
+        assert_eq!(get("a=1&resource=http%3A%2F%2Fh%2Fm+x", "resource").as_deref(), Some("http://h/m x"));
+        assert_eq!(get("re%73ource=1", "resource").as_deref(), Some("1"));
+        assert_eq!(get("resource", "resource").as_deref(), Some(""));
+        assert!(!has("xresource=1", "resource"));
+    }
+
+    #[test]
+    fn changes_only_the_named_value() {
+        let text = "state=a%2fb+c&resource=x&&z=%7E";
+        let mended = map_values(text, "resource", |_| Some("http://u/m".into()));
+        assert_eq!(mended.as_deref(), Some("state=a%2fb+c&resource=http%3A%2F%2Fu%2Fm&&z=%7E"));
+        assert_eq!(map_values(text, "resource", |_| None), None);
+        assert_eq!(map_values(text, "absent", |_| Some(String::new())), None);
+    }
+}

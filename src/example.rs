@@ -1,0 +1,202 @@
+//! The text form of messages in examples: a start line, header lines, a blank line, a body.
+
+use bytes::Bytes;
+use http::header::{ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, HeaderMap, ORIGIN};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
+
+use crate::edit::json::Object;
+use crate::edit::list;
+use crate::edit::origin::Origin;
+use crate::endpoint::{self, Class, Endpoints};
+use crate::exchange::{Ask, Facts, Preflight, Reply, ReplyBody, Request, RequestBody};
+use crate::knowledge::Knowledge;
+use crate::repair::SiteKind;
+
+/// Reads a request. The body becomes JSON or a form if it is one, and an example is expected to be well formed.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn request(text: &str, facts: &Facts, known: &Knowledge) -> Result<Request, String> {
+    let (start, headers, body) = split(text)?;
+    let (method, target) = start.split_once(' ').ok_or("the first line is METHOD /target")?;
+    let (path, query) = target.split_once('?').map_or((target, None), |(p, q)| (p, Some(q.to_owned())));
+    let method: Method = method.parse().map_err(|_| format!("no method: {method}"))?;
+    let body = match body {
+        "" => RequestBody::Unread,
+        text if text.starts_with('{') => RequestBody::Json(object(text)?),
+        text => RequestBody::Form(text.to_owned()),
+    };
+    Ok(Request {
+        class: endpoint::classify(path, &facts.mcp_path, &known.endpoints),
+        path: path.to_owned(),
+        query,
+        origin: headers.get(ORIGIN).cloned(),
+        preflight: preflight(&method, &headers),
+        authorized: headers.contains_key(AUTHORIZATION),
+        method,
+        headers,
+        body,
+    })
+}
+
+/// Reads a reply. A body that is no JSON object stays a stream: repairs never see such a body.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn reply(text: &str) -> Result<Reply, String> {
+    let (start, headers, body) = split(text)?;
+    let status = start.split(' ').next().unwrap_or(start);
+    let status: StatusCode = status.parse().map_err(|_| format!("no status: {start}"))?;
+    let body = match body {
+        text if text.starts_with('{') => ReplyBody::Json(object(text)?),
+        "(empty)" => ReplyBody::Empty,
+        _ => ReplyBody::Stream,
+    };
+    Ok(Reply { status, headers, body })
+}
+
+/// What a preflight asks for, if the request is one (Fetch section 4.8: both Origin and the method it is about).
+#[must_use]
+pub fn preflight(method: &Method, headers: &HeaderMap) -> Option<Preflight> {
+    if *method != Method::OPTIONS || !headers.contains_key(ORIGIN) {
+        return None;
+    }
+    let method = headers.get(ACCESS_CONTROL_REQUEST_METHOD)?.to_str().ok()?;
+    let headers = list::members(headers, ACCESS_CONTROL_REQUEST_HEADERS);
+    Some(Preflight { method: method.to_owned(), headers: headers.map(str::to_owned).collect() })
+}
+
+/// Writes a request as examples are written, with the changes of a further ask.
+#[must_use]
+pub fn write_request(request: &Request, ask: Option<&Ask>) -> String {
+    let mut request = request.clone();
+    if let Some(ask) = ask {
+        if let Some(path) = &ask.path {
+            request.path.clone_from(path);
+        }
+        if let Some(body) = &ask.body {
+            request.body = RequestBody::Json(body.clone());
+        }
+    }
+    let body = match &request.body {
+        RequestBody::Unread => String::new(),
+        RequestBody::Json(object) => text(&object.to_bytes()),
+        RequestBody::Form(form) => form.clone(),
+    };
+    write(&format!("{} {}", request.method, request.target()), &request.headers, &body)
+}
+
+/// Writes a reply as examples are written.
+#[must_use]
+pub fn write_reply(reply: &Reply) -> String {
+    let body = match &reply.body {
+        ReplyBody::Stream => String::new(),
+        ReplyBody::Json(object) => text(&object.to_bytes()),
+        ReplyBody::Empty => "(empty)".to_owned(),
+    };
+    write(reply.status.as_str(), &reply.headers, &body)
+}
+
+/// The text of an example with its header lines in the order that the writer uses, so that two can be compared.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn normalised(example: &str) -> Result<String, String> {
+    let (start, headers, body) = split(example)?;
+    Ok(write(start, &headers, body))
+}
+
+fn write(start: &str, headers: &HeaderMap, body: &str) -> String {
+    let mut lines: Vec<String> =
+        headers.iter().map(|(name, value)| format!("{name}: {}", text(value.as_bytes()))).collect();
+    lines.sort_by(|a, b| a.split(':').next().cmp(&b.split(':').next()));
+    lines.insert(0, start.to_owned());
+    let head = lines.join("\n");
+    if body.is_empty() { head } else { format!("{head}\n\n{body}") }
+}
+
+fn split(text: &str) -> Result<(&str, HeaderMap, &str), String> {
+    let (head, body) = text.split_once("\n\n").unwrap_or((text, ""));
+    let mut lines = head.lines();
+    let start = lines.next().ok_or("empty")?;
+    let mut headers = HeaderMap::new();
+    for line in lines {
+        let (name, value) = line.split_once(": ").ok_or_else(|| format!("no header line: {line}"))?;
+        let name: HeaderName = name.parse().map_err(|_| format!("no header name: {name}"))?;
+        headers.append(name, HeaderValue::from_str(value).map_err(|_| format!("no header value: {value}"))?);
+    }
+    Ok((start, headers, body))
+}
+
+fn object(text: &str) -> Result<Object, String> {
+    Object::parse(Bytes::copy_from_slice(text.as_bytes())).map_err(|e| e.to_string())
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The stated facts of an example's site.
+///
+/// # Panics
+/// Never: the origins are constants.
+#[must_use]
+pub fn facts(kind: SiteKind) -> Facts {
+    let origin = |text: &str| Origin::of(text).unwrap_or_else(|e| unreachable!("{text}: {e}"));
+    Facts {
+        public: origin("https://mcp.example.com"),
+        upstream: origin("http://localhost:3000"),
+        mcp_path: "/mcp".into(),
+        origins: vec![origin("https://claude.ai"), origin("https://claude.com")],
+        loopback_origins: false,
+        scopes: if kind == SiteKind::Scoped { vec!["mcp:read".into(), "mcp:write".into()] } else { Vec::new() },
+    }
+}
+
+/// What is known of the upstream of an example's site.
+#[must_use]
+pub fn knowledge(kind: SiteKind) -> Knowledge {
+    let origin = Origin::of("http://localhost:3000").into_iter().collect::<Vec<_>>();
+    let own = Knowledge {
+        resource_metadata_path: Some("/.well-known/oauth-protected-resource/mcp".into()),
+        resource: Some("http://localhost:3000/mcp".into()),
+        authorization_servers: vec!["http://localhost:3000".into()],
+        server_metadata_path: Some(endpoint::SERVER_METADATA.into()),
+        issuer: Some("http://localhost:3000".into()),
+        advertised: origin,
+        ..Knowledge::default()
+    };
+    match kind {
+        SiteKind::Cohosted | SiteKind::Scoped => own,
+        SiteKind::Confidential => Knowledge { auth_methods: Some(vec!["client_secret_basic".into()]), ..own },
+        SiteKind::NoResourceMetadata => {
+            Knowledge { resource_metadata_path: None, resource: None, authorization_servers: Vec::new(), ..own }
+        }
+        SiteKind::Pathed => Knowledge {
+            resource_metadata_path: Some(endpoint::RESOURCE_METADATA.into()),
+            authorization_servers: vec!["http://localhost:3000/auth".into()],
+            server_metadata_path: Some("/auth/.well-known/openid-configuration".into()),
+            issuer: Some("http://localhost:3000/auth".into()),
+            endpoints: Endpoints {
+                authorize: "/auth/authorize".into(),
+                token: "/auth/token".into(),
+                register: "/auth/register".into(),
+                revoke: "/auth/revoke".into(),
+            },
+            ..own
+        },
+        SiteKind::Foreign => Knowledge {
+            authorization_servers: vec!["https://login.example.net/t".into()],
+            server_metadata_path: None,
+            issuer: None,
+            ..own
+        },
+        SiteKind::Open => Knowledge::default(),
+    }
+}
+
+/// The class that a path has on an example's site.
+#[must_use]
+pub fn class_of(kind: SiteKind, path: &str) -> Class {
+    endpoint::classify(path, &facts(kind).mcp_path, &knowledge(kind).endpoints)
+}

@@ -1,0 +1,286 @@
+//! What a repair sees of an exchange: the site, the request, the reply. Pure values, no I/O.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::{Method, StatusCode};
+
+use crate::edit::json::Object;
+use crate::edit::origin::{Origin, after_origin};
+use crate::endpoint::{self, Class};
+use crate::knowledge::Knowledge;
+
+/// What the operator states about a site. Never changes while the process runs.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// The origin that clients use.
+    pub public: Origin,
+    /// The origin of the configured upstream.
+    pub upstream: Origin,
+    /// Path of the MCP endpoint, the same on both sides; begins with `/`.
+    pub mcp_path: String,
+    /// Browser origins that may call the MCP, registration, token and revocation endpoints.
+    pub origins: Vec<Origin>,
+    /// Whether every loopback origin may too: true when the proxy itself listens on loopback.
+    pub loopback_origins: bool,
+    /// Scopes that challenge and metadata name; empty: the upstream's own.
+    pub scopes: Vec<String>,
+}
+
+/// The site as a repair sees it: stated facts and what the upstream's own answers taught.
+#[derive(Clone, Copy, Debug)]
+pub struct Site<'a> {
+    pub facts: &'a Facts,
+    pub known: &'a Knowledge,
+}
+
+impl Site<'_> {
+    /// Whether the URL is on the upstream's own origin: the configured one, one that the upstream advertises as its
+    /// own, the public one, or a twin of these.
+    #[must_use]
+    pub fn owns(&self, url: &str) -> bool {
+        after_origin(url).is_some() && Origin::of(url).is_ok_and(|origin| self.owns_origin(&origin))
+    }
+
+    /// As [`Site::owns`], for an origin.
+    #[must_use]
+    pub fn owns_origin(&self, origin: &Origin) -> bool {
+        let facts = self.facts;
+        origin.is_twin_of(&facts.upstream)
+            || origin.is_twin_of(&facts.public)
+            || self.known.advertised.iter().any(|own| origin.is_twin_of(own))
+    }
+
+    /// The public form of a URL on the upstream's own origin; `None` when it is another's or already right.
+    #[must_use]
+    pub fn to_public(&self, url: &str) -> Option<String> {
+        if !self.owns(url) {
+            return None;
+        }
+        let public = format!("{}{}", self.facts.public, after_origin(url)?);
+        (public != url).then_some(public)
+    }
+
+    /// The one form of our issuer: the public origin without path and without slash (protocol 4.0).
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        self.facts.public.as_str()
+    }
+
+    /// The client-facing URL of the MCP endpoint: the only `resource` that satisfies every client (protocol 2b).
+    #[must_use]
+    pub fn resource(&self) -> String {
+        match self.facts.mcp_path.as_str() {
+            "/" => self.facts.public.as_str().to_owned(),
+            path => format!("{}{path}", self.facts.public),
+        }
+    }
+
+    /// Where clients find the resource metadata, if anything is served there: a pointer to nothing is worse than none.
+    #[must_use]
+    pub fn resource_metadata_url(&self) -> Option<String> {
+        self.serves_resource_metadata()
+            .then(|| format!("{}{}", self.facts.public, endpoint::resource_metadata_path(&self.facts.mcp_path)))
+    }
+
+    /// Whether a request for the resource metadata gets a document: the upstream's, or one derived from its own
+    /// authorization server.
+    #[must_use]
+    pub fn serves_resource_metadata(&self) -> bool {
+        self.known.resource_metadata_path.is_some() || self.has_own_authorization_server()
+    }
+
+    /// Whether the authorization server is the upstream itself.
+    #[must_use]
+    pub fn has_own_authorization_server(&self) -> bool {
+        self.known.issuer.as_deref().is_some_and(|issuer| self.owns(issuer))
+    }
+
+    /// Whether pages of this origin may call the endpoints that carry credentials (house rule: never reflected).
+    #[must_use]
+    pub fn allows_origin(&self, origin: &HeaderValue) -> bool {
+        let Some(origin) = origin.to_str().ok().and_then(|text| {
+            let origin = Origin::exactly(text).ok()?;
+            // Browsers send the serialised form; anything else is nobody's origin.
+            (origin.as_str() == text).then_some(origin)
+        }) else {
+            return false;
+        };
+        self.facts.origins.contains(&origin) || (self.facts.loopback_origins && origin.is_loopback())
+    }
+}
+
+/// A request, as it stands before the upstream is asked.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub class: Class,
+    pub method: Method,
+    /// Path as it came, undecoded.
+    pub path: String,
+    /// Query without `?`, as it came.
+    pub query: Option<String>,
+    /// The `Origin` of a page.
+    pub origin: Option<HeaderValue>,
+    pub preflight: Option<Preflight>,
+    /// Whether there is an `Authorization` header; its value is nobody's business.
+    pub authorized: bool,
+    /// The header fields on their way to the upstream. Empty once they were sent, unless the class may ask again.
+    pub headers: HeaderMap,
+    pub body: RequestBody,
+}
+
+/// What a preflight asks for (Fetch section 4.8).
+#[derive(Clone, Debug)]
+pub struct Preflight {
+    pub method: String,
+    pub headers: Vec<String>,
+}
+
+/// A request body, as far as a repair asked to see it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum RequestBody {
+    /// Streams by.
+    #[default]
+    Unread,
+    Json(Object),
+    /// `application/x-www-form-urlencoded` text.
+    Form(String),
+}
+
+impl Request {
+    /// Path and query as a request target.
+    #[must_use]
+    pub fn target(&self) -> String {
+        match &self.query {
+            Some(query) => format!("{}?{query}", self.path),
+            None => self.path.clone(),
+        }
+    }
+
+    /// The JSON object of the body, if it was read.
+    #[must_use]
+    pub fn json(&self) -> Option<&Object> {
+        match &self.body {
+            RequestBody::Json(object) => Some(object),
+            _ => None,
+        }
+    }
+}
+
+/// An answer of the upstream, on its way to the client.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: ReplyBody,
+}
+
+/// An answer's body, as far as a repair asked to see it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum ReplyBody {
+    /// Streams by, or was never read.
+    #[default]
+    Stream,
+    Json(Object),
+    /// The repair answers without a body.
+    Empty,
+}
+
+impl Reply {
+    /// The JSON object of the body, if it was read.
+    #[must_use]
+    pub fn json(&self) -> Option<&Object> {
+        match &self.body {
+            ReplyBody::Json(object) => Some(object),
+            _ => None,
+        }
+    }
+
+    /// The JSON object of the body, to be changed.
+    pub fn json_mut(&mut self) -> Option<&mut Object> {
+        match &mut self.body {
+            ReplyBody::Json(object) => Some(object),
+            _ => None,
+        }
+    }
+
+    /// Whether the answer claims to be JSON.
+    #[must_use]
+    pub fn is_json(&self) -> bool {
+        self.headers.get(CONTENT_TYPE).is_some_and(is_json)
+    }
+
+    /// Replaces the answer by a JSON document of ours. The upstream's header fields go: they described its body.
+    pub fn replace_with_json(&mut self, status: StatusCode, object: Object) {
+        self.status = status;
+        self.headers.clear();
+        self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        self.body = ReplyBody::Json(object);
+    }
+}
+
+/// `application/json` or a `+json` type, with any parameters.
+#[must_use]
+pub fn is_json(content_type: &HeaderValue) -> bool {
+    media_type(content_type).is_some_and(|kind| {
+        kind.eq_ignore_ascii_case("application/json")
+            || kind.rsplit_once('+').is_some_and(|(_, suffix)| suffix.eq_ignore_ascii_case("json"))
+    })
+}
+
+/// Whether a header value names this media type, with any parameters.
+#[must_use]
+pub fn is_media_type(content_type: &HeaderValue, wanted: &str) -> bool {
+    media_type(content_type).is_some_and(|kind| kind.eq_ignore_ascii_case(wanted))
+}
+
+fn media_type(content_type: &HeaderValue) -> Option<&str> {
+    let text = content_type.to_str().ok()?;
+    Some(text.split(';').next().unwrap_or(text).trim())
+}
+
+/// One event of a stream (WHATWG HTML, server-sent events), as the lines that make it up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// The text from the first field to the blank line, both included.
+    pub text: Bytes,
+}
+
+/// What a repair found. Never carries a secret: it goes to logs and reports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    pub what: Cow<'static, str>,
+}
+
+/// What a repair did with the message it was given.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// Nothing is wrong, nothing was changed.
+    Sound,
+    /// Something was wrong and has been changed.
+    Mended(Finding),
+    /// Something is wrong that only the upstream can mend: ask it once more, so.
+    Again(Finding, Ask),
+}
+
+impl Outcome {
+    /// The message was changed because of this.
+    pub fn mended(what: impl Into<Cow<'static, str>>) -> Self {
+        Self::Mended(Finding { what: what.into() })
+    }
+
+    /// The upstream shall be asked again because of this.
+    pub fn again(what: impl Into<Cow<'static, str>>, ask: Ask) -> Self {
+        Self::Again(Finding { what: what.into() }, ask)
+    }
+}
+
+/// How a further ask differs from the first. Its answer counts only if it is a success.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ask {
+    /// Another path; the query goes with it.
+    pub path: Option<String>,
+    /// Another JSON body.
+    pub body: Option<Object>,
+}

@@ -1,0 +1,18 @@
+//! mcp-mend: a reverse proxy that mends what is non-compliant in a remote MCP server's answers.
+//!
+//! Four floors; a file uses only its own floor and those above it in this list (ARCHITECTURE.md).
+#![forbid(unsafe_code)]
+
+// Pure core: no I/O, clock, logging, globals.
+pub mod edit;
+pub mod exchange;
+pub mod knowledge;
+pub mod repair;
+pub mod repairs;
+pub mod sse;
+
+// Pure plan: classification, configuration, text forms.
+pub mod endpoint;
+pub mod example;
+pub mod fence;
+pub mod plan;

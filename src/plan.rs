@@ -1,0 +1,299 @@
+//! The registry and the operator's modes, resolved once into one list per class and side; and running a list.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::endpoint::Class;
+use crate::exchange::{Ask, Event, Finding, Outcome, Reply, Request, Site};
+use crate::fence;
+use crate::repair::{Hook, Mode, Needs, Repair};
+
+/// What runs, where, in which mode.
+pub struct Plan {
+    /// Indexed by class.
+    classes: Vec<Lists>,
+}
+
+#[derive(Default)]
+struct Lists {
+    request: Vec<Step>,
+    reply: Vec<Step>,
+    event: Vec<Step>,
+}
+
+#[derive(Clone, Copy)]
+struct Step {
+    repair: &'static Repair,
+    mode: Mode,
+}
+
+/// A repair that found something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fired {
+    pub id: &'static str,
+    pub mode: Mode,
+    pub finding: Finding,
+}
+
+/// What running a list came to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Report {
+    pub fired: Vec<Fired>,
+    /// Repairs that panicked: the message went through as it was before the list ran.
+    pub panicked: Vec<&'static str>,
+}
+
+impl Report {
+    /// Whether anything was changed (and not merely observed).
+    #[must_use]
+    pub fn mended(&self) -> bool {
+        self.fired.iter().any(|fired| fired.mode == Mode::Fix)
+    }
+}
+
+impl Plan {
+    /// Resolves a registry with the modes that the operator stated by id; the others keep their default.
+    #[must_use]
+    pub fn new(registry: &[&'static Repair], modes: &BTreeMap<&'static str, Mode>) -> Self {
+        let mut classes: Vec<Lists> = Class::ALL.iter().map(|_| Lists::default()).collect();
+        for &repair in registry {
+            let mode = modes.get(repair.id).copied().unwrap_or(repair.default);
+            if mode == Mode::Off {
+                continue;
+            }
+            for class in repair.on {
+                let Some(lists) = classes.get_mut(*class as usize) else { continue };
+                match repair.hook {
+                    Hook::Request { .. } => lists.request.push(Step { repair, mode }),
+                    Hook::Reply { .. } => lists.reply.push(Step { repair, mode }),
+                    Hook::Event { .. } => lists.event.push(Step { repair, mode }),
+                }
+            }
+        }
+        Self { classes }
+    }
+
+    fn lists(&self, class: Class) -> Option<&Lists> {
+        self.classes.get(class as usize)
+    }
+
+    /// Whether a live repair wants the request's body, and in which form.
+    #[must_use]
+    pub fn request_needs(&self, request: &Request) -> Needs {
+        let steps = self.lists(request.class).map_or(&[][..], |lists| &lists.request);
+        let wanted = steps.iter().filter_map(|step| match step.repair.hook {
+            Hook::Request { needs, when, .. } if needs != Needs::Head && when(request) => Some(needs),
+            _ => None,
+        });
+        wanted.last().unwrap_or(Needs::Head)
+    }
+
+    /// Whether the class has reply repairs that read a JSON body: then the upstream must send a plain, whole one.
+    #[must_use]
+    pub fn may_read_reply(&self, class: Class) -> bool {
+        self.lists(class).is_some_and(|lists| {
+            lists.reply.iter().any(|step| matches!(step.repair.hook, Hook::Reply { needs: Needs::Json, .. }))
+        })
+    }
+
+    /// Whether a live repair accepts the reply's head and wants its JSON body.
+    #[must_use]
+    pub fn wants_reply_body(&self, request: &Request, reply: &Reply) -> bool {
+        self.lists(request.class).is_some_and(|lists| {
+            lists.reply.iter().any(|step| match step.repair.hook {
+                Hook::Reply { needs: Needs::Json, when, .. } => when(request, reply),
+                _ => false,
+            })
+        })
+    }
+
+    /// Whether a live repair wants to see the events of this reply.
+    #[must_use]
+    pub fn wants_events(&self, request: &Request, reply: &Reply) -> bool {
+        self.lists(request.class).is_some_and(|lists| {
+            lists.event.iter().any(|step| match step.repair.hook {
+                Hook::Event { when, .. } => when(request, reply),
+                _ => false,
+            })
+        })
+    }
+
+    /// Runs the request repairs.
+    pub fn mend_request(&self, site: &Site<'_>, request: &mut Request) -> Report {
+        let steps = self.lists(request.class).map_or(&[][..], |lists| &lists.request);
+        let mut report = Report::default();
+        let mut original = None;
+        for step in steps {
+            let Hook::Request { when, run, .. } = step.repair.hook else { continue };
+            if !when(request) {
+                continue;
+            }
+            let before = original.get_or_insert_with(|| request.clone());
+            let outcome = if step.mode == Mode::Observe {
+                let mut copy = request.clone();
+                guarded(|| run(site, &mut copy))
+            } else {
+                guarded(|| run(site, request))
+            };
+            debug_assert_eq!(fence::check_request(before, request), Ok(()), "{}", step.repair.id);
+            match outcome {
+                Some(Outcome::Mended(finding) | Outcome::Again(finding, _)) => report.note(step, finding),
+                Some(Outcome::Sound) => {}
+                None => return report.after_panic(step, || request.clone_from(before)),
+            }
+        }
+        report
+    }
+
+    /// Runs the reply repairs. With `may_ask`, the first repair that wants the upstream asked again ends the run.
+    pub fn mend_reply(
+        &self,
+        site: &Site<'_>,
+        request: &Request,
+        reply: &mut Reply,
+        may_ask: bool,
+    ) -> (Report, Option<Ask>) {
+        let steps = self.lists(request.class).map_or(&[][..], |lists| &lists.reply);
+        let mut report = Report::default();
+        let mut original = None;
+        for step in steps {
+            let Hook::Reply { when, run, .. } = step.repair.hook else { continue };
+            if !when(request, reply) {
+                continue;
+            }
+            let before: &Reply = original.get_or_insert_with(|| reply.clone());
+            let outcome = if step.mode == Mode::Observe {
+                let mut copy = reply.clone();
+                guarded(|| run(site, request, &mut copy))
+            } else {
+                guarded(|| run(site, request, reply))
+            };
+            debug_assert_eq!(fence::check_reply(site, request, before, reply), Ok(()), "{}", step.repair.id);
+            match outcome {
+                Some(Outcome::Mended(finding)) => report.note(step, finding),
+                Some(Outcome::Again(finding, ask)) => {
+                    if step.mode == Mode::Observe {
+                        report.note(step, finding);
+                    } else if may_ask {
+                        report.note(step, finding);
+                        return (report, Some(ask));
+                    }
+                }
+                Some(Outcome::Sound) => {}
+                None => return (report.after_panic(step, || reply.clone_from(before)), None),
+            }
+        }
+        (report, None)
+    }
+
+    /// Runs the event repairs on one event.
+    pub fn mend_event(&self, site: &Site<'_>, class: Class, event: &mut Event) -> Report {
+        let steps = self.lists(class).map_or(&[][..], |lists| &lists.event);
+        let mut report = Report::default();
+        let before = event.clone();
+        for step in steps {
+            let Hook::Event { run, .. } = step.repair.hook else { continue };
+            let outcome = if step.mode == Mode::Observe {
+                let mut copy = event.clone();
+                guarded(|| run(site, &mut copy))
+            } else {
+                guarded(|| run(site, event))
+            };
+            match outcome {
+                Some(Outcome::Mended(finding) | Outcome::Again(finding, _)) => report.note(step, finding),
+                Some(Outcome::Sound) => {}
+                None => return report.after_panic(step, || event.clone_from(&before)),
+            }
+        }
+        report
+    }
+}
+
+impl Report {
+    fn note(&mut self, step: &Step, finding: Finding) {
+        self.fired.push(Fired { id: step.repair.id, mode: step.mode, finding });
+    }
+
+    /// A bug in a repair: the message goes through as it came, and nothing counts as mended.
+    fn after_panic(mut self, step: &Step, restore: impl FnOnce()) -> Self {
+        restore();
+        self.fired.clear();
+        self.panicked.push(step.repair.id);
+        self
+    }
+}
+
+/// Runs a repair; `None` when it panicked. The state that it may have left half changed is restored by the caller.
+fn guarded<T>(run: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(run)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use http::StatusCode;
+
+    use super::*;
+    use crate::example;
+    use crate::repair::{Basis, Example, Level, SiteKind};
+
+    const fn broken(run: fn(&Site<'_>, &Request, &mut Reply) -> Outcome) -> Repair {
+        Repair {
+            id: "test.repair",
+            rows: &[],
+            summary: "",
+            why: "",
+            hits: "",
+            remedy: "",
+            advice: "",
+            basis: &[Basis { text: "", url: "", level: Level::Interop }],
+            default: Mode::Fix,
+            on: &[Class::Mcp],
+            hook: Hook::Reply { needs: Needs::Head, when: |_, _| true, run },
+            examples: &[] as &[Example],
+        }
+    }
+
+    fn run(repair: &'static Repair, mode: Mode) -> (Report, Reply) {
+        let (facts, known) = (example::facts(SiteKind::Open), example::knowledge(SiteKind::Open));
+        let site = Site { facts: &facts, known: &known };
+        let request = example::request("GET /mcp", &facts, &known).unwrap();
+        let mut reply = example::reply("401\nX-A: 1").unwrap();
+        let plan = Plan::new(&[repair], &BTreeMap::from([("test.repair", mode)]));
+        let (report, _) = plan.mend_reply(&site, &request, &mut reply, true);
+        (report, reply)
+    }
+
+    #[test]
+    fn a_panic_restores_the_reply() {
+        static REPAIR: Repair = broken(|_, _, reply| {
+            reply.headers.clear();
+            panic!("bug in a repair")
+        });
+        let (report, reply) = run(&REPAIR, Mode::Fix);
+        assert_eq!(report.panicked, ["test.repair"]);
+        assert!(!report.mended() && reply.headers.contains_key("x-a"));
+    }
+
+    #[test]
+    fn observe_reports_and_changes_nothing() {
+        static REPAIR: Repair = broken(|_, _, reply| {
+            reply.headers.clear();
+            Outcome::mended("found")
+        });
+        let (report, reply) = run(&REPAIR, Mode::Observe);
+        assert_eq!(report.fired.len(), 1);
+        assert!(!report.mended() && reply.headers.contains_key("x-a"));
+        let (report, _) = run(&REPAIR, Mode::Off);
+        assert!(report.fired.is_empty());
+    }
+
+    #[test]
+    #[should_panic(expected = "a refusal of the MCP endpoint became a success")]
+    fn the_fence_stands_in_debug_builds() {
+        static REPAIR: Repair = broken(|_, _, reply| {
+            reply.status = StatusCode::OK;
+            Outcome::mended("opened the door")
+        });
+        run(&REPAIR, Mode::Fix);
+    }
+}

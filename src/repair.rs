@@ -1,0 +1,158 @@
+//! A repair is a value: one file that holds everything there is to know about it (design, section 2).
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::endpoint::Class;
+use crate::exchange::{Event, Outcome, Reply, Request, Site};
+
+/// Everything there is to know about one repair. From the registry of these come the data path, the command line,
+/// the README table, the configuration keys and the tests.
+pub struct Repair {
+    /// `group.name`, naming the *defect*, so that `= "off"` reads right. Never reused once released.
+    pub id: &'static str,
+    /// The rows of the defect catalogue that it covers.
+    pub rows: &'static [&'static str],
+    /// What is wrong, in one line.
+    pub summary: &'static str,
+    /// Why that stops a client.
+    pub why: &'static str,
+    /// Who is hit.
+    pub hits: &'static str,
+    /// What the proxy does about it.
+    pub remedy: &'static str,
+    /// How to mend the server itself.
+    pub advice: &'static str,
+    pub basis: &'static [Basis],
+    pub default: Mode,
+    /// Endpoint classes where it may act.
+    pub on: &'static [Class],
+    pub hook: Hook,
+    /// Broken and sound examples; these are its tests.
+    pub examples: &'static [Example],
+}
+
+/// What a rule says, where, and how strongly.
+#[derive(Clone, Copy, Debug)]
+pub struct Basis {
+    pub text: &'static str,
+    pub url: &'static str,
+    pub level: Level,
+}
+
+/// How binding a rule is (RFC 2119), or that it is a matter of what deployed clients do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    Must,
+    Should,
+    Interop,
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Must => "MUST",
+            Self::Should => "SHOULD",
+            Self::Interop => "interop",
+        })
+    }
+}
+
+/// What becomes of a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// The repair does not run.
+    Off,
+    /// It runs on a copy, and what it would do is reported.
+    Observe,
+    /// It mends.
+    Fix,
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Off => "off",
+            Self::Observe => "observe",
+            Self::Fix => "fix",
+        })
+    }
+}
+
+impl FromStr for Mode {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "off" => Ok(Self::Off),
+            "observe" => Ok(Self::Observe),
+            "fix" => Ok(Self::Fix),
+            _ => Err(()),
+        }
+    }
+}
+
+/// How much of a message a repair must see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// Status line and header fields.
+    Head,
+    /// The JSON object in a small body.
+    Json,
+    /// The form in a small body.
+    Form,
+}
+
+/// Where a repair acts. `when` decides from the heads alone whether anything is read or run at all; `run` finds and
+/// fixes in one go, so that what is reported and what is mended cannot differ.
+pub enum Hook {
+    /// Before the upstream is asked.
+    Request { needs: Needs, when: fn(&Request) -> bool, run: fn(&Site<'_>, &mut Request) -> Outcome },
+    /// After the upstream answered.
+    Reply { needs: Needs, when: fn(&Request, &Reply) -> bool, run: fn(&Site<'_>, &Request, &mut Reply) -> Outcome },
+    /// On each event of an answer that streams events, up to and including the first it finds anything in.
+    Event { when: fn(&Request, &Reply) -> bool, run: fn(&Site<'_>, &mut Event) -> Outcome },
+}
+
+/// A message and what the repair makes of it, as text (`example.rs` reads it).
+#[derive(Clone, Copy)]
+pub struct Example {
+    /// What the example shows.
+    pub note: &'static str,
+    pub site: SiteKind,
+    /// `METHOD /target`, header lines, blank line, body.
+    pub request: &'static str,
+    /// `STATUS`, header lines, blank line, body; for an event hook the event. Empty for a request hook.
+    pub reply: &'static str,
+    pub then: Then,
+}
+
+/// What the repair shall answer to an example.
+#[derive(Clone, Copy)]
+pub enum Then {
+    /// Nothing is wrong.
+    Sound,
+    /// The message becomes this.
+    Becomes(&'static str),
+    /// The upstream is asked again with this request.
+    Asks(&'static str),
+}
+
+/// The sites that examples play on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SiteKind {
+    /// `http://localhost:3000` behind `https://mcp.example.com`, with metadata and an authorization server of its own.
+    Cohosted,
+    /// The same with the issuer under a path, `/auth`, and resource metadata at the root only.
+    Pathed,
+    /// The same without resource metadata.
+    NoResourceMetadata,
+    /// Resource metadata that list an authorization server on another host.
+    Foreign,
+    /// No OAuth at all.
+    Open,
+    /// As `Cohosted`, and the operator states the scopes `mcp:read mcp:write`.
+    Scoped,
+    /// As `Cohosted`, with metadata that know no public clients.
+    Confidential,
+}

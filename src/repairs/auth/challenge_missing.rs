@@ -1,0 +1,75 @@
+//! A-01: without a Bearer challenge hosted clients and rmcp never start to log in.
+
+use super::{complete, is_unauthorized};
+use crate::edit::challenge::{Challenge, Challenges};
+use crate::endpoint::Class;
+use crate::exchange::{Outcome, Reply, Request, Site};
+use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
+use crate::repairs::basis;
+
+pub static REPAIR: Repair = Repair {
+    id: "auth.challenge-missing",
+    rows: &["A-01", "A-15"],
+    summary: "a 401 from the MCP endpoint carries no Bearer challenge",
+    why: "Clients learn from the challenge that the server speaks OAuth and where its metadata are. Without it they \
+          show \"couldn't connect\" and never open a login page.",
+    hits: "claude.ai, Claude Desktop and mobile, ChatGPT, VS Code, Codex and every rmcp client",
+    remedy: "Adds a Bearer challenge as the first one: with an absolute `resource_metadata` when the upstream has \
+             resource metadata or they can be derived, else plain `Bearer`. Other challenges stay behind it.",
+    advice: "Send `WWW-Authenticate: Bearer resource_metadata=\"https://HOST/.well-known/oauth-protected-resource/mcp\"` \
+             with every 401 of the MCP endpoint, before any other middleware ends the request.",
+    basis: &[basis::CHALLENGE, basis::CHALLENGE_MCP],
+    default: Mode::Fix,
+    on: &[Class::Mcp, Class::LegacySse],
+    hook: Hook::Reply { needs: Needs::Head, when: is_unauthorized, run },
+    examples: &[
+        Example {
+            note: "bare 401",
+            site: SiteKind::Cohosted,
+            request: "POST /mcp",
+            reply: "401\nContent-Type: application/json",
+            then: Then::Becomes(
+                "401\nContent-Type: application/json\nWWW-Authenticate: Bearer \
+                 resource_metadata=\"https://mcp.example.com/.well-known/oauth-protected-resource/mcp\"",
+            ),
+        },
+        Example {
+            note: "no metadata anywhere: no pointer to nothing",
+            site: SiteKind::Open,
+            request: "GET /mcp",
+            reply: "401",
+            then: Then::Becomes("401\nWWW-Authenticate: Bearer"),
+        },
+        Example {
+            note: "Basic alone stays, second",
+            site: SiteKind::Foreign,
+            request: "POST /mcp",
+            reply: "401\nWWW-Authenticate: Basic realm=\"x\"",
+            then: Then::Becomes(
+                "401\nWWW-Authenticate: Bearer \
+                 resource_metadata=\"https://mcp.example.com/.well-known/oauth-protected-resource/mcp\"\n\
+                 WWW-Authenticate: Basic realm=\"x\"",
+            ),
+        },
+        Example {
+            note: "a right challenge",
+            site: SiteKind::Cohosted,
+            request: "POST /mcp",
+            reply: "401\nWWW-Authenticate: Bearer \
+                    resource_metadata=\"https://mcp.example.com/.well-known/oauth-protected-resource/mcp\"",
+            then: Then::Sound,
+        },
+    ],
+};
+
+fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
+    let mut found = Challenges::read(&reply.headers);
+    if found.list.iter().any(Challenge::is_bearer) {
+        return Outcome::Sound;
+    }
+    let mut bearer = Challenge::new("Bearer");
+    complete(site, &mut bearer);
+    found.list.insert(0, bearer);
+    found.write(&mut reply.headers);
+    Outcome::mended("401 without a Bearer challenge")
+}

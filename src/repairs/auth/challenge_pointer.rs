@@ -1,0 +1,96 @@
+//! A-02, A-03: a challenge that does not say where the resource metadata are, or says it wrong.
+
+use http::StatusCode;
+use http::header::WWW_AUTHENTICATE;
+
+use super::leading_bearer;
+use crate::endpoint::Class;
+use crate::exchange::{Outcome, Reply, Request, Site};
+use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
+use crate::repairs::basis;
+
+pub static REPAIR: Repair = Repair {
+    id: "auth.challenge-pointer",
+    rows: &["A-02", "A-03"],
+    summary: "the challenge has no `resource_metadata`, or one that clients cannot use",
+    why: "A relative URL crashes the Python SDK; one that names the internal host leads every client to another \
+          resource than it asked for; without one the hosted clients look at fewer places.",
+    hits: "Python SDK, Gemini CLI, claude.ai, ChatGPT; every client when the URL names another host",
+    remedy: "Sets `resource_metadata` to the absolute public URL under which the proxy answers with the document; \
+             takes it out when no document is served. The other parameters stay.",
+    advice: "Build the URL from the configured public base URL, never from the Host header.",
+    basis: &[basis::CHALLENGE, basis::RESOURCE_PLACE],
+    default: Mode::Fix,
+    on: &[Class::Mcp, Class::LegacySse],
+    hook: Hook::Reply { needs: Needs::Head, when, run },
+    examples: &[
+        Example {
+            note: "the internal host",
+            site: SiteKind::Cohosted,
+            request: "POST /mcp",
+            reply: "401\nWWW-Authenticate: Bearer realm=\"r\", \
+                    resource_metadata=\"http://localhost:3000/.well-known/oauth-protected-resource\", \
+                    error=\"invalid_token\"",
+            then: Then::Becomes(
+                "401\nWWW-Authenticate: Bearer realm=\"r\", \
+                 resource_metadata=\"https://mcp.example.com/.well-known/oauth-protected-resource/mcp\", \
+                 error=\"invalid_token\"",
+            ),
+        },
+        Example {
+            note: "a relative one on a step-up",
+            site: SiteKind::Cohosted,
+            request: "POST /mcp",
+            reply: "403\nWWW-Authenticate: Bearer error=\"insufficient_scope\", \
+                    resource_metadata=\"/.well-known/oauth-protected-resource\"",
+            then: Then::Becomes(
+                "403\nWWW-Authenticate: Bearer error=\"insufficient_scope\", \
+                 resource_metadata=\"https://mcp.example.com/.well-known/oauth-protected-resource/mcp\"",
+            ),
+        },
+        Example {
+            note: "a pointer to nothing",
+            site: SiteKind::Open,
+            request: "POST /mcp",
+            reply: "401\nWWW-Authenticate: Bearer realm=\"r\", resource_metadata=\"http://localhost:3000/none\"",
+            then: Then::Becomes("401\nWWW-Authenticate: Bearer realm=\"r\""),
+        },
+        Example {
+            note: "no pointer and nothing to point at",
+            site: SiteKind::Open,
+            request: "POST /mcp",
+            reply: "401\nWWW-Authenticate: Bearer realm=\"r\"",
+            then: Then::Sound,
+        },
+    ],
+};
+
+fn when(_: &Request, reply: &Reply) -> bool {
+    matches!(reply.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+        && reply.headers.contains_key(WWW_AUTHENTICATE)
+}
+
+fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
+    let Some((mut found, mut bearer)) = leading_bearer(reply) else { return Outcome::Sound };
+    let have = bearer.get("resource_metadata").map(str::to_owned);
+    let what = match (&have, site.resource_metadata_url()) {
+        (Some(have), Some(right)) if *have == right => return Outcome::Sound,
+        // A step-up needs no pointer; it is only corrected (RFC 6750 section 3.1).
+        (None, Some(_)) if reply.status == StatusCode::FORBIDDEN => return Outcome::Sound,
+        (None, None) => return Outcome::Sound,
+        (Some(have), None) if !site.owns(have) && have.contains("://") => return Outcome::Sound,
+        (Some(_), None) => {
+            bearer.remove("resource_metadata");
+            "the challenge points to metadata that nobody serves"
+        }
+        (have, Some(right)) => {
+            bearer.set("resource_metadata", &right);
+            if have.is_some() { "the challenge points elsewhere" } else { "the challenge has no resource_metadata" }
+        }
+    };
+    if let Some(first) = found.list.first_mut() {
+        *first = bearer;
+    }
+    found.write(&mut reply.headers);
+    Outcome::mended(what)
+}

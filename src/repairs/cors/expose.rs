@@ -1,0 +1,85 @@
+//! H-03, A-15: headers that a page needs and the browser hides.
+
+use http::StatusCode;
+use http::header::{ACCESS_CONTROL_EXPOSE_HEADERS, HeaderMap};
+
+use super::{LISTED, allowed_origin};
+use crate::edit::list;
+use crate::exchange::{Outcome, Reply, Request, Site};
+use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
+use crate::repairs::basis;
+
+/// The challenge, the session, the version, and how long to wait.
+const NAMES: [&str; 4] = ["WWW-Authenticate", "Mcp-Session-Id", "MCP-Protocol-Version", "Retry-After"];
+
+pub static REPAIR: Repair = Repair {
+    id: "cors.expose",
+    rows: &["H-03", "A-15"],
+    summary: "a page cannot read the challenge or the session id",
+    why: "Browsers show a page only a few header fields of an answer. Without Access-Control-Expose-Headers a web \
+          client sees neither where to log in nor its session.",
+    hits: "MCP Inspector in direct mode, web clients",
+    remedy: "Names WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version and Retry-After in \
+             Access-Control-Expose-Headers, beside what the upstream exposes.",
+    advice: "Send `Access-Control-Expose-Headers: WWW-Authenticate, Mcp-Session-Id` with every answer of the endpoint.",
+    basis: &[basis::FETCH_EXPOSE],
+    default: Mode::Fix,
+    on: LISTED,
+    hook: Hook::Reply { needs: Needs::Head, when, run },
+    examples: &[
+        Example {
+            note: "the challenge of a 401",
+            site: SiteKind::Open,
+            request: "POST /mcp",
+            reply: "401\nWWW-Authenticate: Bearer\nAccess-Control-Expose-Headers: X-Request-Id",
+            then: Then::Becomes(
+                "401\nWWW-Authenticate: Bearer\nAccess-Control-Expose-Headers: X-Request-Id, WWW-Authenticate, \
+                 Mcp-Session-Id, MCP-Protocol-Version, Retry-After",
+            ),
+        },
+        Example {
+            note: "the session of a success",
+            site: SiteKind::Open,
+            request: "POST /mcp\nOrigin: https://claude.ai",
+            reply: "200\nMcp-Session-Id: 1",
+            then: Then::Becomes(
+                "200\nMcp-Session-Id: 1\nAccess-Control-Expose-Headers: WWW-Authenticate, Mcp-Session-Id, \
+                 MCP-Protocol-Version, Retry-After",
+            ),
+        },
+        Example {
+            note: "all of them are there",
+            site: SiteKind::Open,
+            request: "POST /mcp\nOrigin: https://claude.ai",
+            reply: "200\nAccess-Control-Expose-Headers: mcp-session-id,www-authenticate\n\
+                    Access-Control-Expose-Headers: MCP-Protocol-Version, Retry-After",
+            then: Then::Sound,
+        },
+        Example {
+            note: "no page reads this",
+            site: SiteKind::Open,
+            request: "POST /mcp\nOrigin: https://evil.example",
+            reply: "200\nMcp-Session-Id: 1",
+            then: Then::Sound,
+        },
+    ],
+};
+
+fn when(request: &Request, reply: &Reply) -> bool {
+    request.preflight.is_none() && (request.origin.is_some() || reply.status == StatusCode::UNAUTHORIZED)
+}
+
+fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+    let read_by_page = reply.status == StatusCode::UNAUTHORIZED || allowed_origin(site, request).is_some();
+    if !read_by_page || exposes_all(&reply.headers) {
+        return Outcome::Sound;
+    }
+    list::add(&mut reply.headers, &ACCESS_CONTROL_EXPOSE_HEADERS, &NAMES);
+    Outcome::mended("the challenge or the session is hidden from pages")
+}
+
+/// `*` exposes everything but Authorization to a page that sends no cookies, as MCP clients do not.
+fn exposes_all(headers: &HeaderMap) -> bool {
+    list::contains(headers, ACCESS_CONTROL_EXPOSE_HEADERS, "*")
+        || NAMES.iter().all(|name| list::contains(headers, ACCESS_CONTROL_EXPOSE_HEADERS, name))
+}

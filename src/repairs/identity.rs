@@ -1,0 +1,65 @@
+//! One identity: every URL on the upstream's own origin becomes the public one, and back.
+
+pub mod endpoint_event;
+pub mod location;
+pub mod own_origin;
+pub mod redirect_document;
+pub mod registration;
+pub mod resource_metadata;
+pub mod resource_parameter;
+pub mod server_metadata;
+
+use serde_json::Value;
+
+use crate::edit::json::Object;
+use crate::edit::params;
+use crate::exchange::Site;
+
+/// Turns every URL on the upstream's own origin, in any member but the named ones, into its public form. Answers
+/// whether there were any.
+fn publish_members(site: &Site<'_>, document: &mut Object, except: &[&str]) -> bool {
+    let mut any = false;
+    for name in document.names() {
+        if except.contains(&name.as_str()) {
+            continue;
+        }
+        if let Some(mut value) = document.get(&name)
+            && publish(site, &mut value)
+        {
+            document.set(&name, value);
+            any = true;
+        }
+    }
+    any
+}
+
+/// Turns the URLs in a value into their public form. Answers whether there were any.
+fn publish(site: &Site<'_>, value: &mut Value) -> bool {
+    match value {
+        Value::String(text) => match site.to_public(text) {
+            Some(public) => {
+                *text = public;
+                true
+            }
+            None => false,
+        },
+        Value::Array(list) => list.iter_mut().fold(false, |any, value| publish(site, value) || any),
+        Value::Object(members) => members.values_mut().fold(false, |any, value| publish(site, value) || any),
+        _ => false,
+    }
+}
+
+/// An authorization response in a redirect URL, with our issuer for `iss` (RFC 9207 section 2); `None` when it is no
+/// authorization response or needs no change. All other bytes stay.
+fn with_public_iss(site: &Site<'_>, location: &str) -> Option<String> {
+    let (before, after) = location.split_once('?')?;
+    let (query, fragment) = after.split_once('#').map_or((after, None), |(q, f)| (q, Some(f)));
+    if !params::has(query, "code") && !params::has(query, "error") {
+        return None;
+    }
+    let query = params::map_values(query, "iss", |iss| {
+        (site.owns(iss) && iss != site.issuer()).then(|| site.issuer().to_owned())
+    })?;
+    let fragment = fragment.map(|f| format!("#{f}")).unwrap_or_default();
+    Some(format!("{before}?{query}{fragment}"))
+}

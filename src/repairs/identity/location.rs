@@ -1,0 +1,127 @@
+//! C-16, C-17: header fields that lead to the upstream's own address, and `iss` in a redirect that passes through.
+
+use http::HeaderValue;
+use http::header::{CONTENT_LOCATION, HeaderMap, HeaderName, LINK, LOCATION};
+
+use crate::endpoint::Class;
+use crate::exchange::{Outcome, Reply, Request, Site};
+use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
+use crate::repairs::basis;
+
+pub static REPAIR: Repair = Repair {
+    id: "identity.location",
+    rows: &["C-16", "C-17"],
+    summary: "Location or Link leads to the upstream's own address, or `iss` in a redirect is not our issuer",
+    why: "A browser that is sent to an internal host ends the login there. A client compares `iss` with the issuer of \
+          the metadata, to the byte, and throws the code away at a difference.",
+    hits: "every client in the login; TypeScript SDK v2, Python SDK, rmcp, Claude Code for `iss`",
+    remedy: "URLs on the upstream's own origin become public ones; `iss` changes as the issuer did. All other bytes of \
+             the redirect stay; one to another host is only corrected in `iss`.",
+    advice: "Build redirects from the public base URL, or send relative ones.",
+    basis: &[basis::ISS, basis::LOCATION],
+    default: Mode::Fix,
+    on: &Class::ALL,
+    hook: Hook::Reply { needs: Needs::Head, when, run },
+    examples: &[
+        Example {
+            note: "a login page",
+            site: SiteKind::Cohosted,
+            request: "GET /authorize?client_id=a",
+            reply: "302\nLocation: http://localhost:3000/login?next=%2Fauthorize",
+            then: Then::Becomes("302\nLocation: https://mcp.example.com/login?next=%2Fauthorize"),
+        },
+        Example {
+            note: "iss, and nothing else",
+            site: SiteKind::Pathed,
+            request: "POST /consent",
+            reply: "303\nLocation: http://localhost:9999/cb?code=a%2Fb&iss=http%3A%2F%2Flocalhost%3A3000%2Fauth&state=x+y",
+            then: Then::Becomes(
+                "303\nLocation: http://localhost:9999/cb?code=a%2Fb&iss=https%3A%2F%2Fmcp.example.com&state=x+y",
+            ),
+        },
+        Example {
+            note: "a link",
+            site: SiteKind::Open,
+            request: "GET /docs",
+            reply: "200\nLink: <http://127.0.0.1:3000/a>; rel=\"next\", <https://other.example/b>; rel=\"alternate\"",
+            then: Then::Becomes(
+                "200\nLink: <https://mcp.example.com/a>; rel=\"next\", <https://other.example/b>; rel=\"alternate\"",
+            ),
+        },
+        Example {
+            note: "the client's callback on another port of this machine",
+            site: SiteKind::Cohosted,
+            request: "GET /authorize?client_id=a",
+            reply: "302\nLocation: http://localhost:3001/cb?code=c&state=s&iss=https%3A%2F%2Fmcp.example.com",
+            then: Then::Sound,
+        },
+        Example {
+            note: "another host's issuer",
+            site: SiteKind::Foreign,
+            request: "GET /callback",
+            reply: "302\nLocation: https://claude.ai/api/mcp/auth_callback?code=c&iss=https%3A%2F%2Flogin.example.net%2Ft",
+            then: Then::Sound,
+        },
+        Example {
+            note: "a relative one",
+            site: SiteKind::Cohosted,
+            request: "GET /authorize",
+            reply: "302\nLocation: /login",
+            then: Then::Sound,
+        },
+    ],
+};
+
+fn when(_: &Request, reply: &Reply) -> bool {
+    let headers = &reply.headers;
+    headers.contains_key(LOCATION) || headers.contains_key(LINK) || headers.contains_key(CONTENT_LOCATION)
+}
+
+fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
+    let headers = &mut reply.headers;
+    let moved = [LOCATION, CONTENT_LOCATION]
+        .iter()
+        .fold(false, |any, name| change(headers, name, |text| site.to_public(text)) || any);
+    let named = change(headers, &LOCATION, |text| super::with_public_iss(site, text));
+    let linked = change(headers, &LINK, |text| links(site, text));
+    match (moved || linked, named) {
+        (false, false) => Outcome::Sound,
+        (true, _) => Outcome::mended("a header leads to the upstream's own address"),
+        (false, true) => Outcome::mended("iss is not the public issuer"),
+    }
+}
+
+/// Changes every line of a field. Answers whether any was.
+fn change(headers: &mut HeaderMap, name: &HeaderName, new: impl Fn(&str) -> Option<String>) -> bool {
+    let lines: Vec<HeaderValue> = headers.get_all(name).iter().cloned().collect();
+    let changed: Vec<Option<HeaderValue>> = lines
+        .iter()
+        .map(|line| line.to_str().ok().and_then(&new).and_then(|text| HeaderValue::from_str(&text).ok()))
+        .collect();
+    if changed.iter().all(Option::is_none) {
+        return false;
+    }
+    headers.remove(name);
+    for (line, changed) in lines.into_iter().zip(changed) {
+        headers.append(name.clone(), changed.unwrap_or(line));
+    }
+    true
+}
+
+/// The targets of links (RFC 8288 section 3): what stands in angle brackets.
+fn links(site: &Site<'_>, text: &str) -> Option<String> {
+    let mut out = String::with_capacity(text.len());
+    let (mut rest, mut changed) = (text, false);
+    while let Some((before, after)) = rest.split_once('<') {
+        let Some((target, after)) = after.split_once('>') else { break };
+        let public = site.to_public(target);
+        changed |= public.is_some();
+        out.push_str(before);
+        out.push('<');
+        out.push_str(public.as_deref().unwrap_or(target));
+        out.push('>');
+        rest = after;
+    }
+    out.push_str(rest);
+    changed.then_some(out)
+}

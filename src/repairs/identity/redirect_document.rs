@@ -1,0 +1,77 @@
+//! C-17: an authorization response that a login page's script gets as JSON and goes to itself.
+
+use http::header::CONTENT_LENGTH;
+use http::{Method, StatusCode};
+use serde_json::json;
+
+use crate::endpoint::Class;
+use crate::exchange::{Outcome, Reply, Request, Site};
+use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
+use crate::repairs::basis;
+
+/// Where login pages keep the address to go to.
+const MEMBERS: [&str; 5] = ["url", "redirect_uri", "redirect_to", "redirectTo", "location"];
+
+/// An answer that says where to go is short. Longer ones are not read at all.
+const LONGEST: u64 = 16 * 1024;
+
+pub static REPAIR: Repair = Repair {
+    id: "identity.redirect-document",
+    rows: &["C-17"],
+    summary: "the login page's script gets a redirect with an `iss` that is not our issuer",
+    why: "Some servers answer the login or consent form with JSON such as `{\"redirect\":true,\"url\":\"...\"}` and let \
+          a script go there. The client then compares `iss` in that URL with the issuer of the metadata.",
+    hits: "TypeScript SDK v2, Python SDK, rmcp, Claude Code, at better-auth and others with script-driven logins",
+    remedy: "`iss` in that URL changes as the issuer did. \
+             Read only where a short JSON answer to a form is no MCP message.",
+    advice: "Build the issuer from the public base URL.",
+    basis: &[basis::ISS],
+    default: Mode::Fix,
+    on: &[Class::Other, Class::Authorize],
+    hook: Hook::Reply { needs: Needs::Json, when, run },
+    examples: &[
+        Example {
+            note: "better-auth's consent",
+            site: SiteKind::Pathed,
+            request: "POST /auth/oauth2/consent",
+            reply: "200\nContent-Type: application/json\nContent-Length: 99\n\n\
+                    {\"redirect\":true,\"url\":\"http://h:1/cb?code=c&state=s&iss=http%3A%2F%2Flocalhost%3A3000%2Fauth\"}",
+            then: Then::Becomes(
+                "200\nContent-Type: application/json\nContent-Length: 99\n\n\
+                 {\"redirect\":true,\"url\":\"http://h:1/cb?code=c&state=s&iss=https%3A%2F%2Fmcp.example.com\"}",
+            ),
+        },
+        Example {
+            note: "the application's own data",
+            site: SiteKind::Pathed,
+            request: "POST /api/items",
+            reply: "200\nContent-Type: application/json\nContent-Length: 30\n\n{\"url\":\"https://other.example/?code=1\"}",
+            then: Then::Sound,
+        },
+    ],
+};
+
+fn when(request: &Request, reply: &Reply) -> bool {
+    let length = reply.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    (request.method == Method::POST || request.class == Class::Authorize)
+        && reply.status == StatusCode::OK
+        && reply.is_json()
+        && length.is_some_and(|length| length <= LONGEST)
+}
+
+fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
+    // Only an upstream that is its own authorization server sends authorization responses.
+    if !site.has_own_authorization_server() {
+        return Outcome::Sound;
+    }
+    let Some(document) = reply.json_mut() else { return Outcome::Sound };
+    let mut any = false;
+    for name in MEMBERS {
+        let Some(url) = document.text(name) else { continue };
+        if let Some(public) = super::with_public_iss(site, &url) {
+            document.set(name, json!(public));
+            any = true;
+        }
+    }
+    if any { Outcome::mended("iss is not the public issuer") } else { Outcome::Sound }
+}

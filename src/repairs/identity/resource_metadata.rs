@@ -1,0 +1,105 @@
+//! B-03, B-05: resource metadata that name the upstream instead of the address that clients use.
+
+use http::StatusCode;
+use serde_json::json;
+
+use crate::endpoint::{self, Class};
+use crate::exchange::{Outcome, Reply, Request, Site};
+use crate::knowledge::strings;
+use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
+use crate::repairs::basis;
+
+pub static REPAIR: Repair = Repair {
+    id: "identity.resource-metadata",
+    rows: &["B-03", "B-05", "B-10"],
+    summary: "the resource metadata name another address than the one that clients use",
+    why: "Every client compares `resource` with the URL it was given and stops at a difference: an internal host, \
+          http for https, a trailing slash. The authorization server's URL must be the issuer, to the byte.",
+    hits: "every client",
+    remedy: "`resource` becomes the public URL of the endpoint; an authorization server on the upstream's own origin \
+             becomes the public origin; other URLs of the upstream become public ones. An authorization server on \
+             another host stays as it is. A signature over the old text goes.",
+    advice: "Build the document from the public base URL: `resource` is exactly what users type into the client.",
+    basis: &[basis::RESOURCE_IDENTICAL, basis::ISSUER],
+    default: Mode::Fix,
+    on: &[Class::ResourceMetadata],
+    hook: Hook::Reply { needs: Needs::Json, when: |_, reply| reply.status == StatusCode::OK && reply.is_json(), run },
+    examples: &[
+        Example {
+            note: "the internal host",
+            site: SiteKind::Pathed,
+            request: "GET /.well-known/oauth-protected-resource/mcp",
+            reply: "200\nContent-Type: application/json\n\n\
+                    {\"resource\": \"http://localhost:3000/mcp/\", \"x\": 1.0,\n\
+                    \"authorization_servers\": [\"http://127.0.0.1:3000/auth\"], \"signed_metadata\": \"e30\"}",
+            then: Then::Becomes(
+                "200\nContent-Type: application/json\n\n\
+                 {\"resource\": \"https://mcp.example.com/mcp\", \"x\": 1.0,\n\
+                 \"authorization_servers\": [\"https://mcp.example.com\"]}",
+            ),
+        },
+        Example {
+            note: "another host's authorization server stays",
+            site: SiteKind::Foreign,
+            request: "GET /.well-known/oauth-protected-resource",
+            reply: "200\nContent-Type: application/json\n\n\
+                    {\"resource\":\"http://localhost:3000\",\"authorization_servers\":[\"https://login.example.net/t\"]}",
+            then: Then::Becomes(
+                "200\nContent-Type: application/json\n\n{\"resource\":\"https://mcp.example.com/mcp\",\
+                 \"authorization_servers\":[\"https://login.example.net/t\"]}",
+            ),
+        },
+        Example {
+            note: "already public",
+            site: SiteKind::Cohosted,
+            request: "GET /.well-known/oauth-protected-resource/mcp",
+            reply: "200\nContent-Type: application/json\n\n\
+                    {\"resource\":\"https://mcp.example.com/mcp\",\"authorization_servers\":[\"https://mcp.example.com\"]}",
+            then: Then::Sound,
+        },
+        Example {
+            note: "no resource metadata at all",
+            site: SiteKind::Cohosted,
+            request: "GET /.well-known/oauth-protected-resource",
+            reply: "200\nContent-Type: application/json\n\n{\"ok\":true}",
+            then: Then::Sound,
+        },
+    ],
+};
+
+fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+    let ours = endpoint::resource_metadata_places(&site.facts.mcp_path).contains(&request.path);
+    let Some(document) = reply.json_mut() else { return Outcome::Sound };
+    let Some(resource) = document.text("resource") else { return Outcome::Sound };
+    let right = if ours { Some(site.resource()) } else { site.to_public(&resource) };
+    let mut changed = false;
+    if let Some(right) = right.filter(|right| *right != resource) {
+        document.set("resource", json!(right));
+        changed = true;
+    }
+    if let Some(servers) = strings(document.get("authorization_servers")) {
+        let right = public_issuers(site, &servers);
+        if right != servers {
+            document.set("authorization_servers", json!(right));
+            changed = true;
+        }
+    }
+    changed |= super::publish_members(site, document, &["resource", "authorization_servers"]);
+    if !changed {
+        return Outcome::Sound;
+    }
+    document.remove("signed_metadata");
+    Outcome::mended("the resource metadata name another address")
+}
+
+/// The issuers with our own one in its only form, each once.
+fn public_issuers(site: &Site<'_>, servers: &[String]) -> Vec<String> {
+    let mut right: Vec<String> = Vec::with_capacity(servers.len());
+    for server in servers {
+        let server = if site.owns(server) { site.issuer().to_owned() } else { server.clone() };
+        if !right.contains(&server) {
+            right.push(server);
+        }
+    }
+    right
+}

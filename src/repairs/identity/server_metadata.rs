@@ -1,0 +1,73 @@
+//! C-04, C-16: authorization server metadata that name the upstream instead of the address that clients use.
+
+use http::StatusCode;
+use serde_json::json;
+
+use crate::endpoint::Class;
+use crate::exchange::{Outcome, Reply, Request, Site};
+use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
+use crate::repairs::basis;
+
+pub static REPAIR: Repair = Repair {
+    id: "identity.server-metadata",
+    rows: &["C-04", "C-16"],
+    summary: "the authorization server's metadata name another address than the one that clients use",
+    why: "Clients refuse an `issuer` that is not the URL they asked, to the byte, and cannot reach endpoints on an \
+          internal host or with http behind a TLS terminator.",
+    hits: "TypeScript SDK v2, Python SDK, rmcp, Go SDK, VS Code, Claude Code",
+    remedy: "`issuer` becomes the public origin without path and slash, the same string as in the resource metadata; \
+             every URL on the upstream's own origin becomes the public one. Another host's issuer stays.",
+    advice: "Build issuer and endpoints from the public base URL; behind a proxy, from configuration.",
+    basis: &[basis::ISSUER],
+    default: Mode::Fix,
+    on: &[Class::ServerMetadata],
+    hook: Hook::Reply { needs: Needs::Json, when: |_, reply| reply.status == StatusCode::OK && reply.is_json(), run },
+    examples: &[
+        Example {
+            note: "the internal host, a slash",
+            site: SiteKind::Cohosted,
+            request: "GET /.well-known/oauth-authorization-server",
+            reply: "200\nContent-Type: application/json\n\n\
+                    {\"issuer\":\"http://localhost:3000/\",\"token_endpoint\":\"http://localhost:3000/token\",\
+                    \"mtls_endpoint_aliases\":{\"token_endpoint\":\"http://localhost:3000/mtls\"},\
+                    \"jwks_uri\":\"https://keys.example.net/jwks\"}",
+            then: Then::Becomes(
+                "200\nContent-Type: application/json\n\n\
+                 {\"issuer\":\"https://mcp.example.com\",\"token_endpoint\":\"https://mcp.example.com/token\",\
+                 \"mtls_endpoint_aliases\":{\"token_endpoint\":\"https://mcp.example.com/mtls\"},\
+                 \"jwks_uri\":\"https://keys.example.net/jwks\"}",
+            ),
+        },
+        Example {
+            note: "another host's issuer",
+            site: SiteKind::Foreign,
+            request: "GET /.well-known/oauth-authorization-server",
+            reply: "200\nContent-Type: application/json\n\n\
+                    {\"issuer\":\"https://login.example.net/t\",\"token_endpoint\":\"https://login.example.net/token\"}",
+            then: Then::Sound,
+        },
+        Example {
+            note: "already public",
+            site: SiteKind::Cohosted,
+            request: "GET /.well-known/openid-configuration",
+            reply: "200\nContent-Type: application/json\n\n{\"issuer\":\"https://mcp.example.com\"}",
+            then: Then::Sound,
+        },
+    ],
+};
+
+fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
+    let Some(document) = reply.json_mut() else { return Outcome::Sound };
+    let Some(issuer) = document.text("issuer") else { return Outcome::Sound };
+    let mut changed = false;
+    if site.owns(&issuer) && issuer != site.issuer() {
+        document.set("issuer", json!(site.issuer()));
+        changed = true;
+    }
+    changed |= super::publish_members(site, document, &["issuer"]);
+    if !changed {
+        return Outcome::Sound;
+    }
+    document.remove("signed_metadata");
+    Outcome::mended("the server metadata name another address")
+}

@@ -1,0 +1,61 @@
+//! B-02: the resource metadata are at another place than the one the client asks.
+
+use super::{is_read, may_be_document};
+use crate::endpoint::{self, Class};
+use crate::exchange::{Ask, Outcome, Reply, Request, Site};
+use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
+use crate::repairs::basis;
+
+pub static REPAIR: Repair = Repair {
+    id: "metadata.resource-elsewhere",
+    rows: &["B-02"],
+    summary: "the resource metadata are not at the place where the client looks",
+    why: "Clients look at the path-inserted place, ChatGPT at the root, rmcp also below the endpoint. A server that \
+          serves one of them is invisible to those who ask for another.",
+    hits: "ChatGPT (root), Claude, VS Code, SDK clients (path-inserted)",
+    remedy: "Asks the upstream again at the place where its document was found, at all three places of the endpoint.",
+    advice: "Serve the document at `/.well-known/oauth-protected-resource/mcp` and at the root.",
+    basis: &[basis::RESOURCE_PLACE],
+    default: Mode::Fix,
+    on: &[Class::ResourceMetadata],
+    hook: Hook::Reply { needs: Needs::Head, when: |request, reply| is_read(request) && !may_be_document(reply), run },
+    examples: &[
+        Example {
+            note: "only at the root",
+            site: SiteKind::Pathed,
+            request: "GET /.well-known/oauth-protected-resource/mcp",
+            reply: "404",
+            then: Then::Asks("GET /.well-known/oauth-protected-resource"),
+        },
+        Example {
+            note: "only path-inserted, and the root is a web page",
+            site: SiteKind::Cohosted,
+            request: "GET /.well-known/oauth-protected-resource",
+            reply: "200\nContent-Type: text/html",
+            then: Then::Asks("GET /.well-known/oauth-protected-resource/mcp"),
+        },
+        Example {
+            note: "another resource's document is none of ours",
+            site: SiteKind::Cohosted,
+            request: "GET /.well-known/oauth-protected-resource/other",
+            reply: "404",
+            then: Then::Sound,
+        },
+        Example {
+            note: "a document",
+            site: SiteKind::Pathed,
+            request: "GET /.well-known/oauth-protected-resource",
+            reply: "200\nContent-Type: application/json",
+            then: Then::Sound,
+        },
+    ],
+};
+
+fn run(site: &Site<'_>, request: &Request, _: &mut Reply) -> Outcome {
+    let Some(place) = &site.known.resource_metadata_path else { return Outcome::Sound };
+    let asked_for_ours = endpoint::resource_metadata_places(&site.facts.mcp_path).contains(&request.path);
+    if !asked_for_ours || *place == request.path {
+        return Outcome::Sound;
+    }
+    Outcome::again("the document is at another place", Ask { path: Some(place.clone()), ..Ask::default() })
+}

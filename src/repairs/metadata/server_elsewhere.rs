@@ -1,0 +1,73 @@
+//! C-03: the authorization server's metadata are at another place than the one the client asks.
+
+use super::{is_read, may_be_document};
+use crate::endpoint::{self, Class};
+use crate::exchange::{Ask, Outcome, Reply, Request, Site};
+use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
+use crate::repairs::basis;
+
+pub static REPAIR: Repair = Repair {
+    id: "metadata.server-elsewhere",
+    rows: &["C-03", "C-02"],
+    summary: "the authorization server's metadata are not at the place where the client looks",
+    why: "The issuer that clients are told is the bare public origin, so they look at the root. A server whose issuer \
+          has a path, or that serves only the OpenID document, answers 404 there.",
+    hits: "every client, at a server whose issuer has a path; Codex and ChatGPT ask below the MCP path too",
+    remedy: "Asks the upstream again where the metadata of its own issuer were found. Never for another host's issuer.",
+    advice: "Serve the document at the place that RFC 8414 section 3.1 derives from the issuer, and at the root.",
+    basis: &[basis::ISSUER_PLACE],
+    default: Mode::Fix,
+    on: &[Class::ServerMetadata],
+    hook: Hook::Reply { needs: Needs::Head, when: |request, reply| is_read(request) && !may_be_document(reply), run },
+    examples: &[
+        Example {
+            note: "an issuer with a path",
+            site: SiteKind::Pathed,
+            request: "GET /.well-known/oauth-authorization-server",
+            reply: "404",
+            then: Then::Asks("GET /auth/.well-known/openid-configuration"),
+        },
+        Example {
+            note: "below the MCP path",
+            site: SiteKind::Cohosted,
+            request: "GET /.well-known/oauth-authorization-server/mcp",
+            reply: "404",
+            then: Then::Asks("GET /.well-known/oauth-authorization-server"),
+        },
+        Example {
+            note: "another host's issuer is not ours to speak for",
+            site: SiteKind::Foreign,
+            request: "GET /.well-known/oauth-authorization-server",
+            reply: "404",
+            then: Then::Sound,
+        },
+        Example {
+            note: "a document",
+            site: SiteKind::Cohosted,
+            request: "GET /.well-known/oauth-authorization-server",
+            reply: "200\nContent-Type: application/json",
+            then: Then::Sound,
+        },
+    ],
+};
+
+fn run(site: &Site<'_>, request: &Request, _: &mut Reply) -> Outcome {
+    let Some(place) = &site.known.server_metadata_path else { return Outcome::Sound };
+    if !site.has_own_authorization_server() || *place == request.path {
+        return Outcome::Sound;
+    }
+    let issuer_paths = ["", site.facts.mcp_path.as_str()];
+    let ours = issuer_paths.iter().any(|path| {
+        endpoint::server_metadata_places(path)
+            .iter()
+            // An OAuth document lacks what an OpenID one must have: it is served for OAuth places alone.
+            .any(|at| {
+                *at == request.path
+                    && (at.contains(endpoint::SERVER_METADATA) || place.contains(endpoint::OPENID_CONFIGURATION))
+            })
+    });
+    if !ours {
+        return Outcome::Sound;
+    }
+    Outcome::again("the document is at another place", Ask { path: Some(place.clone()), ..Ask::default() })
+}

@@ -1,0 +1,58 @@
+//! Reliability 25: the upstream refuses the larger set of callbacks, so it gets the client's own.
+
+use serde_json::Value;
+
+use super::{HOSTED_CALLBACKS, is_refused, refusal_names};
+use crate::endpoint::Class;
+use crate::exchange::{Ask, Outcome, Reply, Request, Site};
+use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
+use crate::repairs::basis;
+
+pub static REPAIR: Repair = Repair {
+    id: "register.redirects-refused",
+    rows: &["D-16"],
+    summary: "the upstream refuses a registration with both hosted callbacks",
+    why: "A server with an allowlist of one callback refuses the whole registration when the other is there as well.",
+    hits: "claude.ai, Claude Desktop and mobile",
+    remedy: "Sends the registration once more with the one callback on the client's own list that was there first.",
+    advice: "Allow both callbacks of Claude's hosted clients.",
+    basis: &[basis::HOSTED_CALLBACKS],
+    default: Mode::Fix,
+    on: &[Class::Register],
+    hook: Hook::Reply { needs: Needs::Json, when: |request, reply| is_refused(request, reply) && reply.is_json(), run },
+    examples: &[
+        Example {
+            note: "refused",
+            site: SiteKind::Open,
+            request: "POST /register\n\n{\"redirect_uris\":[\"https://claude.ai/api/mcp/auth_callback\",\
+                      \"https://claude.com/api/mcp/auth_callback\"]}",
+            reply: "400\nContent-Type: application/json\n\n{\"error\":\"invalid_redirect_uri\"}",
+            then: Then::Asks("POST /register\n\n{\"redirect_uris\":[\"https://claude.ai/api/mcp/auth_callback\"]}"),
+        },
+        Example {
+            note: "refused for something else",
+            site: SiteKind::Open,
+            request: "POST /register\n\n{\"redirect_uris\":[\"https://claude.ai/api/mcp/auth_callback\",\
+                      \"https://claude.com/api/mcp/auth_callback\"]}",
+            reply: "400\nContent-Type: application/json\n\n{\"error\":\"invalid_client_metadata\"}",
+            then: Then::Sound,
+        },
+    ],
+};
+
+fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+    let (Some(refusal), Some(asked)) = (reply.json(), request.json()) else { return Outcome::Sound };
+    let Some(Value::Array(list)) = asked.get("redirect_uris") else { return Outcome::Sound };
+    // The one that `register.hosted-callback` added is the last.
+    let Some((added, own)) = list.split_last() else { return Outcome::Sound };
+    let is_hosted = |uri: &Value| uri.as_str().is_some_and(|uri| HOSTED_CALLBACKS.contains(&uri));
+    if !is_hosted(added)
+        || own.iter().filter(|uri| is_hosted(uri)).count() != 1
+        || !refusal_names(refusal, &["redirect"])
+    {
+        return Outcome::Sound;
+    }
+    let mut body = asked.clone();
+    body.set("redirect_uris", Value::Array(own.to_vec()));
+    Outcome::again("both hosted callbacks are refused", Ask { body: Some(body), ..Ask::default() })
+}

@@ -1,0 +1,3 @@
+//! The token endpoint (RFC 6749).
+
+pub mod cacheable;

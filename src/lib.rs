@@ -12,7 +12,26 @@ pub mod repairs;
 pub mod sse;
 
 // Pure plan: classification, configuration, text forms.
+pub mod config;
 pub mod endpoint;
 pub mod example;
 pub mod fence;
 pub mod plan;
+
+// I/O: the only floor that awaits.
+pub mod body;
+pub mod connection;
+pub mod headers;
+pub mod learn;
+pub mod proxy;
+pub mod refuse;
+pub mod upstream;
+
+// Process.
+pub mod cli;
+pub mod demo;
+pub mod runtime;
+pub mod server;
+pub mod signals;
+pub mod telemetry;
+pub mod tls;

@@ -1,1 +1,87 @@
-fn main() {}
+//! The thin binary: reads the command line, starts, waits for a signal, stops.
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+use mcp_mend::cli::{self, Asked, show};
+use mcp_mend::config::{Complaint, Config};
+use mcp_mend::server::{self, Balance};
+use mcp_mend::telemetry::access::{AccessLog, Format};
+use mcp_mend::{repairs, signals};
+
+#[cfg(not(target_env = "msvc"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+fn main() -> ExitCode {
+    // A panic's message may hold what it was about; its place is enough to find the bug.
+    std::panic::set_hook(Box::new(|info| match info.location() {
+        Some(place) => eprintln!("mcp-mend: panic at {}:{}", place.file(), place.line()),
+        None => eprintln!("mcp-mend: panic"),
+    }));
+    let matches = cli::command().get_matches();
+    match cli::asked(&matches, |name| std::env::var(name).ok()) {
+        Asked::Run(layers, complaints) => match cli::configure(&layers, complaints) {
+            Ok(config) => run(&config),
+            Err(complaints) => reject(&complaints),
+        },
+        Asked::Demo { listen, once } => mcp_mend::demo::run(listen.as_deref(), once),
+        Asked::Repairs { json } => print(json, show::repairs, show::repairs_json),
+        Asked::Explain { id, json } => match repairs::find(&id) {
+            Some(repair) => print(json, || show::explain(repair), || show::explain_json(repair)),
+            None => {
+                let hint = repairs::nearest(&id).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+                reject(&[Complaint { place: "explain".into(), message: format!("`{id}` is no repair{hint}") }])
+            }
+        },
+    }
+}
+
+fn print(json: bool, text: impl Fn() -> String, value: impl Fn() -> serde_json::Value) -> ExitCode {
+    if json {
+        anstream::println!("{:#}", value());
+    } else {
+        anstream::print!("{}", text());
+    }
+    ExitCode::SUCCESS
+}
+
+/// Wrong usage: everything that is wrong, and nothing starts.
+fn reject(complaints: &[Complaint]) -> ExitCode {
+    for complaint in complaints {
+        anstream::eprintln!("{}error:{:#} {complaint}", show::BAD, show::BAD);
+    }
+    ExitCode::from(2)
+}
+
+fn run(config: &Config) -> ExitCode {
+    mcp_mend::telemetry::init(&config.log_level, config.log_format == Format::Json);
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    let access = AccessLog::start(config.log_format, std::io::stdout());
+    let running = match server::start(config, access, Balance::DEFAULT) {
+        Ok(running) => running,
+        Err(error) => {
+            anstream::eprintln!("{}error:{:#} {error}", show::BAD, show::BAD);
+            return ExitCode::FAILURE;
+        }
+    };
+    if config.log_format == Format::Json {
+        tracing::info!(listen = %running.address, upstream = %config.upstream, "started");
+    } else {
+        anstream::print!("{}", show::banner(config, &running.runtime, running.address));
+    }
+    if config.public.is_none() && running.address.ip().is_unspecified() {
+        tracing::warn!(
+            public_url = %running.runtime.facts.public,
+            "listening on every address without a public_url: clients elsewhere need --public-url"
+        );
+    }
+    signals::report_upstream(&running.runtime.target);
+    let ended = signals::wait();
+    let runtime = running.runtime.clone();
+    running.stop();
+    mcp_mend::telemetry::summary(&runtime.counters);
+    ended
+}

@@ -1,0 +1,471 @@
+//! The closed set of bodies, both ways: what streams, what was read, what is ours; and what happens when one ends.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+use crate::connection::{Connection, Phase};
+use crate::refuse::{self, Refusal};
+use crate::sse::Splitter;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What goes up to the upstream.
+pub enum RequestBody {
+    Empty,
+    /// Read, and perhaps changed.
+    Whole(Bytes),
+    /// Streams from the client, after what was read of it already.
+    Client(Box<FromClient>),
+}
+
+/// A client's body on its way up.
+pub struct FromClient {
+    prefix: Option<Bytes>,
+    incoming: Incoming,
+    upload: Upload,
+    connection: Arc<Connection>,
+    left: u64,
+}
+
+/// How an upload fares, as those see it who wait for the answer.
+#[derive(Clone)]
+pub struct Upload {
+    shared: Option<Arc<Progress>>,
+    begun: Instant,
+}
+
+struct Progress {
+    /// Milliseconds after `begun` when the last frame was taken.
+    last: AtomicU64,
+    too_large: AtomicBool,
+    failed: AtomicBool,
+}
+
+impl Upload {
+    /// Nothing is uploaded: the clock runs from now.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { shared: None, begun: Instant::now() }
+    }
+
+    fn streaming() -> Self {
+        let progress =
+            Progress { last: AtomicU64::new(0), too_large: AtomicBool::new(false), failed: AtomicBool::new(false) };
+        Self { shared: Some(Arc::new(progress)), begun: Instant::now() }
+    }
+
+    /// When the last of it was taken.
+    #[must_use]
+    pub fn progress(&self) -> Instant {
+        let last = self.shared.as_ref().map_or(0, |shared| shared.last.load(Ordering::Relaxed));
+        self.begun + Duration::from_millis(last)
+    }
+
+    /// Why the exchange failed, if the upload is why.
+    #[must_use]
+    pub fn refusal(&self) -> Option<Refusal> {
+        let shared = self.shared.as_ref()?;
+        if shared.too_large.load(Ordering::Relaxed) {
+            return Some(refuse::BODY_TOO_LARGE);
+        }
+        shared.failed.load(Ordering::Relaxed).then_some(refuse::BODY_STALLED)
+    }
+}
+
+impl RequestBody {
+    /// The client's body, from where it was read to. Counts it, and ends it with an error beyond `limit` bytes.
+    #[must_use]
+    pub fn from_client(
+        prefix: Option<Bytes>,
+        incoming: Incoming,
+        connection: Arc<Connection>,
+        limit: u64,
+    ) -> (Self, Upload) {
+        if prefix.is_none() && incoming.is_end_stream() {
+            return (Self::Empty, Upload::none());
+        }
+        let upload = Upload::streaming();
+        let left = limit.saturating_sub(prefix.as_ref().map_or(0, |prefix| prefix.len() as u64));
+        let body = FromClient { prefix, incoming, upload: upload.clone(), connection, left };
+        (Self::Client(Box::new(body)), upload)
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Self::Empty)
+    }
+}
+
+impl FromClient {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if let Some(prefix) = self.prefix.take() {
+            return Poll::Ready(Some(Ok(Frame::data(prefix))));
+        }
+        let frame = match Pin::new(&mut self.incoming).poll_frame(cx) {
+            Poll::Pending => {
+                self.connection.enter(Phase::Body);
+                return Poll::Pending;
+            }
+            Poll::Ready(frame) => frame,
+        };
+        self.connection.leave(Phase::Body);
+        let Some(shared) = &self.upload.shared else { return Poll::Ready(None) };
+        let elapsed = u64::try_from(self.upload.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        shared.last.store(elapsed, Ordering::Relaxed);
+        match frame {
+            None => Poll::Ready(None),
+            Some(Err(error)) => {
+                shared.failed.store(true, Ordering::Relaxed);
+                Poll::Ready(Some(Err(error.into())))
+            }
+            Some(Ok(frame)) => {
+                let length = frame.data_ref().map_or(0, |data| data.len() as u64);
+                match self.left.checked_sub(length) {
+                    Some(left) => {
+                        self.left = left;
+                        Poll::Ready(Some(Ok(frame)))
+                    }
+                    None => {
+                        shared.too_large.store(true, Ordering::Relaxed);
+                        Poll::Ready(Some(Err("the request body is too large".into())))
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let this = self.get_mut();
+        match this {
+            Self::Empty => Poll::Ready(None),
+            Self::Whole(_) => {
+                let Self::Whole(bytes) = std::mem::replace(this, Self::Empty) else { return Poll::Ready(None) };
+                Poll::Ready(Some(Ok(Frame::data(bytes))))
+            }
+            Self::Client(body) => body.poll(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Whole(bytes) => bytes.is_empty(),
+            Self::Client(body) => body.prefix.is_none() && body.incoming.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Empty => SizeHint::with_exact(0),
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Client(body) => {
+                let (hint, more) = (body.incoming.size_hint(), body.prefix.as_ref().map_or(0, Bytes::len) as u64);
+                let mut all = SizeHint::new();
+                if let Some(upper) = hint.upper() {
+                    all.set_upper(upper + more);
+                }
+                all.set_lower(hint.lower() + more);
+                all
+            }
+        }
+    }
+}
+
+/// How much of a body was read.
+pub enum Read {
+    Whole(Bytes),
+    /// It was too long, or too slow: what was read is to be handed back first.
+    Partly(Bytes),
+    /// The connection ended: whatever came is not the message.
+    Failed,
+}
+
+/// Reads a body up to a limit and for a time; gives everything back if it stops.
+pub async fn read(incoming: &mut Incoming, limit: usize, time: Duration) -> Read {
+    if incoming.size_hint().lower() > limit as u64 {
+        return Read::Partly(Bytes::new());
+    }
+    let mut first = Bytes::new();
+    let mut all = BytesMut::new();
+    let deadline = Instant::now() + time;
+    loop {
+        let frame = std::future::poll_fn(|cx| Pin::new(&mut *incoming).poll_frame(cx));
+        let data = match tokio::time::timeout_at(deadline, frame).await {
+            Err(_) => return Read::Partly(joined(first, all)),
+            Ok(None) => return Read::Whole(joined(first, all)),
+            Ok(Some(Err(_))) => return Read::Failed,
+            // Trailers of a body that was read whole describe it no more than its length does.
+            Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
+        };
+        if first.is_empty() && all.is_empty() {
+            first = data;
+        } else {
+            if all.is_empty() {
+                all.extend_from_slice(&first);
+            }
+            all.extend_from_slice(&data);
+        }
+        let length = first.len().max(all.len());
+        if length > limit {
+            return Read::Partly(joined(first, all));
+        }
+        if incoming.is_end_stream() {
+            return Read::Whole(joined(first, all));
+        }
+    }
+}
+
+fn joined(first: Bytes, all: BytesMut) -> Bytes {
+    if all.is_empty() { first } else { all.freeze() }
+}
+
+/// How an exchange came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The last byte of the answer was handed out.
+    Whole,
+    /// The upstream's answer broke off.
+    UpstreamCut,
+    /// Nobody reads the answer any more.
+    ClientLeft,
+    /// The proxy is stopping, and ended an event stream between two events.
+    Drained,
+}
+
+/// What is to be done when the answer has ended, however it did.
+pub trait AtEnd: Send {
+    fn at_end(self: Box<Self>, ending: Ending, bytes: u64);
+}
+
+/// What goes down to the client.
+pub struct ReplyBody {
+    kind: Kind,
+    at_end: Option<Box<dyn AtEnd>>,
+    bytes: u64,
+}
+
+enum Kind {
+    Empty,
+    Whole(Bytes),
+    /// Streams from the upstream, after what was read of it already.
+    Upstream {
+        prefix: Option<Bytes>,
+        incoming: Incoming,
+    },
+    Events(Box<Events>),
+}
+
+/// An event stream from the upstream.
+struct Events {
+    incoming: Incoming,
+    /// Looks at events until it has found what it looks for.
+    watch: Option<Watch>,
+    stop: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// Whether what was handed out so far ended with a blank line.
+    between_events: bool,
+    /// Waits for the end of an event after the order to stop.
+    grace: Option<Pin<Box<Sleep>>>,
+}
+
+/// Gets to see each event and may change it; answers whether it wants to see more.
+pub type Watcher = Box<dyn FnMut(Bytes) -> (Bytes, bool) + Send>;
+
+struct Watch {
+    splitter: Splitter,
+    watcher: Watcher,
+    /// An event longer than this passes raw.
+    limit: usize,
+}
+
+impl ReplyBody {
+    #[must_use]
+    pub fn empty(at_end: Option<Box<dyn AtEnd>>) -> Self {
+        Self { kind: Kind::Empty, at_end, bytes: 0 }
+    }
+
+    #[must_use]
+    pub fn whole(bytes: Bytes, at_end: Option<Box<dyn AtEnd>>) -> Self {
+        Self { kind: Kind::Whole(bytes), at_end, bytes: 0 }
+    }
+
+    #[must_use]
+    pub fn upstream(prefix: Option<Bytes>, incoming: Incoming, at_end: Option<Box<dyn AtEnd>>) -> Self {
+        Self { kind: Kind::Upstream { prefix, incoming }, at_end, bytes: 0 }
+    }
+
+    /// An event stream: it ends between two events when `stop` is cancelled.
+    #[must_use]
+    pub fn events(
+        incoming: Incoming,
+        watcher: Option<(Watcher, usize)>,
+        stop: &CancellationToken,
+        at_end: Option<Box<dyn AtEnd>>,
+    ) -> Self {
+        let watch = watcher.map(|(watcher, limit)| Watch { splitter: Splitter::default(), watcher, limit });
+        let stop = Box::pin(stop.clone().cancelled_owned());
+        let events = Events { incoming, watch, stop, between_events: true, grace: None };
+        Self { kind: Kind::Events(Box::new(events)), at_end, bytes: 0 }
+    }
+
+    fn finish(&mut self, ending: Ending) {
+        if let Some(at_end) = self.at_end.take() {
+            at_end.at_end(ending, self.bytes);
+        }
+    }
+}
+
+impl Body for ReplyBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let this = self.get_mut();
+        let (frame, last, ending) = match &mut this.kind {
+            Kind::Empty => (Poll::Ready(None), true, Ending::Whole),
+            Kind::Whole(bytes) => {
+                let bytes = std::mem::take(bytes);
+                this.kind = Kind::Empty;
+                (Poll::Ready(Some(Ok(Frame::data(bytes)))), true, Ending::Whole)
+            }
+            Kind::Upstream { prefix, incoming } => match prefix.take().filter(|prefix| !prefix.is_empty()) {
+                Some(prefix) => (Poll::Ready(Some(Ok(Frame::data(prefix)))), false, Ending::Whole),
+                None => {
+                    let frame = Pin::new(&mut *incoming).poll_frame(cx).map_err(Into::into);
+                    (frame, incoming.is_end_stream(), Ending::Whole)
+                }
+            },
+            Kind::Events(events) => {
+                let (frame, ending) = events.poll(cx);
+                (frame, false, ending)
+            }
+        };
+        match &frame {
+            Poll::Pending => {}
+            Poll::Ready(None) => this.finish(ending),
+            Poll::Ready(Some(Err(_))) => this.finish(Ending::UpstreamCut),
+            Poll::Ready(Some(Ok(frame))) => {
+                this.bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
+                if last {
+                    this.finish(ending);
+                }
+            }
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.kind {
+            Kind::Empty => true,
+            Kind::Whole(bytes) => bytes.is_empty(),
+            Kind::Upstream { prefix, incoming } => prefix.is_none() && incoming.is_end_stream(),
+            Kind::Events(_) => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.kind {
+            Kind::Empty => SizeHint::with_exact(0),
+            Kind::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Kind::Upstream { prefix: None, incoming } => incoming.size_hint(),
+            Kind::Upstream { prefix: Some(prefix), incoming } => {
+                let (hint, more) = (incoming.size_hint(), prefix.len() as u64);
+                let mut all = SizeHint::new();
+                if let Some(upper) = hint.upper() {
+                    all.set_upper(upper + more);
+                }
+                all.set_lower(hint.lower() + more);
+                all
+            }
+            Kind::Events(_) => SizeHint::new(),
+        }
+    }
+}
+
+impl Drop for ReplyBody {
+    fn drop(&mut self) {
+        let ending = if self.is_end_stream() { Ending::Whole } else { Ending::ClientLeft };
+        self.finish(ending);
+    }
+}
+
+impl Events {
+    fn poll(&mut self, cx: &mut Context<'_>) -> (Poll<Option<Result<Frame<Bytes>, BoxError>>>, Ending) {
+        if self.shall_stop(cx) {
+            return (Poll::Ready(None), Ending::Drained);
+        }
+        loop {
+            if let Some(frame) = self.next_watched() {
+                return (Poll::Ready(Some(Ok(frame))), Ending::Whole);
+            }
+            match Pin::new(&mut self.incoming).poll_frame(cx) {
+                Poll::Pending => return (Poll::Pending, Ending::Whole),
+                Poll::Ready(None) => {
+                    let rest = self.watch.take().map(|mut watch| watch.splitter.take_rest()).unwrap_or_default();
+                    let frame = (!rest.is_empty()).then(|| Ok(Frame::data(rest)));
+                    return (Poll::Ready(frame), Ending::Whole);
+                }
+                Poll::Ready(Some(Err(error))) => {
+                    return (Poll::Ready(Some(Err(error.into()))), Ending::UpstreamCut);
+                }
+                Poll::Ready(Some(Ok(frame))) => match (&mut self.watch, frame.data_ref()) {
+                    (Some(watch), Some(data)) => watch.splitter.push(data),
+                    (_, data) => {
+                        self.between_events = data.is_none_or(ends_event);
+                        return (Poll::Ready(Some(Ok(frame))), Ending::Whole);
+                    }
+                },
+            }
+        }
+    }
+
+    /// The next event that the watcher has seen, or the rest once it wants to see no more.
+    fn next_watched(&mut self) -> Option<Frame<Bytes>> {
+        let watch = self.watch.as_mut()?;
+        let (data, go_on) = match watch.splitter.next_event() {
+            Some(event) => (watch.watcher)(event),
+            None if watch.splitter.len() > watch.limit => (Bytes::new(), false),
+            None => return None,
+        };
+        let mut data = data;
+        if !go_on {
+            let rest = watch.splitter.take_rest();
+            if !rest.is_empty() {
+                data = [data, rest].concat().into();
+            }
+            self.watch = None;
+        }
+        self.between_events = ends_event(&data);
+        Some(Frame::data(data))
+    }
+
+    /// Whether the stream shall end now: the proxy is stopping and no event is half handed out. An event that does
+    /// not end within a second is given up.
+    fn shall_stop(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.stop.as_mut().poll(cx).is_pending() {
+            return false;
+        }
+        if self.between_events {
+            return true;
+        }
+        let grace = self.grace.get_or_insert_with(|| Box::pin(tokio::time::sleep(Duration::from_secs(1))));
+        grace.as_mut().poll(cx).is_ready()
+    }
+}
+
+fn ends_event(data: &Bytes) -> bool {
+    data.ends_with(b"\n\n") || data.ends_with(b"\r\n\r\n") || data.ends_with(b"\r\r")
+}

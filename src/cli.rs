@@ -1,0 +1,180 @@
+//! The command line: what is typed, and what is printed.
+
+pub mod show;
+
+use std::path::Path;
+
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+
+use crate::config::layers::{Layers, Value};
+use crate::config::settings::{self, ENV_PREFIX, Kind, SETTINGS};
+use crate::config::{Complaint, Config};
+
+/// What was asked for.
+#[derive(Debug)]
+pub enum Asked {
+    Run(Box<Layers>, Vec<Complaint>),
+    Demo { listen: Option<String>, once: bool },
+    Repairs { json: bool },
+    Explain { id: String, json: bool },
+}
+
+/// The command, with a flag for each setting.
+#[must_use]
+pub fn command() -> Command {
+    let mut command = Command::new("mcp-mend")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Stands in front of a remote MCP server and mends its answers, so that every client connects.")
+        .after_help(
+            "Each flag has a variable: --listen is MCP_MEND_LISTEN. Flags win over variables, variables over the file.\n\
+             Exit codes: 0 done, 1 a check fell short or the proxy could not start, 2 wrong usage or configuration.",
+        )
+        .args_conflicts_with_subcommands(true)
+        .subcommand_negates_reqs(true)
+        .max_term_width(100)
+        .arg(Arg::new("UPSTREAM").value_name("UPSTREAM").help("The MCP server, as in http://localhost:3000"))
+        .arg(
+            Arg::new("config")
+                .long("config")
+                .short('c')
+                .value_name("FILE")
+                .value_parser(value_parser!(std::path::PathBuf))
+                .help("A TOML file with settings (see proxy.example.toml)"),
+        );
+    for setting in SETTINGS {
+        let heading = if setting.key.starts_with("limits.") { "Limits" } else { "Options" };
+        let arg = Arg::new(setting.key).long(setting.flag).help(help(setting)).help_heading(heading);
+        command = command.arg(match setting.kind {
+            Kind::Switch => arg.action(ArgAction::SetTrue),
+            Kind::List | Kind::Modes => arg.value_name(setting.value).action(ArgAction::Append),
+            Kind::Text | Kind::Number => arg.value_name(setting.value),
+        });
+    }
+    let json = || Arg::new("json").long("json").action(ArgAction::SetTrue).help("Print JSON");
+    command
+        .subcommand(Command::new("repairs").about("List every repair and its default").arg(json()))
+        .subcommand(
+            Command::new("explain")
+                .about("Say all there is to know about one repair: what, why, who is hit, and the cure")
+                .arg(Arg::new("ID").required(true).help("The repair, as in auth.challenge-missing"))
+                .arg(json()),
+        )
+        .subcommand(
+            Command::new("demo")
+                .about("Show it on a built-in, deliberately broken server: a table, and both keep serving")
+                .arg(
+                    Arg::new("listen")
+                        .long("listen")
+                        .value_name("HOST:PORT")
+                        .help("Where the proxy listens [default: 127.0.0.1:8808]"),
+                )
+                .arg(
+                    Arg::new("once")
+                        .long("once")
+                        .action(ArgAction::SetTrue)
+                        .help("End after the table; 1 if a line fell short"),
+                ),
+        )
+}
+
+fn help(setting: &settings::Setting) -> String {
+    let default = setting.default.trim_matches('"');
+    let shown = !default.is_empty() && setting.kind != Kind::Switch && default != "[]";
+    if shown { format!("{} [default: {default}]", setting.help) } else { setting.help.to_owned() }
+}
+
+/// Reads the command line and, for a run, the file and the environment.
+#[must_use]
+pub fn asked(matches: &ArgMatches, lookup: impl Fn(&str) -> Option<String>) -> Asked {
+    match matches.subcommand() {
+        Some(("repairs", sub)) => Asked::Repairs { json: sub.get_flag("json") },
+        Some(("explain", sub)) => {
+            Asked::Explain { id: sub.get_one::<String>("ID").cloned().unwrap_or_default(), json: sub.get_flag("json") }
+        }
+        Some(("demo", sub)) => {
+            Asked::Demo { listen: sub.get_one::<String>("listen").cloned(), once: sub.get_flag("once") }
+        }
+        _ => run(matches, lookup),
+    }
+}
+
+fn run(matches: &ArgMatches, lookup: impl Fn(&str) -> Option<String>) -> Asked {
+    let mut layers = Layers::default();
+    let mut complaints = Vec::new();
+    let file = matches
+        .get_one::<std::path::PathBuf>("config")
+        .cloned()
+        .or_else(|| lookup(&format!("{ENV_PREFIX}CONFIG")).map(Into::into));
+    if let Some(file) = file {
+        take_file(&file, &mut layers, &mut complaints);
+    }
+    layers.take_environment(lookup);
+    for setting in SETTINGS {
+        let values: Vec<String> = match setting.kind {
+            Kind::Switch if matches.get_flag(setting.key) => vec!["true".into()],
+            Kind::Switch => continue,
+            _ => matches.get_many::<String>(setting.key).into_iter().flatten().cloned().collect(),
+        };
+        if !values.is_empty() {
+            let place = format!("--{}", setting.flag);
+            layers.set(setting, values.into_iter().map(|text| Value { text, place: place.clone() }).collect());
+        }
+    }
+    if let (Some(text), Some(setting)) = (matches.get_one::<String>("UPSTREAM"), settings::find("upstream.url")) {
+        if matches.contains_id(setting.key) {
+            let place = format!("--{}", setting.flag);
+            complaints.push(Complaint { place, message: "the upstream is given twice; leave one out".into() });
+        }
+        layers.set(setting, vec![Value { text: text.clone(), place: "UPSTREAM".into() }]);
+    }
+    Asked::Run(Box::new(layers), complaints)
+}
+
+fn take_file(file: &Path, layers: &mut Layers, complaints: &mut Vec<Complaint>) {
+    let name = file.display().to_string();
+    match std::fs::read_to_string(file) {
+        Ok(text) => layers.take_file(&name, &text, complaints),
+        Err(error) => complaints.push(Complaint { place: name, message: format!("cannot be read: {error}") }),
+    }
+}
+
+/// The checked configuration of a run.
+///
+/// # Errors
+/// Every complaint.
+pub fn configure(layers: &Layers, complaints: Vec<Complaint>) -> Result<Config, Vec<Complaint>> {
+    Config::check(layers, complaints)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(line: &str) -> Asked {
+        asked(&command().try_get_matches_from(line.split(' ')).unwrap(), |_| None)
+    }
+
+    #[test]
+    fn the_command_is_consistent() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn an_upstream_runs_and_a_word_is_a_command() {
+        let Asked::Run(layers, complaints) = ask("mcp-mend http://h:1 --repair a=off --repair b=fix --show-repairs")
+        else {
+            panic!()
+        };
+        assert!(complaints.is_empty());
+        assert_eq!(layers.given["upstream.url"].values[0].text, "http://h:1");
+        assert_eq!(layers.given["repairs"].values.len(), 2);
+        assert!(matches!(ask("mcp-mend demo --once"), Asked::Demo { once: true, .. }));
+        assert!(matches!(ask("mcp-mend explain x"), Asked::Explain { .. }));
+    }
+
+    #[test]
+    fn two_upstreams_are_one_too_many() {
+        let Asked::Run(_, complaints) = ask("mcp-mend http://h:1 --upstream http://h:2") else { panic!() };
+        assert_eq!(complaints.len(), 1);
+    }
+}

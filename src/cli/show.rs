@@ -1,0 +1,154 @@
+//! What the commands print: 80 columns, colour only where the terminal wants it.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+
+use anstyle::{AnsiColor, Style};
+use serde_json::{Value, json};
+
+use crate::config::Config;
+use crate::config::settings::wrap;
+use crate::endpoint::Class;
+use crate::repair::{Hook, Mode, Repair};
+use crate::repairs::REPAIRS;
+use crate::runtime::Runtime;
+
+const WIDTH: usize = 80;
+
+/// Names of things: bold.
+pub const NAME: Style = Style::new().bold();
+/// What is well.
+pub const GOOD: Style = AnsiColor::Green.on_default();
+/// What is not.
+pub const BAD: Style = AnsiColor::Red.on_default();
+/// What is beside the point.
+pub const QUIET: Style = Style::new().dimmed();
+
+/// The registry as a list.
+#[must_use]
+pub fn repairs() -> String {
+    let mut out = String::new();
+    let widest = REPAIRS.iter().map(|repair| repair.id.len()).max().unwrap_or(0);
+    for repair in REPAIRS {
+        let indent = widest + 11;
+        let lines = wrap(repair.summary, WIDTH.saturating_sub(indent));
+        let _ = write!(out, "{NAME}{:widest$}{NAME:#}  {:7}  ", repair.id, repair.default.to_string());
+        let _ = writeln!(out, "{}", lines.join(&format!("\n{}", " ".repeat(indent))));
+    }
+    let _ = writeln!(out, "\n{QUIET}mcp-mend explain ID says all about one.{QUIET:#}");
+    out
+}
+
+/// The registry as JSON.
+#[must_use]
+pub fn repairs_json() -> Value {
+    REPAIRS
+        .iter()
+        .map(|repair| {
+            json!({
+                "id": repair.id, "rows": repair.rows, "summary": repair.summary, "default": repair.default.to_string(),
+            })
+        })
+        .collect()
+}
+
+/// One repair, all of it.
+#[must_use]
+pub fn explain(repair: &Repair) -> String {
+    let mut out = String::new();
+    let _ =
+        writeln!(out, "{NAME}{}{NAME:#}  (default: {}; rows {})", repair.id, repair.default, repair.rows.join(", "));
+    let _ = writeln!(out, "{}", paragraph(&format!("{}.", repair.summary)));
+    for (title, text) in [
+        ("Why it matters", repair.why),
+        ("Who is hit", repair.hits),
+        ("What mcp-mend does", repair.remedy),
+        ("How to mend the server itself", repair.advice),
+    ] {
+        let _ = writeln!(out, "\n{NAME}{title}{NAME:#}\n{}", paragraph(text));
+    }
+    let _ = writeln!(out, "\n{NAME}Where{NAME:#}\n{}", paragraph(&places(repair)));
+    let _ = writeln!(out, "\n{NAME}Basis{NAME:#}");
+    for basis in repair.basis {
+        let _ = writeln!(out, "  {} ({})\n  {QUIET}{}{QUIET:#}", basis.text, basis.level, basis.url);
+    }
+    let _ = writeln!(out, "\n{NAME}Turn it off{NAME:#}\n  mcp-mend ... --repair {}=off", repair.id);
+    out
+}
+
+fn places(repair: &Repair) -> String {
+    let what = match repair.hook {
+        Hook::Request { .. } => "requests",
+        Hook::Reply { .. } => "answers",
+        Hook::Event { .. } => "events of a stream",
+    };
+    if repair.on.len() == Class::ALL.len() {
+        return format!("{what} of every path");
+    }
+    format!("{what} of: {}", repair.on.iter().map(|class| class.name()).collect::<Vec<_>>().join(", "))
+}
+
+fn paragraph(text: &str) -> String {
+    wrap(text, WIDTH - 2).iter().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
+}
+
+/// One repair as JSON.
+#[must_use]
+pub fn explain_json(repair: &Repair) -> Value {
+    json!({
+        "id": repair.id,
+        "rows": repair.rows,
+        "summary": repair.summary,
+        "why": repair.why,
+        "hits": repair.hits,
+        "remedy": repair.remedy,
+        "advice": repair.advice,
+        "default": repair.default.to_string(),
+        "where": places(repair),
+        "basis": repair.basis.iter().map(|basis| json!({
+            "text": basis.text, "url": basis.url, "level": basis.level.to_string(),
+        })).collect::<Vec<_>>(),
+    })
+}
+
+/// The few lines of a start.
+#[must_use]
+pub fn banner(config: &Config, runtime: &Runtime, address: SocketAddr) -> String {
+    let mode = |repair: &&Repair| config.modes.get(repair.id).copied().unwrap_or(repair.default);
+    let count = |wanted: Mode| REPAIRS.iter().copied().filter(|repair| mode(repair) == wanted).count();
+    let mut out = String::new();
+    let _ = writeln!(out, "{NAME}mcp-mend {}{NAME:#}", env!("CARGO_PKG_VERSION"));
+    let _ = writeln!(out, "  listens on   http://{address}");
+    let _ = writeln!(out, "  sends to     {}", config.upstream);
+    let _ = writeln!(
+        out,
+        "  clients use  {GOOD}{}{GOOD:#}",
+        crate::exchange::Site { facts: &runtime.facts, known: &crate::knowledge::Knowledge::default() }.resource()
+    );
+    let _ = write!(out, "  repairs      {} on", count(Mode::Fix));
+    for (mode, word) in [(Mode::Observe, "observed"), (Mode::Off, "off")] {
+        let names: Vec<&str> = REPAIRS.iter().copied().filter(|r| mode_is(config, r, mode)).map(|r| r.id).collect();
+        if !names.is_empty() {
+            let _ = write!(out, ", {} {word} ({})", names.len(), names.join(", "));
+        }
+    }
+    let groups = groups(config);
+    let _ = writeln!(out, ": {groups}\n               {QUIET}mcp-mend repairs lists them{QUIET:#}");
+    out
+}
+
+fn mode_is(config: &Config, repair: &Repair, wanted: Mode) -> bool {
+    config.modes.get(repair.id).copied().unwrap_or(repair.default) == wanted
+}
+
+fn groups(config: &Config) -> String {
+    let mut groups: Vec<(&str, usize)> = Vec::new();
+    for repair in REPAIRS.iter().filter(|repair| mode_is(config, repair, Mode::Fix)) {
+        let group = repair.id.split('.').next().unwrap_or(repair.id);
+        match groups.iter_mut().find(|(name, _)| *name == group) {
+            Some((_, count)) => *count += 1,
+            None => groups.push((group, 1)),
+        }
+    }
+    groups.iter().map(|(name, count)| format!("{name} {count}")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,175 @@
+//! Where values come from: the file, the environment, the command line; a later one wins. Nothing is judged here but
+//! form: is it TOML, is the key known, is the value of the right kind.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::Complaint;
+use super::settings::{self, Kind, SETTINGS, Setting};
+use crate::repairs;
+
+/// The values of a setting as they were written, and where.
+#[derive(Clone, Debug, Default)]
+pub struct Given {
+    pub values: Vec<Value>,
+}
+
+/// One value and the place to name if it is wrong.
+#[derive(Clone, Debug)]
+pub struct Value {
+    pub text: String,
+    pub place: String,
+}
+
+/// All that was given, by key.
+#[derive(Clone, Debug, Default)]
+pub struct Layers {
+    pub given: BTreeMap<&'static str, Given>,
+}
+
+impl Layers {
+    /// Replaces what an earlier layer said of the setting. Modes add up: each is about another repair.
+    pub fn set(&mut self, setting: &'static Setting, values: Vec<Value>) {
+        let given = self.given.entry(setting.key).or_default();
+        if setting.kind == Kind::Modes {
+            given.values.extend(values);
+        } else {
+            given.values = values;
+        }
+    }
+
+    /// Takes in the variables. A list is separated by commas.
+    pub fn take_environment(&mut self, lookup: impl Fn(&str) -> Option<String>) {
+        for setting in SETTINGS {
+            let name = setting.variable();
+            let Some(text) = lookup(&name).filter(|text| !text.is_empty()) else { continue };
+            let values = match setting.kind {
+                Kind::List | Kind::Modes => {
+                    text.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
+                }
+                _ => vec![text],
+            };
+            self.set(setting, values.into_iter().map(|text| Value { text, place: name.clone() }).collect());
+        }
+    }
+
+    /// Takes in a file, and complains of everything in it that is not a setting.
+    pub fn take_file(&mut self, name: &str, text: &str, complaints: &mut Vec<Complaint>) {
+        let mut file = File { name, text, layers: self, complaints };
+        let (table, errors) = DeTable::parse_recoverable(text);
+        for error in errors {
+            let line = error.span().map_or(1, |span| file.line(&span));
+            file.complaints.push(Complaint { place: format!("{name}:{line}"), message: error.message().to_owned() });
+        }
+        file.table(table.get_ref(), "");
+    }
+}
+
+struct File<'a> {
+    name: &'a str,
+    text: &'a str,
+    layers: &'a mut Layers,
+    complaints: &'a mut Vec<Complaint>,
+}
+
+impl File<'_> {
+    fn line(&self, span: &Range<usize>) -> usize {
+        self.text.get(..span.start).unwrap_or_default().matches('\n').count() + 1
+    }
+
+    fn place(&self, span: &Range<usize>) -> String {
+        format!("{}:{}", self.name, self.line(span))
+    }
+
+    fn complain(&mut self, span: &Range<usize>, message: String) {
+        let place = self.place(span);
+        self.complaints.push(Complaint { place, message });
+    }
+
+    fn table(&mut self, table: &DeTable<'_>, prefix: &str) {
+        for (name, value) in table {
+            let key = format!("{prefix}{}", name.get_ref());
+            if key == "repairs" {
+                self.modes(value, "");
+            } else if let Some(setting) = settings::find(&key) {
+                self.setting(setting, value);
+            } else if let (Some(setting), DeValue::String(_)) = (settings::find(&format!("{key}.url")), value.get_ref())
+            {
+                // `upstream = "http://..."` is the short form of `upstream.url`.
+                self.setting(setting, value);
+            } else if let DeValue::Table(inner) = value.get_ref()
+                && SETTINGS.iter().any(|setting| setting.key.starts_with(&format!("{key}.")))
+            {
+                self.table(inner, &format!("{key}."));
+            } else {
+                let hint = nearest(&key).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+                self.complain(&name.span(), format!("`{key}` is no setting{hint}"));
+            }
+        }
+    }
+
+    fn setting(&mut self, setting: &'static Setting, value: &Spanned<DeValue<'_>>) {
+        let span = value.span();
+        let values = match (setting.kind, value.get_ref()) {
+            (Kind::Text, DeValue::String(text)) => vec![(text.to_string(), span.clone())],
+            (Kind::Switch, DeValue::Boolean(on)) => vec![(on.to_string(), span.clone())],
+            (Kind::Number, DeValue::Integer(number)) => vec![(number.as_str().replace('_', ""), span.clone())],
+            (Kind::Number, DeValue::Float(number)) => vec![(number.as_str().replace('_', ""), span.clone())],
+            (Kind::List, DeValue::Array(list)) => {
+                let mut values = Vec::new();
+                for member in list {
+                    match member.get_ref() {
+                        DeValue::String(text) => values.push((text.to_string(), member.span())),
+                        _ => self.complain(&member.span(), format!("`{}` holds strings", setting.key)),
+                    }
+                }
+                values
+            }
+            (kind, _) => {
+                let wanted = match kind {
+                    Kind::Text => "a string in quotes",
+                    Kind::Switch => "true or false",
+                    Kind::Number => "a number",
+                    Kind::List => "a list of strings, such as [\"...\"]",
+                    Kind::Modes => "a table",
+                };
+                return self.complain(&span, format!("`{}` must be {wanted}", setting.key));
+            }
+        };
+        let values = values.into_iter().map(|(text, span)| Value { text, place: self.place(&span) }).collect();
+        self.layers.set(setting, values);
+    }
+
+    /// `[repairs]`: an id is a dotted key, so a group is a table.
+    fn modes(&mut self, value: &Spanned<DeValue<'_>>, prefix: &str) {
+        let (Some(setting), DeValue::Table(table)) = (settings::find("repairs"), value.get_ref()) else {
+            let message = "`repairs` must be a table of ids and modes, such as cors.origin = \"off\"".to_owned();
+            return self.complain(&value.span(), message);
+        };
+        for (name, value) in table {
+            let id = format!("{prefix}{}", name.get_ref());
+            match value.get_ref() {
+                DeValue::Table(_) => self.modes(value, &format!("{id}.")),
+                DeValue::String(mode) => {
+                    let place = self.place(&name.span());
+                    self.layers.set(setting, vec![Value { text: format!("{id}={mode}"), place }]);
+                }
+                _ => self.complain(&value.span(), format!("`{id}` must be \"off\", \"observe\" or \"fix\"")),
+            }
+        }
+    }
+}
+
+fn nearest(key: &str) -> Option<&'static str> {
+    SETTINGS
+        .iter()
+        .map(|setting| (strsim::jaro_winkler(key, setting.key), setting.key))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, key)| key)
+        // An id at the top level belongs under [repairs].
+        .or_else(|| repairs::find(key).map(|_| "repairs"))
+}

@@ -1,0 +1,336 @@
+//! Every setting, once: from this list come the config file's keys, the flags, the environment variables, the help
+//! and `proxy.example.toml`.
+
+/// What a setting's value looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Text,
+    Switch,
+    Number,
+    List,
+    /// `[repairs]`: ids and modes.
+    Modes,
+}
+
+/// One setting.
+#[derive(Debug)]
+pub struct Setting {
+    /// Its key in the file, dotted.
+    pub key: &'static str,
+    /// Its flag without `--`. Its variable is `MCP_MEND_` and the flag in capitals.
+    pub flag: &'static str,
+    /// What the value is called in the help.
+    pub value: &'static str,
+    pub kind: Kind,
+    /// The default as the file would write it; empty if there is none.
+    pub default: &'static str,
+    /// A value for the example file where there is no default.
+    pub example: &'static str,
+    pub help: &'static str,
+}
+
+const fn text(
+    key: &'static str,
+    flag: &'static str,
+    value: &'static str,
+    default: &'static str,
+    example: &'static str,
+    help: &'static str,
+) -> Setting {
+    Setting { key, flag, value, kind: Kind::Text, default, example, help }
+}
+
+const fn switch(key: &'static str, flag: &'static str, help: &'static str) -> Setting {
+    Setting { key, flag, value: "", kind: Kind::Switch, default: "false", example: "", help }
+}
+
+const fn number(
+    key: &'static str,
+    flag: &'static str,
+    value: &'static str,
+    default: &'static str,
+    help: &'static str,
+) -> Setting {
+    Setting { key, flag, value, kind: Kind::Number, default, example: "", help }
+}
+
+const fn list(
+    key: &'static str,
+    flag: &'static str,
+    value: &'static str,
+    default: &'static str,
+    example: &'static str,
+    help: &'static str,
+) -> Setting {
+    Setting { key, flag, value, kind: Kind::List, default, example, help }
+}
+
+/// The prefix of every environment variable.
+pub const ENV_PREFIX: &str = "MCP_MEND_";
+
+pub const SETTINGS: &[Setting] = &[
+    text(
+        "upstream.url",
+        "upstream",
+        "URL",
+        "",
+        "\"http://localhost:3000\"",
+        "The MCP server to stand in front of: http or https, host and port. A path is taken as mcp_path. Also the \
+         first argument on the command line.",
+    ),
+    text(
+        "upstream.ca_file",
+        "ca-file",
+        "FILE",
+        "",
+        "\"/etc/ssl/internal-ca.pem\"",
+        "Certificates (PEM) to trust for an https upstream, beside those of the platform.",
+    ),
+    switch(
+        "upstream.preserve_host",
+        "preserve-host",
+        "Send the client's Host header to the upstream instead of the upstream's own. Many servers refuse a Host that \
+         they do not know.",
+    ),
+    text(
+        "listen",
+        "listen",
+        "HOST:PORT",
+        "\"127.0.0.1:8808\"",
+        "",
+        "Where to accept connections. Port 0 takes any free port.",
+    ),
+    text(
+        "public_url",
+        "public-url",
+        "URL",
+        "",
+        "\"https://mcp.example.com\"",
+        "The address that clients use: scheme, host and port. It stands in metadata, challenges and redirects. \
+         Without it: http:// and the listen address.",
+    ),
+    text("mcp_path", "mcp-path", "PATH", "\"/mcp\"", "", "The path of the MCP endpoint, the same on both sides."),
+    list(
+        "origins",
+        "origin",
+        "URL",
+        "[\"https://claude.ai\", \"https://claude.com\"]",
+        "",
+        "Web origins whose pages may call the MCP, registration, token and revocation endpoints. Loopback origins \
+         may as well while `listen` is a loopback address.",
+    ),
+    list(
+        "scopes",
+        "scope",
+        "SCOPE",
+        "[]",
+        "[\"mcp:read\", \"mcp:write\"]",
+        "Scopes that challenge and metadata name. Empty: what the upstream says.",
+    ),
+    list(
+        "trusted_proxies",
+        "trusted-proxy",
+        "NETWORK",
+        "[]",
+        "[\"10.0.0.0/8\"]",
+        "Addresses or networks of proxies before this one whose X-Forwarded-* and Forwarded headers are believed.",
+    ),
+    switch("show_repairs", "show-repairs", "Name the repairs that fired in a `mcp-mend` header of the answer."),
+    number("threads", "threads", "N", "0", "Worker threads; 0: one for each core."),
+    text(
+        "log.format",
+        "log-format",
+        "FORMAT",
+        "\"text\"",
+        "",
+        "How the access log looks, one line an exchange on standard output: text, json or off.",
+    ),
+    text(
+        "log.level",
+        "log-level",
+        "LEVEL",
+        "\"warn\"",
+        "",
+        "What is said on standard error beside it: error, warn, info, debug.",
+    ),
+    number(
+        "limits.connections",
+        "limit-connections",
+        "N",
+        "10000",
+        "Client connections at a time, over all threads. Never more than the limit on open files allows.",
+    ),
+    number(
+        "limits.head_bytes",
+        "limit-head-bytes",
+        "BYTES",
+        "65536",
+        "Bytes of the head of a request (431 beyond) or an answer (502 beyond).",
+    ),
+    number(
+        "limits.target_bytes",
+        "limit-target-bytes",
+        "BYTES",
+        "16384",
+        "Bytes of a request's path and query (414 beyond).",
+    ),
+    number(
+        "limits.request_bytes",
+        "limit-request-bytes",
+        "BYTES",
+        "104857600",
+        "Bytes of a request's body (413 beyond).",
+    ),
+    number(
+        "limits.body_bytes",
+        "limit-body-bytes",
+        "BYTES",
+        "1048576",
+        "Bytes of a body that is held in order to be mended; a longer one passes untouched, streaming.",
+    ),
+    number(
+        "limits.head_seconds",
+        "limit-head-seconds",
+        "SECONDS",
+        "10",
+        "How long a client may take for a request's head.",
+    ),
+    number(
+        "limits.body_seconds",
+        "limit-body-seconds",
+        "SECONDS",
+        "10",
+        "How long a client's upload may stand still (408 beyond).",
+    ),
+    number(
+        "limits.idle_seconds",
+        "limit-idle-seconds",
+        "SECONDS",
+        "75",
+        "How long a client's connection may stay idle.",
+    ),
+    number(
+        "limits.connect_seconds",
+        "limit-connect-seconds",
+        "SECONDS",
+        "5",
+        "How long connecting to the upstream may take, TLS included (504 beyond).",
+    ),
+    number(
+        "limits.first_byte_seconds",
+        "limit-first-byte-seconds",
+        "SECONDS",
+        "300",
+        "How long the upstream may take to begin its answer after the upload (504 beyond). Tools run for minutes. \
+         Nothing limits how long an answer streams.",
+    ),
+    number(
+        "limits.mend_seconds",
+        "limit-mend-seconds",
+        "SECONDS",
+        "10",
+        "How long a body that is to be mended may take to arrive; a slower one passes untouched.",
+    ),
+    number(
+        "limits.pool_idle_seconds",
+        "limit-pool-idle-seconds",
+        "SECONDS",
+        "4",
+        "How long an idle connection to the upstream is kept; less than the 5 seconds after which Node and uvicorn \
+         close theirs.",
+    ),
+    number(
+        "limits.pool_age_seconds",
+        "limit-pool-age-seconds",
+        "SECONDS",
+        "60",
+        "How old a connection to the upstream may grow; a changed address is noticed after this.",
+    ),
+    number(
+        "limits.drain_seconds",
+        "limit-drain-seconds",
+        "SECONDS",
+        "8",
+        "How long requests and event streams may go on after SIGTERM; then streams end between two events.",
+    ),
+    Setting {
+        key: "repairs",
+        flag: "repair",
+        value: "ID=MODE",
+        kind: Kind::Modes,
+        default: "",
+        example: "",
+        help: "What becomes of a defect: off, observe (report only) or fix. `mcp-mend repairs` lists the ids.",
+    },
+];
+
+impl Setting {
+    /// The environment variable.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        format!("{ENV_PREFIX}{}", self.flag.to_ascii_uppercase().replace('-', "_"))
+    }
+}
+
+/// The setting with this key.
+#[must_use]
+pub fn find(key: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.key == key)
+}
+
+/// `proxy.example.toml`: every key, its default and what it is for.
+#[must_use]
+pub fn example_file() -> String {
+    let mut out = String::from(
+        "# Every setting of mcp-mend with its default. A line that begins with `#` has no default: take the `#` away and\n\
+         # put your value. Flags and MCP_MEND_* variables win over this file (`mcp-mend --help`).\n",
+    );
+    let mut table = "";
+    // A key without a table cannot follow a table in TOML.
+    let plain = SETTINGS.iter().filter(|setting| !setting.key.contains('.') && setting.kind != Kind::Modes);
+    let tabled = SETTINGS.iter().filter(|setting| setting.key.contains('.'));
+    for setting in plain.chain(tabled) {
+        let (group, name) = setting.key.split_once('.').unwrap_or(("", setting.key));
+        if group != table {
+            table = group;
+            out.push_str(&format!("\n[{group}]\n"));
+        }
+        out.push('\n');
+        for line in wrap(setting.help, 116) {
+            out.push_str(&format!("# {line}\n"));
+        }
+        out.push_str(&format!("# Flag --{}, variable {}.\n", setting.flag, setting.variable()));
+        if setting.default.is_empty() {
+            out.push_str(&format!("# {name} = {}\n", setting.example));
+        } else {
+            if !setting.example.is_empty() {
+                out.push_str(&format!("# For example: {name} = {}\n", setting.example));
+            }
+            out.push_str(&format!("{name} = {}\n", setting.default));
+        }
+    }
+    out.push_str("\n# What becomes of each defect: \"off\", \"observe\" (report only) or \"fix\".\n");
+    out.push_str("# Flag --repair ID=MODE, variable MCP_MEND_REPAIR=\"ID=MODE,ID=MODE\".\n[repairs]\n");
+    for repair in crate::repairs::REPAIRS {
+        out.push_str(&format!("\n# {}.\n{} = \"{}\"\n", repair.summary, repair.id, repair.default));
+    }
+    out
+}
+
+/// Breaks a text into lines of at most `width` characters.
+#[must_use]
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let last = lines.len() - 1;
+        if !lines[last].is_empty() && lines[last].chars().count() + 1 + word.chars().count() > width {
+            lines.push(word.to_owned());
+        } else {
+            if !lines[last].is_empty() {
+                lines[last].push(' ');
+            }
+            lines[last].push_str(word);
+        }
+    }
+    lines
+}

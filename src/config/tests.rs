@@ -1,0 +1,96 @@
+use super::settings::{SETTINGS, example_file};
+use super::*;
+
+fn check(file: &str, flags: &[(&str, &str)]) -> Result<Config, Vec<String>> {
+    let mut layers = Layers::default();
+    let mut complaints = Vec::new();
+    layers.take_file("p.toml", file, &mut complaints);
+    for (key, text) in flags {
+        let setting = settings::find(key).unwrap();
+        let place = format!("--{}", setting.flag);
+        layers.set(setting, vec![Value { text: (*text).to_owned(), place }]);
+    }
+    Config::check(&layers, complaints).map_err(|all| all.iter().map(ToString::to_string).collect())
+}
+
+#[test]
+fn an_upstream_is_enough() {
+    let config = check("upstream = \"http://localhost:3000\"", &[]).unwrap();
+    assert_eq!(config.upstream.as_str(), "http://localhost:3000");
+    assert_eq!(config.listen, "127.0.0.1:8808".parse().unwrap());
+    assert_eq!(config.mcp_path, "/mcp");
+    assert_eq!(config.origins.len(), 2);
+    assert_eq!(config.limits.body_bytes, 1 << 20);
+    assert!(config.warnings.is_empty());
+}
+
+#[test]
+fn later_layers_win_and_modes_add_up() {
+    let file = "listen = \"127.0.0.1:1\"\n[upstream]\nurl = \"http://a\"\n[repairs]\ncors.origin = \"off\"\n";
+    let config =
+        check(file, &[("listen", ":2"), ("upstream.url", "b:3/api"), ("repairs", "cors.expose=observe")]).unwrap();
+    assert_eq!(config.listen, "0.0.0.0:2".parse().unwrap());
+    assert_eq!(config.upstream.as_str(), "http://b:3");
+    assert_eq!(config.mcp_path, "/api");
+    assert_eq!(config.modes, BTreeMap::from([("cors.origin", Mode::Off), ("cors.expose", Mode::Observe)]));
+}
+
+#[test]
+fn every_error_at_once_with_its_line() {
+    let file = "listen = 5\npublic_url = \"mcp.example.com\"\nmcp_pth = \"/mcp\"\norigins = [\"*\", 3]\n\
+                scopes = [\"a b\"]\n[limits]\nbody_bytes = \"1M\"\nhead_seconds = -1\n[repairs]\n\
+                auth.chalenge-missing = \"off\"\ncors.origin = \"on\"\n[nonsense]\n";
+    let complaints = check(file, &[("mcp_path", "mcp//")]).unwrap_err();
+    let expected = [
+        "--mcp-path: a path begins",
+        "p.toml:1: `listen` must be a string",
+        "p.toml:2: `public_url` cannot be `mcp.example.com`",
+        "p.toml:3: `mcp_pth` is no setting; did you mean `mcp_path`?",
+        "p.toml:4: `origins` holds strings",
+        "p.toml:4: `origins` cannot have `*`",
+        "p.toml:5: `scopes` cannot have `a b`",
+        "p.toml:7: `limits.body_bytes` must be a number",
+        "p.toml:8: `limits.head_seconds` cannot be `-1`",
+        "p.toml:10: `auth.chalenge-missing` is no repair; did you mean `auth.challenge-missing`?",
+        "p.toml:11: `on` is no mode of `cors.origin`",
+        "p.toml:12: `nonsense` is no setting",
+        "upstream: no upstream",
+    ];
+    assert_eq!(complaints.len(), expected.len(), "{complaints:#?}");
+    for (complaint, expected) in complaints.iter().zip(expected) {
+        assert!(complaint.starts_with(expected), "{complaint} / {expected}");
+    }
+}
+
+#[test]
+fn broken_toml_names_its_line() {
+    let complaints = check("listen = \"127.0.0.1:1\"\nupstream = \n", &[]).unwrap_err();
+    assert!(complaints.iter().any(|complaint| complaint.starts_with("p.toml:2: ")), "{complaints:?}");
+}
+
+#[test]
+fn variables_are_a_layer() {
+    let mut layers = Layers::default();
+    layers.take_environment(|name| match name {
+        "MCP_MEND_UPSTREAM" => Some("http://u".into()),
+        "MCP_MEND_ORIGIN" => Some("https://a.example, https://b.example".into()),
+        "MCP_MEND_LIMIT_BODY_BYTES" => Some("x".into()),
+        _ => None,
+    });
+    let complaints = Config::check(&layers, Vec::new()).unwrap_err();
+    assert_eq!(complaints.len(), 1);
+    assert_eq!(complaints[0].place, "MCP_MEND_LIMIT_BODY_BYTES");
+}
+
+#[test]
+fn the_example_file_is_the_default_configuration() {
+    let text = example_file();
+    for setting in SETTINGS {
+        let name = setting.key.rsplit('.').next().unwrap();
+        assert!(text.contains(&format!("{name} =")) || text.contains("[repairs]"), "{}", setting.key);
+    }
+    let config = check(&text, &[("upstream.url", "http://localhost:3000")]).unwrap();
+    let plain = check("", &[("upstream.url", "http://localhost:3000")]).unwrap();
+    let with_modes = Config { modes: plain.modes.clone(), ..config };
+    assert_eq!(format!("{with_modes:?}"), format!("{plain:?}"));
+}

@@ -1,0 +1,189 @@
+//! A client's connection: who is at the other end, and how long we wait for it.
+
+use std::io;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::HeaderValue;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep};
+
+use crate::headers;
+
+/// What the client is expected to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Phase {
+    /// Send the (rest of the) head of a request.
+    Head,
+    /// Nothing, or begin a request.
+    Idle,
+    /// Send more of a request's body.
+    Body,
+    /// Wait for us.
+    Waiting,
+}
+
+/// How long a client may take, by phase. There is no limit on a whole connection or exchange.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    pub head: Duration,
+    pub idle: Duration,
+    pub body: Duration,
+}
+
+impl Patience {
+    fn limit(&self, phase: u8) -> Option<Duration> {
+        match phase {
+            p if p == Phase::Head as u8 => Some(self.head),
+            p if p == Phase::Idle as u8 => Some(self.idle),
+            p if p == Phase::Body as u8 => Some(self.body),
+            _ => None,
+        }
+    }
+}
+
+/// What the exchanges of one client connection share.
+pub struct Connection {
+    pub peer: IpAddr,
+    /// The peer as `X-Forwarded-For` names it.
+    pub peer_value: HeaderValue,
+    /// Whether the peer is one of `trusted_proxies`.
+    pub trusted: bool,
+    phase: AtomicU8,
+    /// When the phase began or last saw progress, in milliseconds after `opened`.
+    since: AtomicU64,
+    opened: Instant,
+    /// The last Host that was seen and what `Forwarded` says of it: clients name the same host again and again.
+    forwarded: Mutex<Option<(HeaderValue, HeaderValue)>>,
+}
+
+impl Connection {
+    /// A connection just accepted: its first head is awaited.
+    #[must_use]
+    pub fn new(peer: IpAddr, trusted: bool) -> Self {
+        // An IPv4 client of a dual-stack listener is an IPv4 client (RFC 4291 section 2.5.5.2).
+        let peer = peer.to_canonical();
+        let peer_value = HeaderValue::from_str(&peer.to_string()).unwrap_or(HeaderValue::from_static("unknown"));
+        Self {
+            peer,
+            peer_value,
+            trusted,
+            phase: AtomicU8::new(Phase::Head as u8),
+            since: AtomicU64::new(0),
+            opened: Instant::now(),
+            forwarded: Mutex::new(None),
+        }
+    }
+
+    /// Begins a phase, or notes progress in it.
+    pub fn enter(&self, phase: Phase) {
+        if phase != Phase::Waiting {
+            let elapsed = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
+            self.since.store(elapsed, Ordering::Relaxed);
+        }
+        self.phase.store(phase as u8, Ordering::Relaxed);
+    }
+
+    /// Leaves a phase for waiting, if it is still the one.
+    pub fn leave(&self, phase: Phase) {
+        let _ = self.phase.compare_exchange(phase as u8, Phase::Waiting as u8, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// What `Forwarded` says of this client and the host that it names.
+    pub fn forwarded(&self, host: &HeaderValue, proto: &str) -> HeaderValue {
+        let Ok(mut last) = self.forwarded.lock() else { return headers::forwarded(self.peer, host, proto) };
+        match &*last {
+            Some((of, value)) if of == host => value.clone(),
+            _ => {
+                let value = headers::forwarded(self.peer, host, proto);
+                *last = Some((host.clone(), value.clone()));
+                value
+            }
+        }
+    }
+
+    fn deadline(&self, patience: &Patience) -> Option<Instant> {
+        let limit = patience.limit(self.phase.load(Ordering::Relaxed))?;
+        Some(self.opened + Duration::from_millis(self.since.load(Ordering::Relaxed)) + limit)
+    }
+}
+
+/// The client's socket, with the clock on it: a read that waits longer than the phase allows fails.
+pub struct Timed {
+    stream: TcpStream,
+    connection: std::sync::Arc<Connection>,
+    patience: Patience,
+    /// Armed for the earliest deadline seen; moved on only when it fires too early, so that the hot path never
+    /// touches the timer.
+    alarm: Option<Pin<Box<Sleep>>>,
+}
+
+impl Timed {
+    #[must_use]
+    pub fn new(stream: TcpStream, connection: std::sync::Arc<Connection>, patience: Patience) -> Self {
+        Self { stream, connection, patience, alarm: None }
+    }
+
+    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        loop {
+            let Some(deadline) = self.connection.deadline(&self.patience) else { return Poll::Pending };
+            let alarm = self.alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+            if alarm.deadline() > deadline {
+                alarm.as_mut().reset(deadline);
+            }
+            if alarm.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            if Instant::now() >= deadline {
+                return Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, "the client took too long"));
+            }
+            alarm.as_mut().reset(deadline);
+        }
+    }
+}
+
+impl AsyncRead for Timed {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match Pin::new(&mut self.stream).poll_read(cx, buf) {
+            Poll::Pending => self.poll_deadline(cx).map(Err),
+            ready => {
+                if self.connection.phase.load(Ordering::Relaxed) == Phase::Idle as u8 {
+                    self.connection.enter(Phase::Head);
+                }
+                ready
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Timed {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+}

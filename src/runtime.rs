@@ -1,0 +1,69 @@
+//! The checked configuration, resolved once: what every exchange reads and nobody changes.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderValue;
+use ipnet::IpNet;
+
+use crate::connection::Patience;
+use crate::exchange::Facts;
+use crate::learn::Learner;
+use crate::plan::Plan;
+use crate::telemetry::access::AccessLog;
+use crate::telemetry::counters::Counters;
+use crate::upstream::Target;
+
+/// Everything that workers share.
+pub struct Runtime {
+    pub facts: Facts,
+    pub plan: Plan,
+    pub target: Arc<Target>,
+    pub bounds: Bounds,
+    /// The host that clients use, if the operator stated it; otherwise what each client says.
+    pub stated_host: Option<HeaderValue>,
+    /// Whether the upstream sees the client's Host instead of its own.
+    pub preserve_host: bool,
+    pub trusted_proxies: Vec<IpNet>,
+    /// Whether mended answers carry a `mcp-mend` header that names the repairs.
+    pub show_repairs: bool,
+    pub learner: Learner,
+    pub counters: Counters,
+    pub access: AccessLog,
+}
+
+/// Limits on what clients send and on what is held.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    pub patience: Patience,
+    /// Bytes of a request's head.
+    pub head_bytes: usize,
+    /// Bytes of a request's target.
+    pub target_bytes: usize,
+    /// Bytes of a request's body.
+    pub request_bytes: u64,
+    /// Bytes of a body that is read whole in order to be mended; longer ones pass untouched.
+    pub body_bytes: usize,
+    /// How long reading such a body may take.
+    pub body_time: Duration,
+    /// Client connections at a time.
+    pub connections: usize,
+    /// How long event streams may go on after the order to stop.
+    pub drain: Duration,
+}
+
+impl Runtime {
+    /// Whether the peer is a proxy whose word about its clients counts.
+    #[must_use]
+    pub fn trusts(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        self.trusted_proxies.iter().any(|network| network.contains(&peer))
+    }
+
+    /// The scheme that clients use, as far as this process can know.
+    #[must_use]
+    pub fn proto(&self) -> &'static str {
+        if self.stated_host.is_some() { self.facts.public.scheme() } else { "http" }
+    }
+}

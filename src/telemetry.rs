@@ -1,0 +1,34 @@
+//! What the proxy says about its work: counters and one line an exchange. No secret gets here: no query, no header
+//! value, no body.
+
+pub mod access;
+pub mod counters;
+
+use std::sync::atomic::Ordering;
+
+use tracing_subscriber::EnvFilter;
+
+/// Sends what is said beside the access log to standard error. `RUST_LOG` wins over the level.
+pub fn init(level: &str, json: bool) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(format!("mcp_mend={level}")));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let _ = if json {
+        builder.json().flatten_event(true).try_init()
+    } else {
+        builder.with_ansi(anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never).try_init()
+    };
+}
+
+/// What all the work came to, at the end.
+pub fn summary(counters: &counters::Counters) {
+    let repairs: Vec<String> = counters.by_repair().map(|(id, count)| format!("{id} {count}")).collect();
+    let untouched: Vec<String> = counters.by_reason().map(|(why, count)| format!("{why} {count}")).collect();
+    tracing::info!(
+        exchanges = counters.exchanges.load(Ordering::Relaxed),
+        refused = counters.refused.load(Ordering::Relaxed),
+        panics = counters.panics.load(Ordering::Relaxed),
+        mended = repairs.join(", "),
+        untouched = untouched.join(", "),
+        "stopped"
+    );
+}

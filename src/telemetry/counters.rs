@@ -1,0 +1,88 @@
+//! Counters that all workers share.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::repairs::REPAIRS;
+
+/// Why a body that a repair asked for passed untouched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Untouched {
+    TooLarge,
+    Slow,
+    /// In a content coding.
+    Encoded,
+    NotJson,
+    /// A repair had a bug.
+    Panicked,
+}
+
+impl Untouched {
+    pub const ALL: [Self; 5] = [Self::TooLarge, Self::Slow, Self::Encoded, Self::NotJson, Self::Panicked];
+
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TooLarge => "too-large",
+            Self::Slow => "slow",
+            Self::Encoded => "encoded",
+            Self::NotJson => "not-json",
+            Self::Panicked => "repair-panicked",
+        }
+    }
+}
+
+/// Everything that is counted.
+pub struct Counters {
+    pub exchanges: AtomicU64,
+    pub refused: AtomicU64,
+    pub panics: AtomicU64,
+    repairs: Vec<AtomicU64>,
+    untouched: Vec<AtomicU64>,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        let zeros = |n: usize| (0..n).map(|_| AtomicU64::new(0)).collect();
+        Self {
+            exchanges: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+            panics: AtomicU64::new(0),
+            repairs: zeros(REPAIRS.len()),
+            untouched: zeros(Untouched::ALL.len()),
+        }
+    }
+}
+
+impl Counters {
+    /// A repair fired.
+    pub fn fired(&self, id: &str) {
+        let index = REPAIRS.iter().position(|repair| std::ptr::eq(repair.id, id) || repair.id == id);
+        if let Some(counter) = index.and_then(|index| self.repairs.get(index)) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    pub fn untouched(&self, why: Untouched) {
+        if let Some(counter) = self.untouched.get(why as usize) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How often each repair fired, those that did.
+    pub fn by_repair(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        REPAIRS
+            .iter()
+            .zip(&self.repairs)
+            .map(|(repair, counter)| (repair.id, counter.load(Ordering::Relaxed)))
+            .filter(|(_, count)| *count > 0)
+    }
+
+    /// How often a body passed untouched, by reason.
+    pub fn by_reason(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        Untouched::ALL
+            .iter()
+            .zip(&self.untouched)
+            .map(|(why, counter)| (why.name(), counter.load(Ordering::Relaxed)))
+            .filter(|(_, count)| *count > 0)
+    }
+}

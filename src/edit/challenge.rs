@@ -161,7 +161,9 @@ impl<'a> Reader<'a, '_> {
             return;
         }
         if let Some(last) = self.found.list.last_mut() {
-            if last.get(name).is_some() {
+            if last.token68.is_some() {
+                self.irregular("parameters beside credentials");
+            } else if last.get(name).is_some() {
                 self.irregular("a parameter given twice");
             } else {
                 last.params.push((name.to_owned(), value));

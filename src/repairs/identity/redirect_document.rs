@@ -23,7 +23,7 @@ pub static REPAIR: Repair = Repair {
           a script go there. The client then compares `iss` in that URL with the issuer of the metadata.",
     hits: "TypeScript SDK v2, Python SDK, rmcp, Claude Code, at better-auth and others with script-driven logins",
     remedy: "`iss` in that URL changes as the issuer did. \
-             Read only where a short JSON answer to a form is no MCP message.",
+             Read only where a page's script gets a short JSON answer.",
     advice: "Build the issuer from the public base URL.",
     basis: &[basis::ISS],
     default: Mode::Fix,
@@ -33,7 +33,7 @@ pub static REPAIR: Repair = Repair {
         Example {
             note: "better-auth's consent",
             site: SiteKind::Pathed,
-            request: "POST /auth/oauth2/consent",
+            request: "POST /auth/oauth2/consent\nOrigin: http://localhost:3000",
             reply: "200\nContent-Type: application/json\nContent-Length: 99\n\n\
                     {\"redirect\":true,\"url\":\"http://h:1/cb?code=c&state=s&iss=http%3A%2F%2Flocalhost%3A3000%2Fauth\"}",
             then: Then::Becomes(
@@ -44,7 +44,7 @@ pub static REPAIR: Repair = Repair {
         Example {
             note: "the application's own data",
             site: SiteKind::Pathed,
-            request: "POST /api/items",
+            request: "POST /api/items\nOrigin: https://mcp.example.com",
             reply: "200\nContent-Type: application/json\nContent-Length: 30\n\n{\"url\":\"https://other.example/?code=1\"}",
             then: Then::Sound,
         },
@@ -53,10 +53,12 @@ pub static REPAIR: Repair = Repair {
 
 fn when(request: &Request, reply: &Reply) -> bool {
     let length = reply.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    (request.method == Method::POST || request.class == Class::Authorize)
+    // A script's POST carries an Origin, always (Fetch, append a request Origin header); a program's does not.
+    let from_page = request.method == Method::POST && request.origin.is_some();
+    (from_page || request.class == Class::Authorize)
         && reply.status == StatusCode::OK
         && reply.is_json()
-        && length.is_some_and(|length| length <= LONGEST)
+        && length.is_none_or(|length| length <= LONGEST)
 }
 
 fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {

@@ -1,7 +1,10 @@
 //! The life of one exchange, top to bottom. One reading tells what the product does.
 //!
+//! Seldom-walked side paths are boxed, so that the future of a plain exchange stays small.
+//!
 //! admit -> know -> classify -> peek -> mend the request -> aim -> ask -> peek -> mend the reply -> finish
 
+use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -76,7 +79,14 @@ enum Rest {
 }
 
 /// Answers one request.
-pub async fn serve(worker: Worker, connection: Arc<Connection>, request: HttpRequest<Incoming>) -> Response<ReplyBody> {
+///
+/// # Errors
+/// Never: every failure has an answer.
+pub async fn serve(
+    worker: Worker,
+    connection: Arc<Connection>,
+    request: HttpRequest<Incoming>,
+) -> Result<Response<ReplyBody>, Infallible> {
     connection.enter(Phase::Waiting);
     let known = worker.runtime.learner.recall();
     let mut exchange = Exchange {
@@ -92,7 +102,7 @@ pub async fn serve(worker: Worker, connection: Arc<Connection>, request: HttpReq
         Ok(admitted) => admitted,
         Err((request, refusal)) => {
             let answer = exchange.refuse(&request, refusal);
-            return exchange.finish(request, answer);
+            return Ok(exchange.finish(request, answer));
         }
     };
     let answer = match exchange.pass(&mut request, body, &host).await {
@@ -102,7 +112,7 @@ pub async fn serve(worker: Worker, connection: Arc<Connection>, request: HttpReq
             exchange.refuse(&request, failure.refusal)
         }
     };
-    exchange.finish(request, answer)
+    Ok(exchange.finish(request, answer))
 }
 
 impl Exchange {
@@ -147,7 +157,7 @@ impl Exchange {
         let runtime = self.worker.runtime.clone();
         self.set_forwarding(request, host);
         if is_about_oauth(request) {
-            self.learn().await;
+            Box::pin(self.learn()).await;
             request.class = endpoint::classify(&request.path, &runtime.facts.mcp_path, &self.known.endpoints);
         }
         let (body, upload) = self.peek(request, body).await?;
@@ -164,7 +174,7 @@ impl Exchange {
         let (report, ask) = runtime.plan.mend_reply(&self.site(&runtime), request, &mut answer.reply, may_ask);
         self.note(report);
         if let (Some(ask), Some(headers)) = (ask, kept) {
-            answer = self.ask_again(request, answer, &ask, headers).await?;
+            answer = Box::pin(self.ask_again(request, answer, &ask, headers)).await?;
         }
         Ok(answer)
     }
@@ -207,7 +217,7 @@ impl Exchange {
         let mut prefix = None;
         if needs != Needs::Head && carries(request, needs) {
             self.connection.enter(Phase::Body);
-            let read = body::read(&mut incoming, bounds.body_bytes, bounds.body_time).await;
+            let read = Box::pin(body::read(&mut incoming, bounds.body_bytes, bounds.body_time)).await;
             self.connection.leave(Phase::Body);
             match read {
                 Read::Whole(bytes) => {
@@ -254,7 +264,7 @@ impl Exchange {
         headers::strip_hop_by_hop(&mut reply.headers);
         // What a refusal of the MCP endpoint has to say depends on what the upstream serves.
         if reply.status == StatusCode::UNAUTHORIZED && matches!(request.class, Class::Mcp | Class::LegacySse) {
-            self.learn().await;
+            Box::pin(self.learn()).await;
         }
         let rest = self.peek_reply(request, &mut reply, incoming).await?;
         Ok(Answer { reply, rest, lease: Some(lease) })
@@ -279,7 +289,7 @@ impl Exchange {
         }
         let bounds = runtime.bounds;
         let began = Instant::now();
-        match body::read(&mut incoming, bounds.body_bytes, bounds.body_time).await {
+        match Box::pin(body::read(&mut incoming, bounds.body_bytes, bounds.body_time)).await {
             Read::Whole(bytes) => {
                 match Object::parse(bytes.clone()) {
                     Ok(object) => reply.body = exchange::ReplyBody::Json(object),

@@ -17,6 +17,8 @@ pub static REPAIRS: &[&Repair] = &[
     &identity::resource_parameter::REPAIR,
     &identity::own_origin::REPAIR,
     &register::hosted_callback::REPAIR,
+    // The preflight comes first: it replaces the whole answer.
+    &cors::preflight::REPAIR,
     // Ask elsewhere or otherwise, before anything is mended.
     &metadata::resource_elsewhere::REPAIR,
     &metadata::server_elsewhere::REPAIR,
@@ -43,8 +45,7 @@ pub static REPAIRS: &[&Repair] = &[
     &auth::challenge_malformed::REPAIR,
     &auth::challenge_pointer::REPAIR,
     &auth::challenge_scope::REPAIR,
-    // Heads. The preflight comes first: it replaces the whole answer.
-    &cors::preflight::REPAIR,
+    // Heads.
     &identity::location::REPAIR,
     &metadata::cacheable::REPAIR,
     &token::cacheable::REPAIR,

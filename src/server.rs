@@ -358,9 +358,8 @@ async fn serve(stream: TcpStream, worker: Worker, stopping: CancellationToken) {
     let bounds = worker.runtime.bounds;
     let io = TokioIo::new(Timed::new(stream, connection.clone(), bounds.patience));
     let service = service_fn(move |request| {
-        let exchange = proxy::serve(worker.clone(), connection.clone(), request);
         // Boxed, so that a stream that runs for hours does not hold the memory of how it began.
-        Box::pin(async move { Ok::<_, std::convert::Infallible>(exchange.await) })
+        Box::pin(proxy::serve(worker.clone(), connection.clone(), request))
     });
     let mut serving = std::pin::pin!(
         http1::Builder::new()

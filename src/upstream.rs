@@ -137,7 +137,7 @@ impl Upstream {
         *request.headers_mut() = headers;
         loop {
             let Some(pooled) = self.checkout() else {
-                let lease = self.connect().await?;
+                let lease = Box::pin(self.connect()).await?;
                 return self.exchange(lease, request, &upload).await.map_err(Failed::into_failure);
             };
             // A copy is only needed where a second try is allowed and the first may fail for staleness.
@@ -155,7 +155,7 @@ impl Upstream {
                     *again.method_mut() = method;
                     *again.uri_mut() = target;
                     *again.headers_mut() = headers;
-                    let lease = self.connect().await?;
+                    let lease = Box::pin(self.connect()).await?;
                     return self.exchange(lease, again, &upload).await.map_err(Failed::into_failure);
                 }
                 Err(failed) => return Err(failed.into_failure()),

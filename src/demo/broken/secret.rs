@@ -1,0 +1,36 @@
+//! Names that nobody can guess, and the PKCE transformation.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rustls::crypto::GetRandomFailed;
+use sha2::{Digest, Sha256};
+
+/// 43 characters with 256 random bits: a code, a token, a secret, or a PKCE verifier (RFC 7636 section 4.1).
+pub(in crate::demo) fn random() -> Result<String, GetRandomFailed> {
+    let mut bytes = [0; 32];
+    rustls::crypto::ring::default_provider().secure_random.fill(&mut bytes)?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// The S256 challenge of a verifier (RFC 7636 section 4.2).
+pub(in crate::demo) fn s256(verifier: &str) -> String {
+    URL_SAFE_NO_PAD.encode(Sha256::digest(verifier))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s256_of_rfc_7636_appendix_b() {
+        let verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+        assert_eq!(s256(verifier), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
+    }
+
+    #[test]
+    fn no_name_comes_twice() {
+        let (one, other) = (random().unwrap(), random().unwrap());
+        assert_eq!(one.len(), 43);
+        assert_ne!(one, other);
+    }
+}

@@ -18,6 +18,8 @@ use crate::sse::Splitter;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
+type PolledFrame = Poll<Option<Result<Frame<Bytes>, BoxError>>>;
+
 /// What goes up to the upstream.
 pub enum RequestBody {
     Empty,
@@ -51,16 +53,21 @@ struct Progress {
 }
 
 impl Upload {
-    /// Nothing is uploaded: the clock runs from now.
+    /// Nothing is uploaded any more: the clock runs from then.
     #[must_use]
-    pub fn none() -> Self {
-        Self { shared: None, begun: Instant::now() }
+    pub fn begun(begun: Instant) -> Self {
+        Self { shared: None, begun }
     }
 
-    fn streaming() -> Self {
+    fn streaming(begun: Instant) -> Self {
         let progress =
             Progress { last: AtomicU64::new(0), too_large: AtomicBool::new(false), failed: AtomicBool::new(false) };
-        Self { shared: Some(Arc::new(progress)), begun: Instant::now() }
+        Self { shared: Some(Arc::new(progress)), begun }
+    }
+
+    #[must_use]
+    pub fn begun_at(&self) -> Instant {
+        self.begun
     }
 
     /// When the last of it was taken.
@@ -89,11 +96,12 @@ impl RequestBody {
         incoming: Incoming,
         connection: Arc<Connection>,
         limit: u64,
+        begun: Instant,
     ) -> (Self, Upload) {
         if prefix.is_none() && incoming.is_end_stream() {
-            return (Self::Empty, Upload::none());
+            return (Self::Empty, Upload::begun(begun));
         }
-        let upload = Upload::streaming();
+        let upload = Upload::streaming(begun);
         let left = limit.saturating_sub(prefix.as_ref().map_or(0, |prefix| prefix.len() as u64));
         let body = FromClient { prefix, incoming, upload: upload.clone(), connection, left };
         (Self::Client(Box::new(body)), upload)
@@ -106,7 +114,7 @@ impl RequestBody {
 }
 
 impl FromClient {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> PolledFrame {
         if let Some(prefix) = self.prefix.take() {
             return Poll::Ready(Some(Ok(Frame::data(prefix))));
         }
@@ -148,7 +156,7 @@ impl Body for RequestBody {
     type Data = Bytes;
     type Error = BoxError;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> PolledFrame {
         let this = self.get_mut();
         match this {
             Self::Empty => Poll::Ready(None),
@@ -332,7 +340,7 @@ impl Body for ReplyBody {
     type Data = Bytes;
     type Error = BoxError;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> PolledFrame {
         let this = self.get_mut();
         let (frame, last, ending) = match &mut this.kind {
             Kind::Empty => (Poll::Ready(None), true, Ending::Whole),
@@ -403,7 +411,7 @@ impl Drop for ReplyBody {
 }
 
 impl Events {
-    fn poll(&mut self, cx: &mut Context<'_>) -> (Poll<Option<Result<Frame<Bytes>, BoxError>>>, Ending) {
+    fn poll(&mut self, cx: &mut Context<'_>) -> (PolledFrame, Ending) {
         if self.shall_stop(cx) {
             return (Poll::Ready(None), Ending::Drained);
         }

@@ -109,7 +109,7 @@ impl Checker<'_> {
     fn config(&mut self) -> Option<Config> {
         let upstream = self.upstream();
         let mcp_path = self.mcp_path(upstream.as_ref().and_then(|(_, path)| path.as_deref()));
-        let listen = self.one("listen", |text| listen_address(text));
+        let listen = self.one("listen", listen_address);
         let public = self.optional("public_url", |text| {
             Origin::exactly(text).map_err(|error| format!("{error}; write it like https://mcp.example.com"))
         });
@@ -127,7 +127,7 @@ impl Checker<'_> {
                 Err("a scope is one word of visible ASCII (RFC 6749 section 3.3)".into())
             }
         });
-        let trusted_proxies = self.many("trusted_proxies", |text| network(text));
+        let trusted_proxies = self.many("trusted_proxies", network);
         let modes = self.modes();
         let threads = self.number("threads", 0..=1024);
         let log_format = self.one("log.format", |text| match text {

@@ -11,8 +11,9 @@ use std::time::Duration;
 use http::HeaderValue;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 
+use crate::alarm::Alarm;
 use crate::headers;
 
 /// What the client is expected to do next.
@@ -61,6 +62,7 @@ pub struct Connection {
     opened: Instant,
     /// The last Host that was seen and what `Forwarded` says of it: clients name the same host again and again.
     forwarded: Mutex<Option<(HeaderValue, HeaderValue)>>,
+    judged_host: Mutex<Option<HeaderValue>>,
 }
 
 impl Connection {
@@ -78,16 +80,32 @@ impl Connection {
             since: AtomicU64::new(0),
             opened: Instant::now(),
             forwarded: Mutex::new(None),
+            judged_host: Mutex::new(None),
         }
     }
 
     /// Begins a phase, or notes progress in it.
     pub fn enter(&self, phase: Phase) {
-        if phase != Phase::Waiting {
-            let elapsed = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
-            self.since.store(elapsed, Ordering::Relaxed);
-        }
+        self.enter_at(phase, Instant::now());
+    }
+
+    /// As [`Connection::enter`], for somebody who knows what time it is.
+    pub fn enter_at(&self, phase: Phase, now: Instant) {
+        let elapsed = now.saturating_duration_since(self.opened).as_millis();
+        self.since.store(u64::try_from(elapsed).unwrap_or(u64::MAX), Ordering::Relaxed);
         self.phase.store(phase as u8, Ordering::Relaxed);
+    }
+
+    /// Whether the last request of this connection named the same host, so that it need not be judged again.
+    pub fn knows_host(&self, host: &HeaderValue) -> bool {
+        self.judged_host.lock().is_ok_and(|judged| judged.as_ref() == Some(host))
+    }
+
+    /// The host was judged and may pass.
+    pub fn admit_host(&self, host: &HeaderValue) {
+        if let Ok(mut judged) = self.judged_host.lock() {
+            *judged = Some(host.clone());
+        }
     }
 
     /// Leaves a phase for waiting, if it is still the one.
@@ -119,32 +137,22 @@ pub struct Timed {
     stream: TcpStream,
     connection: std::sync::Arc<Connection>,
     patience: Patience,
-    /// Armed for the earliest deadline seen; moved on only when it fires too early, so that the hot path never
-    /// touches the timer.
-    alarm: Option<Pin<Box<Sleep>>>,
+    alarm: Alarm,
 }
 
 impl Timed {
     #[must_use]
     pub fn new(stream: TcpStream, connection: std::sync::Arc<Connection>, patience: Patience) -> Self {
-        Self { stream, connection, patience, alarm: None }
+        Self { stream, connection, patience, alarm: Alarm::default() }
     }
 
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
-        loop {
-            let Some(deadline) = self.connection.deadline(&self.patience) else { return Poll::Pending };
-            let alarm = self.alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-            if alarm.deadline() > deadline {
-                alarm.as_mut().reset(deadline);
-            }
-            if alarm.as_mut().poll(cx).is_pending() {
-                return Poll::Pending;
-            }
-            if Instant::now() >= deadline {
-                return Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, "the client took too long"));
-            }
-            alarm.as_mut().reset(deadline);
-        }
+        let Some(deadline) = self.connection.deadline(&self.patience) else { return Poll::Pending };
+        let connection = &self.connection;
+        let patience = &self.patience;
+        self.alarm
+            .poll(cx, || connection.deadline(patience).unwrap_or(deadline))
+            .map(|()| io::Error::new(io::ErrorKind::TimedOut, "the client took too long"))
     }
 }
 

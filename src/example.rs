@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http::header::{ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, HeaderMap, ORIGIN};
+use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 
 use crate::edit::json::Object;
@@ -19,7 +20,7 @@ use crate::repair::SiteKind;
 pub fn request(text: &str, facts: &Facts, known: &Knowledge) -> Result<Request, String> {
     let (start, headers, body) = split(text)?;
     let (method, target) = start.split_once(' ').ok_or("the first line is METHOD /target")?;
-    let (path, query) = target.split_once('?').map_or((target, None), |(p, q)| (p, Some(q.to_owned())));
+    let target: PathAndQuery = target.parse().map_err(|_| format!("no target: {target}"))?;
     let method: Method = method.parse().map_err(|_| format!("no method: {method}"))?;
     let body = match body {
         "" => RequestBody::Unread,
@@ -27,9 +28,8 @@ pub fn request(text: &str, facts: &Facts, known: &Knowledge) -> Result<Request, 
         text => RequestBody::Form(text.to_owned()),
     };
     Ok(Request {
-        class: endpoint::classify(path, &facts.mcp_path, &known.endpoints),
-        path: path.to_owned(),
-        query,
+        class: endpoint::classify(target.path(), &facts.mcp_path, &known.endpoints),
+        target,
         origin: headers.get(ORIGIN).cloned(),
         preflight: preflight(&method, &headers),
         authorized: headers.contains_key(AUTHORIZATION),
@@ -70,9 +70,10 @@ pub fn preflight(method: &Method, headers: &HeaderMap) -> Option<Preflight> {
 #[must_use]
 pub fn write_request(request: &Request, ask: Option<&Ask>) -> String {
     let mut request = request.clone();
+    let mut target = request.target.to_string();
     if let Some(ask) = ask {
         if let Some(path) = &ask.path {
-            request.path.clone_from(path);
+            target.clone_from(path);
         }
         if let Some(body) = &ask.body {
             request.body = RequestBody::Json(body.clone());
@@ -83,7 +84,7 @@ pub fn write_request(request: &Request, ask: Option<&Ask>) -> String {
         RequestBody::Json(object) => text(&object.to_bytes()),
         RequestBody::Form(form) => form.clone(),
     };
-    write(&format!("{} {}", request.method, request.target()), &request.headers, &body)
+    write(&format!("{} {}", request.method, target), &request.headers, &body)
 }
 
 /// Writes a reply as examples are written.

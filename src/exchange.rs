@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::uri::PathAndQuery;
 use http::{Method, StatusCode};
 
 use crate::edit::json::Object;
@@ -100,14 +101,14 @@ impl Site<'_> {
     /// Whether pages of this origin may call the endpoints that carry credentials (house rule: never reflected).
     #[must_use]
     pub fn allows_origin(&self, origin: &HeaderValue) -> bool {
-        let Some(origin) = origin.to_str().ok().and_then(|text| {
-            let origin = Origin::exactly(text).ok()?;
-            // Browsers send the serialised form; anything else is nobody's origin.
-            (origin.as_str() == text).then_some(origin)
-        }) else {
-            return false;
-        };
-        self.facts.origins.contains(&origin) || (self.facts.loopback_origins && origin.is_loopback())
+        // Browsers send the serialised form (RFC 6454 section 6.2): equal texts are equal origins.
+        if self.facts.origins.iter().any(|listed| listed.as_str().as_bytes() == origin.as_bytes()) {
+            return true;
+        }
+        self.facts.loopback_origins
+            && origin.to_str().is_ok_and(|text| {
+                Origin::exactly(text).is_ok_and(|origin| origin.is_loopback() && origin.as_str() == text)
+            })
     }
 }
 
@@ -116,10 +117,8 @@ impl Site<'_> {
 pub struct Request {
     pub class: Class,
     pub method: Method,
-    /// Path as it came, undecoded.
-    pub path: String,
-    /// Query without `?`, as it came.
-    pub query: Option<String>,
+    /// Path and query as they came, undecoded.
+    pub target: PathAndQuery,
     /// The `Origin` of a page.
     pub origin: Option<HeaderValue>,
     pub preflight: Option<Preflight>,
@@ -149,12 +148,25 @@ pub enum RequestBody {
 }
 
 impl Request {
-    /// Path and query as a request target.
     #[must_use]
-    pub fn target(&self) -> String {
-        match &self.query {
-            Some(query) => format!("{}?{query}", self.path),
-            None => self.path.clone(),
+    pub fn path(&self) -> &str {
+        self.target.path()
+    }
+
+    /// The query without `?`.
+    #[must_use]
+    pub fn query(&self) -> Option<&str> {
+        self.target.query()
+    }
+
+    /// Replaces the query. Answers whether it could stand in a request target.
+    pub fn set_query(&mut self, query: &str) -> bool {
+        match PathAndQuery::try_from(format!("{}?{query}", self.path())) {
+            Ok(target) => {
+                self.target = target;
+                true
+            }
+            Err(_) => false,
         }
     }
 
@@ -223,6 +235,10 @@ impl Reply {
 /// `application/json` or a `+json` type, with any parameters.
 #[must_use]
 pub fn is_json(content_type: &HeaderValue) -> bool {
+    // What nearly everybody writes.
+    if content_type == "application/json" {
+        return true;
+    }
     media_type(content_type).is_some_and(|kind| {
         kind.eq_ignore_ascii_case("application/json")
             || kind.rsplit_once('+').is_some_and(|(_, suffix)| suffix.eq_ignore_ascii_case("json"))
@@ -232,6 +248,10 @@ pub fn is_json(content_type: &HeaderValue) -> bool {
 /// Whether a header value names this media type, with any parameters.
 #[must_use]
 pub fn is_media_type(content_type: &HeaderValue, wanted: &str) -> bool {
+    let text = content_type.as_bytes();
+    if text.len() < wanted.len() {
+        return false;
+    }
     media_type(content_type).is_some_and(|kind| kind.eq_ignore_ascii_case(wanted))
 }
 

@@ -65,6 +65,13 @@ impl Learner {
         self.state.load().known.clone()
     }
 
+    /// What is known, if it was learned and is not too old.
+    #[must_use]
+    pub fn fresh(&self) -> Option<Arc<Knowledge>> {
+        let state = self.state.load();
+        state.is_fresh().then(|| state.known.clone())
+    }
+
     /// What is known, learned now if it never was or is too old. Waits no longer than the limit.
     pub async fn known(&self, facts: &Facts, upstream: &Arc<Upstream>, headers: &HeaderMap) -> Arc<Knowledge> {
         let state = self.state.load_full();
@@ -217,7 +224,7 @@ impl Visit {
             target: path.parse::<Uri>().ok()?,
             headers: headers.clone(),
             body: RequestBody::Empty,
-            upload: Upload::none(),
+            upload: Upload::begun(Instant::now()),
         };
         let (answer, lease) = upstream.ask(question).await.ok()?;
         self.reached = true;
@@ -228,7 +235,7 @@ impl Visit {
             return Some((reply, Bytes::new()));
         }
         let body = gather(incoming, DOCUMENT_BYTES).await.ok()?;
-        lease.give_back();
+        lease.give_back(Instant::now());
         Some((reply, body))
     }
 }

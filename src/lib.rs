@@ -19,6 +19,7 @@ pub mod fence;
 pub mod plan;
 
 // I/O: the only floor that awaits.
+pub mod alarm;
 pub mod body;
 pub mod connection;
 pub mod headers;

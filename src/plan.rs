@@ -24,6 +24,8 @@ struct Lists {
 #[derive(Clone, Copy)]
 struct Step {
     repair: &'static Repair,
+    /// Its place in the registry.
+    slot: usize,
     mode: Mode,
 }
 
@@ -31,6 +33,8 @@ struct Step {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fired {
     pub id: &'static str,
+    /// The repair's place in the registry: counters are kept by it.
+    pub slot: usize,
     pub mode: Mode,
     pub finding: Finding,
 }
@@ -56,7 +60,7 @@ impl Plan {
     #[must_use]
     pub fn new(registry: &[&'static Repair], modes: &BTreeMap<&'static str, Mode>) -> Self {
         let mut classes: Vec<Lists> = Class::ALL.iter().map(|_| Lists::default()).collect();
-        for &repair in registry {
+        for (slot, &repair) in registry.iter().enumerate() {
             let mode = modes.get(repair.id).copied().unwrap_or(repair.default);
             if mode == Mode::Off {
                 continue;
@@ -64,9 +68,9 @@ impl Plan {
             for class in repair.on {
                 let Some(lists) = classes.get_mut(*class as usize) else { continue };
                 match repair.hook {
-                    Hook::Request { .. } => lists.request.push(Step { repair, mode }),
-                    Hook::Reply { .. } => lists.reply.push(Step { repair, mode }),
-                    Hook::Event { .. } => lists.event.push(Step { repair, mode }),
+                    Hook::Request { .. } => lists.request.push(Step { repair, slot, mode }),
+                    Hook::Reply { .. } => lists.reply.push(Step { repair, slot, mode }),
+                    Hook::Event { .. } => lists.event.push(Step { repair, slot, mode }),
                 }
             }
         }
@@ -211,7 +215,7 @@ impl Plan {
 
 impl Report {
     fn note(&mut self, step: &Step, finding: Finding) {
-        self.fired.push(Fired { id: step.repair.id, mode: step.mode, finding });
+        self.fired.push(Fired { id: step.repair.id, slot: step.slot, mode: step.mode, finding });
     }
 
     /// A bug in a repair: the message goes through as it came, and nothing counts as mended.

@@ -15,7 +15,7 @@ use http::header::{
     AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN,
     TRANSFER_ENCODING,
 };
-use http::uri::Authority;
+use http::uri::{Authority, PathAndQuery};
 use http::{Method, Request as HttpRequest, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
 use tokio::time::Instant;
@@ -87,17 +87,11 @@ pub async fn serve(
     connection: Arc<Connection>,
     request: HttpRequest<Incoming>,
 ) -> Result<Response<ReplyBody>, Infallible> {
-    connection.enter(Phase::Waiting);
+    let started = Instant::now();
+    connection.enter_at(Phase::Waiting, started);
     let known = worker.runtime.learner.recall();
-    let mut exchange = Exchange {
-        worker,
-        connection,
-        started: Instant::now(),
-        known,
-        fired: Vec::new(),
-        untouched: None,
-        refused: None,
-    };
+    let mut exchange =
+        Exchange { worker, connection, started, known, fired: Vec::new(), untouched: None, refused: None };
     let (mut request, body, host) = match exchange.admit(request) {
         Ok(admitted) => admitted,
         Err((request, refusal)) => {
@@ -124,7 +118,7 @@ impl Exchange {
     #[allow(clippy::result_large_err, reason = "the request goes on to be answered either way")]
     fn admit(&self, request: HttpRequest<Incoming>) -> Result<(Request, Incoming, HeaderValue), (Request, Refusal)> {
         let (parts, body) = request.into_parts();
-        let verdict = admit_head(&parts, self.runtime().bounds.target_bytes);
+        let verdict = admit_head(&parts, &self.connection, self.runtime().bounds.target_bytes);
         let host = verdict.as_ref().ok().cloned();
         let request = self.describe(parts);
         match (verdict, host) {
@@ -138,11 +132,10 @@ impl Exchange {
         let http::request::Parts { method, uri, mut headers, .. } = parts;
         let preflight = preflight(&method, &headers);
         headers::strip_hop_by_hop(&mut headers);
-        let path = if uri.path().is_empty() { "/" } else { uri.path() };
+        let target = uri.into_parts().path_and_query.unwrap_or_else(|| PathAndQuery::from_static("/"));
         Request {
-            class: endpoint::classify(path, &self.runtime().facts.mcp_path, &self.known.endpoints),
-            path: path.to_owned(),
-            query: uri.query().map(str::to_owned),
+            class: endpoint::classify(target.path(), &self.runtime().facts.mcp_path, &self.known.endpoints),
+            target,
             origin: headers.get(ORIGIN).cloned(),
             preflight,
             authorized: headers.contains_key(AUTHORIZATION),
@@ -158,7 +151,7 @@ impl Exchange {
         self.set_forwarding(request, host);
         if is_about_oauth(request) {
             Box::pin(self.learn()).await;
-            request.class = endpoint::classify(&request.path, &runtime.facts.mcp_path, &self.known.endpoints);
+            request.class = endpoint::classify(request.path(), &runtime.facts.mcp_path, &self.known.endpoints);
         }
         let (body, upload) = self.peek(request, body).await?;
         let report = runtime.plan.mend_request(&self.site(&runtime), request);
@@ -168,7 +161,7 @@ impl Exchange {
 
         let kept = if request.class.may_ask_again() { Some(request.headers.clone()) } else { None };
         let headers = std::mem::take(&mut request.headers);
-        let question = question(request, request.target(), headers, body, upload)?;
+        let question = question(request, request.target.clone(), headers, body, upload);
         let mut answer = self.ask(request, question).await?;
         let may_ask = kept.is_some();
         let (report, ask) = runtime.plan.mend_reply(&self.site(&runtime), request, &mut answer.reply, may_ask);
@@ -185,6 +178,10 @@ impl Exchange {
 
     /// Makes sure that what can be known of the upstream is known.
     async fn learn(&mut self) {
+        if let Some(known) = self.runtime().learner.fresh() {
+            self.known = known;
+            return;
+        }
         let runtime = self.worker.runtime.clone();
         self.known = runtime.learner.known(&runtime.facts, &self.worker.upstream, &learning_headers(&runtime)).await;
     }
@@ -222,13 +219,19 @@ impl Exchange {
             match read {
                 Read::Whole(bytes) => {
                     request.body = parse(needs, bytes.clone());
-                    return Ok((body::RequestBody::Whole(bytes), Upload::none()));
+                    return Ok((body::RequestBody::Whole(bytes), Upload::begun(self.started)));
                 }
                 Read::Partly(bytes) => prefix = Some(bytes),
                 Read::Failed => return Err(refuse::BODY_STALLED.into()),
             }
         }
-        Ok(body::RequestBody::from_client(prefix, incoming, self.connection.clone(), bounds.request_bytes))
+        Ok(body::RequestBody::from_client(
+            prefix,
+            incoming,
+            self.connection.clone(),
+            bounds.request_bytes,
+            self.started,
+        ))
     }
 
     /// The body that goes up: the changed one, framed anew, or the one that came.
@@ -315,10 +318,10 @@ impl Exchange {
         mut headers: HeaderMap,
     ) -> Result<Answer, Failure> {
         let runtime = self.worker.runtime.clone();
-        let mut target = request.target();
-        if let Some(path) = &ask.path {
-            target.clone_from(path);
-        }
+        let target = match &ask.path {
+            Some(path) => PathAndQuery::try_from(path.as_str()).map_err(|_| Failure::from(refuse::BAD_TARGET))?,
+            None => request.target.clone(),
+        };
         let body = match (&ask.body, &request.body) {
             (Some(object), _) => object.to_bytes(),
             (None, RequestBody::Json(object)) => object.to_bytes(),
@@ -334,14 +337,11 @@ impl Exchange {
         if let Some(object) = &ask.body {
             request.body = RequestBody::Json(object.clone());
         }
-        let second = match question(request, target, headers, body, Upload::none()) {
-            Ok(question) => self.ask(request, question).await,
-            Err(failure) => Err(failure),
-        };
-        let mut answer = match second {
+        let question = question(request, target, headers, body, Upload::begun(Instant::now()));
+        let mut answer = match self.ask(request, question).await {
             Ok(second) if second.reply.status.is_success() => {
                 if let (Rest::Whole(_), Some(lease)) = (&first.rest, first.lease.take()) {
-                    lease.give_back();
+                    lease.give_back(Instant::now());
                 }
                 second
             }
@@ -373,7 +373,7 @@ impl Exchange {
     fn note(&mut self, report: Report) {
         let counters = &self.worker.runtime.counters;
         for fired in &report.fired {
-            counters.fired(fired.id);
+            counters.fired(fired.slot);
         }
         for id in report.panicked {
             counters.panics.fetch_add(1, Ordering::Relaxed);
@@ -458,7 +458,7 @@ impl Exchange {
             let mut event = Event { text };
             let report = runtime.plan.mend_event(&Site { facts: &runtime.facts, known: &known }, class, &mut event);
             for fired in &report.fired {
-                runtime.counters.fired(fired.id);
+                runtime.counters.fired(fired.slot);
             }
             let is_endpoint = crate::sse::field(&event.text, "event").as_deref() == Some("endpoint");
             if let Ok(mut found) = found.lock() {
@@ -484,7 +484,7 @@ impl Exchange {
             exchange: self,
             method: request.method,
             class: request.class,
-            path: request.path,
+            target: request.target,
             status,
             lease,
             first_byte,
@@ -498,7 +498,7 @@ struct Tail {
     exchange: Exchange,
     method: Method,
     class: Class,
-    path: String,
+    target: PathAndQuery,
     status: StatusCode,
     lease: Option<Lease>,
     first_byte: Duration,
@@ -507,10 +507,11 @@ struct Tail {
 
 impl AtEnd for Tail {
     fn at_end(self: Box<Self>, ending: Ending, bytes: u64) {
-        let Self { exchange, method, class, path, status, lease, first_byte, seen } = *self;
-        exchange.connection.enter(Phase::Idle);
+        let Self { exchange, method, class, target, status, lease, first_byte, seen } = *self;
+        let now = Instant::now();
+        exchange.connection.enter_at(Phase::Idle, now);
         if let (Ending::Whole, Some(lease)) = (ending, lease) {
-            lease.give_back();
+            lease.give_back(now);
         }
         let mut fired = exchange.fired;
         if let Some(seen) = seen.and_then(|seen| seen.lock().ok().map(|mut seen| std::mem::take(&mut *seen))) {
@@ -520,13 +521,13 @@ impl AtEnd for Tail {
             peer: exchange.connection.peer,
             class,
             method,
-            path,
+            path: target.path(),
             status,
             fired,
             untouched: exchange.untouched,
             refused: exchange.refused.map(|refusal| (refusal.name, refusal.fault.name())),
             first_byte,
-            total: exchange.started.elapsed(),
+            total: now.saturating_duration_since(exchange.started),
             bytes,
             ending,
         });
@@ -534,7 +535,11 @@ impl AtEnd for Tail {
 }
 
 /// One Host, a path, a coding that we know (RFC 9112 sections 3.2 and 6.1). Answers the host that the client names.
-fn admit_head(parts: &http::request::Parts, target_bytes: usize) -> Result<HeaderValue, Refusal> {
+fn admit_head(
+    parts: &http::request::Parts,
+    connection: &Connection,
+    target_bytes: usize,
+) -> Result<HeaderValue, Refusal> {
     if parts.method == Method::CONNECT {
         return Err(refuse::NOT_ALLOWED);
     }
@@ -542,7 +547,8 @@ fn admit_head(parts: &http::request::Parts, target_bytes: usize) -> Result<Heade
     if target.len() > target_bytes {
         return Err(refuse::TARGET_TOO_LONG);
     }
-    if !target.starts_with('/') && !(target.is_empty() && parts.uri.scheme().is_some()) {
+    let is_path = target.starts_with('/') || (target.is_empty() && parts.uri.scheme().is_some());
+    if !is_path {
         return Err(refuse::BAD_TARGET);
     }
     let mut codings = parts.headers.get_all(TRANSFER_ENCODING).iter();
@@ -562,7 +568,11 @@ fn admit_head(parts: &http::request::Parts, target_bytes: usize) -> Result<Heade
         return value.ok_or(refuse::BAD_TARGET);
     }
     match host {
-        Some(host) if host.to_str().is_ok_and(is_host) => Ok(host.clone()),
+        Some(host) if connection.knows_host(host) => Ok(host.clone()),
+        Some(host) if host.to_str().is_ok_and(is_host) => {
+            connection.admit_host(host);
+            Ok(host.clone())
+        }
         Some(_) => Err(refuse::BAD_HOST),
         None if parts.version == Version::HTTP_10 => Ok(HeaderValue::from_static("localhost")),
         None => Err(refuse::BAD_HOST),
@@ -579,7 +589,7 @@ fn is_about_oauth(request: &Request) -> bool {
     match request.class {
         Class::Mcp | Class::LegacySse => false,
         Class::Other => {
-            let query = request.query.as_deref().unwrap_or_default();
+            let query = request.query().unwrap_or_default();
             let asks = ["client_id", "response_type", "resource"].iter().any(|name| params::has(query, name));
             let posts =
                 request.method == Method::POST && (carries(request, Needs::Form) || carries(request, Needs::Json));
@@ -609,13 +619,12 @@ fn parse(needs: Needs, bytes: Bytes) -> RequestBody {
 
 fn question(
     request: &Request,
-    target: String,
+    target: PathAndQuery,
     headers: HeaderMap,
     body: body::RequestBody,
     upload: Upload,
-) -> Result<Question, Failure> {
-    let target: Uri = target.try_into().map_err(|_| Failure::from(refuse::BAD_TARGET))?;
-    Ok(Question { method: request.method.clone(), target, headers, body, upload })
+) -> Question {
+    Question { method: request.method.clone(), target: Uri::from(target), headers, body, upload }
 }
 
 /// The head of a request by which the proxy learns: it comes from the proxy itself.

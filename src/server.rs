@@ -363,7 +363,6 @@ async fn serve(stream: TcpStream, worker: Worker, stopping: CancellationToken) {
     });
     let mut serving = std::pin::pin!(
         http1::Builder::new()
-            .title_case_headers(true)
             .header_read_timeout(None)
             .max_headers(MAX_HEADERS)
             .max_header_size(bounds.head_bytes)

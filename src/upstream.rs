@@ -18,10 +18,12 @@ use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
+
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use url::Host;
 
+use crate::alarm::Alarm;
 use crate::body::{RequestBody, Upload};
 use crate::edit::origin::Origin;
 use crate::refuse::{self, Refusal};
@@ -58,6 +60,7 @@ pub struct Upstream {
 
 struct Pooled {
     sender: SendRequest<RequestBody>,
+    alarm: Alarm,
     opened: Instant,
     returned: Instant,
 }
@@ -66,6 +69,7 @@ struct Pooled {
 pub struct Lease {
     upstream: Arc<Upstream>,
     sender: SendRequest<RequestBody>,
+    alarm: Alarm,
     opened: Instant,
 }
 
@@ -136,7 +140,7 @@ impl Upstream {
         *request.uri_mut() = target;
         *request.headers_mut() = headers;
         loop {
-            let Some(pooled) = self.checkout() else {
+            let Some(pooled) = self.checkout(upload.begun_at()) else {
                 let lease = Box::pin(self.connect()).await?;
                 return self.exchange(lease, request, &upload).await.map_err(Failed::into_failure);
             };
@@ -170,18 +174,16 @@ impl Upstream {
         upload: &Upload,
     ) -> Result<(Response<Incoming>, Lease), Failed> {
         let answer = {
-            let answer = lease.sender.try_send_request(request);
-            let mut answer = std::pin::pin!(answer);
-            loop {
-                let deadline = upload.progress() + self.target.limits.first_byte;
-                match tokio::time::timeout_at(deadline, answer.as_mut()).await {
-                    Ok(answer) => break answer,
-                    // The clock runs from the last byte of the upload that was taken.
-                    Err(_) if upload.progress() + self.target.limits.first_byte > deadline => {}
-                    Err(_) => return Err(Failed::Final(refuse::ANSWER_TIMEOUT.into())),
-                }
-            }
+            let mut answer = std::pin::pin!(lease.sender.try_send_request(request));
+            let (alarm, first_byte) = (&mut lease.alarm, self.target.limits.first_byte);
+            std::future::poll_fn(|cx| match answer.as_mut().poll(cx) {
+                Poll::Ready(answer) => Poll::Ready(Some(answer)),
+                // The clock runs from the last byte of the upload that was taken.
+                Poll::Pending => alarm.poll(cx, || upload.progress() + first_byte).map(|()| None),
+            })
+            .await
         };
+        let Some(answer) = answer else { return Err(Failed::Final(refuse::ANSWER_TIMEOUT.into())) };
         match answer {
             // Nobody asked to switch protocols: what follows would not be HTTP.
             Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
@@ -206,19 +208,21 @@ impl Upstream {
     }
 
     /// A pooled connection that is alive, if there is one; the newest first, so that the others grow old and close.
-    fn checkout(self: &Arc<Self>) -> Option<Lease> {
+    fn checkout(self: &Arc<Self>, now: Instant) -> Option<Lease> {
         let mut idle = self.idle.lock().ok()?;
-        let now = Instant::now();
         let limits = &self.target.limits;
         let mut index = idle.len();
         while index > 0 {
             index -= 1;
             let pooled = &idle[index];
-            if pooled.sender.is_closed() || now - pooled.returned > limits.idle || now - pooled.opened > limits.age {
+            if pooled.sender.is_closed()
+                || now.saturating_duration_since(pooled.returned) > limits.idle
+                || now.saturating_duration_since(pooled.opened) > limits.age
+            {
                 idle.swap_remove(index);
             } else if pooled.sender.is_ready() {
-                let Pooled { sender, opened, .. } = idle.swap_remove(index);
-                return Some(Lease { upstream: self.clone(), sender, opened });
+                let Pooled { sender, alarm, opened, .. } = idle.swap_remove(index);
+                return Some(Lease { upstream: self.clone(), sender, alarm, opened });
             }
         }
         None
@@ -229,7 +233,9 @@ impl Upstream {
         let Ok(mut idle) = self.idle.lock() else { return };
         let (now, limits) = (Instant::now(), &self.target.limits);
         idle.retain(|pooled| {
-            !pooled.sender.is_closed() && now - pooled.returned <= limits.idle && now - pooled.opened <= limits.age
+            !pooled.sender.is_closed()
+                && now.saturating_duration_since(pooled.returned) <= limits.idle
+                && now.saturating_duration_since(pooled.opened) <= limits.age
         });
     }
 
@@ -247,7 +253,7 @@ impl Upstream {
                 tracing::debug!(%error, "upstream connection ended");
             }
         });
-        Ok(Lease { upstream: self.clone(), sender, opened: Instant::now() })
+        Ok(Lease { upstream: self.clone(), sender, alarm: Alarm::default(), opened: Instant::now() })
     }
 
     async fn open(&self) -> Result<Socket, Failure> {
@@ -287,13 +293,13 @@ impl Upstream {
 
 impl Lease {
     /// Gives the connection back after its answer has ended whole.
-    pub fn give_back(self) {
+    pub fn give_back(self, now: Instant) {
         if self.sender.is_closed() {
             return;
         }
-        let Self { upstream, sender, opened } = self;
+        let Self { upstream, sender, alarm, opened } = self;
         if let Ok(mut idle) = upstream.idle.lock() {
-            idle.push(Pooled { sender, opened, returned: Instant::now() });
+            idle.push(Pooled { sender, alarm, opened, returned: now });
         }
     }
 }

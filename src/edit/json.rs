@@ -105,6 +105,18 @@ impl Object {
         self.members.iter().any(|m| m.name == name && !matches!(m.state, State::Removed))
     }
 
+    /// Whether a member is null: by its text, without building it.
+    #[must_use]
+    pub fn is_null(&self, name: &str) -> bool {
+        let live = |m: &&Member| m.name == name && !matches!(m.state, State::Removed);
+        let Some(member) = self.members.iter().rev().find(live) else { return false };
+        match (&member.state, &member.span) {
+            (State::Set(value), _) => value.is_null(),
+            (_, Some(span)) => &self.source[span.value.clone()] == b"null",
+            _ => false,
+        }
+    }
+
     /// The names of the members, in order, each once.
     #[must_use]
     pub fn names(&self) -> Vec<String> {

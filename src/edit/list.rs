@@ -3,7 +3,7 @@
 use http::header::{AsHeaderName, HeaderMap, HeaderName, HeaderValue};
 
 /// The members of a list-valued field, over all its lines, without surrounding blanks and empty members.
-pub fn members<'a>(headers: &'a HeaderMap, name: impl AsHeaderName) -> impl Iterator<Item = &'a str> {
+pub fn members(headers: &HeaderMap, name: impl AsHeaderName) -> impl Iterator<Item = &str> {
     headers
         .get_all(name)
         .iter()
@@ -19,7 +19,11 @@ pub fn contains(headers: &HeaderMap, name: impl AsHeaderName, member: &str) -> b
 }
 
 /// Adds the members that are missing, as one line with those that were there. Answers whether anything was added.
-pub fn add(headers: &mut HeaderMap, name: &HeaderName, wanted: &[&str]) -> bool {
+pub fn add(headers: &mut HeaderMap, name: &HeaderName, wanted: &[&'static str]) -> bool {
+    if let ([only], false) = (wanted, headers.contains_key(name)) {
+        headers.insert(name.clone(), HeaderValue::from_static(only));
+        return true;
+    }
     let missing: Vec<&str> = wanted.iter().copied().filter(|member| !contains(headers, name.clone(), member)).collect();
     if missing.is_empty() {
         return false;

@@ -43,8 +43,8 @@ fn publish(site: &Site<'_>, value: &mut Value) -> bool {
             }
             None => false,
         },
-        Value::Array(list) => list.iter_mut().fold(false, |any, value| publish(site, value) || any),
-        Value::Object(members) => members.values_mut().fold(false, |any, value| publish(site, value) || any),
+        Value::Array(list) => list.iter_mut().map(|value| publish(site, value)).max().unwrap_or(false),
+        Value::Object(members) => members.values_mut().map(|value| publish(site, value)).max().unwrap_or(false),
         _ => false,
     }
 }

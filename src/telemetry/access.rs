@@ -31,11 +31,11 @@ pub enum Format {
 }
 
 /// What one exchange came to.
-pub struct Record {
+pub struct Record<'a> {
     pub peer: IpAddr,
     pub class: Class,
     pub method: Method,
-    pub path: String,
+    pub path: &'a str,
     pub status: StatusCode,
     pub fired: Vec<Fired>,
     pub untouched: Option<Untouched>,
@@ -84,7 +84,7 @@ impl AccessLog {
     }
 
     /// Takes in one exchange.
-    pub fn line(&self, record: &Record) {
+    pub fn line(&self, record: &Record<'_>) {
         if self.format == Format::Off {
             return;
         }
@@ -165,21 +165,26 @@ fn write_out(shared: &Shared, mut out: impl std::io::Write) {
     }
 }
 
-fn ids(record: &Record, mode: Mode) -> impl Iterator<Item = &'static str> + '_ {
+fn ids<'a>(record: &'a Record<'_>, mode: Mode) -> impl Iterator<Item = &'static str> + 'a {
     record.fired.iter().filter(move |fired| fired.mode == mode).map(|fired| fired.id)
 }
 
-fn text_line(out: &mut String, date: &str, millis: u32, record: &Record) {
-    let path: &str = record.path.get(..PATH_CHARS).unwrap_or(&record.path);
+fn text_line(out: &mut String, date: &str, millis: u32, record: &Record<'_>) {
+    let path: &str = record.path.get(..PATH_CHARS).unwrap_or(record.path);
     let cut = if path.len() < record.path.len() { "..." } else { "" };
-    let _ = write!(
-        out,
-        "{date}.{millis:03}Z {} {} {path}{cut} {}ms {}B",
-        record.status.as_u16(),
-        record.method,
-        record.total.as_millis(),
-        record.bytes
-    );
+    let mut digits = itoa::Buffer::new();
+    out.push_str(date);
+    out.push('.');
+    // Three digits, zeros in front: the last three of a thousand and the rest.
+    out.push_str(&digits.format(1000 + millis)[1..]);
+    out.push_str("Z ");
+    for part in [record.status.as_str(), " ", record.method.as_str(), " ", path, cut, " "] {
+        out.push_str(part);
+    }
+    out.push_str(digits.format(record.total.as_millis()));
+    out.push_str("ms ");
+    out.push_str(digits.format(record.bytes));
+    out.push('B');
     for (label, mode) in [(" mended", Mode::Fix), (" observed", Mode::Observe)] {
         let mut label = Some(label);
         for id in ids(record, mode) {
@@ -203,13 +208,13 @@ fn text_line(out: &mut String, date: &str, millis: u32, record: &Record) {
     out.push('\n');
 }
 
-fn json_line(out: &mut String, date: &str, millis: u32, record: &Record) {
+fn json_line(out: &mut String, date: &str, millis: u32, record: &Record<'_>) {
     let line = json!({
         "time": format!("{date}.{millis:03}Z"),
         "peer": record.peer.to_string(),
         "class": record.class.name(),
         "method": record.method.as_str(),
-        "path": record.path.get(..PATH_CHARS).unwrap_or(&record.path),
+        "path": record.path.get(..PATH_CHARS).unwrap_or(record.path),
         "status": record.status.as_u16(),
         "mended": ids(record, Mode::Fix).collect::<Vec<_>>(),
         "observed": ids(record, Mode::Observe).collect::<Vec<_>>(),
@@ -234,16 +239,16 @@ mod tests {
     use super::*;
     use crate::exchange::Finding;
 
-    fn record() -> Record {
+    fn record() -> Record<'static> {
         Record {
             peer: "127.0.0.1".parse().unwrap(),
             class: Class::Mcp,
             method: Method::POST,
-            path: "/mcp".into(),
+            path: "/mcp",
             status: StatusCode::UNAUTHORIZED,
             fired: vec![
-                Fired { id: "auth.challenge-missing", mode: Mode::Fix, finding: Finding { what: "x".into() } },
-                Fired { id: "cors.expose", mode: Mode::Fix, finding: Finding { what: "x".into() } },
+                Fired { id: "auth.challenge-missing", slot: 0, mode: Mode::Fix, finding: Finding { what: "x".into() } },
+                Fired { id: "cors.expose", slot: 0, mode: Mode::Fix, finding: Finding { what: "x".into() } },
             ],
             untouched: None,
             refused: None,

@@ -54,10 +54,9 @@ impl Default for Counters {
 }
 
 impl Counters {
-    /// A repair fired.
-    pub fn fired(&self, id: &str) {
-        let index = REPAIRS.iter().position(|repair| std::ptr::eq(repair.id, id) || repair.id == id);
-        if let Some(counter) = index.and_then(|index| self.repairs.get(index)) {
+    /// The repair at this place of the registry fired.
+    pub fn fired(&self, slot: usize) {
+        if let Some(counter) = self.repairs.get(slot) {
             counter.fetch_add(1, Ordering::Relaxed);
         }
     }

@@ -1,7 +1,7 @@
 //! H-03, A-15: headers that a page needs and the browser hides.
 
-use http::StatusCode;
 use http::header::{ACCESS_CONTROL_EXPOSE_HEADERS, HeaderMap};
+use http::{HeaderValue, StatusCode};
 
 use super::{LISTED, allowed_origin};
 use crate::edit::list;
@@ -11,6 +11,9 @@ use crate::repairs::basis;
 
 /// The challenge, the session, the version, and how long to wait.
 const NAMES: [&str; 4] = ["WWW-Authenticate", "Mcp-Session-Id", "MCP-Protocol-Version", "Retry-After"];
+
+/// The same as a header line.
+const LINE: &str = "WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version, Retry-After";
 
 pub static REPAIR: Repair = Repair {
     id: "cors.expose",
@@ -74,12 +77,20 @@ fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     if !read_by_page || exposes_all(&reply.headers) {
         return Outcome::Sound;
     }
-    list::add(&mut reply.headers, &ACCESS_CONTROL_EXPOSE_HEADERS, &NAMES);
+    if reply.headers.contains_key(ACCESS_CONTROL_EXPOSE_HEADERS) {
+        list::add(&mut reply.headers, &ACCESS_CONTROL_EXPOSE_HEADERS, &NAMES);
+    } else {
+        reply.headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(LINE));
+    }
     Outcome::mended("the challenge or the session is hidden from pages")
 }
 
 /// `*` exposes everything but Authorization to a page that sends no cookies, as MCP clients do not.
 fn exposes_all(headers: &HeaderMap) -> bool {
-    list::contains(headers, ACCESS_CONTROL_EXPOSE_HEADERS, "*")
-        || NAMES.iter().all(|name| list::contains(headers, ACCESS_CONTROL_EXPOSE_HEADERS, name))
+    headers.contains_key(ACCESS_CONTROL_EXPOSE_HEADERS)
+        && (list::contains(headers, ACCESS_CONTROL_EXPOSE_HEADERS, "*") || all_named(headers))
+}
+
+fn all_named(headers: &HeaderMap) -> bool {
+    NAMES.iter().all(|name| list::contains(headers, ACCESS_CONTROL_EXPOSE_HEADERS, name))
 }

@@ -79,9 +79,9 @@ fn when(_: &Request, reply: &Reply) -> bool {
 
 fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
     let headers = &mut reply.headers;
-    let moved = [LOCATION, CONTENT_LOCATION]
-        .iter()
-        .fold(false, |any, name| change(headers, name, |text| site.to_public(text)) || any);
+    let [location, content_location] =
+        [LOCATION, CONTENT_LOCATION].map(|name| change(headers, &name, |text| site.to_public(text)));
+    let moved = location || content_location;
     let named = change(headers, &LOCATION, |text| super::with_public_iss(site, text));
     let linked = change(headers, &LINK, |text| links(site, text));
     match (moved || linked, named) {

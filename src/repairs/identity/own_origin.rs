@@ -56,7 +56,9 @@ fn when(request: &Request) -> bool {
 
 fn run(site: &Site<'_>, request: &mut Request) -> Outcome {
     let own = site.known.advertised.first().unwrap_or(&site.facts.upstream);
-    let is_public = |text: &str| Origin::of(text).is_ok_and(|origin| origin == site.facts.public);
+    let public = site.facts.public.as_str();
+    let is_public =
+        |text: &str| text.starts_with(public) && Origin::of(text).is_ok_and(|origin| origin == site.facts.public);
     let mut changed = false;
     for name in [ORIGIN, REFERER] {
         let new =

@@ -68,7 +68,7 @@ pub static REPAIR: Repair = Repair {
 };
 
 fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
-    let ours = endpoint::resource_metadata_places(&site.facts.mcp_path).contains(&request.path);
+    let ours = endpoint::resource_metadata_places(&site.facts.mcp_path).iter().any(|place| place == request.path());
     let Some(document) = reply.json_mut() else { return Outcome::Sound };
     let Some(resource) = document.text("resource") else { return Outcome::Sound };
     let right = if ours { Some(site.resource()) } else { site.to_public(&resource) };

@@ -61,9 +61,7 @@ pub static REPAIR: Repair = Repair {
 
 fn when(request: &Request) -> bool {
     match request.class {
-        Class::Authorize => {
-            request.query.as_deref().is_some_and(|query| params::has(query, "resource")) || has_form(request)
-        }
+        Class::Authorize => request.query().is_some_and(|query| params::has(query, "resource")) || has_form(request),
         _ => has_form(request),
     }
 }
@@ -75,9 +73,8 @@ fn has_form(request: &Request) -> bool {
 fn run(site: &Site<'_>, request: &mut Request) -> Outcome {
     let back = |resource: &str| to_upstream(site, resource);
     let mut changed = false;
-    if let Some(query) = request.query.as_deref().and_then(|query| params::map_values(query, "resource", back)) {
-        request.query = Some(query);
-        changed = true;
+    if let Some(query) = request.query().and_then(|query| params::map_values(query, "resource", back)) {
+        changed = request.set_query(&query);
     }
     if let RequestBody::Form(form) = &request.body
         && let Some(form) = params::map_values(form, "resource", back)

@@ -53,8 +53,9 @@ pub static REPAIR: Repair = Repair {
 
 fn run(site: &Site<'_>, request: &Request, _: &mut Reply) -> Outcome {
     let Some(place) = &site.known.resource_metadata_path else { return Outcome::Sound };
-    let asked_for_ours = endpoint::resource_metadata_places(&site.facts.mcp_path).contains(&request.path);
-    if !asked_for_ours || *place == request.path {
+    let asked_for_ours =
+        endpoint::resource_metadata_places(&site.facts.mcp_path).iter().any(|place| place == request.path());
+    if !asked_for_ours || place == request.path() {
         return Outcome::Sound;
     }
     Outcome::again("the document is at another place", Ask { path: Some(place.clone()), ..Ask::default() })

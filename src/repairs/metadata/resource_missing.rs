@@ -47,7 +47,8 @@ pub static REPAIR: Repair = Repair {
 };
 
 fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
-    let asked_for_ours = endpoint::resource_metadata_places(&site.facts.mcp_path).contains(&request.path);
+    let asked_for_ours =
+        endpoint::resource_metadata_places(&site.facts.mcp_path).iter().any(|place| place == request.path());
     if !asked_for_ours || site.known.resource_metadata_path.is_some() || !site.has_own_authorization_server() {
         return Outcome::Sound;
     }

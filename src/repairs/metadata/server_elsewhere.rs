@@ -53,7 +53,7 @@ pub static REPAIR: Repair = Repair {
 
 fn run(site: &Site<'_>, request: &Request, _: &mut Reply) -> Outcome {
     let Some(place) = &site.known.server_metadata_path else { return Outcome::Sound };
-    if !site.has_own_authorization_server() || *place == request.path {
+    if !site.has_own_authorization_server() || place == request.path() {
         return Outcome::Sound;
     }
     let issuer_paths = ["", site.facts.mcp_path.as_str()];
@@ -62,7 +62,7 @@ fn run(site: &Site<'_>, request: &Request, _: &mut Reply) -> Outcome {
             .iter()
             // An OAuth document lacks what an OpenID one must have: it is served for OAuth places alone.
             .any(|at| {
-                *at == request.path
+                at == request.path()
                     && (at.contains(endpoint::SERVER_METADATA) || place.contains(endpoint::OPENID_CONFIGURATION))
             })
     });

@@ -102,11 +102,11 @@ fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     let right = match &method {
         Some(method) if has_secret || !WITH_SECRET.contains(&method.as_str()) => method.clone(),
         None if has_secret => {
-            let listed = site.known.auth_methods.iter().flatten();
+            let mut listed = site.known.auth_methods.iter().flatten();
             let usable = |method: &&String| WITH_SECRET.contains(&method.as_str());
             asked
                 .filter(|asked| WITH_SECRET.contains(&asked.as_str()))
-                .or_else(|| listed.cloned().find(|method| usable(&method)))
+                .or_else(|| listed.find(usable).cloned())
                 // What RFC 7591 section 2 says of a client that states nothing.
                 .unwrap_or_else(|| WITH_SECRET[0].to_owned())
         }

@@ -75,7 +75,7 @@ fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
     let Some(document) = registration(reply) else { return Outcome::Sound };
     let mut any = false;
     for name in OPTIONAL {
-        if document.get(name).is_some_and(|value| value.is_null()) {
+        if document.is_null(name) {
             document.remove(name);
             any = true;
         }

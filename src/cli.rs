@@ -1,5 +1,6 @@
 //! The command line: what is typed, and what is printed.
 
+pub mod documents;
 pub mod show;
 
 use std::path::Path;

@@ -1,0 +1,64 @@
+//! The documents that are written from the code: a table in the README, the example configuration.
+
+use std::fmt::Write as _;
+
+use crate::repairs::REPAIRS;
+
+/// The README's table of repairs.
+#[must_use]
+pub fn repairs_table() -> String {
+    let mut out = String::from("| repair | what is wrong | rows | default |\n|---|---|---|---|\n");
+    for repair in REPAIRS {
+        let _ = writeln!(
+            out,
+            "| `{}` | {} | {} | {} |",
+            repair.id,
+            repair.summary.replace('|', "\\|"),
+            repair.rows.join(", "),
+            repair.default
+        );
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::settings;
+
+    const BEGIN: &str = "<!-- repairs: begin (a test writes this table) -->\n";
+    const END: &str = "<!-- repairs: end -->";
+
+    /// Writes the file anew if it is not what it shall be, and fails once.
+    fn keep(name: &str, wanted: impl Fn(&str) -> String) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+        let have = std::fs::read_to_string(&path).unwrap_or_default();
+        let wanted = wanted(&have);
+        if have != wanted {
+            std::fs::write(&path, wanted).unwrap();
+            panic!("{name} was out of date; it has been written anew: commit it");
+        }
+    }
+
+    #[test]
+    fn the_readme_lists_every_repair() {
+        keep("README.md", |have| {
+            let (before, rest) = have.split_once(BEGIN).expect("the table's begin");
+            let (_, after) = rest.split_once(END).expect("the table's end");
+            format!("{before}{BEGIN}{}{END}{after}", repairs_table())
+        });
+    }
+
+    #[test]
+    fn the_readme_counts_the_repairs() {
+        let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+        assert!(readme.contains(&format!("repairs      {} on", REPAIRS.len())), "the banner in the README");
+    }
+
+    #[test]
+    fn the_example_file_is_current() {
+        keep("proxy.example.toml", |_| settings::example_file());
+    }
+}

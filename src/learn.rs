@@ -11,13 +11,14 @@ use bytes::Bytes;
 use http::header::{ACCEPT, HeaderMap, HeaderValue};
 use http::{Method, StatusCode, Uri};
 use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::body::{RequestBody, Upload};
 use crate::edit::challenge::Challenges;
 use crate::edit::json::Object;
-use crate::edit::origin::after_origin;
+use crate::edit::origin::{Origin, after_origin};
 use crate::endpoint;
-use crate::exchange::{Facts, Reply, Site};
+use crate::exchange::{Facts, Reply, ReplyBody, Site};
 use crate::knowledge::Knowledge;
 use crate::upstream::{Question, Upstream, gather};
 
@@ -26,9 +27,11 @@ const LIFE: Duration = Duration::from_secs(60);
 /// How long it is believed that there is nothing, after the upstream said so.
 const LIFE_OF_NOTHING: Duration = Duration::from_secs(15);
 /// How soon an upstream that could not be asked is asked again.
-const RETRY: Duration = Duration::from_secs(2);
+const RETRY: Duration = Duration::from_secs(5);
 /// How long an exchange may be held up by learning.
-const LIMIT: Duration = Duration::from_secs(3);
+const LIMIT: Duration = Duration::from_secs(4);
+/// How long one question may take.
+const LIMIT_OF_ONE: Duration = Duration::from_millis(1500);
 /// A document longer than this is no metadata.
 const DOCUMENT_BYTES: usize = 256 * 1024;
 
@@ -106,28 +109,41 @@ impl State {
     }
 }
 
+/// What a GET of the upstream brought: the head, and the body where it may be a document.
+struct Fetched {
+    reply: Reply,
+    body: Bytes,
+}
+
+impl Fetched {
+    /// The JSON object, if it was served as one.
+    fn document(&self) -> Option<Object> {
+        let served = self.reply.status == StatusCode::OK && self.reply.is_json();
+        served.then(|| Object::parse(self.body.clone()).ok()).flatten()
+    }
+}
+
 /// Asks the upstream for its metadata, everywhere they may be.
 async fn visit(facts: &Facts, upstream: &Arc<Upstream>, headers: &HeaderMap) -> Visit {
     let mut visit = Visit { known: Knowledge::default(), reached: false };
-    for place in endpoint::resource_metadata_places(&facts.mcp_path) {
-        if visit.take_resource_metadata(upstream, headers, &place).await {
-            break;
-        }
-    }
+    let places = endpoint::resource_metadata_places(&facts.mcp_path);
+    visit.take_resource_metadata(upstream, headers, places).await;
     if visit.known.resource_metadata_path.is_none()
         && let Some(place) = visit.place_in_challenge(facts, upstream, headers).await
     {
-        visit.take_resource_metadata(upstream, headers, &place).await;
+        visit.take_resource_metadata(upstream, headers, vec![place]).await;
     }
     visit.find_server_metadata(facts, upstream, headers).await;
     visit
 }
 
 impl Visit {
-    async fn take_resource_metadata(&mut self, upstream: &Arc<Upstream>, headers: &HeaderMap, place: &str) -> bool {
-        match self.document(upstream, headers, place).await {
-            Some(document) => self.known.take_resource_metadata(place, &document),
-            None => false,
+    /// Takes the first of the places that has the document.
+    async fn take_resource_metadata(&mut self, upstream: &Arc<Upstream>, headers: &HeaderMap, places: Vec<String>) {
+        for (place, document) in self.documents(upstream, headers, places).await {
+            if self.known.take_resource_metadata(&place, &document) {
+                return;
+            }
         }
     }
 
@@ -139,16 +155,13 @@ impl Visit {
             issuers.push(String::new());
             issuers.push(facts.mcp_path.clone());
         }
-        let mut places: Vec<String> = issuers.iter().flat_map(|path| endpoint::server_metadata_places(path)).collect();
-        let mut seen = Vec::new();
-        places.retain(|place| {
-            !seen.contains(place) && {
-                seen.push(place.clone());
-                true
+        let mut places: Vec<String> = Vec::new();
+        for place in issuers.iter().flat_map(|path| endpoint::server_metadata_places(path)) {
+            if !places.contains(&place) {
+                places.push(place);
             }
-        });
-        for place in places {
-            let Some(document) = self.document(upstream, headers, &place).await else { continue };
+        }
+        for (place, document) in self.documents(upstream, headers, places).await {
             let Some(issuer) = document.text("issuer") else { continue };
             let owned = Site { facts, known: &self.known }.owns(&issuer);
             if owned || self.serves_its_own_endpoints(upstream, headers, &document).await {
@@ -172,13 +185,13 @@ impl Visit {
         let (Some(issuer), Some(token)) = (document.text("issuer"), document.text("token_endpoint")) else {
             return false;
         };
-        let same_origin = crate::edit::origin::Origin::of(&issuer)
-            .is_ok_and(|issuer| crate::edit::origin::Origin::of(&token).is_ok_and(|token| token == issuer));
+        let same_origin = Origin::of(&issuer).is_ok_and(|issuer| Origin::of(&token).is_ok_and(|token| token == issuer));
         let path = after_origin(&token).map(|rest| rest.split(['?', '#']).next().unwrap_or(rest));
         match path {
             Some(path) if same_origin && path.starts_with('/') => {
                 // A GET of a token endpoint is refused, and changes nothing (RFC 6749 section 3.2).
-                self.status(upstream, headers, path).await.is_some_and(|status| status != StatusCode::NOT_FOUND)
+                let fetched = fetch(upstream.clone(), headers.clone(), path.to_owned()).await;
+                fetched.is_some_and(|fetched| fetched.reply.status != StatusCode::NOT_FOUND)
             }
             _ => false,
         }
@@ -193,7 +206,7 @@ impl Visit {
     ) -> Option<String> {
         let mut headers = headers.clone();
         headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
-        let reply = self.ask(upstream, &headers, &facts.mcp_path).await?.0;
+        let reply = fetch(upstream.clone(), headers, facts.mcp_path.clone()).await?.reply;
         if reply.status != StatusCode::UNAUTHORIZED {
             return None;
         }
@@ -204,38 +217,51 @@ impl Visit {
         endpoint::is_plain(path).then(|| path.to_owned())
     }
 
-    /// A JSON object served with 200 at a path of the upstream.
-    async fn document(&mut self, upstream: &Arc<Upstream>, headers: &HeaderMap, path: &str) -> Option<Object> {
-        let (reply, body) = self.ask(upstream, headers, path).await?;
-        if reply.status != StatusCode::OK || !reply.is_json() {
-            return None;
+    /// The documents at some places, asked for all at once, in the order of the places.
+    async fn documents(
+        &mut self,
+        upstream: &Arc<Upstream>,
+        headers: &HeaderMap,
+        places: Vec<String>,
+    ) -> Vec<(String, Object)> {
+        let asks: Vec<_> = places
+            .into_iter()
+            .map(|place| {
+                let asking = tokio::spawn(fetch(upstream.clone(), headers.clone(), place.clone()));
+                (place, AbortOnDropHandle::new(asking))
+            })
+            .collect();
+        let mut found = Vec::new();
+        for (place, asking) in asks {
+            let Ok(Some(fetched)) = asking.await else { continue };
+            self.reached = true;
+            found.extend(fetched.document().map(|document| (place, document)));
         }
-        Object::parse(body).ok()
+        found
     }
+}
 
-    async fn status(&mut self, upstream: &Arc<Upstream>, headers: &HeaderMap, path: &str) -> Option<StatusCode> {
-        Some(self.ask(upstream, headers, path).await?.0.status)
-    }
+/// One GET, within its time.
+async fn fetch(upstream: Arc<Upstream>, headers: HeaderMap, path: String) -> Option<Fetched> {
+    tokio::time::timeout(LIMIT_OF_ONE, get(&upstream, headers, &path)).await.ok().flatten()
+}
 
-    /// One GET. The body comes along only where it could be a document.
-    async fn ask(&mut self, upstream: &Arc<Upstream>, headers: &HeaderMap, path: &str) -> Option<(Reply, Bytes)> {
-        let question = Question {
-            method: Method::GET,
-            target: path.parse::<Uri>().ok()?,
-            headers: headers.clone(),
-            body: RequestBody::Empty,
-            upload: Upload::begun(Instant::now()),
-        };
-        let (answer, lease) = upstream.ask(question).await.ok()?;
-        self.reached = true;
-        let (parts, incoming) = answer.into_parts();
-        let reply = Reply { status: parts.status, headers: parts.headers, body: crate::exchange::ReplyBody::Stream };
-        if !reply.is_json() {
-            // The connection goes with the body: an event stream would never end.
-            return Some((reply, Bytes::new()));
-        }
-        let body = gather(incoming, DOCUMENT_BYTES).await.ok()?;
-        lease.give_back(Instant::now());
-        Some((reply, body))
+async fn get(upstream: &Arc<Upstream>, headers: HeaderMap, path: &str) -> Option<Fetched> {
+    let question = Question {
+        method: Method::GET,
+        target: path.parse::<Uri>().ok()?,
+        headers,
+        body: RequestBody::Empty,
+        upload: Upload::begun(Instant::now()),
+    };
+    let (answer, lease) = upstream.ask(question).await.ok()?;
+    let (parts, incoming) = answer.into_parts();
+    let reply = Reply { status: parts.status, headers: parts.headers, body: ReplyBody::Stream };
+    if !reply.is_json() {
+        // The connection goes with the body: an event stream would never end.
+        return Some(Fetched { reply, body: Bytes::new() });
     }
+    let body = gather(incoming, DOCUMENT_BYTES).await.ok()?;
+    lease.give_back(Instant::now());
+    Some(Fetched { reply, body })
 }

@@ -1,4 +1,4 @@
-//! The documents that are written from the code: a table in the README, the example configuration.
+//! The documents that are written from the code: a table in the README, the example configuration and its schema.
 
 use std::fmt::Write as _;
 
@@ -60,5 +60,10 @@ mod tests {
     #[test]
     fn the_example_file_is_current() {
         keep("proxy.example.toml", |_| settings::example_file());
+    }
+
+    #[test]
+    fn the_schema_is_current() {
+        keep("proxy.schema.json", |_| format!("{:#}\n", settings::schema()));
     }
 }

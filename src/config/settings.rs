@@ -1,6 +1,8 @@
 //! Every setting, once: from this list come the config file's keys, the flags, the environment variables, the help
 //! and `proxy.example.toml`.
 
+use serde_json::{Map, Value, json};
+
 /// What a setting's value looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -282,7 +284,8 @@ pub fn find(key: &str) -> Option<&'static Setting> {
 #[must_use]
 pub fn example_file() -> String {
     let mut out = String::from(
-        "# Every setting of mcp-mend with its default. A line that begins with `#` has no default: take the `#` away and\n\
+        "#:schema ./proxy.schema.json\n\
+         # Every setting of mcp-mend with its default. A line that begins with `#` has no default: take the `#` away and\n\
          # put your value. Flags and MCP_MEND_* variables win over this file (`mcp-mend --help`).\n",
     );
     let mut table = "";
@@ -315,6 +318,64 @@ pub fn example_file() -> String {
         out.push_str(&format!("\n# {}.\n{} = \"{}\"\n", repair.summary, repair.id, repair.default));
     }
     out
+}
+
+/// The configuration file's form as JSON Schema (draft 2020-12), for editors that check TOML.
+#[must_use]
+pub fn schema() -> Value {
+    let mut tables: Map<String, Value> = Map::new();
+    let mut plain: Map<String, Value> = Map::new();
+    for setting in SETTINGS.iter().filter(|setting| setting.kind != Kind::Modes) {
+        let Some((table, name)) = setting.key.split_once('.') else {
+            plain.insert(setting.key.to_owned(), leaf(setting));
+            continue;
+        };
+        let members = tables.entry(table).or_insert_with(|| json!({})).as_object_mut();
+        if let Some(members) = members {
+            members.insert(name.to_owned(), leaf(setting));
+        }
+    }
+    for (name, members) in tables {
+        let short = find(&format!("{name}.url")).map(|_| "string");
+        let kinds: Vec<&str> = std::iter::once("object").chain(short).collect();
+        plain.insert(name, json!({ "type": kinds, "additionalProperties": false, "properties": members }));
+    }
+    let mut groups: Map<String, Value> = Map::new();
+    for repair in crate::repairs::REPAIRS {
+        let Some((group, name)) = repair.id.split_once('.') else { continue };
+        let mode = json!({
+            "enum": ["off", "observe", "fix"], "default": repair.default.to_string(), "description": repair.summary,
+        });
+        let table = groups
+            .entry(group)
+            .or_insert_with(|| json!({ "type": "object", "additionalProperties": false, "properties": {} }));
+        table["properties"][name] = mode;
+    }
+    plain.insert("repairs".into(), json!({ "type": "object", "additionalProperties": false, "properties": groups }));
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "mcp-mend",
+        "type": "object",
+        "additionalProperties": false,
+        "properties": plain,
+    })
+}
+
+fn leaf(setting: &Setting) -> Value {
+    let kind = match setting.kind {
+        Kind::Text => json!({ "type": "string" }),
+        Kind::Switch => json!({ "type": "boolean" }),
+        Kind::Number => json!({ "type": "number" }),
+        Kind::List => json!({ "type": "array", "items": { "type": "string" } }),
+        Kind::Modes => json!({ "type": "object" }),
+    };
+    let mut leaf = kind;
+    leaf["description"] = setting.help.into();
+    // What TOML and JSON write alike: strings, numbers, booleans, lists of strings.
+    if let Ok(default) = serde_json::from_str::<Value>(setting.default) {
+        leaf["default"] = default;
+    }
+    leaf
 }
 
 /// Breaks a text into lines of at most `width` characters.

@@ -45,6 +45,8 @@ pub fn command() -> Command {
     for setting in SETTINGS {
         let heading = if setting.key.starts_with("limits.") { "Limits" } else { "Options" };
         let arg = Arg::new(setting.key).long(setting.flag).help(help(setting)).help_heading(heading);
+        // What other proxies call it.
+        let arg = if setting.key == "public_url" { arg.alias("external-url") } else { arg };
         command = command.arg(match setting.kind {
             Kind::Switch => arg.action(ArgAction::SetTrue),
             Kind::List | Kind::Modes => arg.value_name(setting.value).action(ArgAction::Append),

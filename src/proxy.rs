@@ -340,6 +340,10 @@ impl Exchange {
         let question = question(request, target, headers, body, Upload::begun(Instant::now()));
         let mut answer = match self.ask(request, question).await {
             Ok(second) if second.reply.status.is_success() => {
+                if let (Some(_), Some(fired)) = (&ask.body, self.fired.last()) {
+                    // Who asked for one thing and got another shall be able to find out (reliability 26).
+                    tracing::warn!(repair = fired.id, "{}", fired.finding.what);
+                }
                 if let (Rest::Whole(_), Some(lease)) = (&first.rest, first.lease.take()) {
                     lease.give_back(Instant::now());
                 }

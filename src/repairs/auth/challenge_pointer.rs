@@ -4,6 +4,7 @@ use http::StatusCode;
 use http::header::WWW_AUTHENTICATE;
 
 use super::leading_bearer;
+use crate::edit::challenge::{Challenge, Challenges};
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -56,6 +57,17 @@ pub static REPAIR: Repair = Repair {
             then: Then::Becomes("401\nWWW-Authenticate: Bearer realm=\"r\""),
         },
         Example {
+            note: "other addresses of the upstream",
+            site: SiteKind::Open,
+            request: "POST /mcp",
+            reply: "401\nWWW-Authenticate: Bearer realm=\"http://127.0.0.1:3000/\", \
+                    authorization_uri=\"https://login.example.net/a\"",
+            then: Then::Becomes(
+                "401\nWWW-Authenticate: Bearer realm=\"https://mcp.example.com/\", \
+                 authorization_uri=\"https://login.example.net/a\"",
+            ),
+        },
+        Example {
             note: "no pointer and nothing to point at",
             site: SiteKind::Open,
             request: "POST /mcp",
@@ -65,6 +77,19 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
+/// Turns the upstream's own URLs in all other parameters, such as `authorization_uri`, into public ones.
+fn publish(site: &Site<'_>, found: &mut Challenges, bearer: &mut Challenge) -> bool {
+    let mut any = false;
+    let others = found.list.iter_mut().skip(1).flat_map(|challenge| &mut challenge.params);
+    for (name, value) in others.chain(&mut bearer.params) {
+        if let Some(public) = site.to_public(value).filter(|_| !name.eq_ignore_ascii_case("resource_metadata")) {
+            *value = public;
+            any = true;
+        }
+    }
+    any
+}
+
 fn when(_: &Request, reply: &Reply) -> bool {
     matches!(reply.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
         && reply.headers.contains_key(WWW_AUTHENTICATE)
@@ -72,21 +97,26 @@ fn when(_: &Request, reply: &Reply) -> bool {
 
 fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
     let Some((mut found, mut bearer)) = leading_bearer(reply) else { return Outcome::Sound };
+    let leaked = publish(site, &mut found, &mut bearer);
     let have = bearer.get("resource_metadata").map(str::to_owned);
     let what = match (&have, site.resource_metadata_url()) {
-        (Some(have), Some(right)) if *have == right => return Outcome::Sound,
+        (Some(have), Some(right)) if *have == right => None,
         // A step-up needs no pointer; it is only corrected (RFC 6750 section 3.1).
-        (None, Some(_)) if reply.status == StatusCode::FORBIDDEN => return Outcome::Sound,
-        (None, None) => return Outcome::Sound,
-        (Some(have), None) if !site.owns(have) && have.contains("://") => return Outcome::Sound,
+        (None, Some(_)) if reply.status == StatusCode::FORBIDDEN => None,
+        (None, None) => None,
+        (Some(have), None) if !site.owns(have) && have.contains("://") => None,
         (Some(_), None) => {
             bearer.remove("resource_metadata");
-            "the challenge points to metadata that nobody serves"
+            Some("the challenge points to metadata that nobody serves")
         }
         (have, Some(right)) => {
             bearer.set("resource_metadata", &right);
-            if have.is_some() { "the challenge points elsewhere" } else { "the challenge has no resource_metadata" }
+            let elsewhere = have.is_some();
+            Some(if elsewhere { "the challenge points elsewhere" } else { "the challenge has no resource_metadata" })
         }
+    };
+    let Some(what) = what.or(leaked.then_some("the challenge names the upstream's own address")) else {
+        return Outcome::Sound;
     };
     if let Some(first) = found.list.first_mut() {
         *first = bearer;

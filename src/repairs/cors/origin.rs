@@ -107,21 +107,18 @@ fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
         (Some(_), Some(_)) if list::contains(headers, VARY, "Origin") || list::contains(headers, VARY, "*") => {
             return Outcome::Sound;
         }
-        (Some(_), Some(_)) => "Vary lacks Origin",
+        (Some(_), Some(_)) => {
+            list::add(headers, &VARY, &["Origin"]);
+            return Outcome::mended("Vary lacks Origin");
+        }
     };
     let public = request.class.is_metadata();
     match right {
-        Some(origin) => {
-            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-            if public {
-                headers.remove(ACCESS_CONTROL_ALLOW_CREDENTIALS);
-            }
-        }
-        None => {
-            headers.remove(ACCESS_CONTROL_ALLOW_ORIGIN);
-            headers.remove(ACCESS_CONTROL_ALLOW_CREDENTIALS);
-        }
-    }
+        Some(origin) => headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin),
+        None => headers.remove(ACCESS_CONTROL_ALLOW_ORIGIN),
+    };
+    // An origin that we let in is let in without cookies: the upstream did not say otherwise of that origin.
+    headers.remove(ACCESS_CONTROL_ALLOW_CREDENTIALS);
     if !public && !list::contains(headers, VARY, "*") {
         list::add(headers, &VARY, &["Origin"]);
     }

@@ -8,11 +8,11 @@ use crate::repairs::basis;
 pub static REPAIR: Repair = Repair {
     id: "identity.registration",
     rows: &["D-23"],
-    summary: "`registration_client_uri` names the upstream's own address",
+    summary: "a registration answer names the upstream's own address, as in `registration_client_uri`",
     why: "A client that manages its registration would call a host that it cannot reach, with its access token.",
     hits: "clients that speak RFC 7592",
-    remedy: "The URL becomes the public one.",
-    advice: "Build it from the public base URL.",
+    remedy: "The server's own URLs become public ones; what the client stated of itself stays.",
+    advice: "Build them from the public base URL.",
     basis: &[basis::REGISTRATION_MANAGEMENT],
     default: Mode::Fix,
     on: &[Class::Register],
@@ -40,11 +40,27 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
+/// What the client stated of itself: its addresses are not the server's to change.
+const OF_THE_CLIENT: &[&str] = &[
+    "redirect_uris",
+    "client_uri",
+    "logo_uri",
+    "tos_uri",
+    "policy_uri",
+    "jwks_uri",
+    "jwks",
+    "software_statement",
+    "post_logout_redirect_uris",
+    "initiate_login_uri",
+    "request_uris",
+    "sector_identifier_uri",
+];
+
 fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
     let Some(document) = reply.json_mut() else { return Outcome::Sound };
-    let Some(public) = document.text("registration_client_uri").and_then(|url| site.to_public(&url)) else {
-        return Outcome::Sound;
-    };
-    document.set("registration_client_uri", public.into());
-    Outcome::mended("registration_client_uri names another address")
+    if super::publish_members(site, document, OF_THE_CLIENT) {
+        Outcome::mended("the registration names another address")
+    } else {
+        Outcome::Sound
+    }
 }

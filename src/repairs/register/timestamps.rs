@@ -96,7 +96,12 @@ fn seconds(value: &Value) -> Option<i64> {
         Value::String(text) => whole(text.trim()).or_else(|| iso(text.trim()))?,
         _ => return None,
     };
-    Some(if seconds > MILLISECONDS_FROM { seconds / 1000 } else { seconds })
+    // Milli-, micro- and nanoseconds alike.
+    let mut seconds = seconds;
+    while seconds > MILLISECONDS_FROM {
+        seconds /= 1000;
+    }
+    Some(seconds)
 }
 
 /// A decimal number rounded down, exactly: a double would lose digits beyond 2^53.
@@ -145,11 +150,12 @@ mod tests {
             ("1e10", Some(10_000_000_000)),
             ("1749600000.999", Some(1_749_600_000)),
             ("1749600000000", Some(1_749_600_000)),
+            ("1749600000000000000", Some(1_749_600_000)),
             ("\"1749600000\"", Some(1_749_600_000)),
             ("\" 1749600000.5 \"", Some(1_749_600_000)),
             ("\"2025-06-11\"", Some(1_749_600_000)),
             ("\"2025-06-11T02:00:00+02:00\"", Some(1_749_600_000)),
-            ("9007199254740993.0", Some(9_007_199_254_740)),
+            ("9007199254740993.0", Some(9_007_199_254)),
             ("1e300", None),
             ("\"\"", None),
             ("\"never\"", None),

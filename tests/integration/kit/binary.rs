@@ -1,0 +1,73 @@
+//! The built program, as a process of its own.
+
+use std::net::SocketAddr;
+use std::process::Stdio;
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
+use tokio::net::TcpStream;
+use tokio::process::{Child, ChildStdout, Command};
+
+use super::soon;
+use super::wire::Wire;
+
+/// The proxy as a process.
+pub struct Binary {
+    pub address: SocketAddr,
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mcp-mend"));
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command
+}
+
+/// Runs the program to its end: exit code, standard output, standard error.
+pub async fn run(arguments: &[&str]) -> (i32, String, String) {
+    let output = soon(command(arguments).output()).await.unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
+}
+
+impl Binary {
+    /// Starts it and waits until it says where it listens.
+    pub async fn start(arguments: &[&str]) -> Self {
+        let mut all = vec!["--listen", "127.0.0.1:0"];
+        all.extend(arguments);
+        let mut child = command(&all).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        loop {
+            let line = soon(lines.next_line()).await.unwrap().expect("it ended before it listened");
+            if let Some((_, address)) = line.split_once("listens on   http://") {
+                return Self { address: address.parse().unwrap(), child, lines };
+            }
+        }
+    }
+
+    pub async fn connect(&self) -> Wire {
+        Wire::new(soon(TcpStream::connect(self.address)).await.unwrap())
+    }
+
+    /// Sends SIGTERM.
+    pub fn terminate(&self) {
+        let id = self.child.id().unwrap();
+        let sent = std::process::Command::new("sh").args(["-c", &format!("kill -TERM {id}")]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits for the end: exit code, the rest of standard output, standard error.
+    pub async fn ended(mut self) -> (i32, String, String) {
+        let mut out = String::new();
+        while let Ok(Some(line)) = soon(self.lines.next_line()).await {
+            out.push_str(&line);
+            out.push('\n');
+        }
+        let mut errors = String::new();
+        if let Some(mut stderr) = self.child.stderr.take() {
+            soon(stderr.read_to_string(&mut errors)).await.unwrap();
+        }
+        let status = soon(self.child.wait()).await.unwrap();
+        (status.code().unwrap_or(-1), out, errors)
+    }
+}

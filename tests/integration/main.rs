@@ -1,0 +1,12 @@
+//! The proxy between real sockets. Nothing here waits by the clock: every test waits for what it wants to see, and
+//! where time is the subject the limits are set short.
+
+mod kit;
+
+mod drain;
+mod faults;
+mod framing;
+mod leaving;
+mod malformed;
+mod pool;
+mod streaming;

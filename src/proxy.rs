@@ -5,7 +5,7 @@
 //! admit -> know -> classify -> peek -> mend the request -> aim -> ask -> peek -> mend the reply -> finish
 
 use std::convert::Infallible;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -583,8 +583,15 @@ fn admit_head(
     }
 }
 
+/// A name or an address and perhaps a port; nothing that two readers could take for different hosts.
 fn is_host(text: &str) -> bool {
-    !text.contains('@') && text.parse::<Authority>().is_ok_and(|authority| !authority.host().is_empty())
+    let Ok(authority) = text.parse::<Authority>() else { return false };
+    let host = authority.host();
+    let port = text.strip_prefix(host);
+    let named = !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b));
+    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    (named || address.is_some_and(|host| host.parse::<Ipv6Addr>().is_ok()))
+        && port.is_some_and(|port| port.is_empty() || authority.port_u16().is_some())
 }
 
 /// Whether the request has to do with logging in, so that it must be known where the upstream's endpoints are. MCP

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::HeaderMap;
+use http::header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
@@ -189,6 +189,10 @@ impl Upstream {
             Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
                 Err(Failed::Final(Failure::new(refuse::BAD_ANSWER, "101 without an Upgrade")))
             }
+            Ok(answer) if !has_one_framing(answer.headers()) => Err(Failed::Final(Failure::new(
+                refuse::BAD_ANSWER,
+                "an unknown transfer coding, or a length beside one",
+            ))),
             Ok(answer) => Ok((answer, lease)),
             Err(mut error) => {
                 if let Some(request) = error.take_message() {
@@ -312,6 +316,15 @@ impl Failed {
             Self::Final(failure) => failure,
         }
     }
+}
+
+/// Whether there is one way only to tell where the body ends (RFC 9112 section 6.3).
+fn has_one_framing(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let Some(coding) = codings.next() else { return true };
+    coding.as_bytes().eq_ignore_ascii_case(b"chunked")
+        && codings.next().is_none()
+        && !headers.contains_key(CONTENT_LENGTH)
 }
 
 fn is_read(method: &Method) -> bool {

@@ -49,7 +49,8 @@ struct Progress {
     /// Milliseconds after `begun` when the last frame was taken.
     last: AtomicU64,
     too_large: AtomicBool,
-    failed: AtomicBool,
+    stalled: AtomicBool,
+    broken: AtomicBool,
 }
 
 impl Upload {
@@ -60,8 +61,8 @@ impl Upload {
     }
 
     fn streaming(begun: Instant) -> Self {
-        let progress =
-            Progress { last: AtomicU64::new(0), too_large: AtomicBool::new(false), failed: AtomicBool::new(false) };
+        let no = || AtomicBool::new(false);
+        let progress = Progress { last: AtomicU64::new(0), too_large: no(), stalled: no(), broken: no() };
         Self { shared: Some(Arc::new(progress)), begun }
     }
 
@@ -84,7 +85,10 @@ impl Upload {
         if shared.too_large.load(Ordering::Relaxed) {
             return Some(refuse::BODY_TOO_LARGE);
         }
-        shared.failed.load(Ordering::Relaxed).then_some(refuse::BODY_STALLED)
+        if shared.stalled.load(Ordering::Relaxed) {
+            return Some(refuse::BODY_STALLED);
+        }
+        shared.broken.load(Ordering::Relaxed).then_some(refuse::BAD_BODY)
     }
 }
 
@@ -132,7 +136,8 @@ impl FromClient {
         match frame {
             None => Poll::Ready(None),
             Some(Err(error)) => {
-                shared.failed.store(true, Ordering::Relaxed);
+                let how = if is_timeout(&error) { &shared.stalled } else { &shared.broken };
+                how.store(true, Ordering::Relaxed);
                 Poll::Ready(Some(Err(error.into())))
             }
             Some(Ok(frame)) => {
@@ -198,8 +203,8 @@ pub enum Read {
     Whole(Bytes),
     /// It was too long, or too slow: what was read is to be handed back first.
     Partly(Bytes),
-    /// The connection ended: whatever came is not the message.
-    Failed,
+    /// The connection ended, or what came is no body: it is not the message.
+    Failed(hyper::Error),
 }
 
 /// Reads a body up to a limit and for a time; gives everything back if it stops.
@@ -215,7 +220,7 @@ pub async fn read(incoming: &mut Incoming, limit: usize, time: Duration) -> Read
         let data = match tokio::time::timeout_at(deadline, frame).await {
             Err(_) => return Read::Partly(joined(first, all)),
             Ok(None) => return Read::Whole(joined(first, all)),
-            Ok(Some(Err(_))) => return Read::Failed,
+            Ok(Some(Err(error))) => return Read::Failed(error),
             // Trailers of a body that was read whole describe it no more than its length does.
             Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
         };
@@ -235,6 +240,13 @@ pub async fn read(incoming: &mut Incoming, limit: usize, time: Duration) -> Read
             return Read::Whole(joined(first, all));
         }
     }
+}
+
+/// Whether a body ended because its sender took too long (see `connection.rs`).
+#[must_use]
+pub fn is_timeout(error: &hyper::Error) -> bool {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<std::io::Error>());
+    cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::TimedOut)
 }
 
 fn joined(first: Bytes, all: BytesMut) -> Bytes {

@@ -222,7 +222,7 @@ impl Exchange {
                     return Ok((body::RequestBody::Whole(bytes), Upload::begun(self.started)));
                 }
                 Read::Partly(bytes) => prefix = Some(bytes),
-                Read::Failed => return Err(refuse::BODY_STALLED.into()),
+                Read::Failed(error) => return Err(Failure::of_upload(error)),
             }
         }
         Ok(body::RequestBody::from_client(
@@ -305,7 +305,7 @@ impl Exchange {
                 self.untouched(if slow { Untouched::Slow } else { Untouched::TooLarge });
                 Ok(Rest::Stream(prefix, incoming))
             }
-            Read::Failed => Err(refuse::CUT_OFF.into()),
+            Read::Failed(_) => Err(refuse::CUT_OFF.into()),
         }
     }
 

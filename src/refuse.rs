@@ -61,6 +61,8 @@ refusals! {
     TARGET_TOO_LONG = URI_TOO_LONG, Client, true, "uri_too_long", "The request target is too long.";
     BODY_TOO_LARGE = PAYLOAD_TOO_LARGE, Client, true, "payload_too_large",
         "The request body is larger than this proxy is configured to pass on.";
+    /// RFC 9112 section 7.1: what does not end as its framing says is no message.
+    BAD_BODY = BAD_REQUEST, Client, true, "bad_body", "The request body does not follow its own framing.";
     BODY_STALLED = REQUEST_TIMEOUT, Client, true, "request_timeout", "The rest of the request body did not arrive.";
     UNREACHABLE = BAD_GATEWAY, Upstream, false, "upstream_unreachable",
         "The server behind this proxy cannot be reached.";

@@ -24,7 +24,7 @@ use tokio_rustls::client::TlsStream;
 use url::Host;
 
 use crate::alarm::Alarm;
-use crate::body::{RequestBody, Upload};
+use crate::body::{self, RequestBody, Upload};
 use crate::edit::origin::Origin;
 use crate::refuse::{self, Refusal};
 
@@ -85,6 +85,12 @@ pub struct Failure {
 impl Failure {
     fn new(refusal: Refusal, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self { refusal, cause: Some(cause.into()) }
+    }
+
+    /// The client's body did not arrive whole.
+    #[must_use]
+    pub fn of_upload(error: hyper::Error) -> Self {
+        Self::new(if body::is_timeout(&error) { refuse::BODY_STALLED } else { refuse::BAD_BODY }, error)
     }
 }
 

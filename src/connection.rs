@@ -4,7 +4,7 @@ use std::io;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -57,6 +57,8 @@ pub struct Connection {
     /// Whether the peer is one of `trusted_proxies`.
     pub trusted: bool,
     phase: AtomicU8,
+    /// Whether the last request was answered: an upload that ends after that leaves nothing to wait for.
+    answered: AtomicBool,
     /// When the phase began or last saw progress, in milliseconds after `opened`.
     since: AtomicU64,
     opened: Instant,
@@ -77,6 +79,7 @@ impl Connection {
             peer_value,
             trusted,
             phase: AtomicU8::new(Phase::Head as u8),
+            answered: AtomicBool::new(false),
             since: AtomicU64::new(0),
             opened: Instant::now(),
             forwarded: Mutex::new(None),
@@ -91,6 +94,9 @@ impl Connection {
 
     /// As [`Connection::enter`], for somebody who knows what time it is.
     pub fn enter_at(&self, phase: Phase, now: Instant) {
+        if matches!(phase, Phase::Waiting | Phase::Idle) {
+            self.answered.store(phase == Phase::Idle, Ordering::Relaxed);
+        }
         let elapsed = now.saturating_duration_since(self.opened).as_millis();
         self.since.store(u64::try_from(elapsed).unwrap_or(u64::MAX), Ordering::Relaxed);
         self.phase.store(phase as u8, Ordering::Relaxed);
@@ -108,9 +114,10 @@ impl Connection {
         }
     }
 
-    /// Leaves a phase for waiting, if it is still the one.
+    /// Leaves a phase for waiting, if it is still the one; who waits for nothing is idle.
     pub fn leave(&self, phase: Phase) {
-        let _ = self.phase.compare_exchange(phase as u8, Phase::Waiting as u8, Ordering::Relaxed, Ordering::Relaxed);
+        let rest = if self.answered.load(Ordering::Relaxed) { Phase::Idle } else { Phase::Waiting };
+        let _ = self.phase.compare_exchange(phase as u8, rest as u8, Ordering::Relaxed, Ordering::Relaxed);
     }
 
     /// What `Forwarded` says of this client and the host that it names.

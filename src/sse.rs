@@ -61,12 +61,9 @@ fn end_of_event(text: &[u8]) -> Option<usize> {
         };
         let after = at + first;
         if let Some(second) = text.get(after..).and_then(line_end) {
-            let end = after + second;
-            // A CR that is the last byte so far may have its LF still to come; it belongs to this event.
-            if text[end - 1] == b'\r' && end == text.len() {
-                return None;
-            }
-            return Some(end);
+            // A CR that is the last byte so far may have its LF still to come: that is a blank line more, and means
+            // nothing. Nobody waits for it.
+            return Some(after + second);
         }
         at = after;
     }

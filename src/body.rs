@@ -14,7 +14,10 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::connection::{Connection, Phase};
 use crate::refuse::{self, Refusal};
-use crate::sse::Splitter;
+use crate::sse::{self, Splitter};
+
+/// How long an event may take to end after the order to stop; less than the last words of `server.rs`.
+const END_OF_EVENT: Duration = Duration::from_millis(400);
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -295,8 +298,10 @@ struct Events {
     /// Looks at events until it has found what it looks for.
     watch: Option<Watch>,
     stop: Pin<Box<WaitForCancellationFutureOwned>>,
-    /// Whether what was handed out so far ended with a blank line.
-    between_events: bool,
+    /// The last bytes that were handed out: they tell whether the stream is between two events.
+    last: [u8; 4],
+    /// How many there are.
+    lasting: usize,
     /// Waits for the end of an event after the order to stop.
     grace: Option<Pin<Box<Sleep>>>,
 }
@@ -337,7 +342,7 @@ impl ReplyBody {
     ) -> Self {
         let watch = watcher.map(|(watcher, limit)| Watch { splitter: Splitter::default(), watcher, limit });
         let stop = Box::pin(stop.clone().cancelled_owned());
-        let events = Events { incoming, watch, stop, between_events: true, grace: None };
+        let events = Events { incoming, watch, stop, last: [0; 4], lasting: 0, grace: None };
         Self { kind: Kind::Events(Box::new(events)), at_end, bytes: 0 }
     }
 
@@ -444,7 +449,9 @@ impl Events {
                 Poll::Ready(Some(Ok(frame))) => match (&mut self.watch, frame.data_ref()) {
                     (Some(watch), Some(data)) => watch.splitter.push(data),
                     (_, data) => {
-                        self.between_events = data.is_none_or(ends_event);
+                        if let Some(data) = data.cloned() {
+                            self.note(&data);
+                        }
                         return (Poll::Ready(Some(Ok(frame))), Ending::Whole);
                     }
                 },
@@ -468,24 +475,29 @@ impl Events {
             }
             self.watch = None;
         }
-        self.between_events = ends_event(&data);
+        self.note(&data);
         Some(Frame::data(data))
     }
 
+    /// Keeps the last bytes, over however many frames they came.
+    fn note(&mut self, data: &[u8]) {
+        let new = &data[data.len().saturating_sub(self.last.len())..];
+        let kept = self.lasting.min(self.last.len() - new.len());
+        self.last.copy_within(self.lasting - kept..self.lasting, 0);
+        self.last[kept..kept + new.len()].copy_from_slice(new);
+        self.lasting = kept + new.len();
+    }
+
     /// Whether the stream shall end now: the proxy is stopping and no event is half handed out. An event that does
-    /// not end within a second is given up.
+    /// not end soon is given up: who reads it throws half an event away.
     fn shall_stop(&mut self, cx: &mut Context<'_>) -> bool {
         if self.stop.as_mut().poll(cx).is_pending() {
             return false;
         }
-        if self.between_events {
+        if sse::is_between_events(&self.last[..self.lasting]) {
             return true;
         }
-        let grace = self.grace.get_or_insert_with(|| Box::pin(tokio::time::sleep(Duration::from_secs(1))));
+        let grace = self.grace.get_or_insert_with(|| Box::pin(tokio::time::sleep(END_OF_EVENT)));
         grace.as_mut().poll(cx).is_ready()
     }
-}
-
-fn ends_event(data: &Bytes) -> bool {
-    data.ends_with(b"\n\n") || data.ends_with(b"\r\n\r\n") || data.ends_with(b"\r\r")
 }

@@ -79,6 +79,17 @@ fn line_end(text: &[u8]) -> Option<usize> {
     }
 }
 
+/// Whether a stream that ends so far with these bytes is between two events. Four bytes are enough to tell.
+#[must_use]
+pub fn is_between_events(end: &[u8]) -> bool {
+    let before = match end {
+        [] => return true,
+        [before @ .., b'\r', b'\n'] | [before @ .., b'\r' | b'\n'] => before,
+        _ => return false,
+    };
+    before.last().is_none_or(|b| matches!(b, b'\r' | b'\n'))
+}
+
 /// The value of a field of an event; lines of the same field are joined by a line feed.
 #[must_use]
 pub fn field<'a>(event: &'a [u8], name: &str) -> Option<Cow<'a, str>> {

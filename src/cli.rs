@@ -32,7 +32,7 @@ pub fn command() -> Command {
         )
         .args_conflicts_with_subcommands(true)
         .subcommand_negates_reqs(true)
-        .max_term_width(100)
+        .max_term_width(80)
         .arg(Arg::new("UPSTREAM").value_name("UPSTREAM").help("The MCP server, as in http://localhost:3000"))
         .arg(
             Arg::new("config")
@@ -43,7 +43,7 @@ pub fn command() -> Command {
                 .help("A TOML file with settings (see proxy.example.toml)"),
         );
     for setting in SETTINGS {
-        let heading = if setting.key.starts_with("limits.") { "Limits" } else { "Options" };
+        let heading = setting.key.starts_with("limits.").then_some("Limits");
         let arg = Arg::new(setting.key).long(setting.flag).help(help(setting)).help_heading(heading);
         // What other proxies call it.
         let arg = if setting.key == "public_url" { arg.alias("external-url") } else { arg };
@@ -81,8 +81,8 @@ pub fn command() -> Command {
 }
 
 fn help(setting: &settings::Setting) -> String {
-    let default = setting.default.trim_matches('"');
-    let shown = !default.is_empty() && setting.kind != Kind::Switch && default != "[]";
+    let default = setting.default.replace(['"', '[', ']'], "");
+    let shown = !default.is_empty() && setting.kind != Kind::Switch;
     if shown { format!("{} [default: {default}]", setting.help) } else { setting.help.to_owned() }
 }
 

@@ -3,10 +3,14 @@
 
 mod kit;
 
+mod cors;
 mod drain;
 mod faults;
 mod framing;
+mod headers;
 mod leaving;
 mod malformed;
+mod paths;
 mod pool;
+mod registration;
 mod streaming;

@@ -36,6 +36,8 @@ pub fn request(text: &str, facts: &Facts, known: &Knowledge) -> Result<Request, 
         method,
         headers,
         body,
+        // Examples of replies play after the request repairs.
+        enlarged: true,
     })
 }
 

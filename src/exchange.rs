@@ -127,6 +127,8 @@ pub struct Request {
     /// The header fields on their way to the upstream. Empty once they were sent, unless the class may ask again.
     pub headers: HeaderMap,
     pub body: RequestBody,
+    /// Whether a callback was added that the client did not ask for.
+    pub enlarged: bool,
 }
 
 /// What a preflight asks for (Fetch section 4.8).

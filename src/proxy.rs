@@ -142,6 +142,7 @@ impl Exchange {
             method,
             headers,
             body: RequestBody::Unread,
+            enlarged: false,
         }
     }
 

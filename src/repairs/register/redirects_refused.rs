@@ -42,6 +42,10 @@ pub static REPAIR: Repair = Repair {
 
 fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     let (Some(refusal), Some(asked)) = (reply.json(), request.json()) else { return Outcome::Sound };
+    // A client that wants both itself is not served by one alone.
+    if !request.enlarged {
+        return Outcome::Sound;
+    }
     let Some(Value::Array(list)) = asked.get("redirect_uris") else { return Outcome::Sound };
     // The one that `register.hosted-callback` added is the last.
     let Some((added, own)) = list.split_last() else { return Outcome::Sound };

@@ -4,42 +4,36 @@
 //!
 //! admit -> know -> classify -> peek -> mend the request -> aim -> ask -> peek -> mend the reply -> finish
 
+mod admit;
+mod finish;
+
 use std::convert::Infallible;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN,
-    TRANSFER_ENCODING,
-};
-use http::uri::{Authority, PathAndQuery};
-use http::{Method, Request as HttpRequest, Response, StatusCode, Uri, Version};
+use http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, ORIGIN};
+use http::uri::PathAndQuery;
+use http::{Method, Request as HttpRequest, Response, StatusCode, Uri};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::body::{self, AtEnd, Ending, Read, ReplyBody, Upload, Watcher};
+use crate::body::{self, Read, ReplyBody, Upload};
 use crate::connection::{Connection, Phase};
 use crate::edit::json::Object;
-use crate::edit::params;
 use crate::endpoint::{self, Class};
 use crate::example::preflight;
-use crate::exchange::{self, Ask, Event, Reply, Request, RequestBody, Site};
+use crate::exchange::{self, Ask, Reply, Request, RequestBody, Site};
 use crate::headers::{self, Forwarding};
 use crate::knowledge::Knowledge;
 use crate::plan::{Fired, Report};
 use crate::refuse::{self, Refusal};
-use crate::repair::{Mode, Needs};
+use crate::repair::Needs;
 use crate::runtime::Runtime;
-use crate::telemetry::access::Record;
 use crate::telemetry::counters::Untouched;
 use crate::upstream::{Failure, Lease, Question, Upstream};
-
-/// On mended answers, if the operator wants it.
-const SHOW: HeaderName = HeaderName::from_static("mcp-mend");
 
 /// What the exchanges of one worker share.
 #[derive(Clone)]
@@ -118,7 +112,7 @@ impl Exchange {
     #[allow(clippy::result_large_err, reason = "the request goes on to be answered either way")]
     fn admit(&self, request: HttpRequest<Incoming>) -> Result<(Request, Incoming, HeaderValue), (Request, Refusal)> {
         let (parts, body) = request.into_parts();
-        let verdict = admit_head(&parts, &self.connection, self.runtime().bounds.target_bytes);
+        let verdict = admit::head(&parts, &self.connection, self.runtime().bounds.target_bytes);
         let host = verdict.as_ref().ok().cloned();
         let request = self.describe(parts);
         match (verdict, host) {
@@ -150,7 +144,7 @@ impl Exchange {
     async fn pass(&mut self, request: &mut Request, body: Incoming, host: &HeaderValue) -> Result<Answer, Failure> {
         let runtime = self.worker.runtime.clone();
         self.set_forwarding(request, host);
-        if is_about_oauth(request) {
+        if admit::is_about_oauth(request) {
             Box::pin(self.learn()).await;
             request.class = endpoint::classify(request.path(), &runtime.facts.mcp_path, &self.known.endpoints);
         }
@@ -213,13 +207,13 @@ impl Exchange {
         }
         let needs = self.runtime().plan.request_needs(request);
         let mut prefix = None;
-        if needs != Needs::Head && carries(request, needs) {
+        if needs != Needs::Head && admit::carries(request, needs) {
             self.connection.enter(Phase::Body);
             let read = Box::pin(body::read(&mut incoming, bounds.body_bytes, bounds.body_time)).await;
             self.connection.leave(Phase::Body);
             match read {
                 Read::Whole(bytes) => {
-                    request.body = parse(needs, bytes.clone());
+                    request.body = admit::parse(needs, bytes.clone());
                     return Ok((body::RequestBody::Whole(bytes), Upload::begun(self.started)));
                 }
                 Read::Partly(bytes) => prefix = Some(bytes),
@@ -391,241 +385,6 @@ impl Exchange {
     fn untouched(&mut self, why: Untouched) {
         self.worker.runtime.counters.untouched(why);
         self.untouched = Some(why);
-    }
-
-    /// Prints what was changed, frames it, and lets everything else leave as the bytes that came.
-    fn finish(self, request: Request, answer: Answer) -> Response<ReplyBody> {
-        let Answer { mut reply, rest, lease } = answer;
-        let whole = match (&reply.body, &rest) {
-            (exchange::ReplyBody::Json(object), _) if object.is_changed() => {
-                let bytes = object.to_bytes();
-                headers::reframe(&mut reply.headers, bytes.len());
-                Some(bytes)
-            }
-            (exchange::ReplyBody::Empty, _) => {
-                reply.headers.remove(CONTENT_LENGTH);
-                Some(Bytes::new())
-            }
-            (_, Rest::Whole(bytes)) => Some(bytes.clone()),
-            (_, Rest::Nothing) => Some(Bytes::new()),
-            (_, Rest::Stream(..)) => None,
-        };
-        if request.method == Method::HEAD && request.class.is_metadata() {
-            // The length that the upstream stated is that of the document before it is mended.
-            reply.headers.remove(CONTENT_LENGTH);
-        }
-        self.show_repairs(&mut reply.headers);
-        let events =
-            reply.headers.get(CONTENT_TYPE).is_some_and(|kind| exchange::is_media_type(kind, "text/event-stream"));
-        let watched = self.watcher(&request, &reply, events && whole.is_none());
-        let stop = self.worker.stop_streams.clone();
-        let (watcher, seen) = watched.unzip();
-        let limit = self.runtime().bounds.body_bytes;
-        let at_end = self.tail(request, reply.status, lease, seen);
-        let body = match (whole, rest) {
-            (Some(bytes), _) if bytes.is_empty() => ReplyBody::empty(at_end),
-            (Some(bytes), _) => ReplyBody::whole(bytes, at_end),
-            (None, Rest::Stream(_, incoming)) if events => {
-                ReplyBody::events(incoming, watcher.map(|watcher| (watcher, limit)), &stop, at_end)
-            }
-            (None, Rest::Stream(prefix, incoming)) => {
-                ReplyBody::upstream((!prefix.is_empty()).then_some(prefix), incoming, at_end)
-            }
-            (None, _) => ReplyBody::empty(at_end),
-        };
-        let mut response = Response::new(body);
-        *response.status_mut() = reply.status;
-        *response.headers_mut() = reply.headers;
-        response
-    }
-
-    fn show_repairs(&self, headers: &mut HeaderMap) {
-        let mut ids: Vec<&str> =
-            self.fired.iter().filter(|fired| fired.mode == Mode::Fix).map(|fired| fired.id).collect();
-        if !self.runtime().show_repairs || ids.is_empty() {
-            return;
-        }
-        ids.dedup();
-        if let Ok(value) = HeaderValue::from_str(&ids.join(", ")) {
-            headers.insert(SHOW, value);
-        }
-    }
-
-    /// Shows events to the repairs that want them, until one has found something.
-    fn watcher(&self, request: &Request, reply: &Reply, events: bool) -> Option<(Watcher, Arc<Mutex<Vec<Fired>>>)> {
-        if !events || headers::is_encoded(&reply.headers) || !self.runtime().plan.wants_events(request, reply) {
-            return None;
-        }
-        let seen = Arc::new(Mutex::new(Vec::new()));
-        let (runtime, known, class, found) =
-            (self.worker.runtime.clone(), self.known.clone(), request.class, seen.clone());
-        let watcher = Box::new(move |text: Bytes| {
-            let mut event = Event { text };
-            let report = runtime.plan.mend_event(&Site { facts: &runtime.facts, known: &known }, class, &mut event);
-            for fired in &report.fired {
-                runtime.counters.fired(fired.slot);
-            }
-            let is_endpoint = crate::sse::field(&event.text, "event").as_deref() == Some("endpoint");
-            if let Ok(mut found) = found.lock() {
-                found.extend(report.fired);
-            }
-            // The endpoint event is the first that is no comment; behind it there is nothing to look for.
-            let is_comment = crate::sse::field(&event.text, "data").is_none();
-            (event.text, is_comment && !is_endpoint)
-        });
-        Some((watcher, seen))
-    }
-
-    fn tail(
-        self,
-        request: Request,
-        status: StatusCode,
-        lease: Option<Lease>,
-        seen: Option<Arc<Mutex<Vec<Fired>>>>,
-    ) -> Option<Box<dyn AtEnd>> {
-        self.runtime().counters.exchanges.fetch_add(1, Ordering::Relaxed);
-        let first_byte = self.started.elapsed();
-        Some(Box::new(Tail {
-            exchange: self,
-            method: request.method,
-            class: request.class,
-            target: request.target,
-            status,
-            lease,
-            first_byte,
-            seen,
-        }))
-    }
-}
-
-/// What is left to do when the answer has ended.
-struct Tail {
-    exchange: Exchange,
-    method: Method,
-    class: Class,
-    target: PathAndQuery,
-    status: StatusCode,
-    lease: Option<Lease>,
-    first_byte: Duration,
-    seen: Option<Arc<Mutex<Vec<Fired>>>>,
-}
-
-impl AtEnd for Tail {
-    fn at_end(self: Box<Self>, ending: Ending, bytes: u64) {
-        let Self { exchange, method, class, target, status, lease, first_byte, seen } = *self;
-        let now = Instant::now();
-        exchange.connection.enter_at(Phase::Idle, now);
-        if let (Ending::Whole, Some(lease)) = (ending, lease) {
-            lease.give_back(now);
-        }
-        let mut fired = exchange.fired;
-        if let Some(seen) = seen.and_then(|seen| seen.lock().ok().map(|mut seen| std::mem::take(&mut *seen))) {
-            fired.extend(seen);
-        }
-        exchange.worker.runtime.access.line(&Record {
-            peer: exchange.connection.peer,
-            class,
-            method,
-            path: target.path(),
-            status,
-            fired,
-            untouched: exchange.untouched,
-            refused: exchange.refused.map(|refusal| (refusal.name, refusal.fault.name())),
-            first_byte,
-            total: now.saturating_duration_since(exchange.started),
-            bytes,
-            ending,
-        });
-    }
-}
-
-/// One Host, a path, a coding that we know (RFC 9112 sections 3.2 and 6.1). Answers the host that the client names.
-fn admit_head(
-    parts: &http::request::Parts,
-    connection: &Connection,
-    target_bytes: usize,
-) -> Result<HeaderValue, Refusal> {
-    if parts.method == Method::CONNECT {
-        return Err(refuse::NOT_ALLOWED);
-    }
-    let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
-    if target.len() > target_bytes {
-        return Err(refuse::TARGET_TOO_LONG);
-    }
-    let is_path = target.starts_with('/') || (target.is_empty() && parts.uri.scheme().is_some());
-    if !is_path {
-        return Err(refuse::BAD_TARGET);
-    }
-    let mut codings = parts.headers.get_all(TRANSFER_ENCODING).iter();
-    if codings.next().is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
-        || codings.next().is_some()
-    {
-        return Err(refuse::BAD_CODING);
-    }
-    let mut hosts = parts.headers.get_all(HOST).iter();
-    let (host, second) = (hosts.next(), hosts.next());
-    if second.is_some() {
-        return Err(refuse::BAD_HOST);
-    }
-    if let (Some(authority), Some(scheme)) = (parts.uri.authority(), parts.uri.scheme_str()) {
-        let ours = (scheme == "http" || scheme == "https") && is_host(authority.as_str());
-        let value = HeaderValue::from_str(authority.as_str()).ok().filter(|_| ours && host.is_some());
-        return value.ok_or(refuse::BAD_TARGET);
-    }
-    match host {
-        Some(host) if connection.knows_host(host) => Ok(host.clone()),
-        Some(host) if host.to_str().is_ok_and(is_host) => {
-            connection.admit_host(host);
-            Ok(host.clone())
-        }
-        Some(_) => Err(refuse::BAD_HOST),
-        None if parts.version == Version::HTTP_10 => Ok(HeaderValue::from_static("localhost")),
-        None => Err(refuse::BAD_HOST),
-    }
-}
-
-/// A name or an address and perhaps a port; nothing that two readers could take for different hosts.
-fn is_host(text: &str) -> bool {
-    let Ok(authority) = text.parse::<Authority>() else { return false };
-    let host = authority.host();
-    let port = text.strip_prefix(host);
-    let named = !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b));
-    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-    (named || address.is_some_and(|host| host.parse::<Ipv6Addr>().is_ok()))
-        && port.is_some_and(|port| port.is_empty() || authority.port_u16().is_some())
-}
-
-/// Whether the request has to do with logging in, so that it must be known where the upstream's endpoints are. MCP
-/// messages have not: they never wait for it.
-fn is_about_oauth(request: &Request) -> bool {
-    match request.class {
-        Class::Mcp | Class::LegacySse => false,
-        Class::Other => {
-            let query = request.query().unwrap_or_default();
-            let asks = ["client_id", "response_type", "resource"].iter().any(|name| params::has(query, name));
-            let posts =
-                request.method == Method::POST && (carries(request, Needs::Form) || carries(request, Needs::Json));
-            asks || posts || request.preflight.is_some()
-        }
-        _ => true,
-    }
-}
-
-/// Whether the request says that its body is of this form.
-fn carries(request: &Request, needs: Needs) -> bool {
-    let Some(kind) = request.headers.get(CONTENT_TYPE) else { return false };
-    match needs {
-        Needs::Head => false,
-        Needs::Json => exchange::is_json(kind),
-        Needs::Form => exchange::is_media_type(kind, "application/x-www-form-urlencoded"),
-    }
-}
-
-fn parse(needs: Needs, bytes: Bytes) -> RequestBody {
-    match needs {
-        Needs::Head => RequestBody::Unread,
-        Needs::Json => Object::parse(bytes).map_or(RequestBody::Unread, RequestBody::Json),
-        Needs::Form => String::from_utf8(bytes.to_vec()).map_or(RequestBody::Unread, RequestBody::Form),
     }
 }
 

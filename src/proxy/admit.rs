@@ -1,0 +1,106 @@
+//! What may pass, and what a request says of itself: pure functions of its head.
+
+use std::net::Ipv6Addr;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HOST, HeaderValue, TRANSFER_ENCODING};
+use http::uri::Authority;
+use http::{Method, Version};
+
+use crate::connection::Connection;
+use crate::edit::json::Object;
+use crate::edit::params;
+use crate::endpoint::Class;
+use crate::exchange::{self, Request, RequestBody};
+use crate::refuse::{self, Refusal};
+use crate::repair::Needs;
+
+/// One Host, a path, a coding that we know (RFC 9112 sections 3.2 and 6.1). Answers the host that the client names.
+pub fn head(
+    parts: &http::request::Parts,
+    connection: &Connection,
+    target_bytes: usize,
+) -> Result<HeaderValue, Refusal> {
+    if parts.method == Method::CONNECT {
+        return Err(refuse::NOT_ALLOWED);
+    }
+    let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
+    if target.len() > target_bytes {
+        return Err(refuse::TARGET_TOO_LONG);
+    }
+    let is_path = target.starts_with('/') || (target.is_empty() && parts.uri.scheme().is_some());
+    if !is_path {
+        return Err(refuse::BAD_TARGET);
+    }
+    let mut codings = parts.headers.get_all(TRANSFER_ENCODING).iter();
+    if codings.next().is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
+        || codings.next().is_some()
+    {
+        return Err(refuse::BAD_CODING);
+    }
+    let mut hosts = parts.headers.get_all(HOST).iter();
+    let (host, second) = (hosts.next(), hosts.next());
+    if second.is_some() {
+        return Err(refuse::BAD_HOST);
+    }
+    if let (Some(authority), Some(scheme)) = (parts.uri.authority(), parts.uri.scheme_str()) {
+        let ours = (scheme == "http" || scheme == "https") && is_host(authority.as_str());
+        let value = HeaderValue::from_str(authority.as_str()).ok().filter(|_| ours && host.is_some());
+        return value.ok_or(refuse::BAD_TARGET);
+    }
+    match host {
+        Some(host) if connection.knows_host(host) => Ok(host.clone()),
+        Some(host) if host.to_str().is_ok_and(is_host) => {
+            connection.admit_host(host);
+            Ok(host.clone())
+        }
+        Some(_) => Err(refuse::BAD_HOST),
+        None if parts.version == Version::HTTP_10 => Ok(HeaderValue::from_static("localhost")),
+        None => Err(refuse::BAD_HOST),
+    }
+}
+
+/// A name or an address and perhaps a port; nothing that two readers could take for different hosts.
+fn is_host(text: &str) -> bool {
+    let Ok(authority) = text.parse::<Authority>() else { return false };
+    let host = authority.host();
+    let port = text.strip_prefix(host);
+    let named = !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b));
+    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    (named || address.is_some_and(|host| host.parse::<Ipv6Addr>().is_ok()))
+        && port.is_some_and(|port| port.is_empty() || authority.port_u16().is_some())
+}
+
+/// Whether the request has to do with logging in, so that it must be known where the upstream's endpoints are. MCP
+/// messages have not: they never wait for it.
+pub fn is_about_oauth(request: &Request) -> bool {
+    match request.class {
+        Class::Mcp | Class::LegacySse => false,
+        Class::Other => {
+            let query = request.query().unwrap_or_default();
+            let asks = ["client_id", "response_type", "resource"].iter().any(|name| params::has(query, name));
+            let posts =
+                request.method == Method::POST && (carries(request, Needs::Form) || carries(request, Needs::Json));
+            asks || posts || request.preflight.is_some()
+        }
+        _ => true,
+    }
+}
+
+/// Whether the request says that its body is of this form.
+pub fn carries(request: &Request, needs: Needs) -> bool {
+    let Some(kind) = request.headers.get(CONTENT_TYPE) else { return false };
+    match needs {
+        Needs::Head => false,
+        Needs::Json => exchange::is_json(kind),
+        Needs::Form => exchange::is_media_type(kind, "application/x-www-form-urlencoded"),
+    }
+}
+
+pub fn parse(needs: Needs, bytes: Bytes) -> RequestBody {
+    match needs {
+        Needs::Head => RequestBody::Unread,
+        Needs::Json => Object::parse(bytes).map_or(RequestBody::Unread, RequestBody::Json),
+        Needs::Form => String::from_utf8(bytes.to_vec()).map_or(RequestBody::Unread, RequestBody::Form),
+    }
+}

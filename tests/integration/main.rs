@@ -3,14 +3,19 @@
 
 mod kit;
 
+mod bodies;
+mod cli;
 mod cors;
+mod crowd;
 mod drain;
 mod faults;
 mod framing;
 mod headers;
+mod leaks;
 mod leaving;
 mod malformed;
 mod paths;
 mod pool;
 mod registration;
 mod streaming;
+mod tls;

@@ -45,6 +45,22 @@ impl Binary {
         }
     }
 
+    /// Starts it at an address, and waits until it accepts connections there.
+    pub async fn start_at(address: SocketAddr, arguments: &[&str]) -> Self {
+        let listen = address.to_string();
+        let mut all = vec!["--listen", &listen];
+        all.extend(arguments);
+        let mut child = command(&all).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        soon(async {
+            while TcpStream::connect(address).await.is_err() {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        })
+        .await;
+        Self { address, child, lines }
+    }
+
     pub async fn connect(&self) -> Wire {
         Wire::new(soon(TcpStream::connect(self.address)).await.unwrap())
     }

@@ -1,0 +1,186 @@
+//! Which bodies are mended, and that every other one passes to the byte with all that describes it.
+
+use std::time::Duration;
+
+use crate::kit::{Message, PUBLIC, Proxy, Upstream, get, json, post, reply};
+
+/// A registration with a defect (the time is no integer) and no other.
+const BROKEN: &str = r#"{"client_id":"a","redirect_uris":["https://a.example/cb"],"token_endpoint_auth_method":"none","client_id_issued_at":1749600000.5}"#;
+
+const ASKED: &str = r#"{"redirect_uris":["https://a.example/cb"],"token_endpoint_auth_method":"none"}"#;
+
+/// The validators and digests of a body.
+const DESCRIBED: [&str; 7] = [
+    "Content-Type: application/json",
+    "Cache-Control: no-store",
+    "ETag: \"a\"",
+    "Last-Modified: Tue, 01 Jan 2030 00:00:00 GMT",
+    "Content-Digest: sha-256=:x:",
+    "Accept-Ranges: bytes",
+    "Content-MD5: x",
+];
+
+async fn register(upstream: &Upstream) -> Message {
+    let proxy = Proxy::to(upstream).set("limits.body_bytes", "4096").set("limits.mend_seconds", "0.2").start();
+    proxy.ask(post("/register", &["Content-Type: application/json"], ASKED)).await
+}
+
+/// An upstream whose registration answers so, and that serves nothing else.
+async fn registers(answer: Vec<u8>) -> Upstream {
+    Upstream::answering(move |request| match request.target() {
+        "/register" => answer.clone(),
+        _ => reply("404 Not Found", &[], ""),
+    })
+    .await
+}
+
+async fn answered(status: &str, headers: &[&str], body: &str) -> Message {
+    register(&registers(reply(status, headers, body)).await).await
+}
+
+#[tokio::test]
+async fn a_mended_body_is_framed_anew() {
+    let answer = answered("201 Created", &DESCRIBED, BROKEN).await;
+    assert_eq!(answer.text(), BROKEN.replace(".5", ""));
+    assert_eq!(answer.get("content-length"), Some((BROKEN.len() - 2).to_string().as_str()));
+    for gone in ["etag", "last-modified", "content-digest", "accept-ranges", "content-md5", "transfer-encoding"] {
+        assert_eq!(answer.get(gone), None, "{gone}");
+    }
+    let chunked = format!(
+        "HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{BROKEN}\r\n0\r\n\r\n",
+        BROKEN.len()
+    );
+    let answer = register(&registers(chunked.into_bytes()).await).await;
+    assert_eq!((answer.text(), answer.get("transfer-encoding")), (BROKEN.replace(".5", ""), None));
+}
+
+#[tokio::test]
+async fn a_sound_body_passes_with_all_that_describes_it() {
+    let sound =
+        BROKEN.replace("1749600000.5", "1749600000 , \"x\" :\t1.0e2,\"x\":12345678901234567890123,\"é\":\"\\u00e9\"");
+    let answer = answered("201 Created", &DESCRIBED, &sound).await;
+    assert_eq!(answer.text(), sound);
+    for line in DESCRIBED {
+        let (name, value) = line.split_once(": ").unwrap();
+        assert_eq!(answer.get(name), Some(value));
+    }
+    assert_eq!(answer.get("content-length"), Some(sound.len().to_string().as_str()));
+}
+
+#[tokio::test]
+async fn a_body_that_cannot_be_mended_passes_to_the_byte() {
+    let deep =
+        format!("{BROKEN}").replace("1749600000.5", &format!("1.5,\"d\":{}{}", "[".repeat(200), "]".repeat(200)));
+    let large = BROKEN.replace("\"a\"", &format!("\"{}\"", "a".repeat(8000)));
+    for body in [
+        &large,
+        &deep,
+        &BROKEN[..BROKEN.len() - 1],
+        &format!("[{BROKEN}]"),
+        &format!("{BROKEN}{BROKEN}"),
+        &format!("\u{feff}{BROKEN}"),
+        "{'client_id':'a'}",
+        "null",
+        "\"client_id\"",
+        " ",
+    ] {
+        let answer = answered("201 Created", &DESCRIBED, body).await;
+        assert!(answer.body == body.as_bytes(), "{}", answer.text());
+        assert_eq!(answer.get("etag"), Some("\"a\""));
+        assert_eq!(answer.get("content-length"), Some(body.len().to_string().as_str()));
+    }
+    for headers in [["Content-Type: application/json", "Content-Encoding: gzip"], ["Content-Type: text/plain", "X: y"]]
+    {
+        assert_eq!(answered("201 Created", &headers, BROKEN).await.text(), BROKEN);
+    }
+}
+
+#[tokio::test]
+async fn of_a_member_given_twice_only_the_wrong_value_changes() {
+    let twice = BROKEN.replace("\"client_id\":\"a\"", "\"x\":1,\"client_id\":\"a\",\"x\":2");
+    assert_eq!(
+        answered("201 Created", &["Content-Type: application/json"], &twice).await.text(),
+        twice.replace(".5", "")
+    );
+}
+
+#[tokio::test]
+async fn a_slow_body_passes_whole_and_untouched() {
+    let upstream = Upstream::script(|mut conn| async move {
+        while let Some(request) = conn.next().await {
+            if request.target() != "/register" {
+                conn.send(reply("404 Not Found", &[], "")).await;
+                continue;
+            }
+            let whole = json("201 Created", BROKEN);
+            let (first, second) = whole.split_at(whole.len() - 20);
+            conn.send(first).await;
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            conn.send(second).await;
+        }
+    })
+    .await;
+    let answer = register(&upstream).await;
+    assert_eq!((answer.text().as_str(), answer.whole), (BROKEN, true));
+}
+
+#[tokio::test]
+async fn every_untouched_body_says_why_in_the_log() {
+    for (body, headers, why) in [
+        (BROKEN.replace("\"a\"", &format!("\"{}\"", "a".repeat(8000))), "X: y", "large"),
+        ("{".to_owned(), "X: y", "json"),
+        (BROKEN.to_owned(), "Content-Encoding: br", "encoded"),
+    ] {
+        let upstream = registers(reply("201 Created", &["Content-Type: application/json", headers], &body)).await;
+        let proxy = Proxy::to(&upstream).set("limits.body_bytes", "4096").start();
+        proxy.ask(post("/register", &["Content-Type: application/json"], ASKED)).await;
+        let line: serde_json::Value = serde_json::from_str(&proxy.logged("/register").await).unwrap();
+        assert!(line["untouched"].as_str().is_some_and(|said| said.contains(why)), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn parts_and_unchanged_answers_of_documents_are_never_rewritten() {
+    let path = "/.well-known/oauth-authorization-server";
+    let document = r#"{"issuer":"http://localhost:1/","token_endpoint":"http://localhost:1/token"}"#;
+    let upstream = Upstream::answering(move |request| match (request.method(), request.target()) {
+        ("HEAD", _) => {
+            format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", document.len())
+                .into_bytes()
+        }
+        (_, "/.well-known/oauth-authorization-server/206") => {
+            reply("206 Partial Content", &["Content-Type: application/json", "Content-Range: bytes 0-75/76"], document)
+        }
+        (_, "/.well-known/oauth-authorization-server/304") => {
+            b"HTTP/1.1 304 Not Modified\r\nContent-Type: application/json\r\nETag: \"a\"\r\n\r\n".to_vec()
+        }
+        _ => json("200 OK", document),
+    })
+    .await;
+    let proxy = Proxy::to(&upstream).set("public_url", PUBLIC).start();
+    assert_eq!(proxy.ask(get(&format!("{path}/206"), &[])).await.text(), document);
+    let mut client = proxy.connect().await;
+    client.send(get(&format!("{path}/304"), &[])).await;
+    assert_eq!(client.head().await.unwrap().status(), 304);
+    client.send(crate::kit::request("HEAD", path, &[], "")).await;
+    assert_eq!(client.head().await.unwrap().status(), 200);
+    client
+        .send(get(path, &["If-None-Match: \"a\"", "Range: bytes=0-5", "Accept-Encoding: gzip", "If-Range: \"a\""]))
+        .await;
+    assert_eq!(client.reply().await.status(), 200);
+    let seen = upstream.seen().into_iter().filter(|seen| seen.target() == path).next_back().unwrap();
+    for gone in ["if-none-match", "range", "accept-encoding", "if-range"] {
+        assert_eq!(seen.get(gone), None, "{gone}");
+    }
+}
+
+#[tokio::test]
+async fn a_message_of_the_mcp_endpoint_passes_to_the_byte_both_ways() {
+    let answer = r#"{"jsonrpc":"2.0","id":1,"result":{"structuredContent":{"url":"http://localhost:3000/x","n":1.0}}}"#;
+    let upstream = Upstream::always(reply("200 OK", &["Content-Type: application/json", "ETag: \"a\""], answer)).await;
+    let proxy = Proxy::to(&upstream).start();
+    let asked = "{ \"jsonrpc\":\"2.0\",\t\"id\":1e0, \"method\":\"tools/call\" }";
+    let got = proxy.ask(post("/mcp", &["Content-Type: application/json", "Accept-Encoding: gzip"], asked)).await;
+    assert_eq!((got.text().as_str(), got.get("etag")), (answer, Some("\"a\"")));
+    assert_eq!(upstream.seen_at("/mcp")[0].text(), asked);
+}

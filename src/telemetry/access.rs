@@ -1,5 +1,6 @@
 //! The access log: one line an exchange, written by a thread of its own so that no exchange waits for a terminal.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::sync::{Arc, Condvar, Mutex};
@@ -7,6 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::{Method, StatusCode};
 use jiff::Timestamp;
+use percent_encoding::{CONTROLS, utf8_percent_encode};
 use serde_json::json;
 
 use crate::body::Ending;
@@ -169,16 +171,29 @@ fn ids<'a>(record: &'a Record<'_>, mode: Mode) -> impl Iterator<Item = &'static 
     record.fired.iter().filter(move |fired| fired.mode == mode).map(|fired| fired.id)
 }
 
+/// The path as the log shows it: visible ASCII, so that nobody writes to a terminal through it; and whether it was cut.
+fn shown(path: &str) -> (Cow<'_, str>, bool) {
+    let shown: Cow<'_, str> = utf8_percent_encode(path, CONTROLS).into();
+    match (shown.len() > PATH_CHARS, shown) {
+        (false, shown) => (shown, false),
+        (true, Cow::Borrowed(shown)) => (Cow::Borrowed(&shown[..PATH_CHARS]), true),
+        (true, Cow::Owned(mut shown)) => {
+            shown.truncate(PATH_CHARS);
+            (Cow::Owned(shown), true)
+        }
+    }
+}
+
 fn text_line(out: &mut String, date: &str, millis: u32, record: &Record<'_>) {
-    let path: &str = record.path.get(..PATH_CHARS).unwrap_or(record.path);
-    let cut = if path.len() < record.path.len() { "..." } else { "" };
+    let (path, cut) = shown(record.path);
+    let cut = if cut { "..." } else { "" };
     let mut digits = itoa::Buffer::new();
     out.push_str(date);
     out.push('.');
     // Three digits, zeros in front: the last three of a thousand and the rest.
     out.push_str(&digits.format(1000 + millis)[1..]);
     out.push_str("Z ");
-    for part in [record.status.as_str(), " ", record.method.as_str(), " ", path, cut, " "] {
+    for part in [record.status.as_str(), " ", record.method.as_str(), " ", &path, cut, " "] {
         out.push_str(part);
     }
     out.push_str(digits.format(record.total.as_millis()));
@@ -214,7 +229,7 @@ fn json_line(out: &mut String, date: &str, millis: u32, record: &Record<'_>) {
         "peer": record.peer.to_string(),
         "class": record.class.name(),
         "method": record.method.as_str(),
-        "path": record.path.get(..PATH_CHARS).unwrap_or(record.path),
+        "path": shown(record.path).0,
         "status": record.status.as_u16(),
         "mended": ids(record, Mode::Fix).collect::<Vec<_>>(),
         "observed": ids(record, Mode::Observe).collect::<Vec<_>>(),

@@ -1,5 +1,6 @@
 //! The proxy between real sockets. Nothing here waits by the clock: every test waits for what it wants to see, and
 //! where time is the subject the limits are set short.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail loudly")]
 
 mod kit;
 

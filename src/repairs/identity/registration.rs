@@ -40,8 +40,14 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-/// What the client stated of itself: its addresses are not the server's to change.
-const OF_THE_CLIENT: &[&str] = &[
+/// What the client stated of itself, and credentials: neither is an address of the server's.
+const NOT_OF_THE_SERVER: &[&str] = &[
+    "client_id",
+    "client_secret",
+    "registration_access_token",
+    "access_token",
+    "refresh_token",
+    "id_token",
     "redirect_uris",
     "client_uri",
     "logo_uri",
@@ -58,7 +64,7 @@ const OF_THE_CLIENT: &[&str] = &[
 
 fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
     let Some(document) = reply.json_mut() else { return Outcome::Sound };
-    if super::publish_members(site, document, OF_THE_CLIENT) {
+    if super::publish_members(site, document, NOT_OF_THE_SERVER) {
         Outcome::mended("the registration names another address")
     } else {
         Outcome::Sound

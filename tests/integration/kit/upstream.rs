@@ -78,16 +78,6 @@ impl Upstream {
         Self::answering(move |_| reply.clone()).await
     }
 
-    /// Gives every request of these paths its answer, and all others a 404 in plain text.
-    pub async fn serving(table: Vec<(&'static str, Vec<u8>)>) -> Self {
-        Self::answering(move |request| {
-            let path = request.target().split('?').next().unwrap_or_default();
-            let found = table.iter().find(|(known, _)| *known == path).map(|(_, reply)| reply.clone());
-            found.unwrap_or_else(|| super::reply("404 Not Found", &["Content-Type: text/plain"], "no"))
-        })
-        .await
-    }
-
     /// An address where nothing listens.
     pub async fn down() -> SocketAddr {
         TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()

@@ -214,7 +214,7 @@ impl Exchange {
             match read {
                 Read::Whole(bytes) => {
                     request.body = admit::parse(needs, bytes.clone());
-                    return Ok((body::RequestBody::Whole(bytes), Upload::begun(self.started)));
+                    return Ok((body::RequestBody::Whole(bytes), Upload::begun(Instant::now())));
                 }
                 Read::Partly(bytes) => prefix = Some(bytes),
                 Read::Failed(error) => return Err(Failure::of_upload(error)),

@@ -218,7 +218,7 @@ fn needs(bencher: Bencher, case: &Case) {
     reply.body = ReplyBody::Stream;
     bencher.bench_local(|| {
         let plan = &stage.plan;
-        (plan.request_needs(&request), plan.wants_reply_body(&request, &reply), plan.wants_events(&request, &reply))
+        (plan.request_needs(&request), plan.reply_needs(&request, &reply), plan.wants_events(&request, &reply))
     });
 }
 

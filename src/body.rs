@@ -1,6 +1,7 @@
 //! The closed set of bodies, both ways: what streams, what was read, what is ours; and what happens when one ends.
 
 pub mod events;
+pub mod source;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::events::{Events, Watcher};
+pub use self::source::Source;
 use crate::connection::{Connection, Phase};
 use crate::refuse::{self, Refusal};
 
@@ -286,7 +288,7 @@ enum Kind {
     /// Streams from the upstream, after what was read of it already.
     Upstream {
         prefix: Option<Bytes>,
-        incoming: Incoming,
+        source: Source,
     },
     Events(Box<Events>),
 }
@@ -303,19 +305,19 @@ impl ReplyBody {
     }
 
     #[must_use]
-    pub fn upstream(prefix: Option<Bytes>, incoming: Incoming, at_end: Option<Box<dyn AtEnd>>) -> Self {
-        Self { kind: Kind::Upstream { prefix, incoming }, at_end, bytes: 0 }
+    pub fn upstream(prefix: Option<Bytes>, source: Source, at_end: Option<Box<dyn AtEnd>>) -> Self {
+        Self { kind: Kind::Upstream { prefix, source }, at_end, bytes: 0 }
     }
 
     /// An event stream: it ends between two events when `stop` is cancelled.
     #[must_use]
     pub fn events(
-        incoming: Incoming,
+        source: Source,
         watcher: Option<(Watcher, usize)>,
         stop: &CancellationToken,
         at_end: Option<Box<dyn AtEnd>>,
     ) -> Self {
-        let events = Events::new(incoming, watcher, stop);
+        let events = Events::new(source, watcher, stop);
         Self { kind: Kind::Events(Box::new(events)), at_end, bytes: 0 }
     }
 
@@ -339,11 +341,11 @@ impl Body for ReplyBody {
                 this.kind = Kind::Empty;
                 (Poll::Ready(Some(Ok(Frame::data(bytes)))), true, Ending::Whole)
             }
-            Kind::Upstream { prefix, incoming } => match prefix.take().filter(|prefix| !prefix.is_empty()) {
+            Kind::Upstream { prefix, source } => match prefix.take().filter(|prefix| !prefix.is_empty()) {
                 Some(prefix) => (Poll::Ready(Some(Ok(Frame::data(prefix)))), false, Ending::Whole),
                 None => {
-                    let frame = Pin::new(&mut *incoming).poll_frame(cx).map_err(Into::into);
-                    (frame, incoming.is_end_stream(), Ending::Whole)
+                    let frame = source.poll_frame(cx);
+                    (frame, source.is_end_stream(), Ending::Whole)
                 }
             },
             Kind::Events(events) => {
@@ -369,7 +371,7 @@ impl Body for ReplyBody {
         match &self.kind {
             Kind::Empty => true,
             Kind::Whole(bytes) => bytes.is_empty(),
-            Kind::Upstream { prefix, incoming } => prefix.is_none() && incoming.is_end_stream(),
+            Kind::Upstream { prefix, source } => prefix.is_none() && source.is_end_stream(),
             Kind::Events(_) => false,
         }
     }
@@ -378,9 +380,9 @@ impl Body for ReplyBody {
         match &self.kind {
             Kind::Empty => SizeHint::with_exact(0),
             Kind::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Kind::Upstream { prefix: None, incoming } => incoming.size_hint(),
-            Kind::Upstream { prefix: Some(prefix), incoming } => {
-                let (hint, more) = (incoming.size_hint(), prefix.len() as u64);
+            Kind::Upstream { prefix: None, source } => source.size_hint(),
+            Kind::Upstream { prefix: Some(prefix), source } => {
+                let (hint, more) = (source.size_hint(), prefix.len() as u64);
                 let mut all = SizeHint::new();
                 if let Some(upper) = hint.upper() {
                     all.set_upper(upper + more);

@@ -49,6 +49,8 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     pub modes: BTreeMap<&'static str, Mode>,
     pub show_repairs: bool,
+    /// Whether the upstream is asked about itself at the start.
+    pub probe: bool,
     /// 0: as many as there are cores.
     pub threads: usize,
     pub log_format: Format,
@@ -154,6 +156,7 @@ impl Checker<'_> {
             trusted_proxies,
             modes,
             show_repairs: self.switch("show_repairs"),
+            probe: !self.switch("no_probe"),
             threads: threads?,
             log_format: log_format?,
             log_level: log_level?,

@@ -3,6 +3,7 @@
 
 pub mod challenge;
 pub mod json;
+pub mod jwt;
 pub mod list;
 pub mod origin;
 pub mod params;

@@ -9,6 +9,8 @@ pub const RESOURCE_METADATA: &str = "/.well-known/oauth-protected-resource";
 pub const SERVER_METADATA: &str = "/.well-known/oauth-authorization-server";
 /// OpenID Connect Discovery section 4.
 pub const OPENID_CONFIGURATION: &str = "/.well-known/openid-configuration";
+/// Where the proxy says that the keys of an OpenID document are, if the document names none.
+pub const KEYS: &str = "/.well-known/jwks.json";
 /// The first of the two requests of the HTTP+SSE transport (MCP 2024-11-05), where servers put it by convention.
 pub const LEGACY_SSE: &str = "/sse";
 
@@ -21,6 +23,8 @@ pub enum Class {
     ResourceMetadata,
     /// Authorization server metadata (RFC 8414) or OpenID configuration.
     ServerMetadata,
+    /// A set of public keys (RFC 7517), at the place that is named for want of another.
+    Keys,
     /// Dynamic client registration (RFC 7591).
     Register,
     /// The token endpoint.
@@ -36,10 +40,11 @@ pub enum Class {
 }
 
 impl Class {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Mcp,
         Self::ResourceMetadata,
         Self::ServerMetadata,
+        Self::Keys,
         Self::Register,
         Self::Token,
         Self::Revoke,
@@ -55,6 +60,7 @@ impl Class {
             Self::Mcp => "mcp",
             Self::ResourceMetadata => "resource-metadata",
             Self::ServerMetadata => "server-metadata",
+            Self::Keys => "keys",
             Self::Register => "register",
             Self::Token => "token",
             Self::Revoke => "revoke",
@@ -70,11 +76,18 @@ impl Class {
         matches!(self, Self::ResourceMetadata | Self::ServerMetadata)
     }
 
-    /// Whether the upstream may be asked a second time with the same request or a changed one: reading a document,
-    /// or a registration that was refused. Never a message, a code or a token.
+    /// Whether the upstream may be asked a second time with the same request or a changed one: reading a document or
+    /// a page, a registration, token or revocation request that was refused. Never a message: it may have been acted
+    /// on. Nor is a code or token sent twice unless the first answer says that it was not looked at.
     #[must_use]
     pub fn may_ask_again(self) -> bool {
-        self.is_metadata() || self == Self::Register
+        self.is_metadata() || self.is_oauth()
+    }
+
+    /// The endpoints of an authorization server.
+    #[must_use]
+    pub fn is_oauth(self) -> bool {
+        matches!(self, Self::Register | Self::Token | Self::Revoke | Self::Authorize)
     }
 }
 
@@ -98,25 +111,53 @@ impl Default for Endpoints {
     }
 }
 
+impl Endpoints {
+    /// The class of the endpoint at this path.
+    fn class_of(&self, path: &str) -> Option<Class> {
+        let all = [
+            (&self.token, Class::Token),
+            (&self.register, Class::Register),
+            (&self.authorize, Class::Authorize),
+            (&self.revoke, Class::Revoke),
+        ];
+        all.into_iter().find(|(have, _)| have.as_str() == path).map(|(_, class)| class)
+    }
+
+    /// The path of the endpoint of a class, if it is one of theirs.
+    #[must_use]
+    pub fn path_of(&self, class: Class) -> Option<&str> {
+        match class {
+            Class::Token => Some(&self.token),
+            Class::Register => Some(&self.register),
+            Class::Authorize => Some(&self.authorize),
+            Class::Revoke => Some(&self.revoke),
+            _ => None,
+        }
+    }
+}
+
+/// The class that a path has by the defaults of MCP 2025-03-26, whatever the metadata name: clients that found no
+/// metadata guess them.
+fn default_class(path: &str) -> Option<Class> {
+    match path {
+        "/token" => Some(Class::Token),
+        "/register" => Some(Class::Register),
+        "/authorize" => Some(Class::Authorize),
+        "/revoke" => Some(Class::Revoke),
+        LEGACY_SSE => Some(Class::LegacySse),
+        KEYS => Some(Class::Keys),
+        _ => None,
+    }
+}
+
 /// The class of a raw request path.
 #[must_use]
 pub fn classify(path: &str, mcp_path: &str, endpoints: &Endpoints) -> Class {
     if path == mcp_path || (path.strip_suffix('/') == Some(mcp_path)) {
         return Class::Mcp;
     }
-    if path == endpoints.token {
-        Class::Token
-    } else if path == endpoints.register {
-        Class::Register
-    } else if path == endpoints.authorize {
-        Class::Authorize
-    } else if path == endpoints.revoke {
-        Class::Revoke
-    } else if path == LEGACY_SSE {
-        Class::LegacySse
-    } else {
-        metadata_class(path).unwrap_or(Class::Other)
-    }
+    let endpoint = endpoints.class_of(path).or_else(|| default_class(path));
+    endpoint.or_else(|| metadata_class(path)).unwrap_or(Class::Other)
 }
 
 fn metadata_class(path: &str) -> Option<Class> {
@@ -202,6 +243,7 @@ mod tests {
             ("/mcp", Class::Mcp),
             ("/mcp/", Class::Mcp),
             ("/mcp/x", Class::Other),
+            ("/.well-known/jwks.json", Class::Keys),
             ("/token", Class::Token),
             ("/sse", Class::LegacySse),
             ("/.well-known/oauth-protected-resource", Class::ResourceMetadata),
@@ -213,6 +255,14 @@ mod tests {
         ] {
             assert_eq!(class(path), expected, "{path}");
         }
+    }
+
+    #[test]
+    fn a_guessed_path_is_an_endpoint_beside_the_named_one() {
+        let endpoints = Endpoints { token: "/oauth/token".into(), ..Endpoints::default() };
+        assert_eq!(classify("/oauth/token", "/mcp", &endpoints), Class::Token);
+        assert_eq!(classify("/token", "/mcp", &endpoints), Class::Token);
+        assert_eq!(endpoints.path_of(Class::Token), Some("/oauth/token"));
     }
 
     #[test]

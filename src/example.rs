@@ -1,7 +1,10 @@
 //! The text form of messages in examples: a start line, header lines, a blank line, a body.
 
 use bytes::Bytes;
-use http::header::{ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, HeaderMap, ORIGIN};
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION,
+    CONTENT_TYPE, HeaderMap, ORIGIN,
+};
 use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 
@@ -9,9 +12,15 @@ use crate::edit::json::Object;
 use crate::edit::list;
 use crate::edit::origin::Origin;
 use crate::endpoint::{self, Class, Endpoints};
-use crate::exchange::{Ask, Facts, Preflight, Reply, ReplyBody, Request, RequestBody};
-use crate::knowledge::Knowledge;
+use crate::exchange::{Ask, Facts, Preflight, Reply, ReplyBody, Request, RequestBody, Site};
+use crate::knowledge::{Foreign, Knowledge};
 use crate::repair::SiteKind;
+
+/// Stands in an example's reply for `Reply::decode`, which is no header field.
+const DECODE: &str = "x-decoded";
+
+/// The time at which examples play: 2025-06-11, in seconds since 1970.
+const CLOCK: i64 = 1_749_600_000;
 
 /// Reads a request. The body becomes JSON or a form if it is one, and an example is expected to be well formed.
 ///
@@ -33,15 +42,19 @@ pub fn request(text: &str, facts: &Facts, known: &Knowledge) -> Result<Request, 
         origin: headers.get(ORIGIN).cloned(),
         preflight: preflight(&method, &headers),
         authorized: headers.contains_key(AUTHORIZATION),
+        expired: headers.get(AUTHORIZATION).is_some_and(|value| crate::edit::jwt::has_expired(value, CLOCK)),
+        guarded: (Site { facts, known }).serves_resource_metadata(),
+        wants_page: list::contains(&headers, ACCEPT, "text/html"),
+        accept_encoding: headers.get(ACCEPT_ENCODING).cloned(),
         method,
         headers,
         body,
-        // Examples of replies play after the request repairs.
-        enlarged: true,
+        // What the client sent before the request repairs is not told by an example.
+        sent: RequestBody::Unread,
     })
 }
 
-/// Reads a reply. A body that is no JSON object stays a stream: repairs never see such a body.
+/// Reads a reply. A body that is no JSON object is text; without one it is a stream that nobody read.
 ///
 /// # Errors
 /// What is wrong with the text.
@@ -52,9 +65,13 @@ pub fn reply(text: &str) -> Result<Reply, String> {
     let body = match body {
         text if text.starts_with('{') => ReplyBody::Json(object(text)?),
         "(empty)" => ReplyBody::Empty,
-        _ => ReplyBody::Stream,
+        "" => ReplyBody::Stream,
+        text => ReplyBody::Text(Bytes::copy_from_slice(text.as_bytes())),
     };
-    Ok(Reply { status, headers, body })
+    let decode = headers.contains_key(DECODE);
+    let mut reply = Reply { body, decode, ..Reply::new(status, headers) };
+    reply.headers.remove(DECODE);
+    Ok(reply)
 }
 
 /// What a preflight asks for, if the request is one (Fetch section 4.8: both Origin and the method it is about).
@@ -74,11 +91,21 @@ pub fn write_request(request: &Request, ask: Option<&Ask>) -> String {
     let mut request = request.clone();
     let mut target = request.target.to_string();
     if let Some(ask) = ask {
-        if let Some(path) = &ask.path {
-            target.clone_from(path);
+        if let Some(other) = &ask.target {
+            target.clone_from(other);
         }
         if let Some(body) = &ask.body {
-            request.body = RequestBody::Json(body.clone());
+            if std::mem::discriminant(&request.body) != std::mem::discriminant(body)
+                && let Some(kind) = body.media_type()
+            {
+                request.headers.insert(CONTENT_TYPE, kind);
+            }
+            request.body = body.clone();
+        }
+        match &ask.authorization {
+            Some(Some(value)) => drop(request.headers.insert(AUTHORIZATION, value.clone())),
+            Some(None) => drop(request.headers.remove(AUTHORIZATION)),
+            None => {}
         }
     }
     let body = match &request.body {
@@ -95,9 +122,14 @@ pub fn write_reply(reply: &Reply) -> String {
     let body = match &reply.body {
         ReplyBody::Stream => String::new(),
         ReplyBody::Json(object) => text(&object.to_bytes()),
+        ReplyBody::Text(bytes) => text(bytes),
         ReplyBody::Empty => "(empty)".to_owned(),
     };
-    write(reply.status.as_str(), &reply.headers, &body)
+    let mut headers = reply.headers.clone();
+    if reply.decode {
+        headers.insert(DECODE, HeaderValue::from_static("yes"));
+    }
+    write(reply.status.as_str(), &headers, &body)
 }
 
 /// The text of an example with its header lines in the order that the writer uses, so that two can be compared.
@@ -171,6 +203,12 @@ pub fn knowledge(kind: SiteKind) -> Knowledge {
     };
     match kind {
         SiteKind::Cohosted | SiteKind::Scoped => own,
+        SiteKind::HalfOpen => Knowledge { stranger: Some(StatusCode::UNAUTHORIZED), open_get: true, ..own },
+        SiteKind::Bare => {
+            let mut bare = Knowledge { registers: true, ..Knowledge::default() };
+            bare.take_defaults(&facts(kind));
+            bare
+        }
         SiteKind::Confidential => Knowledge { auth_methods: Some(vec!["client_secret_basic".into()]), ..own },
         SiteKind::NoResourceMetadata => {
             Knowledge { resource_metadata_path: None, resource: None, authorization_servers: Vec::new(), ..own }
@@ -192,6 +230,11 @@ pub fn knowledge(kind: SiteKind) -> Knowledge {
             authorization_servers: vec!["https://login.example.net/t".into()],
             server_metadata_path: None,
             issuer: None,
+            foreign: Some(Foreign {
+                listed: "https://login.example.net/t".into(),
+                issuer: "https://login.example.net/t".into(),
+                authorization_endpoint: Some("https://login.example.net/t/authorize".into()),
+            }),
             ..own
         },
         SiteKind::Open => Knowledge::default(),

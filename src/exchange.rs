@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use http::uri::PathAndQuery;
 use http::{Method, StatusCode};
 
+use crate::coding::Coding;
 use crate::edit::json::Object;
 use crate::edit::origin::{Origin, after_origin};
 use crate::endpoint::{self, Class};
@@ -85,17 +86,19 @@ impl Site<'_> {
             .then(|| format!("{}{}", self.facts.public, endpoint::resource_metadata_path(&self.facts.mcp_path)))
     }
 
-    /// Whether a request for the resource metadata gets a document: the upstream's, or one derived from its own
-    /// authorization server.
+    /// Whether a request for the resource metadata gets a document: the upstream's, or one derived from the
+    /// authorization server that is known.
     #[must_use]
     pub fn serves_resource_metadata(&self) -> bool {
-        self.known.resource_metadata_path.is_some() || self.has_own_authorization_server()
+        self.known.resource_metadata_path.is_some()
+            || self.has_own_authorization_server()
+            || self.known.foreign.is_some()
     }
 
     /// Whether the authorization server is the upstream itself.
     #[must_use]
     pub fn has_own_authorization_server(&self) -> bool {
-        self.known.issuer.as_deref().is_some_and(|issuer| self.owns(issuer))
+        self.known.issuer.is_some()
     }
 
     /// Whether pages of this origin may call the endpoints that carry credentials (house rule: never reflected).
@@ -124,11 +127,21 @@ pub struct Request {
     pub preflight: Option<Preflight>,
     /// Whether there is an `Authorization` header; its value is nobody's business.
     pub authorized: bool,
+    /// Whether that is a bearer token in the form of a JWT (RFC 7519) whose `exp` has passed. Looked at only where a
+    /// login is known to be needed.
+    pub expired: bool,
+    /// Whether clients log in to this site, as far as was known when this was last asked: only then can an answer
+    /// want a token.
+    pub guarded: bool,
+    /// Whether a browser asks for something to show: `Accept` names `text/html`.
+    pub wants_page: bool,
+    /// Content codings that the client accepts, as it wrote them.
+    pub accept_encoding: Option<HeaderValue>,
     /// The header fields on their way to the upstream. Empty once they were sent, unless the class may ask again.
     pub headers: HeaderMap,
     pub body: RequestBody,
-    /// Whether a callback was added that the client did not ask for.
-    pub enlarged: bool,
+    /// The body as the client sent it, before any repair.
+    pub sent: RequestBody,
 }
 
 /// What a preflight asks for (Fetch section 4.8).
@@ -147,6 +160,18 @@ pub enum RequestBody {
     Json(Object),
     /// `application/x-www-form-urlencoded` text.
     Form(String),
+}
+
+impl RequestBody {
+    /// The media type that a body of ours is sent with.
+    #[must_use]
+    pub fn media_type(&self) -> Option<HeaderValue> {
+        match self {
+            Self::Unread => None,
+            Self::Json(_) => Some(HeaderValue::from_static("application/json")),
+            Self::Form(_) => Some(HeaderValue::from_static("application/x-www-form-urlencoded")),
+        }
+    }
 }
 
 impl Request {
@@ -180,14 +205,29 @@ impl Request {
             _ => None,
         }
     }
+
+    /// The form of the body, if it was read.
+    #[must_use]
+    pub fn form(&self) -> Option<&str> {
+        match &self.body {
+            RequestBody::Form(form) => Some(form),
+            _ => None,
+        }
+    }
 }
 
 /// An answer of the upstream, on its way to the client.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Reply {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: ReplyBody,
+    /// Whether the upstream could not be asked at all, so that this is the proxy's own answer.
+    pub unreachable: bool,
+    /// The content coding of the body, if it can be undone.
+    pub coding: Option<Coding>,
+    /// Whether the body shall leave without it.
+    pub decode: bool,
 }
 
 /// An answer's body, as far as a repair asked to see it.
@@ -197,11 +237,35 @@ pub enum ReplyBody {
     #[default]
     Stream,
     Json(Object),
+    /// Was read whole and is no JSON object.
+    Text(Bytes),
     /// The repair answers without a body.
     Empty,
 }
 
 impl Reply {
+    /// An answer as its head and nothing more.
+    #[must_use]
+    pub fn new(status: StatusCode, headers: HeaderMap) -> Self {
+        let coding = Coding::of(&headers);
+        Self { status, headers, body: ReplyBody::Stream, unreachable: false, coding, decode: false }
+    }
+
+    /// The body if it was read and is text that is no JSON object.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        match &self.body {
+            ReplyBody::Text(bytes) => std::str::from_utf8(bytes).ok(),
+            _ => None,
+        }
+    }
+
+    /// Whether the answer claims to be of this media type.
+    #[must_use]
+    pub fn is_of(&self, kind: &str) -> bool {
+        self.headers.get(CONTENT_TYPE).is_some_and(|have| is_media_type(have, kind))
+    }
+
     /// The JSON object of the body, if it was read.
     #[must_use]
     pub fn json(&self) -> Option<&Object> {
@@ -225,12 +289,18 @@ impl Reply {
         self.headers.get(CONTENT_TYPE).is_some_and(is_json)
     }
 
-    /// Replaces the answer by a JSON document of ours. The upstream's header fields go: they described its body.
+    /// Replaces the answer by a JSON document of ours. The upstream's header fields go: they described its body. Its
+    /// challenges stay: they are about the request.
     pub fn replace_with_json(&mut self, status: StatusCode, object: Object) {
+        let challenges: Vec<HeaderValue> = self.headers.get_all(WWW_AUTHENTICATE).iter().cloned().collect();
         self.status = status;
         self.headers.clear();
         self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        for challenge in challenges {
+            self.headers.append(WWW_AUTHENTICATE, challenge);
+        }
         self.body = ReplyBody::Json(object);
+        (self.coding, self.decode) = (None, false);
     }
 }
 
@@ -284,6 +354,8 @@ pub enum Outcome {
     Mended(Finding),
     /// Something is wrong that only the upstream can mend: ask it once more, so.
     Again(Finding, Ask),
+    /// What a sound server says to this request is known without asking the upstream (request hooks alone).
+    Answer(Finding, Box<Reply>),
 }
 
 impl Outcome {
@@ -296,13 +368,54 @@ impl Outcome {
     pub fn again(what: impl Into<Cow<'static, str>>, ask: Ask) -> Self {
         Self::Again(Finding { what: what.into() }, ask)
     }
+
+    /// The request is answered because of this.
+    pub fn answer(what: impl Into<Cow<'static, str>>, reply: Reply) -> Self {
+        Self::Answer(Finding { what: what.into() }, Box::new(reply))
+    }
 }
 
-/// How a further ask differs from the first. Its answer counts only if it is a success.
+/// How a further ask differs from the first. Its answer counts only if it is better (`Ask::is_better`).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ask {
-    /// Another path; the query goes with it.
-    pub path: Option<String>,
-    /// Another JSON body.
-    pub body: Option<Object>,
+    /// Another target, path and query.
+    pub target: Option<String>,
+    /// Another body, and with it its media type.
+    pub body: Option<RequestBody>,
+    /// Another place for the client's own credentials: `Some(None)` takes the `Authorization` header out.
+    pub authorization: Option<Option<HeaderValue>>,
+}
+
+impl Ask {
+    /// The same request at another target.
+    #[must_use]
+    pub fn at(target: impl Into<String>) -> Self {
+        Self { target: Some(target.into()), ..Self::default() }
+    }
+
+    /// The same request with another JSON object.
+    #[must_use]
+    pub fn with_json(object: Object) -> Self {
+        Self { body: Some(RequestBody::Json(object)), ..Self::default() }
+    }
+
+    /// The same request with another form.
+    #[must_use]
+    pub fn with_form(form: impl Into<String>) -> Self {
+        Self { body: Some(RequestBody::Form(form.into())), ..Self::default() }
+    }
+
+    /// Whether the second answer is worth more than the first: a success; in a browser's login also a redirect or a
+    /// page that is no error.
+    #[must_use]
+    pub fn is_better(class: Class, second: &Reply) -> bool {
+        if second.status.is_success() {
+            return true;
+        }
+        class == Class::Authorize
+            && second.status.is_redirection()
+            && !second.headers.get(http::header::LOCATION).and_then(|to| to.to_str().ok()).is_some_and(|to| {
+                to.split_once(['?', '#']).is_some_and(|(_, query)| crate::edit::params::has(query, "error"))
+            })
+    }
 }

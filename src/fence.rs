@@ -32,6 +32,14 @@ pub fn check_reply(site: &Site<'_>, request: &Request, before: &Reply, after: &R
     Ok(())
 }
 
+/// As [`check_reply`], for an answer that the upstream was not asked for: it may refuse, and never let in.
+///
+/// # Errors
+/// The promise that was broken.
+pub fn check_answer(answer: &Reply) -> Result<(), &'static str> {
+    if answer.status.is_client_error() { Ok(()) } else { Err("a request was let in without asking the upstream") }
+}
+
 /// As [`check_reply`], for a request.
 ///
 /// # Errors
@@ -74,8 +82,7 @@ fn check_origin(site: &Site<'_>, request: &Request, before: &Reply, after: &Repl
 
 fn check_secrets(class: Class, before: &Object, after: &Object) -> Result<(), &'static str> {
     for name in ["access_token", "refresh_token", "id_token", "registration_access_token", "structuredContent"] {
-        let (was, is) = (before.get(name), after.get(name));
-        if was != is && !(was.as_ref().is_some_and(Value::is_null) && is.is_none()) {
+        if !is_kept(name, before, after) {
             return Err("a token was touched");
         }
     }
@@ -83,12 +90,8 @@ fn check_secrets(class: Class, before: &Object, after: &Object) -> Result<(), &'
         return Ok(());
     }
     let public = after.text("token_endpoint_auth_method").as_deref() == Some("none");
-    let empty = |value: &Option<Value>| match value {
-        Some(Value::String(text)) => text.is_empty(),
-        value => value.as_ref().is_none_or(Value::is_null),
-    };
-    let (was, is) = (before.get("client_secret"), after.get("client_secret"));
-    if was != is && !(is.is_none() && (public || empty(&was))) {
+    let dropped = public && after.get("client_secret").is_none();
+    if !dropped && !is_kept("client_secret", before, after) {
         return Err("a client secret was touched");
     }
     let number = |object: &Object| object.get("client_secret_expires_at").as_ref().and_then(Value::as_f64);
@@ -97,4 +100,29 @@ fn check_secrets(class: Class, before: &Object, after: &Object) -> Result<(), &'
         (Some(was), Some(is)) if was != 0.0 && (is == 0.0 || is > was) => Err("a secret's life was lengthened"),
         _ => Ok(()),
     }
+}
+
+/// Whether a secret is the one that came. One that is empty, null or of no use as a text may go; one that stood
+/// deeper in the document may come out, as it is.
+fn is_kept(name: &str, before: &Object, after: &Object) -> bool {
+    let (was, is) = (before.get(name), after.get(name));
+    if was == is {
+        return true;
+    }
+    match (&was, &is) {
+        (Some(Value::String(text)), None) => text.is_empty(),
+        // No text, no token: nothing that a client could present.
+        (Some(_), None) => true,
+        (None, Some(is)) => before.names().iter().filter_map(|name| before.get(name)).any(|value| holds(&value, is)),
+        _ => false,
+    }
+}
+
+fn holds(value: &Value, wanted: &Value) -> bool {
+    value == wanted
+        || match value {
+            Value::Array(list) => list.iter().any(|value| holds(value, wanted)),
+            Value::Object(members) => members.values().any(|value| holds(value, wanted)),
+            _ => false,
+        }
 }

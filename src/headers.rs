@@ -165,9 +165,13 @@ pub fn aim(headers: &mut HeaderMap, host: HeaderValue) {
 
 /// Frames a message whose body was changed. The only place that writes Content-Length.
 pub fn reframe(headers: &mut HeaderMap, length: usize) {
+    unframe(headers);
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
-    headers.remove(TRANSFER_ENCODING);
-    for name in [CONTENT_ENCODING, ETAG, LAST_MODIFIED, ACCEPT_RANGES] {
+}
+
+/// Takes out what was said of a body that leaves otherwise than it came.
+pub fn unframe(headers: &mut HeaderMap) {
+    for name in [CONTENT_LENGTH, TRANSFER_ENCODING, CONTENT_ENCODING, ETAG, LAST_MODIFIED, ACCEPT_RANGES] {
         headers.remove(name);
     }
     // They describe the bytes that are no longer there (RFC 9530, RFC 3230).

@@ -1,10 +1,12 @@
 //! What the upstream's own answers teach about it. Pure: documents in, knowledge out; fetching is `learn.rs`.
 
-use serde_json::Value;
+use http::StatusCode;
+use serde_json::{Value, json};
 use url::Url;
 
+use crate::documents;
 use crate::edit::json::Object;
-use crate::edit::origin::Origin;
+use crate::edit::origin::{Origin, after_origin};
 use crate::endpoint::Endpoints;
 use crate::exchange::{Facts, Site};
 
@@ -16,12 +18,30 @@ pub struct Knowledge {
     pub resource_metadata_path: Option<String>,
     /// `resource`, byte for byte as the upstream advertises it.
     pub resource: Option<String>,
-    /// `authorization_servers` of the resource metadata.
+    /// `authorization_servers` of the resource metadata, as issuers.
     pub authorization_servers: Vec<String>,
+    /// The resource metadata as they came: served again when the upstream fails for once.
+    pub resource_document: Option<Object>,
     /// Path on the upstream where the metadata of its own authorization server was found.
     pub server_metadata_path: Option<String>,
     /// `issuer` of that document.
     pub issuer: Option<String>,
+    /// That document as it came, or what is known instead of it: served again when the upstream fails for once.
+    pub server_document: Option<Object>,
+    /// An authorization server on another host, if the upstream names one that can be asked.
+    pub foreign: Option<Foreign>,
+    /// What a stranger's message to the MCP endpoint is answered with.
+    pub stranger: Option<StatusCode>,
+    /// Whether a stranger's GET of the MCP endpoint is let in or left waiting, although a message is refused.
+    pub open_get: bool,
+    /// Whether registrations are taken at the registration endpoint's default path.
+    pub registers: bool,
+    /// Whether the endpoints are seen to check PKCE (RFC 7636), whatever the metadata say.
+    pub checks_pkce: bool,
+    /// Whether the token endpoint is seen to know refresh tokens.
+    pub refreshes: bool,
+    /// Whether the upstream's own metadata promise `iss` in authorization responses (RFC 9207 section 3).
+    pub promises_iss: bool,
     /// Origins that the upstream advertises as its own.
     pub advertised: Vec<Origin>,
     pub endpoints: Endpoints,
@@ -31,32 +51,68 @@ pub struct Knowledge {
     pub pkce_methods: Option<Vec<String>>,
 }
 
+/// An authorization server on another host.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Foreign {
+    /// As the upstream lists it.
+    pub listed: String,
+    /// As its own metadata name it, to the byte.
+    pub issuer: String,
+    pub authorization_endpoint: Option<String>,
+}
+
 impl Knowledge {
+    /// Whether there is nothing to log in to, as far as the upstream has shown.
+    #[must_use]
+    pub fn is_without_oauth(&self) -> bool {
+        self.resource_metadata_path.is_none() && self.issuer.is_none() && self.foreign.is_none()
+    }
+
+    /// Whether the MCP endpoint takes a stranger's message.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.stranger.is_some_and(|status| status != StatusCode::UNAUTHORIZED && status != StatusCode::FORBIDDEN)
+    }
+
     /// Takes in a resource metadata document found at `path`. Answers whether it was one.
     pub fn take_resource_metadata(&mut self, path: &str, document: &Object) -> bool {
-        let Some(resource) = document.text("resource") else { return false };
-        if let Ok(origin) = Origin::of(&resource) {
-            self.advertise(origin);
+        if !documents::is_resource_metadata(document) {
+            return false;
         }
         self.resource_metadata_path = Some(path.to_owned());
-        self.resource = Some(resource);
-        self.authorization_servers = strings(document.get("authorization_servers")).unwrap_or_default();
+        self.resource = document.text("resource").filter(|resource| !resource.is_empty());
+        if let Some(Ok(origin)) = self.resource.as_deref().map(Origin::of) {
+            self.advertise(origin);
+        }
+        self.authorization_servers = documents::authorization_servers(document);
+        self.resource_document = Some(document.clone());
         true
     }
 
     /// Takes in the metadata of the upstream's own authorization server, found at `path`.
     pub fn take_server_metadata(&mut self, facts: &Facts, path: &str, document: &Object) {
+        let straight = documents::straightened(document);
+        let said = straight.as_ref().unwrap_or(document);
         self.server_metadata_path = Some(path.to_owned());
-        self.issuer = document.text("issuer");
+        self.issuer = said.text("issuer").filter(|issuer| !issuer.is_empty());
         if let Some(origin) = self.issuer.as_deref().and_then(|issuer| Origin::of(issuer).ok()) {
             self.advertise(origin);
         }
-        self.auth_methods = strings(document.get("token_endpoint_auth_methods_supported"));
-        self.pkce_methods = strings(document.get("code_challenge_methods_supported"));
+        // A document that names no issuer speaks for the server that it came from.
+        self.issuer.get_or_insert_with(|| facts.upstream.as_str().to_owned());
+        self.auth_methods = strings(said.get("token_endpoint_auth_methods_supported"));
+        self.pkce_methods = strings(said.get("code_challenge_methods_supported"));
+        self.promises_iss = is_true(said.get("authorization_response_iss_parameter_supported"));
         let own_path = |name: &str| {
-            let url = document.text(name)?;
-            let site = Site { facts, known: self };
-            site.owns(&url).then(|| Url::parse(&url).ok()).flatten().map(|url| url.path().to_owned())
+            let url = said.text(name)?;
+            let rest = if url.starts_with('/') && !url.starts_with("//") {
+                url
+            } else {
+                let site = Site { facts, known: self };
+                after_origin(&url).filter(|_| site.owns(&url))?.to_owned()
+            };
+            let path = rest.split(['?', '#']).next().unwrap_or(&rest);
+            path.starts_with('/').then(|| path.to_owned())
         };
         let defaults = Endpoints::default();
         self.endpoints = Endpoints {
@@ -65,6 +121,27 @@ impl Knowledge {
             register: own_path("registration_endpoint").unwrap_or(defaults.register),
             revoke: own_path("revocation_endpoint").unwrap_or(defaults.revoke),
         };
+        self.server_document = Some(said.clone());
+    }
+
+    /// Takes in that there are no metadata, but endpoints at the default paths (MCP 2025-03-26).
+    pub fn take_defaults(&mut self, facts: &Facts) {
+        let origin = facts.upstream.as_str();
+        let at = |path: &str| json!(format!("{origin}{path}"));
+        let endpoints = Endpoints::default();
+        let mut document = Object::new([
+            ("issuer", json!(origin)),
+            ("authorization_endpoint", at(&endpoints.authorize)),
+            ("token_endpoint", at(&endpoints.token)),
+            ("response_types_supported", json!(["code"])),
+        ]);
+        if self.registers {
+            document.set("registration_endpoint", at(&endpoints.register));
+        }
+        self.issuer = Some(origin.to_owned());
+        self.advertise(facts.upstream.clone());
+        self.endpoints = endpoints;
+        self.server_document = Some(document);
     }
 
     /// Paths of the issuers among the listed authorization servers that are the upstream itself.
@@ -93,6 +170,16 @@ impl Knowledge {
         if !self.advertised.contains(&origin) {
             self.advertised.push(origin);
         }
+    }
+}
+
+/// Whether a flag is set, in any spelling of true.
+#[must_use]
+pub fn is_true(value: Option<Value>) -> bool {
+    match value {
+        Some(Value::Bool(flag)) => flag,
+        Some(Value::String(text)) => text.eq_ignore_ascii_case("true"),
+        _ => false,
     }
 }
 

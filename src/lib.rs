@@ -4,6 +4,8 @@
 #![forbid(unsafe_code)]
 
 // Pure core: no I/O, clock, logging, globals.
+pub mod coding;
+pub mod documents;
 pub mod edit;
 pub mod exchange;
 pub mod knowledge;

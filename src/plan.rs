@@ -92,23 +92,23 @@ impl Plan {
         wanted.last().unwrap_or(Needs::Head)
     }
 
-    /// Whether the class has reply repairs that read a JSON body: then the upstream must send a plain, whole one.
+    /// Whether the class has reply repairs that read a body: then the upstream must send a plain, whole one.
     #[must_use]
     pub fn may_read_reply(&self, class: Class) -> bool {
         self.lists(class).is_some_and(|lists| {
-            lists.reply.iter().any(|step| matches!(step.repair.hook, Hook::Reply { needs: Needs::Json, .. }))
+            lists.reply.iter().any(|step| matches!(step.repair.hook, Hook::Reply { needs, .. } if needs != Needs::Head))
         })
     }
 
-    /// Whether a live repair accepts the reply's head and wants its JSON body.
+    /// What of the reply's body a live repair wants that accepts its head: nothing, a JSON object, or any small body.
     #[must_use]
-    pub fn wants_reply_body(&self, request: &Request, reply: &Reply) -> bool {
-        self.lists(request.class).is_some_and(|lists| {
-            lists.reply.iter().any(|step| match step.repair.hook {
-                Hook::Reply { needs: Needs::Json, when, .. } => when(request, reply),
-                _ => false,
-            })
-        })
+    pub fn reply_needs(&self, request: &Request, reply: &Reply) -> Needs {
+        let steps = self.lists(request.class).map_or(&[][..], |lists| &lists.reply);
+        let wanted = steps.iter().filter_map(|step| match step.repair.hook {
+            Hook::Reply { needs, when, .. } if needs != Needs::Head && when(request, reply) => Some(needs),
+            _ => None,
+        });
+        wanted.max().unwrap_or(Needs::Head)
     }
 
     /// Whether a live repair wants to see the events of this reply.
@@ -122,8 +122,8 @@ impl Plan {
         })
     }
 
-    /// Runs the request repairs.
-    pub fn mend_request(&self, site: &Site<'_>, request: &mut Request) -> Report {
+    /// Runs the request repairs. The first that knows the answer ends the run.
+    pub fn mend_request(&self, site: &Site<'_>, request: &mut Request) -> (Report, Option<Box<Reply>>) {
         let steps = self.lists(request.class).map_or(&[][..], |lists| &lists.request);
         let mut report = Report::default();
         let mut original = None;
@@ -141,12 +141,19 @@ impl Plan {
             };
             debug_assert_eq!(fence::check_request(before, request), Ok(()), "{}", step.repair.id);
             match outcome {
+                Some(Outcome::Answer(finding, reply)) => {
+                    debug_assert_eq!(fence::check_answer(&reply), Ok(()), "{}", step.repair.id);
+                    report.note(step, finding);
+                    if step.mode == Mode::Fix {
+                        return (report, Some(reply));
+                    }
+                }
                 Some(Outcome::Mended(finding) | Outcome::Again(finding, _)) => report.note(step, finding),
                 Some(Outcome::Sound) => {}
-                None => return report.after_panic(step, || request.clone_from(before)),
+                None => return (report.after_panic(step, || request.clone_from(before)), None),
             }
         }
-        report
+        (report, None)
     }
 
     /// Runs the reply repairs. With `may_ask`, the first repair that wants the upstream asked again ends the run.
@@ -174,7 +181,7 @@ impl Plan {
             };
             debug_assert_eq!(fence::check_reply(site, request, before, reply), Ok(()), "{}", step.repair.id);
             match outcome {
-                Some(Outcome::Mended(finding)) => report.note(step, finding),
+                Some(Outcome::Mended(finding) | Outcome::Answer(finding, _)) => report.note(step, finding),
                 Some(Outcome::Again(finding, ask)) => {
                     if step.mode == Mode::Observe {
                         report.note(step, finding);
@@ -204,7 +211,9 @@ impl Plan {
                 guarded(|| run(site, event))
             };
             match outcome {
-                Some(Outcome::Mended(finding) | Outcome::Again(finding, _)) => report.note(step, finding),
+                Some(Outcome::Mended(finding) | Outcome::Again(finding, _) | Outcome::Answer(finding, _)) => {
+                    report.note(step, finding);
+                }
                 Some(Outcome::Sound) => {}
                 None => return report.after_panic(step, || event.clone_from(&before)),
             }

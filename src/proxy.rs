@@ -5,35 +5,37 @@
 //! admit -> know -> classify -> peek -> mend the request -> aim -> ask -> peek -> mend the reply -> finish
 
 mod admit;
+mod answer;
 mod finish;
 
 use std::convert::Infallible;
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, ORIGIN};
+use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HeaderValue, ORIGIN};
 use http::uri::PathAndQuery;
-use http::{Method, Request as HttpRequest, Response, StatusCode, Uri};
+use http::{Method, Request as HttpRequest, Response};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use self::answer::{Answer, question};
 use crate::body::{self, Read, ReplyBody, Upload};
 use crate::connection::{Connection, Phase};
-use crate::edit::json::Object;
+use crate::edit::{jwt, list};
 use crate::endpoint::{self, Class};
 use crate::example::preflight;
-use crate::exchange::{self, Ask, Reply, Request, RequestBody, Site};
+use crate::exchange::{Reply, Request, RequestBody, Site};
 use crate::headers::{self, Forwarding};
 use crate::knowledge::Knowledge;
+use crate::learn;
 use crate::plan::{Fired, Report};
 use crate::refuse::{self, Refusal};
 use crate::repair::Needs;
 use crate::runtime::Runtime;
 use crate::telemetry::counters::Untouched;
-use crate::upstream::{Failure, Lease, Question, Upstream};
+use crate::upstream::{Failure, Upstream};
 
 /// What the exchanges of one worker share.
 #[derive(Clone)]
@@ -53,23 +55,6 @@ struct Exchange {
     fired: Vec<Fired>,
     untouched: Option<Untouched>,
     refused: Option<Refusal>,
-}
-
-/// An answer of the upstream, its body still to come.
-struct Answer {
-    reply: Reply,
-    rest: Rest,
-    lease: Option<Lease>,
-}
-
-/// What is to come of an answer's body, beside what a repair was shown.
-enum Rest {
-    /// Streams, after what was read already.
-    Stream(Bytes, Incoming),
-    /// Was read whole; these are its bytes as they came.
-    Whole(Bytes),
-    /// There is none: the answer is ours.
-    Nothing,
 }
 
 /// Answers one request.
@@ -127,16 +112,25 @@ impl Exchange {
         let preflight = preflight(&method, &headers);
         headers::strip_hop_by_hop(&mut headers);
         let target = uri.into_parts().path_and_query.unwrap_or_else(|| PathAndQuery::from_static("/"));
+        let class = endpoint::classify(target.path(), &self.runtime().facts.mcp_path, &self.known.endpoints);
+        let guarded = !self.known.is_without_oauth();
+        let authorization = headers.get(AUTHORIZATION);
         Request {
-            class: endpoint::classify(target.path(), &self.runtime().facts.mcp_path, &self.known.endpoints),
+            class,
             target,
             origin: headers.get(ORIGIN).cloned(),
             preflight,
-            authorized: headers.contains_key(AUTHORIZATION),
+            authorized: authorization.is_some(),
+            expired: guarded
+                && class == Class::Mcp
+                && authorization.is_some_and(|value| jwt::may_expire(value) && jwt::has_expired(value, seconds_now())),
+            guarded,
+            wants_page: !matches!(method, Method::POST) && list::contains(&headers, ACCEPT, "text/html"),
+            accept_encoding: headers.get(ACCEPT_ENCODING).cloned(),
             method,
             headers,
             body: RequestBody::Unread,
-            enlarged: false,
+            sent: RequestBody::Unread,
         }
     }
 
@@ -145,11 +139,15 @@ impl Exchange {
         let runtime = self.worker.runtime.clone();
         self.set_forwarding(request, host);
         if admit::is_about_oauth(request) {
-            Box::pin(self.learn()).await;
+            Box::pin(self.learn(request)).await;
             request.class = endpoint::classify(request.path(), &runtime.facts.mcp_path, &self.known.endpoints);
         }
         let (body, upload) = self.peek(request, body).await?;
-        let report = runtime.plan.mend_request(&self.site(&runtime), request);
+        let (report, answer) = runtime.plan.mend_request(&self.site(&runtime), request);
+        if let Some(reply) = answer {
+            self.note(report);
+            return Ok(self.answer_here(request, *reply));
+        }
         let body = self.reframe_request(request, body, &report);
         self.note(report);
         self.aim(request, host);
@@ -172,13 +170,12 @@ impl Exchange {
     }
 
     /// Makes sure that what can be known of the upstream is known.
-    async fn learn(&mut self) {
-        if let Some(known) = self.runtime().learner.fresh() {
-            self.known = known;
-            return;
-        }
-        let runtime = self.worker.runtime.clone();
-        self.known = runtime.learner.known(&runtime.facts, &self.worker.upstream, &learning_headers(&runtime)).await;
+    async fn learn(&mut self, request: &mut Request) {
+        self.known = match self.runtime().learner.fresh() {
+            Some(known) => known,
+            None => learn::know(&self.worker.runtime, &self.worker.upstream).await,
+        };
+        request.guarded = !self.known.is_without_oauth();
     }
 
     fn set_forwarding(&self, request: &mut Request, host: &HeaderValue) {
@@ -214,6 +211,9 @@ impl Exchange {
             match read {
                 Read::Whole(bytes) => {
                     request.body = admit::parse(needs, bytes.clone());
+                    if request.class == Class::Register {
+                        request.sent = request.body.clone();
+                    }
                     return Ok((body::RequestBody::Whole(bytes), Upload::begun(Instant::now())));
                 }
                 Read::Partly(bytes) => prefix = Some(bytes),
@@ -254,119 +254,24 @@ impl Exchange {
         }
     }
 
-    /// Asks the upstream, and reads a small JSON body if a live repair accepts the head.
-    async fn ask(&mut self, request: &Request, question: Question) -> Result<Answer, Failure> {
-        let (response, lease) = self.worker.upstream.ask(question).await?;
-        let (parts, incoming) = response.into_parts();
-        let mut reply = Reply { status: parts.status, headers: parts.headers, body: exchange::ReplyBody::Stream };
-        headers::strip_hop_by_hop(&mut reply.headers);
-        // What a refusal of the MCP endpoint has to say depends on what the upstream serves.
-        if reply.status == StatusCode::UNAUTHORIZED && matches!(request.class, Class::Mcp | Class::LegacySse) {
-            Box::pin(self.learn()).await;
-        }
-        let rest = self.peek_reply(request, &mut reply, incoming).await?;
-        Ok(Answer { reply, rest, lease: Some(lease) })
-    }
-
-    async fn peek_reply(
-        &mut self,
-        request: &Request,
-        reply: &mut Reply,
-        mut incoming: Incoming,
-    ) -> Result<Rest, Failure> {
-        let runtime = self.worker.runtime.clone();
-        let has_body = request.method != Method::HEAD
-            && !reply.status.is_informational()
-            && !matches!(reply.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED | StatusCode::PARTIAL_CONTENT);
-        if !has_body || !reply.is_json() || !runtime.plan.wants_reply_body(request, reply) {
-            return Ok(Rest::Stream(Bytes::new(), incoming));
-        }
-        if headers::is_encoded(&reply.headers) {
-            self.untouched(Untouched::Encoded);
-            return Ok(Rest::Stream(Bytes::new(), incoming));
-        }
-        let bounds = runtime.bounds;
-        let began = Instant::now();
-        match Box::pin(body::read(&mut incoming, bounds.body_bytes, bounds.body_time)).await {
-            Read::Whole(bytes) => {
-                match Object::parse(bytes.clone()) {
-                    Ok(object) => reply.body = exchange::ReplyBody::Json(object),
-                    Err(_) => self.untouched(Untouched::NotJson),
-                }
-                Ok(Rest::Whole(bytes))
-            }
-            Read::Partly(prefix) => {
-                let slow = began.elapsed() >= bounds.body_time;
-                self.untouched(if slow { Untouched::Slow } else { Untouched::TooLarge });
-                Ok(Rest::Stream(prefix, incoming))
-            }
-            Read::Failed(_) => Err(refuse::CUT_OFF.into()),
-        }
-    }
-
-    /// The one further ask. Its answer counts if it is a success; otherwise the first one stands, mended as it is.
-    async fn ask_again(
-        &mut self,
-        request: &mut Request,
-        mut first: Answer,
-        ask: &Ask,
-        mut headers: HeaderMap,
-    ) -> Result<Answer, Failure> {
-        let runtime = self.worker.runtime.clone();
-        let target = match &ask.path {
-            Some(path) => PathAndQuery::try_from(path.as_str()).map_err(|_| Failure::from(refuse::BAD_TARGET))?,
-            None => request.target.clone(),
-        };
-        let body = match (&ask.body, &request.body) {
-            (Some(object), _) => object.to_bytes(),
-            (None, RequestBody::Json(object)) => object.to_bytes(),
-            _ => Bytes::new(),
-        };
-        let body = if body.is_empty() {
-            body::RequestBody::Empty
-        } else {
-            headers::reframe(&mut headers, body.len());
-            body::RequestBody::Whole(body)
-        };
-        let first_request = request.body.clone();
-        if let Some(object) = &ask.body {
-            request.body = RequestBody::Json(object.clone());
-        }
-        let question = question(request, target, headers, body, Upload::begun(Instant::now()));
-        let mut answer = match self.ask(request, question).await {
-            Ok(second) if second.reply.status.is_success() => {
-                if let (Some(_), Some(fired)) = (&ask.body, self.fired.last()) {
-                    // Who asked for one thing and got another shall be able to find out (reliability 26).
-                    tracing::warn!(repair = fired.id, "{}", fired.finding.what);
-                }
-                if let (Rest::Whole(_), Some(lease)) = (&first.rest, first.lease.take()) {
-                    lease.give_back(Instant::now());
-                }
-                second
-            }
-            _ => {
-                request.body = first_request;
-                self.fired.pop();
-                first
-            }
-        };
-        let (report, _) = runtime.plan.mend_reply(&self.site(&runtime), request, &mut answer.reply, false);
-        self.note(report);
-        Ok(answer)
-    }
-
     /// An answer of our own, mended like any other so that pages can read it.
     fn refuse(&mut self, request: &Request, refusal: Refusal) -> Answer {
         self.refused = Some(refusal);
-        let mut reply = refusal.reply();
+        let reply = refusal.reply();
+        self.worker.runtime.counters.refused.fetch_add(1, Ordering::Relaxed);
+        let mut answer = self.answer_here(request, reply);
+        if refusal.close {
+            answer.reply.headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        answer
+    }
+
+    /// An answer that the upstream has no part in.
+    fn answer_here(&mut self, request: &Request, mut reply: Reply) -> Answer {
         let runtime = self.worker.runtime.clone();
-        runtime.counters.refused.fetch_add(1, Ordering::Relaxed);
         let (report, _) = runtime.plan.mend_reply(&self.site(&runtime), request, &mut reply, false);
         self.note(report);
-        if refusal.close {
-            reply.headers.insert(CONNECTION, HeaderValue::from_static("close"));
-        }
-        Answer { reply, rest: Rest::Nothing, lease: None }
+        Answer::ours(reply)
     }
 
     fn note(&mut self, report: Report) {
@@ -388,29 +293,8 @@ impl Exchange {
     }
 }
 
-fn question(
-    request: &Request,
-    target: PathAndQuery,
-    headers: HeaderMap,
-    body: body::RequestBody,
-    upload: Upload,
-) -> Question {
-    Question { method: request.method.clone(), target: Uri::from(target), headers, body, upload }
-}
-
-/// The head of a request by which the proxy learns: it comes from the proxy itself.
-fn learning_headers(runtime: &Runtime) -> HeaderMap {
-    let public =
-        HeaderValue::from_str(runtime.facts.public.authority()).unwrap_or(HeaderValue::from_static("localhost"));
-    let peer = HeaderValue::from_static("127.0.0.1");
-    let local = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let mut headers = HeaderMap::new();
-    headers.insert(HOST, runtime.target.authority.clone());
-    headers.insert(http::header::ACCEPT, HeaderValue::from_static("application/json"));
-    headers.insert(http::header::USER_AGENT, HeaderValue::from_static(concat!("mcp-mend/", env!("CARGO_PKG_VERSION"))));
-    let forwarded = headers::forwarded(local, &public, runtime.proto());
-    let forwarding =
-        Forwarding { peer: &peer, host: &public, forwarded: &forwarded, proto: runtime.proto(), trusted: false };
-    headers::set_forwarding(&mut headers, &forwarding);
-    headers
+/// Seconds since 1970.
+fn seconds_now() -> i64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
 }

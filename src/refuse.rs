@@ -92,7 +92,8 @@ impl Refusal {
             ("fault", json!(self.fault.name())),
             ("answered_by", json!("mcp-mend")),
         ]);
-        Reply { status: self.status, headers, body: ReplyBody::Json(body) }
+        let unreachable = [UNREACHABLE, NO_TRUST, CONNECT_TIMEOUT].contains(self);
+        Reply { body: ReplyBody::Json(body), unreachable, ..Reply::new(self.status, headers) }
     }
 }
 

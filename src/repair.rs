@@ -93,7 +93,7 @@ impl FromStr for Mode {
 }
 
 /// How much of a message a repair must see.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Needs {
     /// Status line and header fields.
     Head,
@@ -101,6 +101,8 @@ pub enum Needs {
     Json,
     /// The form in a small body.
     Form,
+    /// A small body of any type.
+    Body,
 }
 
 /// Where a repair acts. `when` decides from the heads alone whether anything is read or run at all; `run` finds and
@@ -136,6 +138,8 @@ pub enum Then {
     Becomes(&'static str),
     /// The upstream is asked again with this request.
     Asks(&'static str),
+    /// The request is answered so, without asking the upstream.
+    Answers(&'static str),
 }
 
 /// The sites that examples play on.
@@ -155,4 +159,8 @@ pub enum SiteKind {
     Scoped,
     /// As `Cohosted`, with metadata that know no public clients.
     Confidential,
+    /// As `Cohosted`, but no document was ever found: its endpoints are at the default paths.
+    Bare,
+    /// As `Cohosted`, and a GET of the endpoint without a token is not refused although a POST is.
+    HalfOpen,
 }

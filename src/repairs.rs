@@ -5,6 +5,7 @@ use crate::repair::Repair;
 mod basis;
 
 pub mod auth;
+pub mod body;
 pub mod cors;
 pub mod identity;
 pub mod metadata;
@@ -46,6 +47,7 @@ pub static REPAIRS: &[&Repair] = &[
     &auth::challenge_pointer::REPAIR,
     &auth::challenge_scope::REPAIR,
     // Heads.
+    &body::coding_unasked::REPAIR,
     &identity::location::REPAIR,
     &metadata::cacheable::REPAIR,
     &token::cacheable::REPAIR,

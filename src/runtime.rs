@@ -28,6 +28,10 @@ pub struct Runtime {
     pub trusted_proxies: Vec<IpNet>,
     /// Whether mended answers carry a `mcp-mend` header that names the repairs.
     pub show_repairs: bool,
+    /// Certificates to trust beside the platform's.
+    pub ca_file: Option<std::path::PathBuf>,
+    /// Whether the upstream is asked about itself before anybody needs it.
+    pub probe: bool,
     pub learner: Learner,
     pub counters: Counters,
     pub access: AccessLog,

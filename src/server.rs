@@ -21,7 +21,7 @@ use crate::config::Config;
 use crate::connection::{Connection, Patience, Timed};
 use crate::edit::origin::Origin;
 use crate::exchange::Facts;
-use crate::learn::Learner;
+use crate::learn::{self, Learner};
 use crate::plan::Plan;
 use crate::proxy::{self, Worker};
 use crate::repairs::REPAIRS;
@@ -189,6 +189,8 @@ fn runtime(config: &Config, address: SocketAddr, access: AccessLog) -> Result<Ru
         preserve_host: config.preserve_host,
         trusted_proxies: config.trusted_proxies.clone(),
         show_repairs: config.show_repairs,
+        ca_file: config.ca_file.clone(),
+        probe: config.probe,
         learner: Learner::default(),
         counters: Counters::default(),
         access,
@@ -281,6 +283,9 @@ async fn work(source: Source, runtime: Arc<Runtime>, stop: &Stop, open: Arc<Atom
     let tracker = TaskTracker::new();
     match connections {
         Ok(connections) => {
+            if worker.runtime.probe {
+                learn::start(&worker.runtime, &upstream);
+            }
             let pruner = tokio::spawn(prune(upstream));
             accept(connections, &worker, stop, &open, &tracker).await;
             drain(stop, &tracker).await;

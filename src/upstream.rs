@@ -108,6 +108,8 @@ pub struct Question {
     pub headers: HeaderMap,
     pub body: RequestBody,
     pub upload: Upload,
+    /// How long the first byte of the answer may take, if not as long as of any other.
+    pub first_byte: Option<Duration>,
 }
 
 /// How an attempt on one connection failed.
@@ -139,7 +141,8 @@ impl Upstream {
     /// # Errors
     /// A [`Failure`] that says what to answer.
     pub async fn ask(self: &Arc<Self>, question: Question) -> Result<(Response<Incoming>, Lease), Failure> {
-        let Question { method, target, headers, body, upload } = question;
+        let Question { method, target, headers, body, upload, first_byte } = question;
+        let first_byte = first_byte.unwrap_or(self.target.limits.first_byte).min(self.target.limits.first_byte);
         let repeatable = (body.is_empty() && is_read(&method)).then(|| (method.clone(), target.clone()));
         let mut request = Request::new(body);
         *request.method_mut() = method;
@@ -148,12 +151,12 @@ impl Upstream {
         loop {
             let Some(pooled) = self.checkout(upload.begun_at()) else {
                 let lease = Box::pin(self.connect()).await?;
-                return self.exchange(lease, request, &upload).await.map_err(Failed::into_failure);
+                return self.exchange(lease, request, &upload, first_byte).await.map_err(Failed::into_failure);
             };
             // A copy is only needed where a second try is allowed and the first may fail for staleness.
             let copy =
                 repeatable.as_ref().map(|(method, target)| (method.clone(), target.clone(), request.headers().clone()));
-            match self.exchange(pooled, request, &upload).await {
+            match self.exchange(pooled, request, &upload, first_byte).await {
                 Ok(answer) => return Ok(answer),
                 Err(Failed::Unsent(back)) => request = *back,
                 Err(Failed::Closed(error)) => {
@@ -166,7 +169,7 @@ impl Upstream {
                     *again.uri_mut() = target;
                     *again.headers_mut() = headers;
                     let lease = Box::pin(self.connect()).await?;
-                    return self.exchange(lease, again, &upload).await.map_err(Failed::into_failure);
+                    return self.exchange(lease, again, &upload, first_byte).await.map_err(Failed::into_failure);
                 }
                 Err(failed) => return Err(failed.into_failure()),
             }
@@ -178,10 +181,11 @@ impl Upstream {
         mut lease: Lease,
         request: Request<RequestBody>,
         upload: &Upload,
+        first_byte: Duration,
     ) -> Result<(Response<Incoming>, Lease), Failed> {
         let answer = {
             let mut answer = std::pin::pin!(lease.sender.try_send_request(request));
-            let (alarm, first_byte) = (&mut lease.alarm, self.target.limits.first_byte);
+            let alarm = &mut lease.alarm;
             std::future::poll_fn(|cx| match answer.as_mut().poll(cx) {
                 Poll::Ready(answer) => Poll::Ready(Some(answer)),
                 // The clock runs from the last byte of the upload that was taken.

@@ -5,12 +5,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body::{Body as _, Frame};
-use hyper::body::Incoming;
+use http_body::Frame;
 use tokio::time::Sleep;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use super::{Ending, PolledFrame};
+use super::{Ending, PolledFrame, Source};
 use crate::sse::{self, Splitter};
 
 /// How long an event may take to end after the order to stop; less than the last words of `server.rs`.
@@ -18,7 +17,7 @@ const END_OF_EVENT: Duration = Duration::from_millis(400);
 
 /// An event stream from the upstream.
 pub(super) struct Events {
-    incoming: Incoming,
+    source: Source,
     /// Looks at events until it has found what it looks for.
     watch: Option<Watch>,
     stop: Pin<Box<WaitForCancellationFutureOwned>>,
@@ -41,10 +40,10 @@ struct Watch {
 }
 
 impl Events {
-    pub(super) fn new(incoming: Incoming, watcher: Option<(Watcher, usize)>, stop: &CancellationToken) -> Self {
+    pub(super) fn new(source: Source, watcher: Option<(Watcher, usize)>, stop: &CancellationToken) -> Self {
         let watch = watcher.map(|(watcher, limit)| Watch { splitter: Splitter::default(), watcher, limit });
         let stop = Box::pin(stop.clone().cancelled_owned());
-        Self { incoming, watch, stop, last: [0; 4], lasting: 0, grace: None }
+        Self { source, watch, stop, last: [0; 4], lasting: 0, grace: None }
     }
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> (PolledFrame, Ending) {
@@ -55,7 +54,7 @@ impl Events {
             if let Some(frame) = self.next_watched() {
                 return (Poll::Ready(Some(Ok(frame))), Ending::Whole);
             }
-            match Pin::new(&mut self.incoming).poll_frame(cx) {
+            match self.source.poll_frame(cx) {
                 Poll::Pending => return (Poll::Pending, Ending::Whole),
                 Poll::Ready(None) => {
                     let rest = self.watch.take().map(|mut watch| watch.splitter.take_rest()).unwrap_or_default();
@@ -63,7 +62,7 @@ impl Events {
                     return (Poll::Ready(frame), Ending::Whole);
                 }
                 Poll::Ready(Some(Err(error))) => {
-                    return (Poll::Ready(Some(Err(error.into()))), Ending::UpstreamCut);
+                    return (Poll::Ready(Some(Err(error))), Ending::UpstreamCut);
                 }
                 Poll::Ready(Some(Ok(frame))) => match (&mut self.watch, frame.data_ref()) {
                     (Some(watch), Some(data)) => watch.splitter.push(data),

@@ -137,6 +137,11 @@ pub const SETTINGS: &[Setting] = &[
         "[\"10.0.0.0/8\"]",
         "Addresses or networks of proxies before this one whose X-Forwarded-* and Forwarded headers are believed.",
     ),
+    switch(
+        "no_probe",
+        "no-probe",
+        "Ask the upstream for its metadata when they are first needed, not already at the start.",
+    ),
     switch("show_repairs", "show-repairs", "Name the repairs that fired in a `mcp-mend` header of the answer."),
     number("threads", "threads", "N", "0", "Worker threads; 0: one for each core."),
     text(

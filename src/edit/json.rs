@@ -220,6 +220,8 @@ impl Object {
     }
 }
 
+impl Eq for Object {}
+
 impl PartialEq for Object {
     fn eq(&self, other: &Self) -> bool {
         self.to_bytes() == other.to_bytes()

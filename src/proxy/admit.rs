@@ -94,6 +94,7 @@ pub fn carries(request: &Request, needs: Needs) -> bool {
         Needs::Head => false,
         Needs::Json => exchange::is_json(kind),
         Needs::Form => exchange::is_media_type(kind, "application/x-www-form-urlencoded"),
+        Needs::Body => carries(request, Needs::Json) || carries(request, Needs::Form),
     }
 }
 
@@ -102,5 +103,9 @@ pub fn parse(needs: Needs, bytes: Bytes) -> RequestBody {
         Needs::Head => RequestBody::Unread,
         Needs::Json => Object::parse(bytes).map_or(RequestBody::Unread, RequestBody::Json),
         Needs::Form => String::from_utf8(bytes.to_vec()).map_or(RequestBody::Unread, RequestBody::Form),
+        Needs::Body => match parse(Needs::Json, bytes.clone()) {
+            RequestBody::Unread => parse(Needs::Form, bytes),
+            object => object,
+        },
     }
 }

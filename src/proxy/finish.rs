@@ -11,9 +11,11 @@ use http::uri::PathAndQuery;
 use http::{Method, Response, StatusCode};
 use tokio::time::Instant;
 
-use super::{Answer, Exchange, Rest};
+use super::Exchange;
+use super::answer::{Answer, Rest};
 use crate::body::events::Watcher;
-use crate::body::{AtEnd, Ending, ReplyBody};
+use crate::body::{AtEnd, Ending, ReplyBody, Source};
+use crate::coding::Decoder;
 use crate::connection::Phase;
 use crate::endpoint::Class;
 use crate::exchange::{self, Event, Reply, Request, Site};
@@ -30,24 +32,7 @@ impl Exchange {
     /// Prints what was changed, frames it, and lets everything else leave as the bytes that came.
     pub(super) fn finish(self, request: Request, answer: Answer) -> Response<ReplyBody> {
         let Answer { mut reply, rest, lease } = answer;
-        let whole = match (&reply.body, &rest) {
-            (exchange::ReplyBody::Json(object), _) if object.is_changed() => {
-                let bytes = object.to_bytes();
-                headers::reframe(&mut reply.headers, bytes.len());
-                Some(bytes)
-            }
-            (exchange::ReplyBody::Empty, _) => {
-                reply.headers.remove(CONTENT_LENGTH);
-                Some(Bytes::new())
-            }
-            (_, Rest::Whole(bytes)) => Some(bytes.clone()),
-            (_, Rest::Nothing) => Some(Bytes::new()),
-            (_, Rest::Stream(..)) => None,
-        };
-        if request.method == Method::HEAD && request.class.is_metadata() {
-            // The length that the upstream stated is that of the document before it is mended.
-            reply.headers.remove(CONTENT_LENGTH);
-        }
+        let whole = whole_body(&mut reply, &rest);
         self.show_repairs(&mut reply.headers);
         let events =
             reply.headers.get(CONTENT_TYPE).is_some_and(|kind| exchange::is_media_type(kind, "text/event-stream"));
@@ -59,11 +44,16 @@ impl Exchange {
         let body = match (whole, rest) {
             (Some(bytes), _) if bytes.is_empty() => ReplyBody::empty(at_end),
             (Some(bytes), _) => ReplyBody::whole(bytes, at_end),
-            (None, Rest::Stream(_, incoming)) if events => {
-                ReplyBody::events(incoming, watcher.map(|watcher| (watcher, limit)), &stop, at_end)
-            }
             (None, Rest::Stream(prefix, incoming)) => {
-                ReplyBody::upstream((!prefix.is_empty()).then_some(prefix), incoming, at_end)
+                let (prefix, source) = match reply.coding.filter(|_| reply.decode) {
+                    Some(coding) => (Bytes::new(), Source::decoded(prefix, incoming, Decoder::new(coding))),
+                    None => (prefix, Source::Plain(incoming)),
+                };
+                if events && prefix.is_empty() {
+                    ReplyBody::events(source, watcher.map(|watcher| (watcher, limit)), &stop, at_end)
+                } else {
+                    ReplyBody::upstream((!prefix.is_empty()).then_some(prefix), source, at_end)
+                }
             }
             (None, _) => ReplyBody::empty(at_end),
         };
@@ -129,6 +119,33 @@ impl Exchange {
             first_byte,
             seen,
         }))
+    }
+}
+
+/// The body if it leaves as a whole, framed; `None` if it streams.
+fn whole_body(reply: &mut Reply, rest: &Rest) -> Option<Bytes> {
+    match (&reply.body, rest) {
+        (exchange::ReplyBody::Json(object), _) if object.is_changed() => {
+            let bytes = object.to_bytes();
+            headers::reframe(&mut reply.headers, bytes.len());
+            Some(bytes)
+        }
+        (exchange::ReplyBody::Empty, _) => {
+            reply.headers.remove(CONTENT_LENGTH);
+            Some(Bytes::new())
+        }
+        (_, Rest::Whole(_, Some(decoded))) if reply.decode => {
+            headers::reframe(&mut reply.headers, decoded.len());
+            Some(decoded.clone())
+        }
+        (_, Rest::Whole(bytes, _)) => Some(bytes.clone()),
+        (_, Rest::Nothing) => Some(Bytes::new()),
+        (_, Rest::Stream(..)) => {
+            if reply.decode {
+                headers::unframe(&mut reply.headers);
+            }
+            None
+        }
     }
 }
 

@@ -59,3 +59,5 @@ pub const ENDPOINT_EVENT: Basis = rule(
     "https://modelcontextprotocol.io/specification/2024-11-05/basic/transports#http-with-sse",
     Level::Must,
 );
+pub const ACCEPT_ENCODING: Basis =
+    rule("RFC 9110 section 12.5.3", "https://www.rfc-editor.org/rfc/rfc9110#section-12.5.3", Level::Should);

@@ -11,7 +11,10 @@ async fn registrar(metadata: &str, answer: impl Fn(&Message) -> Vec<u8> + Send +
         "/register" => answer(request),
         "/.well-known/oauth-authorization-server" if !metadata.is_empty() => {
             let issuer = format!("http://{}", request.get("host").unwrap_or_default());
-            json("200 OK", &format!("{{\"issuer\":\"{issuer}\",\"token_endpoint\":\"{issuer}/token\"{metadata}}}"))
+            let endpoints = format!(
+                "\"issuer\":\"{issuer}\",\"token_endpoint\":\"{issuer}/token\",\"registration_endpoint\":\"{issuer}/register\""
+            );
+            json("200 OK", &format!("{{{endpoints}{metadata}}}"))
         }
         _ => reply("404 Not Found", &[], ""),
     })

@@ -58,5 +58,5 @@ fn run(site: &Site<'_>, request: &Request, _: &mut Reply) -> Outcome {
     if !asked_for_ours || place == request.path() {
         return Outcome::Sound;
     }
-    Outcome::again("the document is at another place", Ask { path: Some(place.clone()), ..Ask::default() })
+    Outcome::again("the document is at another place", Ask::at(place.clone()))
 }

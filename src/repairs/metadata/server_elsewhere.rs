@@ -69,5 +69,5 @@ fn run(site: &Site<'_>, request: &Request, _: &mut Reply) -> Outcome {
     if !ours {
         return Outcome::Sound;
     }
-    Outcome::again("the document is at another place", Ask { path: Some(place.clone()), ..Ask::default() })
+    Outcome::again("the document is at another place", Ask::at(place.clone()))
 }

@@ -76,10 +76,7 @@ fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     }
     let mut body = asked.clone();
     body.set("token_endpoint_auth_method", "none".into());
-    Outcome::again(
-        "the auth method was refused; registering a public client instead",
-        Ask { body: Some(body), ..Ask::default() },
-    )
+    Outcome::again("the auth method was refused; registering a public client instead", Ask::with_json(body))
 }
 
 /// A 401 refuses the stranger that asked for a secret; other refusals must name the method. One that is about

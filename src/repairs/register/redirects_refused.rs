@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{HOSTED_CALLBACKS, is_refused, refusal_names};
 use crate::endpoint::Class;
-use crate::exchange::{Ask, Outcome, Reply, Request, Site};
+use crate::exchange::{Ask, Outcome, Reply, Request, RequestBody, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
 
@@ -42,11 +42,11 @@ pub static REPAIR: Repair = Repair {
 
 fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     let (Some(refusal), Some(asked)) = (reply.json(), request.json()) else { return Outcome::Sound };
+    let Some(Value::Array(list)) = asked.get("redirect_uris") else { return Outcome::Sound };
     // A client that wants both itself is not served by one alone.
-    if !request.enlarged {
+    if matches!(&request.sent, RequestBody::Json(sent) if sent.get("redirect_uris") == asked.get("redirect_uris")) {
         return Outcome::Sound;
     }
-    let Some(Value::Array(list)) = asked.get("redirect_uris") else { return Outcome::Sound };
     // The one that `register.hosted-callback` added is the last.
     let Some((added, own)) = list.split_last() else { return Outcome::Sound };
     let is_hosted = |uri: &Value| uri.as_str().is_some_and(|uri| HOSTED_CALLBACKS.contains(&uri));
@@ -58,5 +58,5 @@ fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     }
     let mut body = asked.clone();
     body.set("redirect_uris", Value::Array(own.to_vec()));
-    Outcome::again("both hosted callbacks are refused", Ask { body: Some(body), ..Ask::default() })
+    Outcome::again("both hosted callbacks are refused", Ask::with_json(body))
 }

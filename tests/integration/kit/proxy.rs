@@ -44,6 +44,8 @@ impl Proxy {
             ("listen", "127.0.0.1:0".to_owned()),
             ("threads", "1".to_owned()),
             ("log.format", "json".to_owned()),
+            // What an upstream is asked is part of most tests.
+            ("no_probe", "true".to_owned()),
             ("limits.drain_seconds", "0.3".to_owned()),
         ];
         Setup { given, balance: Balance::DEFAULT }

@@ -1,0 +1,88 @@
+//! Where a streamed answer comes from: the upstream, as it is or without its content coding.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Body as _, Frame, SizeHint};
+use hyper::body::Incoming;
+
+use super::PolledFrame;
+use crate::coding::Decoder;
+
+/// What a piece may decode to: a stream is never held longer than that.
+const PIECE: usize = 1024 * 1024;
+
+/// The body of an answer on its way down.
+pub enum Source {
+    Plain(Incoming),
+    Decoded(Box<Decoded>),
+}
+
+/// A body whose coding is undone piece by piece, as soon as each comes.
+pub struct Decoded {
+    incoming: Incoming,
+    /// Gone once the coding has ended.
+    decoder: Option<Decoder>,
+    /// What was read before.
+    prefix: Bytes,
+}
+
+impl Source {
+    /// The body behind what was read of it already, without its coding.
+    #[must_use]
+    pub fn decoded(prefix: Bytes, incoming: Incoming, decoder: Decoder) -> Self {
+        Self::Decoded(Box::new(Decoded { incoming, decoder: Some(decoder), prefix }))
+    }
+
+    pub(super) fn poll_frame(&mut self, cx: &mut Context<'_>) -> PolledFrame {
+        match self {
+            Self::Plain(incoming) => Pin::new(incoming).poll_frame(cx).map_err(Into::into),
+            Self::Decoded(decoded) => decoded.poll_frame(cx),
+        }
+    }
+
+    pub(super) fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Plain(incoming) => incoming.is_end_stream(),
+            Self::Decoded(decoded) => decoded.decoder.is_none(),
+        }
+    }
+
+    pub(super) fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Plain(incoming) => incoming.size_hint(),
+            Self::Decoded(_) => SizeHint::new(),
+        }
+    }
+}
+
+impl Decoded {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> PolledFrame {
+        let Some(decoder) = &mut self.decoder else { return Poll::Ready(None) };
+        loop {
+            let data = if self.prefix.is_empty() {
+                match std::task::ready!(Pin::new(&mut self.incoming).poll_frame(cx)) {
+                    Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
+                    Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
+                    None => {
+                        let rest = decoder.finish(PIECE);
+                        self.decoder = None;
+                        return Poll::Ready(match rest {
+                            Ok(rest) if rest.is_empty() => None,
+                            Ok(rest) => Some(Ok(Frame::data(rest))),
+                            Err(error) => Some(Err(error.into())),
+                        });
+                    }
+                }
+            } else {
+                std::mem::take(&mut self.prefix)
+            };
+            match decoder.push(&data, PIECE) {
+                Ok(plain) if plain.is_empty() => {}
+                Ok(plain) => return Poll::Ready(Some(Ok(Frame::data(plain)))),
+                Err(error) => return Poll::Ready(Some(Err(error.into()))),
+            }
+        }
+    }
+}

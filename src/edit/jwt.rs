@@ -1,0 +1,80 @@
+//! The one thing that is read of a bearer token in the form of a JWT (RFC 7519): when it expires.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::HeaderValue;
+use serde_json::Value;
+
+/// Clocks differ: a token is called expired only so many seconds after its time.
+const LEEWAY: i64 = 60;
+/// A payload longer than this is not looked at.
+const LONGEST: usize = 16 * 1024;
+
+/// Whether the value has the form of a bearer JWT: what is asked first, of every message.
+#[must_use]
+pub fn may_expire(authorization: &HeaderValue) -> bool {
+    token(authorization.as_bytes()).is_some()
+}
+
+/// Whether an `Authorization` value is a bearer JWT whose `exp` (RFC 7519 section 4.1.4) lies before `now`, in seconds
+/// since 1970. Anything that cannot be read has not expired. The signature is the upstream's to check.
+#[must_use]
+pub fn has_expired(authorization: &HeaderValue, now: i64) -> bool {
+    expiry(authorization.as_bytes()).is_some_and(|expiry| expiry.saturating_add(LEEWAY) < now)
+}
+
+fn token(value: &[u8]) -> Option<&[u8]> {
+    let (scheme, token) = value.split_at_checked(7)?;
+    // Every header of a JWT begins with `{"`.
+    (scheme.eq_ignore_ascii_case(b"bearer ") && token.starts_with(b"eyJ")).then_some(token)
+}
+
+fn expiry(value: &[u8]) -> Option<i64> {
+    let mut parts = token(value)?.split(|&b| b == b'.');
+    let (payload, signature) = (parts.nth(1)?, parts.next());
+    if signature.is_none() || parts.next().is_some() || payload.len() > LONGEST {
+        return None;
+    }
+    let payload = URL_SAFE_NO_PAD.decode(payload).ok()?;
+    let claims: Value = serde_json::from_slice(&payload).ok()?;
+    match claims.get("exp")? {
+        // NumericDate: seconds, perhaps with a fraction.
+        Value::Number(number) => {
+            let text = number.to_string();
+            text.split(['.', 'e', 'E']).next()?.parse().ok().filter(|_| !text.contains(['e', 'E']))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bearer(claims: &str) -> HeaderValue {
+        let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+        HeaderValue::from_str(&format!("Bearer {}.{}.sig", part("{\"alg\":\"RS256\"}"), part(claims))).unwrap()
+    }
+
+    #[test]
+    fn only_a_token_whose_time_is_over_has_expired() {
+        for (claims, expired) in [
+            ("{\"exp\":1000}", true),
+            ("{\"exp\":1000.5}", true),
+            ("{\"exp\":9941}", false),
+            ("{\"exp\":9939}", true),
+            ("{\"exp\":20000}", false),
+            ("{\"sub\":\"exp\"}", false),
+            ("{\"exp\":\"1000\"}", false),
+            ("{\"exp\":1e3}", false),
+            ("not json", false),
+        ] {
+            assert_eq!(has_expired(&bearer(claims), 10_000), expired, "{claims}");
+        }
+        for text in
+            ["Bearer opaque", "Basic eyJ.eyJ.x", "Bearer eyJ.e30", "Bearer eyJ.!!.x", "Bearer eyJ.e30.x.y.z", ""]
+        {
+            assert!(!has_expired(&HeaderValue::from_str(text).unwrap(), i64::MAX), "{text}");
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! The questions by which the proxy learns. Each is put within its time, follows the upstream's own redirects, and
+//! changes nothing there.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, LOCATION, USER_AGENT};
+use http::{Method, StatusCode, Uri};
+use tokio::time::Instant;
+
+use crate::body::{RequestBody, Upload};
+use crate::coding;
+use crate::edit::json::Object;
+use crate::edit::origin::after_origin;
+use crate::endpoint;
+use crate::exchange::{Facts, Reply, Site};
+use crate::headers::{self, Forwarding};
+use crate::knowledge::Knowledge;
+use crate::runtime::Runtime;
+use crate::upstream::{Question, Upstream, gather};
+
+/// How long one question may take.
+const LIMIT: Duration = Duration::from_millis(1500);
+/// A document longer than this is no metadata.
+const DOCUMENT_BYTES: usize = 256 * 1024;
+/// How many redirects are followed.
+const MOST_REDIRECTS: usize = 2;
+
+/// A question of the proxy's own.
+#[derive(Clone)]
+pub(super) struct Ask {
+    pub(super) method: Method,
+    pub(super) target: String,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+/// What came: the head, and the body where it may be a document.
+pub(super) struct Fetched {
+    pub(super) reply: Reply,
+    pub(super) body: Bytes,
+    /// The target that answered, after redirects.
+    pub(super) target: String,
+}
+
+impl Ask {
+    pub(super) fn get(headers: &HeaderMap, target: impl Into<String>) -> Self {
+        Self { method: Method::GET, target: target.into(), headers: headers.clone(), body: Bytes::new() }
+    }
+
+    pub(super) fn post(headers: &HeaderMap, target: impl Into<String>, kind: &'static str, body: &'static str) -> Self {
+        let mut headers = headers.clone();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        crate::headers::reframe(&mut headers, body.len());
+        Self { method: Method::POST, target: target.into(), headers, body: Bytes::from_static(body.as_bytes()) }
+    }
+
+    pub(super) fn accepting(mut self, kinds: &'static str) -> Self {
+        self.headers.insert(ACCEPT, HeaderValue::from_static(kinds));
+        self
+    }
+
+    /// Asks, within the time; `None` if no answer came.
+    pub(super) async fn send(self, upstream: Arc<Upstream>, facts: Arc<Facts>) -> Option<Fetched> {
+        tokio::time::timeout(LIMIT, self.follow(&upstream, &facts)).await.ok().flatten()
+    }
+
+    async fn follow(mut self, upstream: &Arc<Upstream>, facts: &Facts) -> Option<Fetched> {
+        for _ in 0..MOST_REDIRECTS {
+            let fetched = self.clone().once(upstream).await?;
+            match own_target(&fetched.reply, facts) {
+                Some(target) if self.method == Method::GET && target != self.target => self.target = target,
+                _ => return Some(fetched),
+            }
+        }
+        self.once(upstream).await
+    }
+
+    async fn once(self, upstream: &Arc<Upstream>) -> Option<Fetched> {
+        let body = if self.body.is_empty() { RequestBody::Empty } else { RequestBody::Whole(self.body) };
+        let question = Question {
+            method: self.method,
+            target: self.target.parse::<Uri>().ok()?,
+            headers: self.headers,
+            body,
+            upload: Upload::begun(Instant::now()),
+            first_byte: None,
+        };
+        let (answer, lease) = upstream.ask(question).await.ok()?;
+        let (parts, incoming) = answer.into_parts();
+        let reply = Reply::new(parts.status, parts.headers);
+        if reply.is_of("text/event-stream") {
+            // The connection goes with the body: an event stream would never end.
+            return Some(Fetched { reply, body: Bytes::new(), target: self.target });
+        }
+        let body = gather(incoming, DOCUMENT_BYTES).await.unwrap_or_default();
+        lease.give_back(Instant::now());
+        let body = match reply.coding {
+            Some(coding) => coding::decode(coding, &body, DOCUMENT_BYTES).unwrap_or_default(),
+            None => body,
+        };
+        Some(Fetched { reply, body, target: self.target })
+    }
+}
+
+impl Fetched {
+    /// The JSON object, whatever it was served as.
+    pub(super) fn document(&self) -> Option<Object> {
+        (self.reply.status == StatusCode::OK).then(|| self.object()).flatten()
+    }
+
+    /// The JSON object of an answer of any status.
+    pub(super) fn object(&self) -> Option<Object> {
+        Object::parse(self.body.clone()).ok()
+    }
+
+    /// Whether the answer speaks of one of these words: in its body, or in the redirect that it is.
+    pub(super) fn mentions(&self, words: &[&str]) -> bool {
+        let location = self.reply.headers.get(LOCATION).map(HeaderValue::as_bytes).unwrap_or_default();
+        [&self.body[..], location].iter().any(|text| {
+            let text = String::from_utf8_lossy(text).to_ascii_lowercase();
+            words.iter().any(|word| text.contains(word))
+        })
+    }
+}
+
+/// Where a redirect leads, if that is on the upstream itself.
+fn own_target(reply: &Reply, facts: &Facts) -> Option<String> {
+    if !reply.status.is_redirection() {
+        return None;
+    }
+    let to = reply.headers.get(LOCATION)?.to_str().ok()?;
+    let known = Knowledge::default();
+    let site = Site { facts, known: &known };
+    let target =
+        if to.starts_with('/') && !to.starts_with("//") { to } else { after_origin(to).filter(|_| site.owns(to))? };
+    let path = target.split(['?', '#']).next().unwrap_or(target);
+    endpoint::is_plain(path).then(|| path.to_owned())
+}
+
+/// The head of a request by which the proxy learns: it comes from the proxy itself.
+pub(super) fn head(runtime: &Runtime, authority: &HeaderValue) -> HeaderMap {
+    let public =
+        HeaderValue::from_str(runtime.facts.public.authority()).unwrap_or(HeaderValue::from_static("localhost"));
+    let peer = HeaderValue::from_static("127.0.0.1");
+    let local = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let mut headers = HeaderMap::new();
+    headers.insert(HOST, authority.clone());
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    headers.insert(USER_AGENT, HeaderValue::from_static(concat!("mcp-mend/", env!("CARGO_PKG_VERSION"))));
+    let forwarded = headers::forwarded(local, &public, runtime.proto());
+    let forwarding =
+        Forwarding { peer: &peer, host: &public, forwarded: &forwarded, proto: runtime.proto(), trusted: false };
+    headers::set_forwarding(&mut headers, &forwarding);
+    headers
+}

@@ -1,0 +1,393 @@
+//! One visit to the upstream: what is asked, in which order, and what the answers teach.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+use http::header::{HeaderMap, HeaderValue};
+use tokio_util::task::AbortOnDropHandle;
+use url::Url;
+
+use super::ask::{Ask, Fetched, head};
+use crate::documents;
+use crate::edit::challenge::Challenges;
+use crate::edit::json::Object;
+use crate::edit::origin::{Origin, after_origin};
+use crate::endpoint;
+use crate::exchange::{Facts, Site};
+use crate::knowledge::{Foreign, Knowledge};
+use crate::runtime::Runtime;
+use crate::tls;
+use crate::upstream::{Limits, Target, Upstream};
+
+/// A message that asks for nothing and needs no session (MCP, basic/utilities/ping).
+const PING: &str = r#"{"jsonrpc":"2.0","id":"mcp-mend","method":"ping"}"#;
+/// A token request that no server can grant, and that lacks what PKCE demands.
+const BAD_GRANT: &str =
+    "grant_type=authorization_code&code=mcp-mend&client_id=mcp-mend&redirect_uri=http%3A%2F%2F127.0.0.1%2F";
+/// A refresh that no server can grant.
+const BAD_REFRESH: &str = "grant_type=refresh_token&refresh_token=mcp-mend&client_id=mcp-mend";
+/// A registration that no server can take: its redirect URIs are no list.
+const BAD_REGISTRATION: &str = r#"{"redirect_uris":"mcp-mend"}"#;
+/// An authorization request of a client that does not exist, without what PKCE demands.
+const BAD_AUTHORIZATION: &str =
+    "response_type=code&client_id=mcp-mend&redirect_uri=http%3A%2F%2F127.0.0.1%2F&state=mcp-mend";
+
+const FORM: &str = "application/x-www-form-urlencoded";
+const JSON: &str = "application/json";
+
+/// What one visit brought.
+pub(super) struct Visit {
+    pub(super) known: Knowledge,
+    /// Whether the upstream answered at all.
+    pub(super) reached: bool,
+}
+
+/// Asks the upstream for its metadata, everywhere they may be, and for what they do not say.
+pub(super) async fn visit(runtime: &Arc<Runtime>, upstream: &Arc<Upstream>) -> Visit {
+    let facts = Arc::new(runtime.facts.clone());
+    let headers = head(runtime, &runtime.target.authority);
+    let mut visitor = Visitor { runtime, upstream, facts, headers, known: Knowledge::default(), reached: false };
+    visitor.look_at_endpoint_and_metadata().await;
+    visitor.look_at_endpoints().await;
+    visitor.look_at_foreign_server().await;
+    Visit { known: visitor.known, reached: visitor.reached }
+}
+
+struct Visitor<'a> {
+    runtime: &'a Arc<Runtime>,
+    upstream: &'a Arc<Upstream>,
+    facts: Arc<Facts>,
+    headers: HeaderMap,
+    known: Knowledge,
+    reached: bool,
+}
+
+impl Visitor<'_> {
+    fn site(&self) -> Site<'_> {
+        Site { facts: &self.facts, known: &self.known }
+    }
+
+    fn get(&self, target: impl Into<String>) -> Ask {
+        Ask::get(&self.headers, target)
+    }
+
+    /// The MCP endpoint as a stranger sees it, and both kinds of metadata.
+    async fn look_at_endpoint_and_metadata(&mut self) {
+        let mcp = self.facts.mcp_path.clone();
+        let places = endpoint::resource_metadata_places(&mcp);
+        let count = places.len();
+        let mut asks: Vec<Ask> = places.into_iter().map(|place| self.get(place)).collect();
+        asks.push(self.get(mcp.clone()).accepting("text/event-stream"));
+        let guesses: Vec<String> =
+            ["", mcp.as_str()].iter().flat_map(|path| endpoint::server_metadata_places(path)).collect();
+        asks.extend(guesses.iter().map(|place| self.get(place.clone())));
+        let mut answers = self.ask_all(asks).await;
+        let servers = answers.split_off(count + 1);
+        let get = answers.pop().flatten();
+        self.take_resource_metadata(answers);
+        let pointed = get.as_ref().and_then(|fetched| self.place_in_challenge(fetched));
+        if let (None, Some(place)) = (&self.known.resource_metadata_path, pointed) {
+            let found = self.ask_all(vec![self.get(place)]).await;
+            self.take_resource_metadata(found);
+        }
+        self.find_server_metadata(servers).await;
+        self.note_stranger(get.as_ref()).await;
+    }
+
+    /// How a stranger is received. A GET that is refused says it all; if it is let in or left waiting at a server that
+    /// people log in to, a message has to show.
+    async fn note_stranger(&mut self, get: Option<&Fetched>) {
+        let status = get.map(|fetched| fetched.reply.status);
+        self.known.stranger = status.filter(|status| is_refusal(*status));
+        let is_let_in = status.is_none_or(|status| status.is_success());
+        if self.known.is_without_oauth() || !is_let_in || !self.reached {
+            return;
+        }
+        self.known.stranger = self.ping().await;
+        self.known.open_get = self.known.stranger.is_some_and(is_refusal);
+    }
+
+    /// What a message of a stranger is answered with.
+    async fn ping(&mut self) -> Option<StatusCode> {
+        let ask = Ask::post(&self.headers, self.facts.mcp_path.clone(), JSON, PING)
+            .accepting("application/json, text/event-stream");
+        let answers = self.ask_all(vec![ask]).await;
+        answers.into_iter().flatten().next().map(|fetched| fetched.reply.status)
+    }
+
+    /// Takes the first of the answers that is the document.
+    fn take_resource_metadata(&mut self, answers: Vec<Option<Fetched>>) {
+        for fetched in answers.into_iter().flatten() {
+            let document = fetched.document();
+            if document.is_some_and(|document| self.known.take_resource_metadata(&fetched.target, &document)) {
+                return;
+            }
+        }
+    }
+
+    /// The metadata of the upstream's own authorization server: of the listed issuers that are its own; without
+    /// resource metadata, of the root (MCP 2025-03-26).
+    async fn find_server_metadata(&mut self, guessed: Vec<Option<Fetched>>) {
+        let own = self.known.own_issuer_paths(&self.facts);
+        let mut answers = if own.is_empty() { Vec::new() } else { self.at_issuers(&own).await };
+        // Where the listed server is another host's, what lies here is a copy.
+        if self.known.authorization_servers.is_empty() || !own.is_empty() {
+            answers.extend(guessed);
+        }
+        let listed = !own.is_empty();
+        let mut best: Option<(String, Object)> = None;
+        for fetched in answers.into_iter().flatten() {
+            let Some(document) = fetched.document() else { continue };
+            let document = documents::straightened(&document).unwrap_or(document);
+            if !documents::is_server_metadata(&document) {
+                continue;
+            }
+            if !self.is_own(&document).await {
+                self.note_foreign_copy(&document);
+                continue;
+            }
+            match &mut best {
+                None => best = Some((fetched.target, document)),
+                // The other kind of document may say what the first does not.
+                Some((_, first)) => complete(first, &document),
+            }
+        }
+        match best {
+            Some((place, document)) => {
+                self.known.foreign = None;
+                self.known.take_server_metadata(&self.facts, &place, &document);
+            }
+            None if listed || self.known.authorization_servers.is_empty() => self.try_defaults().await,
+            None => {}
+        }
+    }
+
+    async fn at_issuers(&mut self, paths: &[String]) -> Vec<Option<Fetched>> {
+        let mut places: Vec<String> = Vec::new();
+        for place in paths.iter().flat_map(|path| endpoint::server_metadata_places(path)) {
+            if !places.contains(&place) {
+                places.push(place);
+            }
+        }
+        let asks = places.into_iter().map(|place| self.get(place)).collect();
+        self.ask_all(asks).await
+    }
+
+    /// Whether a document speaks for the upstream itself. An issuer on an origin that nobody vouches for is either the
+    /// upstream under its public name or a copy of another host's document: only in the first case is there a token
+    /// endpoint here.
+    async fn is_own(&mut self, document: &Object) -> bool {
+        let issuer = document.text("issuer").filter(|issuer| !issuer.is_empty());
+        let Some(token) = document.text("token_endpoint") else {
+            return issuer.is_some_and(|issuer| self.site().owns(&issuer));
+        };
+        if issuer.as_deref().is_some_and(|issuer| self.site().owns(issuer)) || token.starts_with('/') {
+            return true;
+        }
+        let Some(issuer) = issuer else { return self.site().owns(&token) };
+        let same_origin = Origin::of(&issuer).is_ok_and(|issuer| Origin::of(&token).is_ok_and(|token| token == issuer));
+        let path = after_origin(&token).map(|rest| rest.split(['?', '#']).next().unwrap_or(rest));
+        match path {
+            Some(path) if self.known.resource_metadata_path.is_none() && same_origin && path.starts_with('/') => {
+                self.has_token_endpoint(path).await
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a token endpoint answers there: with an OAuth error, or to a GET with anything but "not found", which
+    /// it refuses (RFC 6749 section 3.2).
+    async fn has_token_endpoint(&mut self, path: &str) -> bool {
+        let asks = vec![Ask::post(&self.headers, path, FORM, BAD_GRANT), self.get(path)];
+        let answers = self.ask_all(asks).await;
+        let refused = answers.first().and_then(Option::as_ref).is_some_and(is_oauth_error);
+        refused || answers.get(1).and_then(Option::as_ref).is_some_and(|get| get.reply.status != StatusCode::NOT_FOUND)
+    }
+
+    /// A copy of another host's document names that host's server.
+    fn note_foreign_copy(&mut self, document: &Object) {
+        let Some(issuer) = document.text("issuer") else { return };
+        if self.known.authorization_servers.is_empty() && self.known.foreign.is_none() {
+            self.known.foreign = Some(Foreign {
+                listed: issuer.clone(),
+                issuer,
+                authorization_endpoint: document.text("authorization_endpoint"),
+            });
+        }
+    }
+
+    /// No metadata anywhere: the endpoints may still be at the default paths, if there is something to log in to. A
+    /// server without an authorization page is asked nothing more.
+    async fn try_defaults(&mut self) {
+        if self.known.foreign.is_some() {
+            return;
+        }
+        let defaults = endpoint::Endpoints::default();
+        let page = self.get(format!("{}?{BAD_AUTHORIZATION}", defaults.authorize));
+        let authorize = self.ask_all(vec![page]).await.pop().flatten();
+        let Some(authorize) = authorize.filter(|fetched| fetched.reply.status != StatusCode::NOT_FOUND) else { return };
+        let token = self.ask_all(vec![Ask::post(&self.headers, defaults.token, FORM, BAD_GRANT)]).await.pop().flatten();
+        let Some(token) = token.filter(is_oauth_error) else { return };
+        if !self.ping().await.is_some_and(is_refusal) {
+            return;
+        }
+        self.known.checks_pkce = [&token, &authorize].into_iter().any(speaks_of_pkce);
+        self.known.registers = self.takes_registrations(defaults.register).await;
+        self.known.take_defaults(&self.facts);
+    }
+
+    /// Whether clients may register there, as far as can be told without registering one.
+    async fn takes_registrations(&mut self, path: String) -> bool {
+        let get = self.ask_all(vec![self.get(path.clone())]).await.pop().flatten();
+        let Some(get) = get else { return false };
+        // What is refused for its method alone is there.
+        if get.reply.status == StatusCode::METHOD_NOT_ALLOWED {
+            return true;
+        }
+        let ask = Ask::post(&self.headers, path, JSON, BAD_REGISTRATION);
+        self.ask_all(vec![ask]).await.pop().flatten().as_ref().is_some_and(takes_registrations)
+    }
+
+    /// What the metadata of the upstream's own server leave open is asked of its endpoints.
+    async fn look_at_endpoints(&mut self) {
+        let (Some(document), Some(_)) = (self.known.server_document.clone(), &self.known.server_metadata_path) else {
+            return;
+        };
+        let empty = |list: &Option<Vec<String>>| list.as_ref().is_none_or(Vec::is_empty);
+        let endpoints = self.known.endpoints.clone();
+        let mut asks = Vec::new();
+        let asks_pkce = empty(&self.known.pkce_methods);
+        if asks_pkce {
+            asks.push(Ask::post(&self.headers, endpoints.token.clone(), FORM, BAD_GRANT));
+            asks.push(self.get(format!("{}?{BAD_AUTHORIZATION}", endpoints.authorize)));
+        }
+        let grants = crate::knowledge::strings(document.get("grant_types_supported"));
+        let asks_refresh = grants.is_some_and(|grants| !grants.iter().any(|grant| grant == "refresh_token"));
+        if asks_refresh {
+            asks.push(Ask::post(&self.headers, endpoints.token, FORM, BAD_REFRESH));
+        }
+        if document.text("registration_endpoint").is_none_or(|url| url.is_empty()) {
+            self.known.registers = self.takes_registrations(endpoints.register).await;
+        }
+        let mut answers = self.ask_all(asks).await.into_iter();
+        if asks_pkce {
+            let both = [answers.next(), answers.next()];
+            self.known.checks_pkce = both.into_iter().flatten().flatten().any(|fetched| speaks_of_pkce(&fetched));
+        }
+        if asks_refresh {
+            let refused = answers.next().flatten().and_then(|fetched| fetched.object()?.text("error"));
+            self.known.refreshes = refused.as_deref() == Some("invalid_grant");
+        }
+    }
+
+    /// The issuer of a listed server on another host, as that server itself writes it.
+    async fn look_at_foreign_server(&mut self) {
+        let listed = self.known.authorization_servers.iter().find(|listed| !self.site().owns(listed)).cloned();
+        let Some(listed) = listed.filter(|_| self.known.issuer.is_none()) else { return };
+        let Some(server) = self.foreign_upstream(&listed).await else { return };
+        let Ok(url) = Url::parse(&listed) else { return };
+        let headers = head(self.runtime, &server.target().authority);
+        let asks: Vec<Ask> =
+            endpoint::server_metadata_places(url.path()).into_iter().map(|place| Ask::get(&headers, place)).collect();
+        let facts = Arc::new(Facts { upstream: server.target().origin.clone(), ..(*self.facts).clone() });
+        for fetched in ask_all(&server, &facts, asks).await.into_iter().flatten() {
+            let Some(document) = fetched.document().filter(documents::is_server_metadata) else { continue };
+            let Some(issuer) = document.text("issuer").filter(|issuer| is_same_issuer(issuer, &listed)) else {
+                continue;
+            };
+            let authorization_endpoint = document.text("authorization_endpoint");
+            self.known.foreign = Some(Foreign { listed, issuer, authorization_endpoint });
+            return;
+        }
+    }
+
+    /// How to ask another host that the upstream's own metadata name: over TLS, or on loopback.
+    async fn foreign_upstream(&self, url: &str) -> Option<Arc<Upstream>> {
+        let origin = Origin::of(url).ok()?;
+        if !origin.is_secure() && !origin.is_loopback() {
+            return None;
+        }
+        let (ca_file, named) = (self.runtime.ca_file.clone(), origin.clone());
+        // Reading the platform's certificates takes a while.
+        let tls =
+            tokio::task::spawn_blocking(move || tls::client_config(&named, ca_file.as_deref())).await.ok()?.ok()?;
+        let authority = HeaderValue::from_str(origin.authority()).ok()?;
+        let limits = Limits { connect: Duration::from_secs(1), ..self.runtime.target.limits };
+        Some(Upstream::new(Arc::new(Target { origin, authority, tls, limits })))
+    }
+
+    /// Where the upstream's own challenge says that its resource metadata are, if that is on the upstream.
+    fn place_in_challenge(&self, fetched: &Fetched) -> Option<String> {
+        if fetched.reply.status != StatusCode::UNAUTHORIZED {
+            return None;
+        }
+        let challenges = Challenges::read(&fetched.reply.headers);
+        let url = challenges.list.iter().find_map(|challenge| challenge.get("resource_metadata"))?;
+        let path = if url.starts_with('/') { url } else { after_origin(url).filter(|_| self.site().owns(url))? };
+        endpoint::is_plain(path).then(|| path.to_owned())
+    }
+
+    async fn ask_all(&mut self, asks: Vec<Ask>) -> Vec<Option<Fetched>> {
+        let answers = ask_all(self.upstream, &self.facts, asks).await;
+        self.reached |= answers.iter().any(Option::is_some);
+        answers
+    }
+}
+
+/// Asks all at once. One answer for each, in their order.
+async fn ask_all(upstream: &Arc<Upstream>, facts: &Arc<Facts>, asks: Vec<Ask>) -> Vec<Option<Fetched>> {
+    let asking: Vec<_> = asks
+        .into_iter()
+        .map(|ask| AbortOnDropHandle::new(tokio::spawn(ask.send(upstream.clone(), facts.clone()))))
+        .collect();
+    let mut answers = Vec::with_capacity(asking.len());
+    for answer in asking {
+        answers.push(answer.await.ok().flatten());
+    }
+    answers
+}
+
+/// Adds the members that only the other document has.
+fn complete(document: &mut Object, other: &Object) {
+    if document.text("issuer") != other.text("issuer") {
+        return;
+    }
+    for name in other.names() {
+        if (!document.has(&name) || document.is_null(&name))
+            && let Some(value) = other.get(&name)
+        {
+            document.set(&name, value);
+        }
+    }
+}
+
+/// Whether two texts mean one issuer: they differ at most in a slash at the end, in the case of the host and in a
+/// default port. Only then may one stand for the other.
+fn is_same_issuer(one: &str, other: &str) -> bool {
+    let bare = |text: &str| Url::parse(text).ok().map(|url| url.as_str().trim_end_matches('/').to_owned());
+    bare(one).is_some_and(|one| Some(one) == bare(other))
+}
+
+/// The answer of an OAuth endpoint that refuses: a client error that says so in JSON (RFC 6749 section 5.2), or in the
+/// way of a framework that checks forms.
+fn is_oauth_error(fetched: &Fetched) -> bool {
+    let status = fetched.reply.status;
+    status.is_client_error()
+        && !matches!(status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED)
+        && fetched.object().is_some_and(|object| object.has("error") || object.has("detail") || object.has("errors"))
+}
+
+fn is_refusal(status: StatusCode) -> bool {
+    matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+}
+
+/// Whether a registration endpoint answers: it refuses what is no registration, or even takes it.
+fn takes_registrations(fetched: &Fetched) -> bool {
+    is_oauth_error(fetched) && !matches!(fetched.reply.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+        || fetched.reply.status.is_success() && fetched.object().is_some_and(|object| object.has("client_id"))
+}
+
+fn speaks_of_pkce(fetched: &Fetched) -> bool {
+    fetched.mentions(&["code_verifier", "code_challenge", "code verifier", "code challenge", "pkce"])
+}

@@ -1,0 +1,3 @@
+//! Bodies of any kind.
+
+pub mod coding_unasked;

@@ -48,8 +48,7 @@ const WRAPPERS: &[&str] =
 pub fn is_resource_metadata(document: &Object) -> bool {
     !document.has("error")
         && (document.text("resource").is_some_and(|resource| !resource.is_empty())
-            || document.has("authorization_servers")
-            || document.has("authorization_server"))
+            || !authorization_servers(document).is_empty())
 }
 
 /// Whether an object is authorization server metadata (RFC 8414 section 2), complete or not.

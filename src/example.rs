@@ -203,6 +203,7 @@ pub fn knowledge(kind: SiteKind) -> Knowledge {
     };
     match kind {
         SiteKind::Cohosted | SiteKind::Scoped => own,
+        SiteKind::Strict => Knowledge { checks_pkce: true, registers: true, refreshes: true, ..own },
         SiteKind::HalfOpen => Knowledge { stranger: Some(StatusCode::UNAUTHORIZED), open_get: true, ..own },
         SiteKind::Bare => {
             let mut bare = Knowledge { registers: true, ..Knowledge::default() };

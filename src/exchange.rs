@@ -222,8 +222,8 @@ pub struct Reply {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: ReplyBody,
-    /// Whether the upstream could not be asked at all, so that this is the proxy's own answer.
-    pub unreachable: bool,
+    /// Whether the upstream could not be asked, or broke off: then this is the proxy's own answer, which says so.
+    pub cut_off: bool,
     /// The content coding of the body, if it can be undone.
     pub coding: Option<Coding>,
     /// Whether the body shall leave without it.
@@ -248,7 +248,7 @@ impl Reply {
     #[must_use]
     pub fn new(status: StatusCode, headers: HeaderMap) -> Self {
         let coding = Coding::of(&headers);
-        Self { status, headers, body: ReplyBody::Stream, unreachable: false, coding, decode: false }
+        Self { status, headers, body: ReplyBody::Stream, cut_off: false, coding, decode: false }
     }
 
     /// The body if it was read and is text that is no JSON object.
@@ -291,7 +291,8 @@ impl Reply {
 
     /// Replaces the answer by a JSON document of ours. The upstream's header fields go: they described its body. Its
     /// challenges stay: they are about the request.
-    pub fn replace_with_json(&mut self, status: StatusCode, object: Object) {
+    pub fn replace_with_json(&mut self, status: StatusCode, mut object: Object) {
+        object.touch();
         let challenges: Vec<HeaderValue> = self.headers.get_all(WWW_AUTHENTICATE).iter().cloned().collect();
         self.status = status;
         self.headers.clear();

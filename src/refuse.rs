@@ -92,8 +92,9 @@ impl Refusal {
             ("fault", json!(self.fault.name())),
             ("answered_by", json!("mcp-mend")),
         ]);
-        let unreachable = [UNREACHABLE, NO_TRUST, CONNECT_TIMEOUT].contains(self);
-        Reply { body: ReplyBody::Json(body), unreachable, ..Reply::new(self.status, headers) }
+        // An upstream that lets one question wait may answer others.
+        let cut_off = *self != ANSWER_TIMEOUT;
+        Reply { body: ReplyBody::Json(body), cut_off, ..Reply::new(self.status, headers) }
     }
 }
 

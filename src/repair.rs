@@ -163,4 +163,6 @@ pub enum SiteKind {
     Bare,
     /// As `Cohosted`, and a GET of the endpoint without a token is not refused although a POST is.
     HalfOpen,
+    /// As `Cohosted`, and the endpoints are seen to check PKCE, to register clients and to refresh tokens.
+    Strict,
 }

@@ -20,6 +20,9 @@ pub static REPAIRS: &[&Repair] = &[
     &register::hosted_callback::REPAIR,
     // The preflight comes first: it replaces the whole answer.
     &cors::preflight::REPAIR,
+    // What a document is called, so that it is known for one.
+    &metadata::content_type::REPAIR,
+    &metadata::server_names::REPAIR,
     // Ask elsewhere or otherwise, before anything is mended.
     &metadata::resource_elsewhere::REPAIR,
     &metadata::server_elsewhere::REPAIR,
@@ -27,9 +30,19 @@ pub static REPAIRS: &[&Repair] = &[
     &register::auth_method_refused::REPAIR,
     // Documents.
     &metadata::resource_missing::REPAIR,
+    &metadata::server_missing::REPAIR,
+    &metadata::keys_missing::REPAIR,
+    &metadata::not_found::REPAIR,
+    &metadata::resource_shape::REPAIR,
+    &metadata::server_shape::REPAIR,
     &identity::resource_metadata::REPAIR,
     &identity::server_metadata::REPAIR,
     &metadata::scopes::REPAIR,
+    &metadata::openid_incomplete::REPAIR,
+    &metadata::pkce_unsaid::REPAIR,
+    &metadata::auth_methods::REPAIR,
+    &metadata::registration_unsaid::REPAIR,
+    &metadata::grant_types::REPAIR,
     &register::nulls::REPAIR,
     &register::timestamps::REPAIR,
     &register::client_id::REPAIR,

@@ -53,8 +53,11 @@ mod tests {
 
     #[test]
     fn the_readme_counts_the_repairs() {
-        let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
-        assert!(readme.contains(&format!("repairs      {} on", REPAIRS.len())), "the banner in the README");
+        let line = format!("  repairs      {}", super::super::show::tally(|repair| repair.default));
+        keep("README.md", |have| {
+            let lines = have.lines().map(|have| if have.starts_with("  repairs      ") { line.as_str() } else { have });
+            lines.map(|line| format!("{line}\n")).collect()
+        });
     }
 
     #[test]

@@ -114,8 +114,6 @@ pub fn explain_json(repair: &Repair) -> Value {
 /// The few lines of a start.
 #[must_use]
 pub fn banner(config: &Config, runtime: &Runtime, address: SocketAddr) -> String {
-    let mode = |repair: &&Repair| config.modes.get(repair.id).copied().unwrap_or(repair.default);
-    let count = |wanted: Mode| REPAIRS.iter().copied().filter(|repair| mode(repair) == wanted).count();
     let mut out = String::new();
     let _ = writeln!(out, "{NAME}mcp-mend {}{NAME:#}", env!("CARGO_PKG_VERSION"));
     let _ = writeln!(out, "  listens on   http://{address}");
@@ -125,25 +123,30 @@ pub fn banner(config: &Config, runtime: &Runtime, address: SocketAddr) -> String
         "  clients use  {GOOD}{}{GOOD:#}",
         crate::exchange::Site { facts: &runtime.facts, known: &crate::knowledge::Knowledge::default() }.resource()
     );
-    let _ = write!(out, "  repairs      {} on", count(Mode::Fix));
-    for (mode, word) in [(Mode::Observe, "observed"), (Mode::Off, "off")] {
-        let names: Vec<&str> = REPAIRS.iter().copied().filter(|r| mode_is(config, r, mode)).map(|r| r.id).collect();
+    let mode = |repair: &Repair| config.modes.get(repair.id).copied().unwrap_or(repair.default);
+    let _ = writeln!(out, "  repairs      {}\n               {QUIET}mcp-mend repairs lists them{QUIET:#}", tally(mode));
+    out
+}
+
+/// How many repairs mend, by group, and which are only observed or off.
+#[must_use]
+pub fn tally(mode: impl Fn(&Repair) -> Mode) -> String {
+    let in_mode = |wanted: Mode| REPAIRS.iter().copied().filter(|repair| mode(repair) == wanted).collect::<Vec<_>>();
+    let fixed = in_mode(Mode::Fix);
+    let mut out = format!("{} on", fixed.len());
+    for (wanted, word) in [(Mode::Observe, "observed"), (Mode::Off, "off")] {
+        let names: Vec<&str> = in_mode(wanted).iter().map(|repair| repair.id).collect();
         if !names.is_empty() {
             let _ = write!(out, ", {} {word} ({})", names.len(), names.join(", "));
         }
     }
-    let groups = groups(config);
-    let _ = writeln!(out, ": {groups}\n               {QUIET}mcp-mend repairs lists them{QUIET:#}");
+    let _ = write!(out, ": {}", groups(&fixed));
     out
 }
 
-fn mode_is(config: &Config, repair: &Repair, wanted: Mode) -> bool {
-    config.modes.get(repair.id).copied().unwrap_or(repair.default) == wanted
-}
-
-fn groups(config: &Config) -> String {
+fn groups(repairs: &[&Repair]) -> String {
     let mut groups: Vec<(&str, usize)> = Vec::new();
-    for repair in REPAIRS.iter().filter(|repair| mode_is(config, repair, Mode::Fix)) {
+    for repair in repairs {
         let group = repair.id.split('.').next().unwrap_or(repair.id);
         match groups.iter_mut().find(|(name, _)| *name == group) {
             Some((_, count)) => *count += 1,

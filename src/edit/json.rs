@@ -157,6 +157,11 @@ impl Object {
         }
     }
 
+    /// Has the object printed as a whole even if no member was changed: it stands for another.
+    pub fn touch(&mut self) {
+        self.changed = true;
+    }
+
     #[must_use]
     pub fn is_changed(&self) -> bool {
         self.changed

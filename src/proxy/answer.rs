@@ -22,9 +22,9 @@ use crate::repair::Needs;
 use crate::telemetry::counters::Untouched;
 use crate::upstream::{Failure, Lease, Question};
 
-/// A discovery document that does not come within this time is none: clients wait five seconds (protocol 3.5, 3.8),
-/// and ask at several places.
-const DOCUMENT_PATIENCE: Duration = Duration::from_secs(3);
+/// A discovery document that does not come within this time is none: the most patient clients wait ten seconds
+/// (field report 7), and ask at several places.
+const DOCUMENT_PATIENCE: Duration = Duration::from_secs(5);
 
 /// An answer of the upstream, its body still to come.
 pub(super) struct Answer {

@@ -61,3 +61,25 @@ pub const ENDPOINT_EVENT: Basis = rule(
 );
 pub const ACCEPT_ENCODING: Basis =
     rule("RFC 9110 section 12.5.3", "https://www.rfc-editor.org/rfc/rfc9110#section-12.5.3", Level::Should);
+// metadata
+pub const RESOURCE_RESPONSE: Basis =
+    rule("RFC 9728 section 3.2", "https://www.rfc-editor.org/rfc/rfc9728#section-3.2", Level::Must);
+pub const RESOURCE_MEMBERS: Basis =
+    rule("RFC 9728 section 2", "https://www.rfc-editor.org/rfc/rfc9728#section-2", Level::Must);
+pub const SERVER_RESPONSE: Basis =
+    rule("RFC 8414 section 3.2", "https://www.rfc-editor.org/rfc/rfc8414#section-3.2", Level::Must);
+pub const SERVER_MEMBERS: Basis =
+    rule("RFC 8414 section 2", "https://www.rfc-editor.org/rfc/rfc8414#section-2", Level::Must);
+pub const SERVER_DEFAULTS: Basis = rule(
+    "MCP 2025-03-26, Fallbacks for Servers without Metadata Discovery",
+    "https://modelcontextprotocol.io/specification/2025-03-26/basic/authorization",
+    Level::Interop,
+);
+pub const METADATA_FALLBACK: Basis =
+    rule("MCP 2025-11-25, Authorization Server Metadata Discovery", MCP_AUTH, Level::Interop);
+pub const OPENID_MEMBERS: Basis = rule(
+    "OpenID Connect Discovery section 3",
+    "https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderMetadata",
+    Level::Must,
+);
+pub const PKCE: Basis = rule("MCP 2025-11-25, Authorization Code Protection", MCP_AUTH, Level::Must);

@@ -211,6 +211,7 @@ fn any_site() -> impl Strategy<Value = SiteKind> {
         SiteKind::Confidential,
         SiteKind::Bare,
         SiteKind::HalfOpen,
+        SiteKind::Strict,
     ])
 }
 
@@ -225,6 +226,9 @@ fn any_request() -> impl Strategy<Value = String> {
         "OPTIONS /.well-known/oauth-protected-resource/mcp",
         "GET /.well-known/oauth-authorization-server",
         "HEAD /.well-known/openid-configuration",
+        "GET /.well-known/openid-configuration",
+        "GET /.well-known/jwks.json",
+        "GET /.well-known/oauth-protected-resource/other",
         "POST /register",
         "POST /token",
         "GET /authorize?resource=https%3A%2F%2Fmcp.example.com%2Fmcp",
@@ -300,6 +304,17 @@ fn any_document() -> impl Strategy<Value = String> {
         "authorization_servers",
         "issuer",
         "scopes_supported",
+        "authorization_server",
+        "authorization_endpoint",
+        "token_endpoint",
+        "token_url",
+        "registration_endpoint",
+        "response_types_supported",
+        "code_challenge_methods_supported",
+        "jwks_uri",
+        "bearer_methods_supported",
+        "data",
+        "keys",
         "url",
         "error",
         "own",
@@ -330,20 +345,37 @@ fn any_reply() -> impl Strategy<Value = Reply> {
         ],
         0..6,
     );
-    (status, headers, prop::option::of(any_document())).prop_map(|(status, headers, document)| {
-        let mut reply = example::reply(&status.to_string()).unwrap();
-        for (name, value) in headers {
-            if let Ok(value) = value.parse() {
-                reply.headers.append(name, value);
+    let kind = prop::sample::select(vec![
+        "application/json",
+        "application/json",
+        "application/json",
+        "text/html; charset=utf-8",
+        "text/plain",
+        "application/x-www-form-urlencoded",
+    ]);
+    let text = prop::option::of(prop_oneof![
+        Just("<!doctype html><title>Log in</title>".to_owned()),
+        Just("Unauthorized".to_owned()),
+        "[ -~]{0,40}",
+    ]);
+    (status, headers, kind, prop::option::of(any_document()), text).prop_map(
+        |(status, headers, kind, document, text)| {
+            let mut reply = example::reply(&status.to_string()).unwrap();
+            for (name, value) in headers {
+                if let Ok(value) = value.parse() {
+                    reply.headers.append(name, value);
+                }
             }
-        }
-        if let Some(document) = document {
-            reply.headers.insert("content-type", "application/json".parse().unwrap());
-            let object = crate::edit::json::Object::parse(Bytes::from(document)).unwrap();
-            reply.body = ReplyBody::Json(object);
-        }
-        reply
-    })
+            if let Some(document) = document {
+                let object = crate::edit::json::Object::parse(Bytes::from(document)).unwrap();
+                reply.body = ReplyBody::Json(object);
+            } else if let Some(text) = text {
+                reply.body = ReplyBody::Text(Bytes::from(text));
+            }
+            reply.headers.insert("content-type", kind.parse().unwrap());
+            reply
+        },
+    )
 }
 
 proptest! {

@@ -96,7 +96,13 @@ fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
 fn public_issuers(site: &Site<'_>, servers: &[String]) -> Vec<String> {
     let mut right: Vec<String> = Vec::with_capacity(servers.len());
     for server in servers {
-        let server = if site.owns(server) { site.issuer().to_owned() } else { server.clone() };
+        // Another host's issuer is listed as that host itself writes it, to the byte (RFC 8414 section 3.3).
+        let foreign = site.known.foreign.as_ref().filter(|foreign| foreign.listed == *server);
+        let server = match foreign {
+            _ if site.owns(server) => site.issuer().to_owned(),
+            Some(foreign) => foreign.issuer.clone(),
+            None => server.clone(),
+        };
         if !right.contains(&server) {
             right.push(server);
         }

@@ -3,6 +3,7 @@
 use http::StatusCode;
 use serde_json::json;
 
+use crate::documents;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -57,10 +58,14 @@ pub static REPAIR: Repair = Repair {
 };
 
 fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
-    let Some(document) = reply.json_mut() else { return Outcome::Sound };
-    let Some(issuer) = document.text("issuer") else { return Outcome::Sound };
+    let Some(document) = reply.json_mut().filter(|document| documents::is_server_metadata(document)) else {
+        return Outcome::Sound;
+    };
+    let issuer = document.text("issuer").filter(|issuer| !issuer.is_empty());
+    // A document without an issuer speaks for the server that it came from.
+    let own = issuer.as_deref().map_or(site.has_own_authorization_server(), |issuer| site.owns(issuer));
     let mut changed = false;
-    if site.owns(&issuer) && issuer != site.issuer() {
+    if own && issuer.as_deref() != Some(site.issuer()) {
         document.set("issuer", json!(site.issuer()));
         changed = true;
     }

@@ -1,7 +1,7 @@
 //! B-02: the resource metadata are at another place than the one the client asks.
 
-use super::{is_read, may_be_document};
-use crate::endpoint::{self, Class};
+use super::{is_document, is_our_resource, tells};
+use crate::endpoint::Class;
 use crate::exchange::{Ask, Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -18,7 +18,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::RESOURCE_PLACE],
     default: Mode::Fix,
     on: &[Class::ResourceMetadata],
-    hook: Hook::Reply { needs: Needs::Head, when: |request, reply| is_read(request) && !may_be_document(reply), run },
+    hook: Hook::Reply { needs: Needs::Json, when: tells, run },
     examples: &[
         Example {
             note: "only at the root",
@@ -51,11 +51,9 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(site: &Site<'_>, request: &Request, _: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     let Some(place) = &site.known.resource_metadata_path else { return Outcome::Sound };
-    let asked_for_ours =
-        endpoint::resource_metadata_places(&site.facts.mcp_path).iter().any(|place| place == request.path());
-    if !asked_for_ours || place == request.path() {
+    if is_document(request, reply) || !is_our_resource(site, request) || place == request.path() {
         return Outcome::Sound;
     }
     Outcome::again("the document is at another place", Ask::at(place.clone()))

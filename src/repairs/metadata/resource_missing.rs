@@ -1,29 +1,29 @@
-//! B-01: no resource metadata, but an authorization server of the upstream's own to derive them from.
+//! B-01, B-07: no resource metadata, but an authorization server to derive them from.
 
 use http::StatusCode;
 use serde_json::json;
 
-use super::{is_read, may_be_document};
+use super::{is_document, is_our_resource, tells};
 use crate::edit::json::Object;
-use crate::endpoint::{self, Class};
+use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
 
 pub static REPAIR: Repair = Repair {
     id: "metadata.resource-missing",
-    rows: &["B-01"],
-    summary: "there are no resource metadata although the server has an authorization server of its own",
+    rows: &["B-01", "B-07"],
+    summary: "there are no resource metadata, or they fail for once, although the authorization server is known",
     why: "Since MCP 2025-06-18 clients find the authorization server through the resource metadata, and send \
           `resource` only if there are some.",
     hits: "claude.ai, ChatGPT, Gemini CLI; others fall back to guesses",
-    remedy: "Answers with a document derived from what is known: the resource, and the public origin as its \
-             authorization server.",
+    remedy: "Answers with the document that was found before, at most a minute ago, or with one derived from what is \
+             known: the resource, and its authorization server (the public origin for the upstream's own).",
     advice: "Serve RFC 9728 metadata at `/.well-known/oauth-protected-resource/mcp`.",
     basis: &[basis::RESOURCE_MUST],
     default: Mode::Fix,
     on: &[Class::ResourceMetadata],
-    hook: Hook::Reply { needs: Needs::Head, when: |request, reply| is_read(request) && !may_be_document(reply), run },
+    hook: Hook::Reply { needs: Needs::Json, when: tells, run },
     examples: &[
         Example {
             note: "404",
@@ -47,16 +47,20 @@ pub static REPAIR: Repair = Repair {
 };
 
 fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
-    let asked_for_ours =
-        endpoint::resource_metadata_places(&site.facts.mcp_path).iter().any(|place| place == request.path());
-    if !asked_for_ours || site.known.resource_metadata_path.is_some() || !site.has_own_authorization_server() {
+    if is_document(request, reply) || !is_our_resource(site, request) {
         return Outcome::Sound;
     }
-    let document = Object::new([
-        ("resource", json!(site.resource())),
-        ("authorization_servers", json!([site.issuer()])),
-        ("bearer_methods_supported", json!(["header"])),
-    ]);
+    let foreign = site.known.foreign.as_ref().map(|foreign| foreign.issuer.as_str());
+    let server = if site.has_own_authorization_server() { Some(site.issuer()) } else { foreign };
+    let document = match (&site.known.resource_document, server) {
+        (Some(document), _) => document.clone(),
+        (None, Some(server)) => Object::new([
+            ("resource", json!(site.resource())),
+            ("authorization_servers", json!([server])),
+            ("bearer_methods_supported", json!(["header"])),
+        ]),
+        (None, None) => return Outcome::Sound,
+    };
     reply.replace_with_json(StatusCode::OK, document);
     Outcome::mended("no resource metadata")
 }

@@ -1,7 +1,7 @@
 //! C-03: the authorization server's metadata are at another place than the one the client asks.
 
-use super::{is_read, may_be_document};
-use crate::endpoint::{self, Class};
+use super::{is_document, is_our_server, tells};
+use crate::endpoint::Class;
 use crate::exchange::{Ask, Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -18,7 +18,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::ISSUER_PLACE],
     default: Mode::Fix,
     on: &[Class::ServerMetadata],
-    hook: Hook::Reply { needs: Needs::Head, when: |request, reply| is_read(request) && !may_be_document(reply), run },
+    hook: Hook::Reply { needs: Needs::Json, when: tells, run },
     examples: &[
         Example {
             note: "an issuer with a path",
@@ -51,22 +51,13 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(site: &Site<'_>, request: &Request, _: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     let Some(place) = &site.known.server_metadata_path else { return Outcome::Sound };
-    if !site.has_own_authorization_server() || place == request.path() {
-        return Outcome::Sound;
-    }
-    let issuer_paths = ["", site.facts.mcp_path.as_str()];
-    let ours = issuer_paths.iter().any(|path| {
-        endpoint::server_metadata_places(path)
-            .iter()
-            // An OAuth document lacks what an OpenID one must have: it is served for OAuth places alone.
-            .any(|at| {
-                at == request.path()
-                    && (at.contains(endpoint::SERVER_METADATA) || place.contains(endpoint::OPENID_CONFIGURATION))
-            })
-    });
-    if !ours {
+    if is_document(request, reply)
+        || !site.has_own_authorization_server()
+        || place == request.path()
+        || !is_our_server(site, request)
+    {
         return Outcome::Sound;
     }
     Outcome::again("the document is at another place", Ask::at(place.clone()))

@@ -15,6 +15,7 @@ mod headers;
 mod leaks;
 mod leaving;
 mod malformed;
+mod metadata;
 mod paths;
 mod pool;
 mod registration;

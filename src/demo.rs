@@ -217,3 +217,24 @@ fn report(direct: &str, proxy: &str, before: &[checks::Seen], after: &[checks::S
 fn cell(seen: &checks::Seen) -> String {
     format!("{} {}", if seen.ok { "ok:" } else { "FAIL:" }, seen.text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(asked: &[&str]) -> Option<Vec<&'static str>> {
+        match wished(&asked.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap() {
+            Wished::Page => None,
+            Wished::Some(defects) => Some(defects.iter().map(|defect| defect.name).collect()),
+        }
+    }
+
+    #[test]
+    fn the_page_is_shown_unless_defects_are_named() {
+        assert_eq!((names(&[]), names(&[ALL_OF_THE_PAGE])), (None, None));
+        assert_eq!(names(&["token-form", "token-form"]).unwrap(), ["token-form"]);
+        let both = names(&[ALL_OF_THE_PAGE, "token-form", "challenge-missing"]).unwrap();
+        assert_eq!(both.len(), defects::of_the_page().len() + 1);
+        assert!(matches!(wished(&["no".to_owned()]), Err(DemoError::Unknown { .. })));
+    }
+}

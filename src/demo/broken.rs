@@ -8,7 +8,7 @@ mod authorize;
 pub(in crate::demo) mod change;
 mod cors;
 mod mcp;
-mod metadata;
+pub(in crate::demo) mod metadata;
 mod register;
 pub(in crate::demo) mod reply;
 pub(in crate::demo) mod secret;
@@ -101,7 +101,7 @@ impl Broken {
                 self.changes.after(seam, &asked, reply)
             }
         };
-        self.changes.after(Seam::Anything, &asked, cors::opened(path, head, reply))
+        self.changes.after(Seam::Anything, &asked, cors::opened(asked.path(), head, reply))
     }
 
     /// What answers a path, seen by a defect.
@@ -154,7 +154,7 @@ fn route(path: &str) -> Option<Route> {
     let (seam, allow, handler): (_, _, Handler) = match path {
         MCP => (Seam::Refused, "GET, HEAD, POST, DELETE, PUT, PATCH", mcp::answer),
         SERVER_METADATA => (Seam::ServerMetadata, READ, metadata::server),
-        OPENID_CONFIGURATION => (Seam::ServerMetadata, READ, metadata::openid),
+        metadata::OPENID => (Seam::ServerMetadata, READ, metadata::openid),
         RESOURCE_METADATA => (Seam::ResourceMetadata, READ, metadata::resource),
         _ if path.strip_prefix(RESOURCE_METADATA) == Some(MCP) => (Seam::ResourceMetadata, READ, metadata::resource),
         "/jwks" => (Seam::Anything, READ, metadata::keys),

@@ -10,8 +10,8 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpStream;
 
-/// How long one request may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long one request may take: what hosted clients grant a server while they log in.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// More than any answer that a check reads.
 const LONGEST_BODY: usize = 256 * 1024;
 

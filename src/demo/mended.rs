@@ -248,6 +248,13 @@ pub(super) fn grant_refused(answer: &Answer) -> Verdict {
     is(&json(answer, StatusCode::BAD_REQUEST)?, "error", "invalid_grant")
 }
 
+/// A token request was refused with a code that RFC 6749 section 5.2 has.
+pub(super) fn token_refused_in_words(answer: &Answer) -> Verdict {
+    const CODES: [&str; 3] = ["invalid_grant", "invalid_request", "invalid_client"];
+    let body = json(answer, StatusCode::BAD_REQUEST)?;
+    right(CODES.iter().any(|code| body["error"] == *code), || format!("error: {}", body["error"]))
+}
+
 /// An unknown client was told so: 401, or 400 where no header was used.
 pub(super) fn client_refused(answer: &Answer) -> Verdict {
     let status = if answer.status == StatusCode::BAD_REQUEST { answer.status } else { StatusCode::UNAUTHORIZED };
@@ -270,8 +277,9 @@ pub(super) fn consent_shown(answer: &Answer) -> Verdict {
 /// The consent page, or the way to where it is.
 pub(super) fn consent_found(answer: &Answer) -> Verdict {
     let to = answer.only(LOCATION).unwrap_or_default();
-    let onward =
-        answer.status.is_redirection() && to.starts_with(&answer.origin) && parameter(answer, "state").is_some();
+    let onward = answer.status.is_redirection()
+        && (to.starts_with('/') || to.starts_with(&answer.origin))
+        && parameter(answer, "state").is_some();
     if onward { Ok(()) } else { consent_shown(answer) }
 }
 

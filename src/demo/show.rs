@@ -47,12 +47,18 @@ impl Seen {
     }
 }
 
-/// The registry as a list.
+fn by_row() -> Vec<&'static Defect> {
+    let mut all: Vec<_> = defects::all().collect();
+    all.sort_by_key(|defect| defect.row);
+    all
+}
+
+/// The registry as a list, in the catalogue's order.
 #[must_use]
 pub fn list() -> String {
     let mut out = String::new();
     let widest = defects::all().map(|defect| defect.name.len()).max().unwrap_or(0);
-    for defect in defects::all() {
+    for defect in by_row() {
         let indent = widest + 8;
         let lines = wrap(defect.summary, WIDTH.saturating_sub(indent));
         let _ = write!(out, "{NAME}{:widest$}{NAME:#}  {:4}  ", defect.name, defect.row);

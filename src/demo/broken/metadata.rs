@@ -13,6 +13,9 @@ pub(super) const SCOPE: &str = "mcp";
 /// What one tool needs beyond that.
 pub(super) const MORE_SCOPE: &str = "mcp:forget";
 
+/// Where the OpenID configuration is: no client looks there. A defect that is about it puts it at its place.
+pub(in crate::demo) const OPENID: &str = "/openid-configuration";
+
 /// Protected resource metadata (RFC 9728 section 2).
 pub(super) fn resource(broken: &Broken, _: &Parts, _: &[u8]) -> Reply {
     not_kept(&json!({

@@ -5,10 +5,10 @@ use http::header::{CONTENT_SECURITY_POLICY, LOCATION};
 use serde_json::json;
 use url::Url;
 
-use super::super::broken::change::{Asked, Change, Seam, not_found};
-use super::super::broken::reply::{self, Reply};
-use super::super::{mended, visit};
 use super::{Defect, redirect};
+use crate::demo::broken::change::{Asked, Change, Seam, not_found};
+use crate::demo::broken::reply::{self, Reply};
+use crate::demo::{mended, visit};
 
 /// Where the authorization endpoint is when it is not at its default path.
 const ELSEWHERE: &str = "/oauth2/authorize";

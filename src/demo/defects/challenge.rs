@@ -5,10 +5,10 @@ use http::header::{HeaderName, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method};
 use serde_json::{Value, json};
 
-use super::super::broken::change::{Asked, Change, Seam};
-use super::super::broken::reply::{self, Reply};
-use super::super::{mended, visit};
 use super::{Defect, html, redirect};
+use crate::demo::broken::change::{Asked, Change, Seam};
+use crate::demo::broken::reply::{self, Reply};
+use crate::demo::{mended, visit};
 use crate::endpoint::{RESOURCE_METADATA, SERVER_METADATA, resource_metadata_path};
 
 pub(super) static DEFECTS: &[Defect] = &[
@@ -82,6 +82,17 @@ pub(super) static DEFECTS: &[Defect] = &[
             let pointer = format!("{}{}", asked.origin, resource_metadata_path(visit::MCP));
             let challenge = format!("Bearer realm=\"\" resource_metadata={pointer} scope=\"mcp\"");
             reply::with_text(reply, WWW_AUTHENTICATE, &challenge)
+        })],
+    },
+    Defect {
+        name: "challenge-unterminated",
+        row: "A-05",
+        summary: "the last parameter's quotation mark is missing",
+        ask: visit::STRANGER,
+        check: mended::challenged,
+        change: &[Change::After(Seam::Refused, |_, reply| {
+            let challenge = challenge(&reply);
+            reply::with_text(reply, WWW_AUTHENTICATE, challenge.trim_end_matches('"'))
         })],
     },
     Defect {
@@ -190,7 +201,7 @@ pub(super) static DEFECTS: &[Defect] = &[
         })],
     },
     Defect {
-        name: "expired-token-accepted",
+        name: "expired-token-200",
         row: "A-10",
         summary: "an expired token is a tool's failure, with status 200",
         ask: visit::EXPIRED_TOKEN,

@@ -10,10 +10,10 @@ use http::header::{
     ACCESS_CONTROL_EXPOSE_HEADERS, CONTENT_ENCODING,
 };
 
-use super::super::broken::change::{Asked, Change, Seam};
-use super::super::broken::reply::{self, Reply};
-use super::super::{mended, visit};
 use super::Defect;
+use crate::demo::broken::change::{Asked, Change, Seam};
+use crate::demo::broken::reply::{self, Reply};
+use crate::demo::{mended, visit};
 
 pub(super) static DEFECTS: &[Defect] = &[
     Defect {

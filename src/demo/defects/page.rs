@@ -7,11 +7,11 @@ use http::header::{
 };
 use serde_json::{Value, json};
 
-use super::super::broken::change::{Asked, Change, Seam, not_found};
-use super::super::broken::reply::{self, Reply};
-use super::super::{mended, visit};
 use super::Defect;
-use crate::endpoint::{OPENID_CONFIGURATION, RESOURCE_METADATA};
+use crate::demo::broken::change::{Asked, Change, Seam, not_found};
+use crate::demo::broken::reply::{self, Reply};
+use crate::demo::{mended, visit};
+use crate::endpoint::RESOURCE_METADATA;
 
 pub(super) static DEFECTS: &[Defect] = &[
     Defect {
@@ -57,16 +57,6 @@ pub(super) static DEFECTS: &[Defect] = &[
         ask: visit::RESOURCE_METADATA_AT_ROOT,
         check: mended::resource_named,
         change: &[Change::Before(Seam::ResourceMetadata, |asked| (asked.path() == RESOURCE_METADATA).then(not_found))],
-    },
-    Defect {
-        name: "openid-configuration-missing",
-        row: "C-02",
-        summary: "server metadata for OAuth alone, no OpenID configuration",
-        ask: visit::OPENID_CONFIGURATION,
-        check: mended::server_named,
-        change: &[Change::Before(Seam::ServerMetadata, |asked| {
-            asked.path().contains(OPENID_CONFIGURATION).then(not_found)
-        })],
     },
     Defect {
         name: "registration-secret-refused",

@@ -3,10 +3,10 @@
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::super::broken::change::{Asked, Change, Seam, not_found};
-use super::super::broken::reply::{self, Reply};
-use super::super::{mended, visit};
 use super::{Defect, html};
+use crate::demo::broken::change::{Asked, Change, Seam, not_found};
+use crate::demo::broken::reply::{self, Reply};
+use crate::demo::{mended, visit};
 
 /// What RFC 7591 section 2 names first; a strict schema has no more.
 const KNOWN: [&str; 6] =

@@ -4,10 +4,10 @@ use http::StatusCode;
 use http::header::AUTHORIZATION;
 use serde_json::{Value, json};
 
-use super::super::broken::change::{Change, Seam, not_found};
-use super::super::broken::reply::{self, Reply};
-use super::super::{mended, visit};
 use super::{Defect, html, redirect};
+use crate::demo::broken::change::{Change, Seam, not_found};
+use crate::demo::broken::reply::{self, Reply};
+use crate::demo::{mended, visit};
 
 /// Where the token endpoint is when it is not at its default path.
 const ELSEWHERE: &str = "/oauth2/token";
@@ -51,7 +51,7 @@ pub(super) static DEFECTS: &[Defect] = &[
             Change::Before(Seam::Token, |asked| {
                 asked.head.headers.contains_key(AUTHORIZATION).then(|| unknown("client_id is missing"))
             }),
-            methods(|_, document| document["token_endpoint_auth_methods_supported"] = json!(["client_secret_post"])),
+            Change::Document(Seam::ServerMetadata, |_, document| takes(document, "client_secret_post")),
         ],
     },
     Defect {
@@ -65,7 +65,7 @@ pub(super) static DEFECTS: &[Defect] = &[
                 let in_header = asked.head.headers.contains_key(AUTHORIZATION);
                 (!in_header).then(|| unknown("Client authentication failed: no Authorization header"))
             }),
-            methods(|_, document| document["token_endpoint_auth_methods_supported"] = json!(["client_secret_basic"])),
+            Change::Document(Seam::ServerMetadata, |_, document| takes(document, "client_secret_basic")),
         ],
     },
     Defect {
@@ -121,7 +121,7 @@ pub(super) static DEFECTS: &[Defect] = &[
         row: "E-11",
         summary: "FastAPI's `detail` instead of `error`",
         ask: visit::WRONG_CODE,
-        check: mended::grant_refused,
+        check: mended::token_refused_in_words,
         change: &[Change::After(Seam::Token, |_, reply| {
             if !is(&reply, "invalid_grant") {
                 return reply;
@@ -198,9 +198,9 @@ pub(super) static DEFECTS: &[Defect] = &[
     },
 ];
 
-/// A server that says in its metadata what it takes.
-const fn methods(change: fn(&super::super::broken::change::Asked<'_>, &mut Value)) -> Change {
-    Change::Document(Seam::ServerMetadata, change)
+/// The server says in its metadata which way it takes.
+fn takes(document: &mut Value, method: &str) {
+    document["token_endpoint_auth_methods_supported"] = json!([method]);
 }
 
 fn unknown(text: &str) -> Reply {

@@ -4,10 +4,10 @@ use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
-use super::super::broken::change::{Change, Seam};
-use super::super::broken::reply;
-use super::super::{mended, visit};
 use super::{Defect, remove, rename};
+use crate::demo::broken::change::{Change, Seam};
+use crate::demo::broken::reply;
+use crate::demo::{mended, visit};
 
 pub(super) static DEFECTS: &[Defect] = &[
     Defect {

@@ -4,10 +4,10 @@ use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
-use super::super::broken::change::{Asked, Change, Seam, not_found};
-use super::super::broken::reply;
-use super::super::{mended, visit};
 use super::{Defect, html, redirect, remove};
+use crate::demo::broken::change::{Asked, Change, Seam, not_found};
+use crate::demo::broken::reply;
+use crate::demo::{mended, visit};
 use crate::endpoint::{RESOURCE_METADATA, SERVER_METADATA};
 
 /// Where a server that is mounted under `/mcp` has it.

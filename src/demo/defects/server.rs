@@ -3,14 +3,18 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::super::broken::change::{Asked, Change, Seam, not_found};
-use super::super::broken::reply::{self, Reply};
-use super::super::{mended, visit};
 use super::{Defect, html, redirect, remove, rename};
+use crate::demo::broken::change::{Asked, Change, Seam, not_found};
+use crate::demo::broken::metadata::OPENID;
+use crate::demo::broken::reply::{self, Reply};
+use crate::demo::{mended, visit};
 use crate::endpoint::{OPENID_CONFIGURATION, SERVER_METADATA};
 
 /// The documents of an issuer with the path `/auth`, put behind that path.
 const BEHIND_PATH: &str = "/auth/.well-known/oauth-authorization-server";
+
+/// The server has an OpenID configuration too.
+const OPENID_SERVED: Change = Change::Also(OPENID_CONFIGURATION, OPENID);
 
 /// The token endpoint of a server that enforces what its metadata do not say (RFC 7636 section 4.4.1).
 const PKCE_ENFORCED: Change = Change::Before(Seam::Token, |asked| {
@@ -158,11 +162,14 @@ pub(super) static DEFECTS: &[Defect] = &[
         summary: "an OpenID configuration without jwks_uri and what else is required",
         ask: visit::OPENID_CONFIGURATION,
         check: mended::server_named_or_absent,
-        change: &[Change::Document(Seam::ServerMetadata, |_, document| {
-            for name in ["jwks_uri", "subject_types_supported", "id_token_signing_alg_values_supported"] {
-                remove(document, name);
-            }
-        })],
+        change: &[
+            OPENID_SERVED,
+            Change::Document(Seam::ServerMetadata, |_, document| {
+                for name in ["jwks_uri", "subject_types_supported", "id_token_signing_alg_values_supported"] {
+                    remove(document, name);
+                }
+            }),
+        ],
     },
     Defect {
         name: "auth-methods-not-listed",
@@ -234,10 +241,13 @@ pub(super) static DEFECTS: &[Defect] = &[
         summary: "500 for the OAuth server metadata, while the OpenID configuration works",
         ask: visit::SERVER_METADATA,
         check: mended::server_named_or_absent,
-        change: &[Change::Before(Seam::ServerMetadata, |asked| {
-            let oauth = asked.path() != OPENID_CONFIGURATION;
-            oauth.then(|| html(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error"))
-        })],
+        change: &[
+            OPENID_SERVED,
+            Change::Before(Seam::ServerMetadata, |asked| {
+                let oauth = asked.path() != OPENID_CONFIGURATION;
+                oauth.then(|| html(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error"))
+            }),
+        ],
     },
     Defect {
         name: "server-metadata-names",
@@ -261,8 +271,7 @@ pub(super) static DEFECTS: &[Defect] = &[
     },
 ];
 
-/// An answer at every place but the two that have a document.
+/// An answer at every place but the one that has the document.
 fn elsewhere(asked: &Asked<'_>, answer: impl FnOnce() -> Reply) -> Option<Reply> {
-    let here = asked.path() == SERVER_METADATA || asked.path() == OPENID_CONFIGURATION;
-    (!here).then(answer)
+    (asked.path() != SERVER_METADATA).then(answer)
 }

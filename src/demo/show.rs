@@ -79,8 +79,7 @@ pub(super) fn defect(defect: &Defect, direct: &str, proxy: &str, before: &Seen, 
     let mut out = format!("{NAME}{}{NAME:#}  {}\n", defect.name, defect.row);
     let _ = writeln!(out, "  {}", wrap(defect.summary, WIDTH - 2).join("\n  "));
     for (place, base, seen) in [("directly", direct, before), ("through mcp-mend", proxy, after)] {
-        let line = seen.came.as_ref().map_or("", |answer| answer.line.as_str());
-        let _ = writeln!(out, "\n  {NAME}{place}{NAME:#}  {QUIET}{line} at {base}{QUIET:#}");
+        let _ = writeln!(out, "\n  {NAME}{place}{NAME:#}  {QUIET}{base}{QUIET:#}");
         match &seen.came {
             Ok(answer) => out.push_str(&text(answer)),
             Err(_) => out.push_str("    nothing that a client can go on with\n"),
@@ -93,10 +92,10 @@ pub(super) fn defect(defect: &Defect, direct: &str, proxy: &str, before: &Seen, 
     out
 }
 
-/// Status, fields and the body's beginning, as far as they matter.
+/// What was asked; status, fields and the body's beginning, as far as they matter.
 fn text(answer: &Answer) -> String {
     let reason = answer.status.canonical_reason().unwrap_or_default();
-    let mut lines = vec![format!("HTTP/1.1 {} {reason}", answer.status.as_u16())];
+    let mut lines = vec![answer.line.clone(), format!("HTTP/1.1 {} {reason}", answer.status.as_u16())];
     for name in FIELDS {
         for value in answer.headers.get_all(name) {
             lines.push(format!("{name}: {}", plain(&String::from_utf8_lossy(value.as_bytes()))));

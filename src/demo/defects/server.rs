@@ -42,7 +42,10 @@ pub(super) static DEFECTS: &[Defect] = &[
         summary: "an OpenID configuration alone, no OAuth server metadata",
         ask: visit::SERVER_METADATA,
         check: mended::server_named,
-        change: &[Change::Before(Seam::ServerMetadata, |asked| (asked.path() != OPENID_CONFIGURATION).then(not_found))],
+        change: &[
+            OPENID_SERVED,
+            Change::Before(Seam::ServerMetadata, |asked| (asked.path() != OPENID_CONFIGURATION).then(not_found)),
+        ],
     },
     Defect {
         name: "server-metadata-behind-path",

@@ -5,10 +5,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Method;
 use tokio::net::TcpListener;
 
 use super::*;
 use crate::demo::broken::{self, Broken};
+use crate::demo::mended;
 
 /// Serves a server with these defects, and gives its address.
 async fn serve(defects: &[&'static Defect]) -> String {
@@ -83,4 +85,49 @@ async fn every_defect_shows_itself() {
         hidden.extend(task.await.unwrap());
     }
     assert!(hidden.is_empty(), "{hidden:#?}");
+}
+
+/// A defect that moves something must not lose it: a client that is led there goes on.
+#[tokio::test]
+async fn what_was_moved_is_where_it_went() {
+    for defect in all() {
+        for change in defect.change {
+            let Change::Also(at, _) = change else { continue };
+            let base = Base::parse(&serve(&[defect]).await).unwrap();
+            let answer = base.ask(Method::GET, at).send().await.unwrap();
+            assert_ne!(answer.status, StatusCode::NOT_FOUND, "{}: {at}", defect.name);
+        }
+    }
+}
+
+/// A server that wants another form takes that form.
+#[tokio::test]
+async fn the_form_that_is_wanted_is_taken() {
+    let base = Base::parse(&serve(&[find("registration-wants-form").unwrap()]).await).unwrap();
+    let fields = [
+        ("redirect_uris", "https://one.example/cb"),
+        ("redirect_uris[]", "https://two.example/cb"),
+        ("token_endpoint_auth_method", "none"),
+    ];
+    let answer = base.ask(Method::POST, "/register").form(&fields).send().await.unwrap();
+    assert_eq!(mended::registered(&answer), Ok(()));
+    assert_eq!(answer.json().unwrap()["redirect_uris"].as_array().unwrap().len(), 2);
+
+    let base = Base::parse(&serve(&[find("token-wants-json").unwrap()]).await).unwrap();
+    let asked = serde_json::json!({"grant_type": "refresh_token", "refresh_token": "x", "client_id": "forgotten"});
+    let answer = base.ask(Method::POST, "/token").json(&asked).send().await.unwrap();
+    assert_eq!(mended::client_refused(&answer), Ok(()));
+}
+
+/// A server that takes a secret in one way only takes it in that way, and needs no `resource`.
+#[tokio::test]
+async fn the_other_way_leads_to_a_token() {
+    for (name, visit) in [
+        ("secret-in-body-only", crate::demo::visit::TOKEN_BY_POST),
+        ("secret-in-header-only", crate::demo::visit::TOKEN_BY_BASIC),
+    ] {
+        let base = Base::parse(&serve(&[find(name).unwrap()]).await).unwrap();
+        let answer = visit(&base).await.unwrap();
+        assert_eq!(mended::token_issued(&answer), Ok(()), "{name}");
+    }
 }

@@ -12,7 +12,7 @@ use crate::config::settings::wrap;
 const WIDTH: usize = 80;
 /// Of a body; a login page has more.
 const MOST_LINES: usize = 6;
-/// Codes, tokens and secrets of the demo are 43 characters; no word is as long.
+/// Codes, tokens and secrets of the demo are 43 characters at random; a word as long has no digit and no capital.
 const SECRET: usize = 40;
 /// The header fields that a defect may be about.
 const FIELDS: [&str; 14] = [
@@ -71,7 +71,10 @@ pub fn list() -> String {
 /// The registry as JSON.
 #[must_use]
 pub fn list_json() -> Value {
-    defects::all().map(|defect| json!({"name": defect.name, "row": defect.row, "summary": defect.summary})).collect()
+    by_row()
+        .into_iter()
+        .map(|defect| json!({"name": defect.name, "row": defect.row, "summary": defect.summary}))
+        .collect()
 }
 
 /// One defect, directly and through the proxy.
@@ -86,7 +89,7 @@ pub(super) fn defect(defect: &Defect, direct: &str, proxy: &str, before: &Seen, 
         }
         let _ = match &seen.verdict {
             Ok(()) => writeln!(out, "  {GOOD}as it should be{GOOD:#}"),
-            Err(wrong) => writeln!(out, "  {BAD}wrong:{BAD:#} {}", wrap(&plain(wrong), WIDTH - 9).join("\n         ")),
+            Err(wrong) => writeln!(out, "  {BAD}wrong:{BAD:#} {}", cut(&plain(wrong), WIDTH - 9).join("\n         ")),
         };
     }
     out
@@ -126,7 +129,7 @@ fn plain(text: &str) -> String {
             word.push(c);
             continue;
         }
-        if word.len() >= SECRET {
+        if word.len() >= SECRET && word.contains(|c: char| c.is_ascii_digit() || c.is_ascii_uppercase()) {
             out.extend(word.chars().take(6).chain(['…']));
         } else {
             out.push_str(&word);
@@ -137,8 +140,8 @@ fn plain(text: &str) -> String {
     out.trim_end().to_owned()
 }
 
-/// A line in pieces of at most this many characters, cut between words where there are any; all but the first stand
-/// in a little.
+/// A line in pieces of at most this many characters, cut between words or members where there are any; all but
+/// the first stand in a little.
 fn cut(line: &str, width: usize) -> Vec<String> {
     let mut rest: Vec<char> = line.chars().collect();
     let mut pieces = Vec::new();
@@ -149,8 +152,8 @@ fn cut(line: &str, width: usize) -> Vec<String> {
             pieces.push(format!("{indent}{}", rest.iter().collect::<String>()));
             return pieces;
         }
-        let blank = rest[..room].iter().rposition(|c| *c == ' ').filter(|blank| *blank > room / 2);
-        let tail = rest.split_off(blank.map_or(room, |blank| blank + 1));
+        let joint = rest[..room].iter().rposition(|c| matches!(c, ' ' | ',' | '&')).filter(|joint| *joint > room / 2);
+        let tail = rest.split_off(joint.map_or(room, |joint| joint + 1));
         pieces.push(format!("{indent}{}", rest.iter().collect::<String>().trim_end()));
         rest = tail;
         indent = "  ";
@@ -171,9 +174,10 @@ mod tests {
 
     #[test]
     fn secrets_are_cut_and_lines_fit() {
-        let secret = "a".repeat(43);
-        assert_eq!(plain(&format!("\"t\":\"{secret}\",\x1b[2J")), "\"t\":\"aaaaaa…\", [2J");
-        assert_eq!(plain("/.well-known/oauth-authorization-server/mcp"), "/.well-known/oauth-authorization-server/mcp");
+        let secret = "aB".repeat(22);
+        assert_eq!(plain(&format!("\"t\":\"{secret}\",\x1b[2J")), "\"t\":\"aBaBaB…\", [2J");
+        let word = "authorization_response_iss_parameter_supported";
+        assert_eq!(plain(word), word);
         assert_eq!(cut("abcdefg", 4), ["abcd", "  ef", "  g"]);
         assert_eq!(cut("a bc defg", 5), ["a bc", "  def", "  g"]);
         assert_eq!(cut("", 4), [""]);

@@ -10,12 +10,14 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use crate::config::layers::{Layers, Value};
 use crate::config::settings::{self, ENV_PREFIX, Kind, SETTINGS};
 use crate::config::{Complaint, Config};
+use crate::demo::Wish;
 
 /// What was asked for.
 #[derive(Debug)]
 pub enum Asked {
     Run(Box<Layers>, Vec<Complaint>),
-    Demo { listen: Option<String>, once: bool },
+    Demo(Wish),
+    DemoList { json: bool },
     Repairs { json: bool },
     Explain { id: String, json: bool },
 }
@@ -62,22 +64,39 @@ pub fn command() -> Command {
                 .arg(Arg::new("ID").required(true).help("The repair, as in auth.challenge-missing"))
                 .arg(json()),
         )
-        .subcommand(
-            Command::new("demo")
-                .about("Show it on a built-in, deliberately broken server: a table, and both keep serving")
-                .arg(
-                    Arg::new("listen")
-                        .long("listen")
-                        .value_name("HOST:PORT")
-                        .help("Where the proxy listens [default: 127.0.0.1:8808]"),
-                )
-                .arg(
-                    Arg::new("once")
-                        .long("once")
-                        .action(ArgAction::SetTrue)
-                        .help("End after the table; 1 if a line fell short"),
-                ),
+        .subcommand(demo(json()))
+}
+
+fn demo(json: Arg) -> Command {
+    Command::new("demo")
+        .about("Show it on a built-in, deliberately broken server: a table, and both keep serving")
+        .arg(
+            Arg::new("listen")
+                .long("listen")
+                .value_name("HOST:PORT")
+                .help("Where the proxy listens [default: 127.0.0.1:8808]"),
         )
+        .arg(
+            Arg::new("once")
+                .long("once")
+                .action(ArgAction::SetTrue)
+                .help("End after the table or the defects; 1 if something is not mended"),
+        )
+        .arg(
+            Arg::new("defect")
+                .long("defect")
+                .value_name("NAME")
+                .action(ArgAction::Append)
+                .help("A sound server with this defect alone; several may be named"),
+        )
+        .arg(
+            Arg::new("list")
+                .long("list")
+                .action(ArgAction::SetTrue)
+                .conflicts_with_all(["listen", "once", "defect"])
+                .help("List the defects that can be shown"),
+        )
+        .arg(json.requires("list"))
 }
 
 fn help(setting: &settings::Setting) -> String {
@@ -94,9 +113,12 @@ pub fn asked(matches: &ArgMatches, lookup: impl Fn(&str) -> Option<String>) -> A
         Some(("explain", sub)) => {
             Asked::Explain { id: sub.get_one::<String>("ID").cloned().unwrap_or_default(), json: sub.get_flag("json") }
         }
-        Some(("demo", sub)) => {
-            Asked::Demo { listen: sub.get_one::<String>("listen").cloned(), once: sub.get_flag("once") }
-        }
+        Some(("demo", sub)) if sub.get_flag("list") => Asked::DemoList { json: sub.get_flag("json") },
+        Some(("demo", sub)) => Asked::Demo(Wish {
+            listen: sub.get_one::<String>("listen").cloned(),
+            once: sub.get_flag("once"),
+            defects: sub.get_many::<String>("defect").into_iter().flatten().cloned().collect(),
+        }),
         _ => run(matches, lookup),
     }
 }
@@ -171,7 +193,9 @@ mod tests {
         assert!(complaints.is_empty());
         assert_eq!(layers.given["upstream.url"].values[0].text, "http://h:1");
         assert_eq!(layers.given["repairs"].values.len(), 2);
-        assert!(matches!(ask("mcp-mend demo --once"), Asked::Demo { once: true, .. }));
+        let Asked::Demo(wish) = ask("mcp-mend demo --once --defect a --defect b") else { panic!() };
+        assert_eq!((wish.once, wish.defects), (true, vec!["a".to_owned(), "b".to_owned()]));
+        assert!(matches!(ask("mcp-mend demo --list --json"), Asked::DemoList { json: true }));
         assert!(matches!(ask("mcp-mend explain x"), Asked::Explain { .. }));
     }
 

@@ -1,7 +1,13 @@
-//! `mcp-mend demo`: a deliberately broken server, the proxy before it, and the known issue page's checks through both.
+//! `mcp-mend demo`: a deliberately broken server, the proxy before it, and what a client meets at both: the checks of
+//! the known issue page, or single defects.
 
 pub mod broken;
 pub mod checks;
+pub mod client;
+pub mod defects;
+mod mended;
+pub mod show;
+mod visit;
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -18,7 +24,9 @@ use crate::server::{self, Balance, Running};
 use crate::signals;
 use crate::telemetry::access::{AccessLog, Format};
 use broken::Broken;
-use checks::{CHECKS, Seen};
+use checks::CHECKS;
+use defects::{ALL_OF_THE_PAGE, Defect};
+use show::Seen;
 
 /// What the demo failed at.
 #[derive(Debug, thiserror::Error)]
@@ -27,41 +35,66 @@ enum DemoError {
     Broken(#[source] std::io::Error),
     #[error(transparent)]
     Start(#[from] server::StartError),
+    #[error("`{name}` is no defect{}", hint(name))]
+    Unknown { name: String },
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Config(Vec<Complaint>),
 }
 
-/// Runs the demo. With `once` it ends after the table, and fails if a line fell short; otherwise both servers go on
-/// until a signal.
+fn hint(name: &str) -> String {
+    match defects::nearest(name) {
+        Some(near) => format!("; did you mean `{near}`?"),
+        None => "; mcp-mend demo --list has them all".to_owned(),
+    }
+}
+
+/// What to show.
+#[derive(Clone, Debug, Default)]
+pub struct Wish {
+    /// Where the proxy listens.
+    pub listen: Option<String>,
+    /// End after the report, and fail if something is not mended; otherwise both servers go on until a signal.
+    pub once: bool,
+    /// These defects alone, by name; none: all of the known issue page, as a table.
+    pub defects: Vec<String>,
+}
+
+/// Runs the demo.
 #[must_use]
-pub fn run(listen: Option<&str>, once: bool) -> ExitCode {
+pub fn run(wish: &Wish) -> ExitCode {
     crate::telemetry::init("warn", false);
-    match play(listen, once) {
+    match play(wish) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             anstream::eprintln!("{BAD}error:{BAD:#} {error}");
-            if matches!(error, DemoError::Start(server::StartError::Listen { .. })) {
-                eprintln!("Another address: mcp-mend demo --listen 127.0.0.1:0");
+            match error {
+                DemoError::Unknown { .. } => return ExitCode::from(2),
+                DemoError::Start(server::StartError::Listen { .. }) => {
+                    eprintln!("Another address: mcp-mend demo --listen 127.0.0.1:0");
+                }
+                _ => {}
             }
             ExitCode::FAILURE
         }
     }
 }
 
-fn play(listen: Option<&str>, once: bool) -> Result<bool, DemoError> {
-    let upstream = start_broken().map_err(DemoError::Broken)?;
-    // A table alone needs no known address; somebody who wants to connect a client does.
-    let listen = listen.unwrap_or(if once { "127.0.0.1:0" } else { "127.0.0.1:8808" });
+fn play(wish: &Wish) -> Result<bool, DemoError> {
+    let wished = wished(&wish.defects)?;
+    let upstream = start_broken(&wished).map_err(DemoError::Broken)?;
+    // A report alone needs no known address; somebody who wants to connect a client does.
+    let listen = wish.listen.as_deref().unwrap_or(if wish.once { "127.0.0.1:0" } else { "127.0.0.1:8808" });
     let quiet = AccessLog::start(Format::Off, std::io::sink());
     let running = server::start(&config(listen, upstream)?, quiet, Balance::DEFAULT)?;
     let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(DemoError::Broken)?;
     let (direct, proxy) = (format!("http://{upstream}"), format!("http://{}", running.address));
-    let before = tokio.block_on(checks::walk(&direct));
-    let after = tokio.block_on(checks::walk(&proxy));
-    anstream::print!("{}", report(&direct, &proxy, &before, &after));
-    let all_well = after.iter().all(|seen| seen.ok);
-    if !once {
+    let (report, all_well) = match &wished {
+        Wished::Page => tokio.block_on(whole_page(&direct, &proxy)),
+        Wished::Some(defects) => tokio.block_on(each(defects, &direct, &proxy)),
+    };
+    anstream::print!("{report}");
+    if !wish.once {
         serve_on(running, upstream, &proxy)?;
         return Ok(true);
     }
@@ -69,12 +102,66 @@ fn play(listen: Option<&str>, once: bool) -> Result<bool, DemoError> {
     Ok(all_well)
 }
 
+/// What the broken server has.
+enum Wished {
+    /// Every defect of the known issue page.
+    Page,
+    Some(Vec<&'static Defect>),
+}
+
+fn wished(names: &[String]) -> Result<Wished, DemoError> {
+    if names.iter().all(|name| name == ALL_OF_THE_PAGE) {
+        return Ok(Wished::Page);
+    }
+    let mut defects: Vec<&'static Defect> = Vec::new();
+    for name in names {
+        let found = match defects::find(name) {
+            Some(defect) => vec![defect],
+            None if name == ALL_OF_THE_PAGE => defects::of_the_page(),
+            None => return Err(DemoError::Unknown { name: name.clone() }),
+        };
+        for defect in found {
+            if !defects.iter().any(|have| have.name == defect.name) {
+                defects.push(defect);
+            }
+        }
+    }
+    Ok(Wished::Some(defects))
+}
+
+async fn whole_page(direct: &str, proxy: &str) -> (String, bool) {
+    let before = checks::walk(direct).await;
+    let after = checks::walk(proxy).await;
+    (report(direct, proxy, &before, &after), after.iter().all(|seen| seen.ok))
+}
+
+/// Each defect, directly and through the proxy, one after the other.
+async fn each(defects: &[&'static Defect], direct: &str, proxy: &str) -> (String, bool) {
+    let mut out = String::new();
+    let mut mended = 0;
+    for defect in defects {
+        let before = Seen::of(defect, direct).await;
+        let after = Seen::of(defect, proxy).await;
+        mended += usize::from(after.verdict.is_ok());
+        out.push_str(&show::defect(defect, direct, proxy, &before, &after));
+        out.push('\n');
+    }
+    let all = defects.len();
+    let style = if mended == all { GOOD } else { BAD };
+    let _ = writeln!(out, "{style}{mended} of {all} mended by mcp-mend.{style:#}");
+    (out, mended == all)
+}
+
 /// The broken server, on a thread of its own.
-fn start_broken() -> std::io::Result<SocketAddr> {
+fn start_broken(wished: &Wished) -> std::io::Result<SocketAddr> {
     let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let listener = tokio.block_on(TcpListener::bind(("127.0.0.1", 0)))?;
     let address = listener.local_addr()?;
-    let broken = Arc::new(Broken::new(format!("http://{address}")));
+    let origin = format!("http://{address}");
+    let broken = Arc::new(match wished {
+        Wished::Page => Broken::new(origin),
+        Wished::Some(defects) => Broken::with(origin, defects),
+    });
     std::thread::Builder::new()
         .name("broken-server".into())
         .spawn(move || tokio.block_on(broken::serve(listener, broken)))?;
@@ -107,7 +194,7 @@ fn serve_on(running: Running, upstream: SocketAddr, proxy: &str) -> Result<(), D
 }
 
 /// The table: what the page asks, what came directly, what came through the proxy.
-fn report(direct: &str, proxy: &str, before: &[Seen], after: &[Seen]) -> String {
+fn report(direct: &str, proxy: &str, before: &[checks::Seen], after: &[checks::Seen]) -> String {
     let mut table = Table::new();
     table.load_style(presets::UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Dynamic).set_width(80);
     table.set_constraints([31, 22, 25].map(|width| ColumnConstraint::Absolute(Width::Fixed(width))));
@@ -115,7 +202,7 @@ fn report(direct: &str, proxy: &str, before: &[Seen], after: &[Seen]) -> String 
     for ((check, before), after) in CHECKS.iter().zip(before).zip(after) {
         table.add_row(vec![check.page.to_owned(), cell(before), cell(after)]);
     }
-    let count = |seen: &[Seen]| seen.iter().filter(|seen| seen.ok).count();
+    let count = |seen: &[checks::Seen]| seen.iter().filter(|seen| seen.ok).count();
     let (was, is, all) = (count(before), count(after), CHECKS.len());
     let style = if is == all { GOOD } else { BAD };
     let mut out = format!("{NAME}mcp-mend demo{NAME:#}\n");
@@ -127,6 +214,27 @@ fn report(direct: &str, proxy: &str, before: &[Seen], after: &[Seen]) -> String 
     out
 }
 
-fn cell(seen: &Seen) -> String {
+fn cell(seen: &checks::Seen) -> String {
     format!("{} {}", if seen.ok { "ok:" } else { "FAIL:" }, seen.text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(asked: &[&str]) -> Option<Vec<&'static str>> {
+        match wished(&asked.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap() {
+            Wished::Page => None,
+            Wished::Some(defects) => Some(defects.iter().map(|defect| defect.name).collect()),
+        }
+    }
+
+    #[test]
+    fn the_page_is_shown_unless_defects_are_named() {
+        assert_eq!((names(&[]), names(&[ALL_OF_THE_PAGE])), (None, None));
+        assert_eq!(names(&["token-form", "token-form"]).unwrap(), ["token-form"]);
+        let both = names(&[ALL_OF_THE_PAGE, "token-form", "challenge-missing"]).unwrap();
+        assert_eq!(both.len(), defects::of_the_page().len() + 1);
+        assert!(matches!(wished(&["no".to_owned()]), Err(DemoError::Unknown { .. })));
+    }
 }

@@ -7,7 +7,7 @@ use mcp_mend::cli::{self, Asked, show};
 use mcp_mend::config::{Complaint, Config};
 use mcp_mend::server::{self, Balance};
 use mcp_mend::telemetry::access::{AccessLog, Format};
-use mcp_mend::{repairs, signals};
+use mcp_mend::{demo, repairs, signals};
 
 #[cfg(not(target_env = "msvc"))]
 #[global_allocator]
@@ -25,7 +25,8 @@ fn main() -> ExitCode {
             Ok(config) => run(&config),
             Err(complaints) => reject(&complaints),
         },
-        Asked::Demo { listen, once } => mcp_mend::demo::run(listen.as_deref(), once),
+        Asked::Demo(wish) => demo::run(&wish),
+        Asked::DemoList { json } => print(json, demo::show::list, demo::show::list_json),
         Asked::Repairs { json } => print(json, show::repairs, show::repairs_json),
         Asked::Explain { id, json } => match repairs::find(&id) {
             Some(repair) => print(json, || show::explain(repair), || show::explain_json(repair)),

@@ -1,17 +1,16 @@
-//! The server of `mcp-mend demo`: a real MCP server with its own authorization server, on one origin, that works but
-//! for the defects of the known issue page. A client completes its login and calls tools once they are mended.
+//! The server of `mcp-mend demo`: a real MCP server with its own authorization server, on one origin. It is sound, and
+//! broken by the defects that it is given (`defects.rs`): those of the known issue page, or the ones that were named.
+//! A client completes its login and calls tools once they are mended.
 //!
-//! The defects, by row of protocol section 4: A-01 and A-15 (bare 401), H-01 (OPTIONS refused), H-02 and H-07 (no
-//! CORS, cacheable), D-01, D-05, D-07, D-14 and D-18 (registration), B-02, B-03 and C-16 (documents at one place, with
-//! the internal address), E-07 (`resource` compared literally) and E-14 (token answers without no-store).
-//!
-//! Nothing here is worth protecting: two tools, state in memory. Still every check of a login is real.
+//! Nothing here is worth protecting: a few tools, state in memory. Still every check of a login is real.
 
 mod authorize;
+pub(in crate::demo) mod change;
+mod cors;
 mod mcp;
-mod metadata;
+pub(in crate::demo) mod metadata;
 mod register;
-mod reply;
+pub(in crate::demo) mod reply;
 pub(in crate::demo) mod secret;
 mod shelf;
 mod token;
@@ -29,9 +28,11 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 
+use self::change::{Asked, Changes, Seam, not_found};
 use self::reply::Reply;
 use self::shelf::Shelf;
-use crate::endpoint::{RESOURCE_METADATA, SERVER_METADATA};
+use super::defects::{self, Defect};
+use crate::endpoint::{OPENID_CONFIGURATION, RESOURCE_METADATA, SERVER_METADATA};
 
 /// What registers a confidential client (RFC 7591 section 1.2: initial access token).
 pub const INITIAL_ACCESS_TOKEN: &str = "demo-initial-access-token";
@@ -42,10 +43,11 @@ const MCP: &str = "/mcp";
 /// More than any message of a demo has.
 const LONGEST_BODY: usize = 64 * 1024;
 
-/// The broken server: where it believes to be, and what it remembers.
+/// The broken server: where it believes to be, how it is broken, and what it remembers.
 #[derive(Debug)]
 pub struct Broken {
     origin: String,
+    changes: Changes,
     state: Mutex<State>,
 }
 
@@ -63,13 +65,20 @@ struct State {
 type Handler = fn(&Broken, &Parts, &[u8]) -> Reply;
 
 impl Broken {
-    /// A server at this address, `http://127.0.0.1:PORT`: the internal one that its documents and redirects leak.
+    /// A server at this address, `http://127.0.0.1:PORT`, with the defects of the known issue page.
     #[must_use]
     pub fn new(origin: String) -> Self {
-        Self { origin: origin.trim_end_matches('/').to_owned(), state: Mutex::default() }
+        Self::with(origin, &defects::of_the_page())
     }
 
-    /// The only `resource` for which tokens are issued: literally what the metadata advertise (defect E-07).
+    /// A server at this address with these defects; with none it is sound.
+    #[must_use]
+    pub fn with(origin: String, defects: &[&'static Defect]) -> Self {
+        let changes = Changes(defects.iter().flat_map(|defect| defect.change).collect());
+        Self { origin: origin.trim_end_matches('/').to_owned(), changes, state: Mutex::default() }
+    }
+
+    /// The only `resource` for which tokens are issued: literally what the metadata advertise.
     fn resource(&self) -> String {
         format!("{}{MCP}", self.origin)
     }
@@ -81,16 +90,38 @@ impl Broken {
 
     /// The answer to a request whose body was read.
     fn answer(&self, head: &Parts, body: &[u8]) -> Reply {
-        let path = head.uri.path();
-        if path == MCP {
-            return mcp::answer(self, head, body);
+        let asked = Asked { origin: &self.origin, head, body };
+        let path = self.changes.stands_for(asked.path());
+        let seam = if head.method == Method::OPTIONS { Seam::Preflight } else { self.seam(path, head) };
+        let reply = match self.changes.before(Seam::Anything, &asked).or_else(|| self.changes.before(seam, &asked)) {
+            Some(reply) => reply,
+            None => {
+                let body = self.changes.body(seam, &asked);
+                let reply = self.sound_answer(path, head, body.as_deref().map_or(asked.body, str::as_bytes));
+                self.changes.after(seam, &asked, reply)
+            }
+        };
+        self.changes.after(Seam::Anything, &asked, cors::opened(asked.path(), head, reply))
+    }
+
+    /// What answers a path, seen by a defect.
+    fn seam(&self, path: &str, head: &Parts) -> Seam {
+        match route(path) {
+            Some(route) if route.seam == Seam::Refused && mcp::access(self, head).is_some() => Seam::Opened,
+            Some(route) => route.seam,
+            None if path.contains(SERVER_METADATA) || path.contains(OPENID_CONFIGURATION) => Seam::ServerMetadata,
+            None if path.contains(RESOURCE_METADATA) => Seam::ResourceMetadata,
+            None => Seam::Anything,
         }
-        // Defect H-01: a preflight is a method like any other here, and none that is allowed.
+    }
+
+    /// The answer without any defect.
+    fn sound_answer(&self, path: &str, head: &Parts, body: &[u8]) -> Reply {
         if head.method == Method::OPTIONS {
-            return reply::not_allowed("GET, HEAD, POST");
+            return cors::preflight();
         }
-        let Some((allow, handler)) = route(path) else {
-            return reply::json(StatusCode::NOT_FOUND, &serde_json::json!({"error": "not_found"}));
+        let Some(Route { allow, handler, .. }) = route(path) else {
+            return not_found();
         };
         if !allow.split(", ").any(|allowed| allowed == head.method.as_str()) {
             return reply::not_allowed(allow);
@@ -100,25 +131,40 @@ impl Broken {
 
     async fn respond(&self, request: Request<Incoming>) -> Reply {
         let (head, body) = request.into_parts();
-        match Limited::new(body, LONGEST_BODY).collect().await {
+        let reply = match Limited::new(body, LONGEST_BODY).collect().await {
             Ok(body) => self.answer(&head, &body.to_bytes()),
             Err(_) => reply::empty(StatusCode::PAYLOAD_TOO_LARGE),
+        };
+        if let Some(reply::Late(time)) = reply.extensions().get() {
+            tokio::time::sleep(*time).await;
         }
+        reply
     }
 }
 
-/// Methods and handler of a path. Defect B-02: the resource metadata are only at the place with the path inserted.
-fn route(path: &str) -> Option<(&'static str, Handler)> {
-    let found: (&'static str, Handler) = match path {
-        SERVER_METADATA => ("GET, HEAD", metadata::server),
-        "/register" => ("POST", register::register),
-        "/authorize" => ("GET, HEAD", authorize::ask),
-        "/approve" => ("POST", authorize::approve),
-        "/token" => ("POST", token::token),
-        _ if path.strip_prefix(RESOURCE_METADATA) == Some(MCP) => ("GET, HEAD", metadata::resource),
+/// What is at a path.
+struct Route {
+    seam: Seam,
+    allow: &'static str,
+    handler: Handler,
+}
+
+fn route(path: &str) -> Option<Route> {
+    const READ: &str = "GET, HEAD";
+    let (seam, allow, handler): (_, _, Handler) = match path {
+        MCP => (Seam::Refused, "GET, HEAD, POST, DELETE, PUT, PATCH", mcp::answer),
+        SERVER_METADATA => (Seam::ServerMetadata, READ, metadata::server),
+        metadata::OPENID => (Seam::ServerMetadata, READ, metadata::openid),
+        RESOURCE_METADATA => (Seam::ResourceMetadata, READ, metadata::resource),
+        _ if path.strip_prefix(RESOURCE_METADATA) == Some(MCP) => (Seam::ResourceMetadata, READ, metadata::resource),
+        "/jwks" => (Seam::Anything, READ, metadata::keys),
+        "/register" => (Seam::Register, "POST", register::register),
+        "/authorize" => (Seam::Authorize, READ, authorize::ask),
+        "/approve" => (Seam::Approve, "POST", authorize::approve),
+        "/token" => (Seam::Token, "POST", token::token),
         _ => return None,
     };
-    Some(found)
+    Some(Route { seam, allow, handler })
 }
 
 /// Serves the broken server until the future is dropped.
@@ -143,8 +189,13 @@ async fn connection(stream: TcpStream, broken: Arc<Broken>) {
 
 /// The bearer token of a request (RFC 6750 section 2.1).
 fn bearer(head: &Parts) -> Option<&str> {
-    let (scheme, token) = head.headers.get(http::header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    credentials(head, "bearer")
+}
+
+/// What an Authorization field of this scheme says.
+fn credentials<'a>(head: &'a Parts, scheme: &str) -> Option<&'a str> {
+    let (have, rest) = head.headers.get(http::header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    have.eq_ignore_ascii_case(scheme).then(|| rest.trim())
 }
 
 /// The first value of a form field or query parameter, if it is not empty (RFC 6749 section 3.1: an empty one counts

@@ -4,21 +4,20 @@
 //! corrections of field report section 8.
 
 mod challenge;
-mod client;
 mod cors;
 mod documents;
-mod login;
+pub(super) mod login;
 mod registration;
 
 use std::pin::Pin;
 
-use self::client::Base;
+use super::client::{self, Base};
 
 /// What a cell of the report holds.
 const WIDEST_SEEN: usize = 34;
 
 /// Where the pages of Claude's hosted client come from, and where both of its hosts take the answer of a login.
-const PAGE: &str = "https://claude.ai";
+pub(super) const PAGE: &str = "https://claude.ai";
 const CALLBACKS: [&str; 2] = ["https://claude.ai/api/mcp/auth_callback", "https://claude.com/api/mcp/auth_callback"];
 
 /// The endpoint that the page's commands name.

@@ -8,6 +8,7 @@ mod bodies;
 mod cli;
 mod cors;
 mod crowd;
+mod demo;
 mod drain;
 mod faults;
 mod framing;

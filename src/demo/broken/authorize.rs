@@ -1,5 +1,5 @@
 //! The authorization endpoint (RFC 6749 section 4.1): a page that names the client, and the redirect once somebody
-//! pressed its button. The defect is in `iss`: the internal address (RFC 9207).
+//! pressed its button, with `iss` (RFC 9207).
 
 use std::time::Instant;
 
@@ -8,6 +8,7 @@ use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use url::Url;
 
+use super::metadata::{MORE_SCOPE, SCOPE};
 use super::reply::{self, Reply};
 use super::{Broken, field, fields, secret};
 
@@ -20,6 +21,7 @@ pub(super) struct Grant {
     pub(super) client_id: String,
     pub(super) redirect_uri: String,
     pub(super) challenge: String,
+    pub(super) scope: String,
     pub(super) at: Instant,
 }
 
@@ -30,6 +32,7 @@ struct Request {
     redirect_uri: String,
     state: Option<String>,
     challenge: String,
+    scope: String,
 }
 
 /// Shows the page.
@@ -59,9 +62,9 @@ pub(super) fn approve(broken: &Broken, _: &Parts, body: &[u8]) -> Reply {
         Err(refusal) => return *refusal,
     };
     let Ok(code) = secret::random() else { return reply::failed() };
-    let Request { client_id, redirect_uri, challenge, .. } = request;
+    let Request { client_id, redirect_uri, challenge, scope, .. } = request;
     let answer = redirect(broken, &redirect_uri, request.state.as_deref(), &[("code", &code)]);
-    broken.state().codes.put(code, Grant { client_id, redirect_uri, challenge, at: Instant::now() });
+    broken.state().codes.put(code, Grant { client_id, redirect_uri, challenge, scope, at: Instant::now() });
     answer
 }
 
@@ -87,10 +90,18 @@ fn examine(broken: &Broken, asked: &[(String, String)]) -> Result<Request, Box<R
     let Some(challenge) = field(asked, "code_challenge").filter(|challenge| challenge.len() == 43) else {
         return Err(deny("invalid_request", "code_challenge is missing or no S256 value"));
     };
-    Ok(Request { client_name: client.name, client_id, redirect_uri, state, challenge })
+    let scope = granted(&field(asked, "scope").unwrap_or_default());
+    Ok(Request { client_name: client.name, client_id, redirect_uri, state, challenge, scope })
 }
 
-/// The authorization response, with the internal address as `iss`.
+/// What is granted of what was asked for: unknown scopes are left out (RFC 6749 section 3.3), the first one is always
+/// there.
+fn granted(asked: &str) -> String {
+    let more = asked.split(' ').any(|scope| scope == MORE_SCOPE);
+    if more { format!("{SCOPE} {MORE_SCOPE}") } else { SCOPE.to_owned() }
+}
+
+/// The authorization response.
 fn redirect(broken: &Broken, to: &str, state: Option<&str>, what: &[(&str, &str)]) -> Reply {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     query.extend_pairs(what);
@@ -148,6 +159,7 @@ fn page(request: &Request) -> String {
     input("redirect_uri", &request.redirect_uri);
     input("code_challenge", &request.challenge);
     input("code_challenge_method", "S256");
+    input("scope", &request.scope);
     if let Some(state) = &request.state {
         input("state", state);
     }
@@ -211,6 +223,7 @@ mod tests {
             redirect_uri: "https://h/?a=1&b=\"".into(),
             state: None,
             challenge: "x".into(),
+            scope: SCOPE.into(),
         };
         let page = page(&request);
         assert!(page.contains("&lt;script&gt;&#39;x&#39;&lt;/script&gt;"));

@@ -1,15 +1,22 @@
-//! The MCP endpoint (protocol 2f): Streamable HTTP with JSON answers. Sound once a token opens it.
+//! The MCP endpoint (protocol 2f): Streamable HTTP with JSON answers, opened by a token.
 
+use http::header::WWW_AUTHENTICATE;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde_json::{Value, json};
 
+use super::metadata::{MORE_SCOPE, SCOPE};
 use super::reply::{self, Reply};
-use super::{Broken, bearer, secret};
+use super::shelf::Shelf;
+use super::token::Access;
+use super::{Broken, MCP, bearer, secret};
+use crate::endpoint::resource_metadata_path;
 
 /// Latest first.
 const VERSIONS: [&str; 3] = ["2025-11-25", "2025-06-18", "2025-03-26"];
 const SESSION: &str = "mcp-session-id";
+/// The tool that needs more scope than a login asks for.
+const FORGET: &str = "forget";
 
 /// JSON-RPC 2.0 section 5.1.
 const PARSE_ERROR: i32 = -32700;
@@ -23,17 +30,19 @@ const NO_SESSION: i32 = -32001;
 /// A method's result, or JSON-RPC code and message.
 type Outcome = Result<Value, (i32, String)>;
 
+/// The token that opens the endpoint, if the request has one.
+pub(super) fn access(broken: &Broken, head: &Parts) -> Option<Access> {
+    let token = bearer(head)?;
+    broken.state().access_tokens.get(token).filter(|access| access.is_alive()).cloned()
+}
+
 /// Answers any method of the endpoint.
 pub(super) fn answer(broken: &Broken, head: &Parts, body: &[u8]) -> Reply {
-    let known = bearer(head)
-        .is_some_and(|token| broken.state().access_tokens.get(token).is_some_and(super::token::Access::is_alive));
-    if !known {
-        // Defects and H-01: no challenge, nothing that a page may read, and OPTIONS wants a token too.
-        let what = json!({"error": "unauthorized", "error_description": "Authentication required"});
-        return reply::json(StatusCode::UNAUTHORIZED, &what);
-    }
+    let Some(access) = access(broken, head) else {
+        return unauthorized(broken, bearer(head).is_some());
+    };
     match head.method {
-        Method::POST => post(broken, head, body),
+        Method::POST => post(broken, head, body, &access),
         Method::DELETE => {
             if let Some(session) = session(&head.headers) {
                 broken.state().sessions.take(session);
@@ -44,7 +53,31 @@ pub(super) fn answer(broken: &Broken, head: &Parts, body: &[u8]) -> Reply {
     }
 }
 
-fn post(broken: &Broken, head: &Parts, body: &[u8]) -> Reply {
+/// RFC 6750 section 3.1: `error` only if there was a token.
+fn unauthorized(broken: &Broken, had_token: bool) -> Reply {
+    let (code, text, error) = if had_token {
+        ("invalid_token", "The access token is unknown or expired", "error=\"invalid_token\", ")
+    } else {
+        ("unauthorized", "Authentication required", "")
+    };
+    let challenge = format!("Bearer {error}{}, scope=\"{SCOPE}\"", pointer(broken));
+    reply::with_text(reply::error(StatusCode::UNAUTHORIZED, code, text), WWW_AUTHENTICATE, &challenge)
+}
+
+/// MCP 2025-11-25, authorization, "Runtime Insufficient Scope Errors".
+fn needs_more_scope(broken: &Broken) -> Reply {
+    let text = format!("This tool requires the scope {MORE_SCOPE}");
+    let scope = format!("scope=\"{SCOPE} {MORE_SCOPE}\"");
+    let challenge = format!("Bearer error=\"insufficient_scope\", {scope}, {}", pointer(broken));
+    let reply = reply::error(StatusCode::FORBIDDEN, "insufficient_scope", &text);
+    reply::with_text(reply, WWW_AUTHENTICATE, &challenge)
+}
+
+fn pointer(broken: &Broken) -> String {
+    format!("resource_metadata=\"{}{}\"", broken.origin, resource_metadata_path(MCP))
+}
+
+fn post(broken: &Broken, head: &Parts, body: &[u8], access: &Access) -> Reply {
     let Ok(message) = serde_json::from_slice::<Value>(body) else {
         return refuse(StatusCode::BAD_REQUEST, &Value::Null, PARSE_ERROR, "Parse error");
     };
@@ -70,7 +103,14 @@ fn post(broken: &Broken, head: &Parts, body: &[u8]) -> Reply {
     if session(&head.headers).is_some_and(|session| broken.state().sessions.get(session).is_none()) {
         return refuse(StatusCode::NOT_FOUND, id, NO_SESSION, "Session not found");
     }
-    match call(method, &message["params"]) {
+    let more = access.has(MORE_SCOPE);
+    if method == "tools/call" && message["params"]["name"] == FORGET {
+        if !more {
+            return needs_more_scope(broken);
+        }
+        broken.state().sessions = Shelf::default();
+    }
+    match call(method, &message["params"], more) {
         Ok(result) => reply::json(StatusCode::OK, &json!({"jsonrpc": "2.0", "id": id, "result": result})),
         Err((code, text)) => refuse(StatusCode::OK, id, code, &text),
     }
@@ -104,30 +144,36 @@ fn initialize(broken: &Broken, id: &Value, params: &Value) -> Reply {
     answer
 }
 
-fn call(method: &str, params: &Value) -> Outcome {
+fn call(method: &str, params: &Value, more: bool) -> Outcome {
     match method {
         "ping" => Ok(json!({})),
-        "tools/list" => Ok(tools()),
+        "tools/list" => Ok(tools(more)),
         "tools/call" => use_tool(params),
         _ => Err((METHOD_NOT_FOUND, format!("Method not found: {method}"))),
     }
 }
 
-fn tools() -> Value {
+/// Those that the token's scope allows.
+fn tools(more: bool) -> Value {
     let schema = |properties: Value, required: &[&str]| json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false});
     let number = |what: &str| json!({"type": "number", "description": what});
-    json!({"tools": [
-        {
+    let mut tools = vec![
+        json!({
             "name": "echo",
             "description": "Says the text again.",
             "inputSchema": schema(json!({"text": {"type": "string", "description": "What to say"}}), &["text"]),
-        },
-        {
+        }),
+        json!({
             "name": "add",
             "description": "Adds two numbers.",
             "inputSchema": schema(json!({"a": number("The first"), "b": number("The second")}), &["a", "b"]),
-        },
-    ]})
+        }),
+    ];
+    if more {
+        let schema = schema(json!({}), &[]);
+        tools.push(json!({"name": FORGET, "description": "Ends every session.", "inputSchema": schema}));
+    }
+    json!({ "tools": tools })
 }
 
 /// Wrong arguments are the tool's to report, so that a model can correct itself (MCP 2025-11-25, server/tools).
@@ -139,6 +185,7 @@ fn use_tool(params: &Value) -> Outcome {
             (Some(a), Some(b)) => Ok((a + b).to_string()),
             _ => Err("add wants two numbers: {\"a\": 1, \"b\": 2}"),
         },
+        Some(FORGET) => Ok("every session ended".to_owned()),
         name => return Err((INVALID_PARAMS, format!("Unknown tool: {}", name.unwrap_or("(none)")))),
     };
     let failed = done.is_err();
@@ -166,8 +213,14 @@ mod tests {
     }
 
     #[test]
+    fn a_tool_that_may_not_be_called_is_not_listed() {
+        let names = |more| tools(more)["tools"].as_array().unwrap().len();
+        assert_eq!((names(false), names(true)), (2, 3));
+    }
+
+    #[test]
     fn other_methods_are_not_found() {
-        assert_eq!(call("ping", &Value::Null), Ok(json!({})));
-        assert_eq!(call("resources/list", &Value::Null).unwrap_err().0, METHOD_NOT_FOUND);
+        assert_eq!(call("ping", &Value::Null, false), Ok(json!({})));
+        assert_eq!(call("resources/list", &Value::Null, false).unwrap_err().0, METHOD_NOT_FOUND);
     }
 }

@@ -1,4 +1,4 @@
-//! The two discovery documents. Sound in content but for the address: it is the internal one (defects B-03, C-16).
+//! The discovery documents. A server that does not know its public address names the one it was started with.
 
 use http::StatusCode;
 use http::header::CACHE_CONTROL;
@@ -8,12 +8,17 @@ use serde_json::{Value, json};
 use super::Broken;
 use super::reply::{self, Reply};
 
-/// The only scope there is.
+/// What a login asks for.
 pub(super) const SCOPE: &str = "mcp";
+/// What one tool needs beyond that.
+pub(super) const MORE_SCOPE: &str = "mcp:forget";
+
+/// Where the OpenID configuration is: no client looks there. A defect that is about it puts it at its place.
+pub(in crate::demo) const OPENID: &str = "/openid-configuration";
 
 /// Protected resource metadata (RFC 9728 section 2).
 pub(super) fn resource(broken: &Broken, _: &Parts, _: &[u8]) -> Reply {
-    cacheable(&json!({
+    not_kept(&json!({
         "resource": broken.resource(),
         "authorization_servers": [broken.origin],
         "scopes_supported": [SCOPE],
@@ -24,8 +29,26 @@ pub(super) fn resource(broken: &Broken, _: &Parts, _: &[u8]) -> Reply {
 
 /// Authorization server metadata (RFC 8414 section 2, RFC 9207 section 3).
 pub(super) fn server(broken: &Broken, _: &Parts, _: &[u8]) -> Reply {
+    not_kept(&server_document(broken))
+}
+
+/// The same with what OpenID Connect Discovery section 3 demands. No ID token is ever issued.
+pub(super) fn openid(broken: &Broken, _: &Parts, _: &[u8]) -> Reply {
+    let mut document = server_document(broken);
+    document["jwks_uri"] = json!(format!("{}/jwks", broken.origin));
+    document["subject_types_supported"] = json!(["public"]);
+    document["id_token_signing_alg_values_supported"] = json!(["RS256"]);
+    not_kept(&document)
+}
+
+/// A set without keys (RFC 7517 section 5): nothing here is signed.
+pub(super) fn keys(_: &Broken, _: &Parts, _: &[u8]) -> Reply {
+    reply::json(StatusCode::OK, &json!({"keys": []}))
+}
+
+fn server_document(broken: &Broken) -> Value {
     let origin = &broken.origin;
-    cacheable(&json!({
+    json!({
         "issuer": origin,
         "authorization_endpoint": format!("{origin}/authorize"),
         "token_endpoint": format!("{origin}/token"),
@@ -34,13 +57,12 @@ pub(super) fn server(broken: &Broken, _: &Parts, _: &[u8]) -> Reply {
         "response_modes_supported": ["query"],
         "grant_types_supported": ["authorization_code", "refresh_token"],
         "code_challenge_methods_supported": ["S256"],
-        "token_endpoint_auth_methods_supported": ["none", "client_secret_post"],
-        "scopes_supported": [SCOPE],
+        "token_endpoint_auth_methods_supported": ["none", "client_secret_post", "client_secret_basic"],
+        "scopes_supported": [SCOPE, MORE_SCOPE],
         "authorization_response_iss_parameter_supported": true,
-    }))
+    })
 }
 
-/// Defect H-07: a cache may keep the document for an hour.
-fn cacheable(document: &Value) -> Reply {
-    reply::with(reply::json(StatusCode::OK, document), CACHE_CONTROL, "public, max-age=3600")
+fn not_kept(document: &Value) -> Reply {
+    reply::with(reply::json(StatusCode::OK, document), CACHE_CONTROL, "no-store")
 }

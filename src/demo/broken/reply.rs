@@ -1,46 +1,111 @@
-//! Answers of the broken server. None has a CORS header (defect H-02).
+//! Answers of the demo server.
+
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
 
 /// A whole answer.
-pub(super) type Reply = Response<Full<Bytes>>;
+pub(in crate::demo) type Reply = Response<Full<Bytes>>;
+
+/// How long an answer is held back, as an extension of it. Who hangs up before does not leave it behind.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Late(pub(super) Duration);
 
 /// An answer without a body.
-pub(super) fn empty(status: StatusCode) -> Reply {
+pub(in crate::demo) fn empty(status: StatusCode) -> Reply {
     let mut reply = Response::new(Full::default());
     *reply.status_mut() = status;
     reply
 }
 
 /// An answer of this type.
-pub(super) fn text(status: StatusCode, kind: &'static str, body: String) -> Reply {
+pub(in crate::demo) fn text(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Reply {
     let mut reply = empty(status);
-    *reply.body_mut() = Full::new(Bytes::from(body));
+    *reply.body_mut() = Full::new(body.into());
     with(reply, CONTENT_TYPE, kind)
 }
 
 /// A JSON document.
-pub(super) fn json(status: StatusCode, document: &Value) -> Reply {
+pub(in crate::demo) fn json(status: StatusCode, document: &Value) -> Reply {
     text(status, "application/json", document.to_string())
 }
 
 /// An OAuth error (RFC 6749 section 5.2, RFC 7591 section 3.2.2).
-pub(super) fn error(status: StatusCode, code: &str, description: &str) -> Reply {
+pub(in crate::demo) fn error(status: StatusCode, code: &str, description: &str) -> Reply {
     json(status, &json!({"error": code, "error_description": description}))
 }
 
 /// Another method, please.
-pub(super) fn not_allowed(allow: &'static str) -> Reply {
+pub(in crate::demo) fn not_allowed(allow: &'static str) -> Reply {
     with(empty(StatusCode::METHOD_NOT_ALLOWED), ALLOW, allow)
 }
 
-/// The answer with one more header field.
-pub(super) fn with(mut reply: Reply, name: HeaderName, value: &'static str) -> Reply {
-    reply.headers_mut().insert(name, HeaderValue::from_static(value));
+/// The answer with this header field.
+pub(in crate::demo) fn with(reply: Reply, name: HeaderName, value: &'static str) -> Reply {
+    set(reply, name, HeaderValue::from_static(value))
+}
+
+/// The answer with this header field, if the text can be one.
+pub(in crate::demo) fn with_text(reply: Reply, name: HeaderName, value: &str) -> Reply {
+    match HeaderValue::from_str(value) {
+        Ok(value) => set(reply, name, value),
+        Err(_) => reply,
+    }
+}
+
+fn set(mut reply: Reply, name: HeaderName, value: HeaderValue) -> Reply {
+    reply.headers_mut().insert(name, value);
+    reply
+}
+
+/// The answer without a header field.
+pub(in crate::demo) fn without(mut reply: Reply, name: HeaderName) -> Reply {
+    reply.headers_mut().remove(name);
+    reply
+}
+
+/// The answer with another status.
+pub(in crate::demo) fn status(mut reply: Reply, status: StatusCode) -> Reply {
+    *reply.status_mut() = status;
+    reply
+}
+
+/// The answer with other bytes as its body, of the same type.
+pub(in crate::demo) fn body(mut reply: Reply, body: impl Into<Bytes>) -> Reply {
+    *reply.body_mut() = Full::new(body.into());
+    reply
+}
+
+/// The bytes of the body.
+pub(in crate::demo) fn bytes(reply: &Reply) -> Bytes {
+    // A whole body has at most one frame, and it is there at once.
+    let mut body = reply.body().clone();
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match std::pin::pin!(body.frame()).poll(&mut context) {
+        std::task::Poll::Ready(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
+        _ => Bytes::new(),
+    }
+}
+
+/// The JSON of the body; null if it is none.
+pub(in crate::demo) fn document(reply: &Reply) -> Value {
+    serde_json::from_slice(&bytes(reply)).unwrap_or_default()
+}
+
+/// The answer with its JSON changed.
+pub(in crate::demo) fn changed(reply: Reply, change: impl FnOnce(&mut Value)) -> Reply {
+    let mut document = document(&reply);
+    change(&mut document);
+    body(reply, document.to_string())
+}
+
+/// The answer, held back so long that nobody waits for it.
+pub(in crate::demo) fn late(mut reply: Reply) -> Reply {
+    reply.extensions_mut().insert(Late(Duration::from_secs(60)));
     reply
 }
 

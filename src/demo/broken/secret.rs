@@ -12,6 +12,13 @@ pub(in crate::demo) fn random() -> Result<String, GetRandomFailed> {
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
+/// 15 digits: a name that has to be unique and is no secret. A number of this size survives every JSON parser.
+pub(in crate::demo) fn number() -> Result<String, GetRandomFailed> {
+    let mut bytes = [0; 8];
+    rustls::crypto::ring::default_provider().secure_random.fill(&mut bytes)?;
+    Ok((100_000_000_000_000 + u64::from_be_bytes(bytes) % 900_000_000_000_000).to_string())
+}
+
 /// The S256 challenge of a verifier (RFC 7636 section 4.2).
 pub(in crate::demo) fn s256(verifier: &str) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(verifier))
@@ -31,6 +38,9 @@ mod tests {
     fn no_name_comes_twice() {
         let (one, other) = (random().unwrap(), random().unwrap());
         assert_eq!(one.len(), 43);
+        assert_ne!(one, other);
+        let (one, other) = (number().unwrap(), number().unwrap());
+        assert!(one.len() == 15 && one.bytes().all(|byte| byte.is_ascii_digit()));
         assert_ne!(one, other);
     }
 }

@@ -33,6 +33,13 @@ impl Came {
 }
 
 async fn send(broken: &Broken, line: &str, headers: &[(&str, &str)], body: &str) -> Came {
+    let came = ask(broken, line, headers, body).await;
+    // Defect H-02 holds everywhere.
+    assert!(!came.headers.keys().any(|name| name.as_str().starts_with("access-control-")), "{line}");
+    came
+}
+
+async fn ask(broken: &Broken, line: &str, headers: &[(&str, &str)], body: &str) -> Came {
     let (method, target) = line.split_once(' ').unwrap();
     let mut request = Request::builder().method(method).uri(target);
     for (name, value) in headers {
@@ -41,8 +48,6 @@ async fn send(broken: &Broken, line: &str, headers: &[(&str, &str)], body: &str)
     let (head, ()) = request.body(()).unwrap().into_parts();
     let (head, body) = broken.answer(&head, body.as_bytes()).into_parts();
     let body = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
-    // Defect H-02 holds everywhere.
-    assert!(!head.headers.keys().any(|name| name.as_str().starts_with("access-control-")), "{line}");
     Came { status: head.status.as_u16(), headers: head.headers, body }
 }
 
@@ -281,4 +286,29 @@ async fn a_token_opens_the_endpoint() {
     assert_eq!(send(&broken, "DELETE /mcp", &[key, session], "").await.status, 200);
     let ended = send(&broken, "POST /mcp", &[key, session], &message(5, "ping", json!({}))).await;
     assert_eq!((ended.status, &ended.json()["id"]), (404, &json!(5)));
+}
+
+#[tokio::test]
+async fn a_sound_server_steps_up() {
+    let sound = Broken::with(ORIGIN.into(), &[]);
+    let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "forget"}}).to_string();
+    let client = ask(&sound, "POST /register", &[], &registration("none")).await.json();
+    let client = client["client_id"].as_str().unwrap().to_owned();
+    for (scope, expected) in [("mcp offline_access", 403), ("mcp mcp:forget", 200)] {
+        let challenge = secret::s256(VERIFIER);
+        let asked = form(&[
+            ("response_type", "code"),
+            ("client_id", &client),
+            ("redirect_uri", CALLBACK),
+            ("code_challenge", &challenge),
+            ("code_challenge_method", "S256"),
+            ("scope", scope),
+        ]);
+        let (_, query) = ask(&sound, "POST /approve", &[], &asked).await.location();
+        let code = field(&query, "code").unwrap();
+        let token = ask(&sound, "POST /token", &[], &form(&spend_code(&client, &code, &sound.resource()))).await.json();
+        let bearer = format!("Bearer {}", token["access_token"].as_str().unwrap());
+        let came = ask(&sound, "POST /mcp", &[("authorization", &bearer)], &call).await;
+        assert_eq!(came.status, expected, "{scope}: {}", came.body);
+    }
 }

@@ -110,10 +110,9 @@ async fn authorize(base: &Base, site: &Site, client: &str, verifier: &str) -> Re
     }
     page.expect(StatusCode::OK).map_err(|came| format!("authorize: {came}"))?;
     let page = String::from_utf8_lossy(&page.body);
-    let form = inputs(&page);
-    let form: Vec<_> = form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let action = page.split("<form ").nth(1).and_then(|tag| attribute(tag, "action")).ok_or("authorize: no form")?;
-    let answer = base.ask(Method::POST, &action).form(&form).send().await?;
+    let Form { action, fields } = form(&page).ok_or("authorize: no form")?;
+    let fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let answer = base.ask(Method::POST, &action).form(&fields).send().await?;
     answer.expect(StatusCode::FOUND).map_err(|came| format!("approve: {came}"))?;
     if parameter(&answer, "state").as_deref() != Some(&state) {
         return Err("approve: another state".to_owned());
@@ -173,6 +172,18 @@ fn parameter(answer: &Answer, name: &str) -> Option<String> {
 fn redirect_parameter(headers: &HeaderMap, name: &str) -> Option<String> {
     let query = headers.get(LOCATION)?.to_str().ok()?.strip_prefix(CALLBACK)?.strip_prefix('?')?;
     url::form_urlencoded::parse(query.as_bytes()).find(|(have, _)| have == name).map(|(_, value)| value.into_owned())
+}
+
+/// The consent page's form.
+pub(in crate::demo) struct Form {
+    pub(in crate::demo) action: String,
+    pub(in crate::demo) fields: Vec<(String, String)>,
+}
+
+/// The form of the page, as our own page writes it.
+pub(in crate::demo) fn form(page: &str) -> Option<Form> {
+    let action = page.split("<form ").nth(1).and_then(|tag| attribute(tag, "action"))?;
+    Some(Form { action, fields: inputs(page) })
 }
 
 /// Names and values of the form's inputs.

@@ -10,12 +10,12 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpStream;
 
-/// How long one request may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long one request may take: what hosted clients grant a server while they log in.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// More than any answer that a check reads.
 const LONGEST_BODY: usize = 256 * 1024;
 
-/// The address that is checked.
+/// The address that is asked.
 #[derive(Clone, Debug)]
 pub(super) struct Base {
     origin: String,
@@ -31,12 +31,16 @@ pub(super) struct Ask<'a> {
     body: Bytes,
 }
 
-/// A whole answer.
-#[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
+/// A whole answer, with what was asked.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Where it was asked, `http://HOST:PORT`.
+    pub origin: String,
+    /// Method and path.
+    pub line: String,
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
 }
 
 impl Base {
@@ -104,6 +108,8 @@ impl Ask<'_> {
     }
 
     async fn exchange(self) -> Result<Answer, String> {
+        let path = self.target.split('?').next().unwrap_or_default();
+        let (origin, line) = (self.base.origin.clone(), format!("{} {path}", self.method));
         let mut request = Request::new(Full::new(self.body));
         *request.method_mut() = self.method;
         *request.uri_mut() = self.target.parse().map_err(|_| "not a path to ask for".to_owned())?;
@@ -120,7 +126,7 @@ impl Ask<'_> {
         let exchange = async {
             let (head, body) = sender.send_request(request).await.map_err(lost)?.into_parts();
             let body = Limited::new(body, LONGEST_BODY).collect().await.map_err(|_| "no whole body".to_owned())?;
-            Ok(Answer { status: head.status, headers: head.headers, body: body.to_bytes() })
+            Ok(Answer { origin, line, status: head.status, headers: head.headers, body: body.to_bytes() })
         };
         tokio::pin!(exchange, connection);
         tokio::select! {
@@ -185,7 +191,8 @@ mod tests {
         headers.append("vary", HeaderValue::from_static("Accept, origin"));
         headers.append("vary", HeaderValue::from_static("X"));
         headers.append("allow", HeaderValue::from_static("GET"));
-        let answer = Answer { status: StatusCode::OK, headers, body: Bytes::from_static(b"{\"error\":\"no\"}") };
+        let body = Bytes::from_static(b"{\"error\":\"no\"}");
+        let answer = Answer { origin: String::new(), line: String::new(), status: StatusCode::OK, headers, body };
         assert!(answer.lists(http::header::VARY, "Origin") && answer.lists(http::header::VARY, "x"));
         assert_eq!((answer.only(http::header::VARY), answer.only(http::header::ALLOW)), (None, Some("GET")));
         assert_eq!(answer.expect(StatusCode::CREATED), Err("200 no".to_owned()));

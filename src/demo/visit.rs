@@ -54,6 +54,7 @@ visits! {
     EXPIRED_TOKEN = expired_token;
     STEP_UP = step_up;
     PREFLIGHT = preflight;
+    PREFLIGHT_OF_THE_END = preflight_of_the_end;
     RESOURCE_METADATA = resource_metadata;
     RESOURCE_METADATA_AT_ROOT = resource_metadata_at_root;
     SERVER_METADATA = server_metadata;
@@ -129,8 +130,17 @@ async fn step_up(base: &Base) -> Came {
 
 /// A browser asks before a page's POST.
 async fn preflight(base: &Base) -> Came {
+    preflight_for(base, "POST").await
+}
+
+/// A browser asks before a page ends its session.
+async fn preflight_of_the_end(base: &Base) -> Came {
+    preflight_for(base, "DELETE").await
+}
+
+async fn preflight_for(base: &Base, method: &str) -> Came {
     let asked = "authorization,content-type,mcp-protocol-version,mcp-session-id";
-    let ask = base.ask(Method::OPTIONS, MCP).header(ORIGIN, checks::PAGE).header(ACCESS_CONTROL_REQUEST_METHOD, "POST");
+    let ask = base.ask(Method::OPTIONS, MCP).header(ORIGIN, checks::PAGE).header(ACCESS_CONTROL_REQUEST_METHOD, method);
     ask.header(ACCESS_CONTROL_REQUEST_HEADERS, asked).send().await
 }
 

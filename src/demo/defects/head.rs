@@ -47,7 +47,7 @@ pub(super) static DEFECTS: &[Defect] = &[
         name: "preflight-methods",
         row: "H-10",
         summary: "Access-Control-Allow-Methods without DELETE",
-        ask: visit::PREFLIGHT,
+        ask: visit::PREFLIGHT_OF_THE_END,
         check: mended::preflight_granted,
         change: &[Change::After(Seam::Preflight, |_, reply| {
             reply::with(reply, ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, OPTIONS")

@@ -204,6 +204,7 @@ pub fn knowledge(kind: SiteKind) -> Knowledge {
     match kind {
         SiteKind::Cohosted | SiteKind::Scoped => own,
         SiteKind::Strict => Knowledge { checks_pkce: true, registers: true, refreshes: true, ..own },
+        SiteKind::Taught => Knowledge { sends_iss: true, refuses_documents: true, ..own },
         SiteKind::HalfOpen => Knowledge { stranger: Some(StatusCode::UNAUTHORIZED), open_get: true, ..own },
         SiteKind::Bare => {
             let mut bare = Knowledge { registers: true, ..Knowledge::default() };

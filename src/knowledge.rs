@@ -1,14 +1,16 @@
 //! What the upstream's own answers teach about it. Pure: documents in, knowledge out; fetching is `learn.rs`.
 
 use http::StatusCode;
+use http::header::LOCATION;
 use serde_json::{Value, json};
 use url::Url;
 
 use crate::documents;
 use crate::edit::json::Object;
 use crate::edit::origin::{Origin, after_origin};
-use crate::endpoint::Endpoints;
-use crate::exchange::{Facts, Site};
+use crate::edit::params;
+use crate::endpoint::{Class, Endpoints};
+use crate::exchange::{Facts, Reply, Request, Site};
 
 /// What is known of an upstream. The default value is to know nothing, which is a sound state: identity still holds
 /// for the configured origin, and no pointer is given out.
@@ -42,6 +44,10 @@ pub struct Knowledge {
     pub refreshes: bool,
     /// Whether the upstream's own metadata promise `iss` in authorization responses (RFC 9207 section 3).
     pub promises_iss: bool,
+    /// Whether an authorization response with `iss` has passed.
+    pub sends_iss: bool,
+    /// Whether a client whose id is a URL was refused.
+    pub refuses_documents: bool,
     /// Origins that the upstream advertises as its own.
     pub advertised: Vec<Origin>,
     pub endpoints: Endpoints,
@@ -49,6 +55,15 @@ pub struct Knowledge {
     pub auth_methods: Option<Vec<String>>,
     /// `code_challenge_methods_supported`, if stated.
     pub pkce_methods: Option<Vec<String>>,
+}
+
+/// What an answer on its way to a client shows and the metadata do not say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lesson {
+    /// Authorization responses carry `iss` (RFC 9207).
+    SendsIss,
+    /// A client id that is a URL (client id metadata document) is refused.
+    RefusesDocuments,
 }
 
 /// An authorization server on another host.
@@ -72,6 +87,29 @@ impl Knowledge {
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.stranger.is_some_and(|status| status != StatusCode::UNAUTHORIZED && status != StatusCode::FORBIDDEN)
+    }
+
+    /// Whether the lesson is known.
+    #[must_use]
+    pub fn has_learned(&self, lesson: Lesson) -> bool {
+        match lesson {
+            Lesson::SendsIss => self.sends_iss,
+            Lesson::RefusesDocuments => self.refuses_documents,
+        }
+    }
+
+    pub fn take_lesson(&mut self, lesson: Lesson) {
+        match lesson {
+            Lesson::SendsIss => self.sends_iss = true,
+            Lesson::RefusesDocuments => self.refuses_documents = true,
+        }
+    }
+
+    /// Lessons outlive a visit that finds the same document of the same issuer.
+    pub fn keep_lessons(&mut self, before: &Self) {
+        if self.issuer.is_some() && self.issuer == before.issuer && self.server_document == before.server_document {
+            (self.sends_iss, self.refuses_documents) = (before.sends_iss, before.refuses_documents);
+        }
     }
 
     /// Takes in a resource metadata document found at `path`. Answers whether it was one.
@@ -171,6 +209,25 @@ impl Knowledge {
             self.advertised.push(origin);
         }
     }
+}
+
+/// What an answer of the authorization server on its way to the client teaches.
+#[must_use]
+pub fn lesson(site: &Site<'_>, request: &Request, reply: &Reply) -> Option<Lesson> {
+    if !matches!(request.class, Class::Authorize | Class::Other) || !site.has_own_authorization_server() {
+        return None;
+    }
+    if reply.status.is_redirection() {
+        let to = reply.headers.get(LOCATION)?.to_str().ok()?;
+        let (_, query) = to.split_once('?')?;
+        let is_response = params::has(query, "code") && params::has(query, "state") && !site.owns(to);
+        return (is_response && params::has(query, "iss")).then_some(Lesson::SendsIss);
+    }
+    // 400 and 401 refuse the client; a page that is not there, or a server that is down, says nothing of it.
+    let refused = matches!(reply.status, StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED);
+    let client = request.query().and_then(|query| params::get(query, "client_id"))?;
+    let is_document = client.starts_with("https://") && request.class == Class::Authorize;
+    (refused && is_document).then_some(Lesson::RefusesDocuments)
 }
 
 /// Whether a flag is set, in any spelling of true.

@@ -15,13 +15,11 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use self::visit::Visit;
-use crate::knowledge::Knowledge;
+use crate::knowledge::{Knowledge, Lesson};
 use crate::runtime::Runtime;
 use crate::upstream::Upstream;
 
-/// How long something learned is believed.
-const LIFE: Duration = Duration::from_secs(60);
-/// How long it is believed that there is nothing, after the upstream said so.
+/// How long it is believed at most that there is nothing, after the upstream said so.
 const LIFE_OF_NOTHING: Duration = Duration::from_secs(15);
 /// How soon an upstream that could not be asked is asked again.
 const RETRY: Duration = Duration::from_secs(5);
@@ -66,13 +64,28 @@ impl Learner {
         state.is_fresh().then(|| state.known.clone())
     }
 
-    fn store(&self, visit: Option<Visit>) {
+    /// Adds what an answer taught by the way. It is believed as long as what was learned with it.
+    pub fn teach(&self, lesson: Lesson) {
+        if self.state.load().known.has_learned(lesson) {
+            return;
+        }
+        self.state.rcu(|state| {
+            let mut known = (*state.known).clone();
+            known.take_lesson(lesson);
+            State { known: Arc::new(known), until: state.until }
+        });
+    }
+
+    fn store(&self, visit: Option<Visit>, life: Duration) {
         let state = self.state.load_full();
         let (known, life) = match visit {
-            Some(Visit { known, reached: true }) if known.is_without_oauth() => (Arc::new(known), LIFE_OF_NOTHING),
-            Some(Visit { known, reached: true }) => (Arc::new(known), LIFE),
+            Some(Visit { mut known, reached: true }) => {
+                known.keep_lessons(&state.known);
+                let life = if known.is_without_oauth() { life.min(LIFE_OF_NOTHING) } else { life };
+                (Arc::new(known), life)
+            }
             // An upstream that is down is not one that has changed.
-            Some(Visit { .. }) | None => (state.known.clone(), RETRY),
+            Some(Visit { .. }) | None => (state.known.clone(), RETRY.min(life)),
         };
         tracing::debug!(?known, "learned about the upstream");
         self.state.store(Arc::new(State { known, until: Some(Instant::now() + life) }));
@@ -109,7 +122,7 @@ pub fn start(runtime: &Arc<Runtime>, upstream: &Arc<Upstream>) {
     let upstream = upstream.clone();
     tokio::spawn(async move {
         let visit = tokio::time::timeout(LIMIT, visit::visit(&turn.0, &upstream)).await;
-        turn.0.learner.store(visit.ok());
+        turn.0.learner.store(visit.ok(), turn.0.bounds.learned);
     });
 }
 

@@ -28,7 +28,7 @@ use crate::endpoint::{self, Class};
 use crate::example::preflight;
 use crate::exchange::{Reply, Request, RequestBody, Site};
 use crate::headers::{self, Forwarding};
-use crate::knowledge::Knowledge;
+use crate::knowledge::{self, Knowledge};
 use crate::learn;
 use crate::plan::{Fired, Report};
 use crate::refuse::{self, Refusal};
@@ -157,6 +157,9 @@ impl Exchange {
         let question = question(request, request.target.clone(), headers, body, upload);
         let mut answer = self.ask(request, question).await?;
         let may_ask = kept.is_some();
+        if let Some(lesson) = knowledge::lesson(&self.site(&runtime), request, &answer.reply) {
+            runtime.learner.teach(lesson);
+        }
         let (report, ask) = runtime.plan.mend_reply(&self.site(&runtime), request, &mut answer.reply, may_ask);
         self.note(report);
         if let (Some(ask), Some(headers)) = (ask, kept) {

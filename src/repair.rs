@@ -165,4 +165,6 @@ pub enum SiteKind {
     HalfOpen,
     /// As `Cohosted`, and the endpoints are seen to check PKCE, to register clients and to refresh tokens.
     Strict,
+    /// As `Cohosted`, after a response with `iss` and the refusal of a client whose id is a URL have passed.
+    Taught,
 }

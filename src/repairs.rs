@@ -43,6 +43,8 @@ pub static REPAIRS: &[&Repair] = &[
     &metadata::auth_methods::REPAIR,
     &metadata::registration_unsaid::REPAIR,
     &metadata::grant_types::REPAIR,
+    &metadata::iss_unsaid::REPAIR,
+    &metadata::client_documents::REPAIR,
     &register::nulls::REPAIR,
     &register::timestamps::REPAIR,
     &register::client_id::REPAIR,

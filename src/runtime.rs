@@ -51,6 +51,8 @@ pub struct Bounds {
     pub body_bytes: usize,
     /// How long reading such a body may take.
     pub body_time: Duration,
+    /// How long something learned about the upstream is believed.
+    pub learned: Duration,
     /// Client connections at a time.
     pub connections: usize,
     /// How long event streams may go on after the order to stop.

@@ -182,6 +182,7 @@ fn runtime(config: &Config, address: SocketAddr, access: AccessLog) -> Result<Ru
             request_bytes: limits.request_bytes,
             body_bytes: limits.body_bytes,
             body_time: limits.mend,
+            learned: limits.learned,
             connections: connections(limits.connections),
             drain: limits.drain,
         },

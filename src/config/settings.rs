@@ -239,6 +239,13 @@ pub const SETTINGS: &[Setting] = &[
         "How long a body that is to be mended may take to arrive; a slower one passes untouched.",
     ),
     number(
+        "limits.learned_seconds",
+        "limit-learned-seconds",
+        "SECONDS",
+        "60",
+        "How long it is believed what the upstream's metadata and endpoints have shown; then they are asked anew.",
+    ),
+    number(
         "limits.pool_idle_seconds",
         "limit-pool-idle-seconds",
         "SECONDS",

@@ -83,3 +83,4 @@ pub const OPENID_MEMBERS: Basis = rule(
     Level::Must,
 );
 pub const PKCE: Basis = rule("MCP 2025-11-25, Authorization Code Protection", MCP_AUTH, Level::Must);
+pub const CLIENT_DOCUMENTS: Basis = rule("MCP 2025-11-25, Client ID Metadata Documents", MCP_AUTH, Level::Should);

@@ -2,8 +2,10 @@
 
 pub mod auth_methods;
 pub mod cacheable;
+pub mod client_documents;
 pub mod content_type;
 pub mod grant_types;
+pub mod iss_unsaid;
 pub mod keys_missing;
 pub mod not_found;
 pub mod openid_incomplete;

@@ -212,6 +212,7 @@ fn any_site() -> impl Strategy<Value = SiteKind> {
         SiteKind::Bare,
         SiteKind::HalfOpen,
         SiteKind::Strict,
+        SiteKind::Taught,
     ])
 }
 
@@ -311,6 +312,8 @@ fn any_document() -> impl Strategy<Value = String> {
         "registration_endpoint",
         "response_types_supported",
         "code_challenge_methods_supported",
+        "authorization_response_iss_parameter_supported",
+        "client_id_metadata_document_supported",
         "jwks_uri",
         "bearer_methods_supported",
         "data",

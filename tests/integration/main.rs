@@ -14,6 +14,7 @@ mod faults;
 mod framing;
 mod headers;
 mod leaks;
+mod learning;
 mod leaving;
 mod malformed;
 mod metadata;

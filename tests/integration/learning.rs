@@ -1,0 +1,156 @@
+//! What the proxy learns of its upstream: when it asks, what it asks, how long it believes the answers, and that no
+//! message waits for it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json as value};
+
+use crate::kit::{Message, PUBLIC, Proxy, Upstream, get, json, post, reply, soon};
+
+const RESOURCE: &str = "/.well-known/oauth-protected-resource/mcp";
+const SERVER: &str = "/.well-known/oauth-authorization-server";
+
+fn server_document(request: &Message, prefix: &str) -> Vec<u8> {
+    let here = format!("http://{}", request.get("host").unwrap_or_default());
+    let document = value!({
+        "issuer": here, "authorization_endpoint": format!("{here}{prefix}/authorize"),
+        "token_endpoint": format!("{here}{prefix}/token"), "registration_endpoint": format!("{here}{prefix}/register"),
+        "response_types_supported": ["code"], "code_challenge_methods_supported": ["S256"],
+        "grant_types_supported": ["authorization_code", "refresh_token"],
+    });
+    json("200 OK", &document.to_string())
+}
+
+/// A server of its own whose endpoints stand below the prefix that the counter chooses.
+async fn moving(prefixes: &'static [&'static str], which: Arc<AtomicUsize>) -> Upstream {
+    Upstream::answering(move |request| match request.target() {
+        SERVER => server_document(request, prefixes[which.load(Ordering::SeqCst)]),
+        "/mcp" => reply("401 Unauthorized", &[], ""),
+        _ => reply("404 Not Found", &[], ""),
+    })
+    .await
+}
+
+#[tokio::test]
+async fn the_upstream_is_asked_at_the_start_if_nobody_forbids_it() {
+    let upstream = moving(&[""], Arc::default()).await;
+    let proxy = Proxy::to(&upstream).set("no_probe", "false").set("public_url", PUBLIC).start();
+    upstream.wait(|seen| seen.iter().any(|asked| asked.whole && asked.target() == SERVER)).await;
+    assert!(upstream.seen().iter().all(|asked| asked.method() == "GET" && asked.get("authorization").is_none()));
+    assert_eq!(proxy.log(), "", "nobody has asked the proxy yet");
+
+    let upstream = moving(&[""], Arc::default()).await;
+    let proxy = Proxy::to(&upstream).start();
+    proxy.ask(get("/x", &[])).await;
+    assert_eq!(upstream.seen().iter().map(Message::target).collect::<Vec<_>>(), ["/x"]);
+}
+
+#[tokio::test]
+async fn a_message_never_waits_for_what_is_being_learned() {
+    let upstream = Upstream::script(|mut conn| async move {
+        while let Some(request) = conn.next().await {
+            if request.method() == "POST" {
+                conn.send(json("200 OK", r#"{"jsonrpc":"2.0","id":1,"result":{}}"#)).await;
+            }
+        }
+    })
+    .await;
+    let proxy = Proxy::to(&upstream).set("no_probe", "false").start();
+    upstream.wait(|seen| !seen.is_empty()).await;
+    let began = Instant::now();
+    assert_eq!(proxy.ask(post("/mcp", &["Content-Type: application/json"], "{}")).await.status(), 200);
+    assert!(began.elapsed() < Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn what_was_learned_is_learned_anew_after_its_time() {
+    let which = Arc::new(AtomicUsize::new(0));
+    let upstream = moving(&["", "/v2"], which.clone()).await;
+    let proxy = Proxy::to(&upstream).set("limits.learned_seconds", "0.05").set("public_url", PUBLIC).start();
+    let location = |prefix: &str| format!("{PUBLIC}{prefix}/token");
+    let document = proxy.ask(get(SERVER, &[])).await.json();
+    assert_eq!(document["token_endpoint"], location(""));
+    which.store(1, Ordering::SeqCst);
+    // The class of a path follows: only answers of the token endpoint are never kept.
+    soon(async {
+        loop {
+            let answer =
+                proxy.ask(post("/v2/token", &["Content-Type: application/x-www-form-urlencoded"], "a=b")).await;
+            if answer.get("cache-control") == Some("no-store") {
+                return;
+            }
+        }
+    })
+    .await;
+    assert_eq!(proxy.ask(get(SERVER, &[])).await.json()["token_endpoint"], location("/v2"));
+}
+
+#[tokio::test]
+async fn a_replica_that_has_served_nobody_says_the_same() {
+    let upstream = moving(&["/oauth"], Arc::default()).await;
+    let start = || Proxy::to(&upstream).set("public_url", PUBLIC).start();
+    let old = start();
+    for path in [RESOURCE, SERVER, "/mcp", "/oauth/token", "/authorize?client_id=a&response_type=code"] {
+        old.ask(get(path, &[])).await;
+    }
+    for path in [
+        RESOURCE,
+        "/.well-known/oauth-protected-resource",
+        SERVER,
+        "/.well-known/oauth-authorization-server/mcp",
+        "/.well-known/openid-configuration",
+        "/mcp",
+        "/oauth/token",
+    ] {
+        let fresh = start();
+        let (one, other) = (old.ask(get(path, &[])).await, fresh.ask(get(path, &[])).await);
+        assert_eq!((one.status(), one.text()), (other.status(), other.text()), "{path}");
+        assert_eq!(one.all("www-authenticate"), other.all("www-authenticate"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_response_with_an_unannounced_issuer_teaches_to_announce_it() {
+    let upstream = Upstream::answering(|request| match request.target().split('?').next().unwrap_or_default() {
+        SERVER => server_document(request, ""),
+        "/authorize" => {
+            let here = format!("http%3A%2F%2F{}", request.get("host").unwrap_or_default().replace(':', "%3A"));
+            let to = format!("Location: https://client.example/cb?code=c&state=s&iss={here}");
+            reply("302 Found", &[&to], "")
+        }
+        _ => reply("404 Not Found", &[], ""),
+    })
+    .await;
+    let proxy = Proxy::to(&upstream).set("public_url", PUBLIC).start();
+    let flag = "authorization_response_iss_parameter_supported";
+    assert_eq!(proxy.ask(get(SERVER, &[])).await.json()[flag], Value::Null);
+    let login = "/authorize?response_type=code&client_id=a&redirect_uri=https%3A%2F%2Fclient.example%2Fcb&state=s";
+    let answer = proxy.ask(get(login, &[])).await;
+    assert!(answer.get("location").unwrap().contains("iss=https%3A%2F%2Fmcp.example.com"), "{answer:?}");
+    assert_eq!(proxy.ask(get(SERVER, &[])).await.json()[flag], true);
+}
+
+#[tokio::test]
+async fn a_refused_client_document_is_no_longer_claimed() {
+    let upstream = Upstream::answering(|request| match request.target().split('?').next().unwrap_or_default() {
+        SERVER => {
+            let here = format!("http://{}", request.get("host").unwrap_or_default());
+            let document = value!({
+                "issuer": here, "authorization_endpoint": format!("{here}/authorize"),
+                "token_endpoint": format!("{here}/token"), "registration_endpoint": format!("{here}/register"),
+                "client_id_metadata_document_supported": true,
+            });
+            json("200 OK", &document.to_string())
+        }
+        "/authorize" => json("400 Bad Request", r#"{"error":"invalid_client"}"#),
+        _ => reply("404 Not Found", &[], ""),
+    })
+    .await;
+    let proxy = Proxy::to(&upstream).start();
+    let flag = "client_id_metadata_document_supported";
+    assert_eq!(proxy.ask(get(SERVER, &[])).await.json()[flag], true);
+    proxy.ask(get("/authorize?response_type=code&client_id=https%3A%2F%2Fclient.example%2Fid.json", &[])).await;
+    assert_eq!(proxy.ask(get(SERVER, &[])).await.json()[flag], false);
+}

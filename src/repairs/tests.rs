@@ -229,6 +229,9 @@ fn any_request() -> impl Strategy<Value = String> {
         "POST /token",
         "GET /authorize?resource=https%3A%2F%2Fmcp.example.com%2Fmcp",
         "POST /auth/consent",
+        "GET /authorize?response_type=code&client_id=a&redirect_uri=http%3A%2F%2Fh%2Fcb&state=a%2Bb&scope=+openid+x&nonce=n",
+        "GET /auth/authorize?redirect_uri=http%3A%2F%2Flocalhost%3A3000%2Fcb&state=s&scope=&prompt=consent",
+        "GET /consent?client_id=a&redirect_uri=https%3A%2F%2Fclaude.ai%2Fapi%2Fmcp%2Fauth_callback",
     ]);
     let origin = prop::option::of(prop::sample::select(vec![
         "https://claude.ai",
@@ -258,6 +261,10 @@ fn any_url() -> impl Strategy<Value = String> {
         "https://mcp.example.com/",
         "https://login.example.net/t?iss=x&code=1",
         "http://h/cb?code=1&iss=http%3A%2F%2Flocalhost%3A3000%2F",
+        "http://h/cb#code=1&state=a+b&iss=http%3A%2F%2Flocalhost%3A3000",
+        "http://h/cb?error=invalid_scope&error_description=nonce",
+        "http://h/cb?code=1&state=a%252Bb",
+        "http://localhost:3000/cb?code=1&state=s",
         "/relative",
         "http://localhost:3000@evil.example/",
         "",
@@ -311,7 +318,7 @@ fn any_document() -> impl Strategy<Value = String> {
 }
 
 fn any_reply() -> impl Strategy<Value = Reply> {
-    let status = prop::sample::select(vec![200, 201, 204, 301, 302, 400, 401, 403, 404, 500]);
+    let status = prop::sample::select(vec![200, 201, 204, 301, 302, 307, 308, 400, 401, 403, 404, 405, 500]);
     let headers = prop::collection::vec(
         prop_oneof![
             "[a-zA-Z ,=\"]{0,30}".prop_map(|value| ("www-authenticate", value)),
@@ -325,6 +332,13 @@ fn any_reply() -> impl Strategy<Value = Reply> {
                 .prop_map(|value| ("access-control-allow-headers", value.to_owned())),
             prop::sample::select(vec!["no-store", "public"]).prop_map(|value| ("cache-control", value.to_owned())),
             Just(("content-length", "20".to_owned())),
+            Just(("content-type", "text/html".to_owned())),
+            prop::sample::select(vec![
+                "form-action 'self'",
+                "a;form-action *",
+                "form-action https:, form-action 'none'"
+            ])
+            .prop_map(|value| ("content-security-policy", value.to_owned())),
             Just(("vary", "*".to_owned())),
             Just(("set-cookie", "a=b".to_owned())),
         ],

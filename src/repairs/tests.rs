@@ -280,7 +280,16 @@ fn any_value() -> impl Strategy<Value = Value> {
         prop::sample::select(vec!["1.5", "0.0", "-1e3", "1e999", "1749600000000"])
             .prop_map(|text| serde_json::from_str(text).unwrap()),
         any_url().prop_map(Value::from),
-        prop::sample::select(vec!["none", "client_secret_post", "a b", "0", "2025-06-11"]).prop_map(Value::from),
+        prop::sample::select(vec![
+            "none",
+            "client_secret_post",
+            "a b",
+            "0",
+            "2025-06-11",
+            "invalid_request",
+            "invalid_target nonce"
+        ])
+        .prop_map(Value::from),
     ];
     leaf.prop_recursive(2, 8, 3, |inner| {
         prop_oneof![

@@ -6,6 +6,7 @@ use http::header::CONTENT_SECURITY_POLICY;
 use http::{HeaderValue, StatusCode};
 use url::{Host, Url};
 
+use crate::edit::csp::{self, Place};
 use crate::edit::origin::Origin;
 use crate::edit::params;
 use crate::endpoint::Class;
@@ -87,6 +88,15 @@ pub static REPAIR: Repair = Repair {
             then: Then::Becomes("200\nContent-Type: text/html\nContent-Security-Policy: form-action * cursor:"),
         },
         Example {
+            note: "the callback alone, and no further",
+            site: SiteKind::Cohosted,
+            request: "GET /authorize?redirect_uri=https%3A%2F%2Fclaude.com%2Fapi%2Fmcp%2Fauth_callback",
+            reply: "200\nContent-Type: text/html\nContent-Security-Policy: form-action https://claude.com",
+            then: Then::Becomes(
+                "200\nContent-Type: text/html\nContent-Security-Policy: form-action https://claude.com claude:",
+            ),
+        },
+        Example {
             note: "let through already",
             site: SiteKind::Cohosted,
             request: "GET /authorize?redirect_uri=https%3A%2F%2Fc.example%2Fcb",
@@ -145,7 +155,7 @@ fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
         if name != CONTENT_SECURITY_POLICY {
             continue;
         }
-        let wider = value.to_str().ok().and_then(|policies| widened(policies, &places, &site.facts.public));
+        let wider = value.to_str().ok().and_then(|policies| csp::widened(policies, &places, &site.facts.public));
         if let Some(wider) = wider.and_then(|wider| HeaderValue::from_str(&wider).ok()) {
             *value = wider;
             any = true;
@@ -160,13 +170,6 @@ fn redirect_uri(request: &Request) -> Option<Cow<'_, str>> {
     let mut named = texts.filter(|text| params::has(text, "redirect_uri"));
     let uri = params::only(named.next()?, "redirect_uri")?;
     named.all(|text| params::only(text, "redirect_uri").is_some_and(|other| other == uri)).then_some(uri)
-}
-
-/// A place where the browser goes on the way back.
-enum Place {
-    Web(Origin),
-    /// A private-use scheme, in lower case.
-    App(String),
 }
 
 /// The places on the way to a client's callback, if a source list can name them.
@@ -197,87 +200,52 @@ fn places(redirect_uri: &str) -> Option<Vec<Place>> {
     Some(places)
 }
 
-/// The policies of a header line with what `form-action` lacks; `None` if it lacks nothing. All other bytes stay.
-fn widened(policies: &str, places: &[Place], own: &Origin) -> Option<String> {
-    let mut out = String::with_capacity(policies.len() + 64);
-    for (index, policy) in policies.split(',').enumerate() {
-        out.push_str(if index > 0 { "," } else { "" });
-        // Of two directives of one name the first counts (CSP Level 3, parse a serialized CSP).
-        let mut is_found = false;
-        for (index, directive) in policy.split(';').enumerate() {
-            out.push_str(if index > 0 { ";" } else { "" });
-            let mut words = directive.split_ascii_whitespace();
-            if is_found || !words.next().is_some_and(|name| name.eq_ignore_ascii_case("form-action")) {
-                out.push_str(directive);
-                continue;
-            }
-            is_found = true;
-            let sources: Vec<&str> = words.collect();
-            let (text, blanks) = directive.split_at(directive.trim_ascii_end().len());
-            out.push_str(text);
-            // Whoever lets no form lead anywhere has no form.
-            let lets_nothing = sources.iter().all(|source| source.eq_ignore_ascii_case("'none'"));
-            for place in places.iter().filter(|place| !lets_nothing && !place.is_let_through(&sources, own)) {
-                out.push(' ');
-                out.push_str(&place.source());
-            }
-            out.push_str(blanks);
-        }
-    }
-    (out != policies).then_some(out)
-}
-
-impl Place {
-    fn source(&self) -> String {
-        match self {
-            Self::Web(origin) => origin.as_str().to_owned(),
-            Self::App(scheme) => format!("{scheme}:"),
-        }
-    }
-
-    fn is_let_through(&self, sources: &[&str], own: &Origin) -> bool {
-        sources.iter().any(|source| match self {
-            Self::Web(origin) => matches_origin(source, origin, own),
-            Self::App(scheme) => source.split_once(':').is_some_and(|(have, rest)| {
-                have.eq_ignore_ascii_case(scheme) && (rest.is_empty() || rest.starts_with("//"))
-            }),
-        })
-    }
-}
-
-/// Whether a source expression matches an origin (CSP Level 3, URL matching). The path does not count behind a
-/// redirect.
-fn matches_origin(source: &str, origin: &Origin, own: &Origin) -> bool {
-    if source == "*" || (source.eq_ignore_ascii_case("'self'") && own == origin) {
-        return true;
-    }
-    let fits = |scheme: &str| {
-        scheme.eq_ignore_ascii_case(origin.scheme()) || (scheme.eq_ignore_ascii_case("http") && origin.is_secure())
-    };
-    let (scheme, rest) = match source.split_once("://") {
-        Some(parts) => parts,
-        None => match source.strip_suffix(':') {
-            Some(scheme) => return fits(scheme),
-            None => (own.scheme(), source),
-        },
-    };
-    let authority = rest.split('/').next().unwrap_or(rest);
-    let (host, port) = authority.rsplit_once(':').map_or((authority, None), |(host, port)| (host, Some(port)));
-    let name = origin.host().to_string();
-    let is_host = match host.strip_prefix('*') {
-        Some("") => true,
-        Some(domain) => domain.starts_with('.') && name.ends_with(&domain.to_ascii_lowercase()),
-        None => name.eq_ignore_ascii_case(host),
-    };
-    let default = if origin.is_secure() { 443 } else { 80 };
-    let is_port = match port {
-        None => origin.port() == default,
-        Some("*") => true,
-        Some("80") if origin.is_secure() && origin.port() == 443 => true,
-        Some(port) => port.parse() == Ok(origin.port()),
-    };
-    fits(scheme) && is_host && is_port
-}
-
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    fn sources(redirect_uri: &str) -> Vec<String> {
+        places(redirect_uri).unwrap_or_default().iter().map(Place::source).collect()
+    }
+
+    #[test]
+    fn names_nothing_but_the_way_back() {
+        for (redirect_uri, added) in [
+            ("https://claude.ai/api/mcp/auth_callback", vec!["https://claude.ai", "claude:"]),
+            ("https://claude.com/api/mcp/auth_callback", vec!["https://claude.com", "claude:"]),
+            ("https://claude.ai/api/mcp/auth_callback?x", vec!["https://claude.ai"]),
+            ("https://claude.ai/other", vec!["https://claude.ai"]),
+            ("https://C.example:443/cb", vec!["https://c.example"]),
+            ("https://c.example:8443/cb", vec!["https://c.example:8443"]),
+            ("http://localhost:3118/callback", vec!["http://localhost:3118"]),
+            ("http://127.0.0.1/cb", vec!["http://127.0.0.1"]),
+            ("Cursor://a/cb", vec!["cursor:"]),
+            ("com.example.app:/cb", vec!["com.example.app:"]),
+            ("http://c.example/cb", vec![]),
+            ("http://[::1]:9/cb", vec![]),
+            ("https://u:p@c.example/cb", vec![]),
+            ("https://*/cb", vec![]),
+            ("https://%2A.example/cb", vec![]),
+            ("https://c.example/cb;script-src *", vec![]),
+            ("https://c.example/cb;x", vec![]),
+            ("https://c.example/cb,x", vec![]),
+            ("https://c.example/'self'", vec![]),
+            ("https://c.example/ x", vec![]),
+            ("https://c.exam\nple/", vec![]),
+            ("javascript:alert(1)", vec![]),
+            ("data:text/html,x", vec![]),
+            ("data:text/html", vec![]),
+            ("blob:https://c.example/x", vec![]),
+            ("file:///etc/passwd", vec![]),
+            ("vbscript:x", vec![]),
+            ("about:blank", vec![]),
+            ("view-source:x", vec![]),
+            ("filesystem:x", vec![]),
+            ("wss://c.example/", vec![]),
+            ("/cb", vec![]),
+            ("", vec![]),
+        ] {
+            assert_eq!(sources(redirect_uri), added, "{redirect_uri}");
+        }
+    }
+}

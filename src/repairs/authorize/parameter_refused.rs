@@ -1,6 +1,7 @@
 //! E-20: the upstream refuses a parameter that it should have ignored.
 
-use super::{Refusal, ask_with, is_refused};
+use super::ask_with;
+use super::refusal::{Refusal, is_refused};
 use crate::edit::params;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};

@@ -1,6 +1,7 @@
 //! E-07, field report 6: the upstream refuses the `resource` parameter.
 
-use super::{Refusal, ask_with, is_refused};
+use super::ask_with;
+use super::refusal::{Refusal, is_refused};
 use crate::edit::params;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};

@@ -1,6 +1,7 @@
 //! E-19, field report 18: the upstream refuses the scopes that a client asks for.
 
-use super::{Refusal, ask_with, is_refused};
+use super::ask_with;
+use super::refusal::{Refusal, is_refused};
 use crate::edit::params;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};

@@ -98,6 +98,8 @@ fn matches_origin(source: &str, origin: &Origin, own: &Origin) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn own() -> Origin {
@@ -171,6 +173,18 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(widened(before, &places, &own()).as_deref(), after, "{before}");
+        }
+    }
+
+    proptest! {
+        /// Nothing but what was added, and only once.
+        #[test]
+        fn adds_and_changes_nothing_else(policies in "((form-action|FORM-action|a)?[ \t;,'a-z:/*é]{0,12}){0,6}") {
+            let places = [places("https://c.example/cb"), places("cursor://a")].concat();
+            if let Some(wider) = widened(&policies, &places, &own()) {
+                prop_assert_eq!(wider.replace(" https://c.example", "").replace(" cursor:", ""), policies);
+                prop_assert_eq!(widened(&wider, &places, &own()), None);
+            }
         }
     }
 }

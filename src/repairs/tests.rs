@@ -353,7 +353,13 @@ fn any_reply() -> impl Strategy<Value = Reply> {
         ],
         0..6,
     );
-    (status, headers, prop::option::of(any_document())).prop_map(|(status, headers, document)| {
+    let page = prop::option::of(prop::sample::select(vec![
+        "",
+        "<p>invalid_scope</p>",
+        "invalid_request: nonce",
+        "AADSTS901002",
+    ]));
+    (status, headers, prop::option::of(any_document()), page).prop_map(|(status, headers, document, page)| {
         let mut reply = example::reply(&status.to_string()).unwrap();
         for (name, value) in headers {
             if let Ok(value) = value.parse() {
@@ -364,6 +370,8 @@ fn any_reply() -> impl Strategy<Value = Reply> {
             reply.headers.insert("content-type", "application/json".parse().unwrap());
             let object = crate::edit::json::Object::parse(Bytes::from(document)).unwrap();
             reply.body = ReplyBody::Json(object);
+        } else if let Some(page) = page {
+            reply.body = ReplyBody::Text(Bytes::from_static(page.as_bytes()));
         }
         reply
     })

@@ -136,11 +136,10 @@ pub static REPAIR: Repair = Repair {
 
 fn when(request: &Request, reply: &Reply) -> bool {
     let names = |name: &str| request.query().is_some_and(|query| params::has(query, name));
-    let is_of_login = request.class == Class::Authorize || (names("client_id") && names("redirect_uri"));
-    is_of_login
-        && reply.status == StatusCode::OK
+    reply.status == StatusCode::OK
         && reply.headers.contains_key(CONTENT_SECURITY_POLICY)
         && reply.is_of("text/html")
+        && (request.class == Class::Authorize || (names("client_id") && names("redirect_uri")))
 }
 
 fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {

@@ -74,6 +74,20 @@ pub static REPAIR: Repair = Repair {
             then: Then::Sound,
         },
         Example {
+            note: "the usual response_mode says nothing, another one does",
+            site: SiteKind::Cohosted,
+            request: "GET /authorize?client_id=a&response_mode=query",
+            reply: "302\nLocation: https://c.example/cb?error=invalid_request&error_description=response_mode",
+            then: Then::Asks("GET /authorize?client_id=a"),
+        },
+        Example {
+            note: "where the client waits",
+            site: SiteKind::Cohosted,
+            request: "GET /authorize?client_id=a&response_mode=form_post",
+            reply: "302\nLocation: https://c.example/cb?error=invalid_request&error_description=response_mode",
+            then: Then::Sound,
+        },
+        Example {
             note: "one that was not sent",
             site: SiteKind::Cohosted,
             request: "GET /authorize?client_id=a",
@@ -95,12 +109,7 @@ fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     let Some(refusal) = Refusal::of(reply).filter(|refusal| refusal.is("invalid_request")) else {
         return Outcome::Sound;
     };
-    let is_refused = |name: &str| {
-        !NEEDED.contains(&name)
-            && !DEMANDS.contains(&name)
-            && is_name(name)
-            && refusal.names(&name.to_ascii_lowercase())
-    };
+    let is_refused = |name: &str| may_go(query, name) && refusal.names(&name.to_ascii_lowercase());
     let mut fewer = query.to_owned();
     for name in params::names(query).filter(|name| is_refused(name)) {
         if let Some(rest) = params::without(&fewer, &name) {
@@ -113,7 +122,10 @@ fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     Outcome::again("an optional parameter is refused; asking without it", ask_with(request, &fewer))
 }
 
-/// Whether a text can be told from a word of a sentence: nobody calls a parameter `a` to have it named.
-fn is_name(text: &str) -> bool {
-    text.len() > 3 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+/// Whether a parameter may be left out, and its name can be told from a word of a sentence.
+fn may_go(query: &str, name: &str) -> bool {
+    // Any other mode than the usual one is where the client waits for the response, and nowhere else.
+    let is_usual = name != "response_mode" || params::get(query, name).is_some_and(|mode| mode == "query");
+    let is_name = name.len() > 3 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+    is_usual && is_name && !NEEDED.contains(&name) && !DEMANDS.contains(&name)
 }

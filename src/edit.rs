@@ -2,6 +2,7 @@
 //! byte for byte as it came.
 
 pub mod challenge;
+pub mod csp;
 pub mod json;
 pub mod jwt;
 pub mod list;

@@ -202,9 +202,10 @@ pub fn knowledge(kind: SiteKind) -> Knowledge {
         ..Knowledge::default()
     };
     match kind {
-        SiteKind::Cohosted | SiteKind::Scoped => own,
         SiteKind::Strict => Knowledge { checks_pkce: true, registers: true, refreshes: true, ..own },
         SiteKind::Taught => Knowledge { sends_iss: true, refuses_documents: true, ..own },
+        SiteKind::Cohosted => own,
+        SiteKind::Scoped => Knowledge { scopes: Some(facts(kind).scopes), ..own },
         SiteKind::HalfOpen => Knowledge { stranger: Some(StatusCode::UNAUTHORIZED), open_get: true, ..own },
         SiteKind::Bare => {
             let mut bare = Knowledge { registers: true, ..Knowledge::default() };
@@ -220,6 +221,7 @@ pub fn knowledge(kind: SiteKind) -> Knowledge {
             authorization_servers: vec!["http://localhost:3000/auth".into()],
             server_metadata_path: Some("/auth/.well-known/openid-configuration".into()),
             issuer: Some("http://localhost:3000/auth".into()),
+            promises_iss: true,
             endpoints: Endpoints {
                 authorize: "/auth/authorize".into(),
                 token: "/auth/token".into(),

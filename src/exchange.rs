@@ -415,8 +415,32 @@ impl Ask {
         }
         class == Class::Authorize
             && second.status.is_redirection()
-            && !second.headers.get(http::header::LOCATION).and_then(|to| to.to_str().ok()).is_some_and(|to| {
-                to.split_once(['?', '#']).is_some_and(|(_, query)| crate::edit::params::has(query, "error"))
-            })
+            && !second
+                .headers
+                .get(http::header::LOCATION)
+                .and_then(|to| to.to_str().ok())
+                .is_some_and(|to| to.split(['?', '#']).skip(1).any(|part| crate::edit::params::has(part, "error")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::example;
+
+    #[test]
+    fn a_redirect_with_an_error_anywhere_is_no_better_answer() {
+        for (reply, class, better) in [
+            ("200", Class::Token, true),
+            ("302\nLocation: /login", Class::Authorize, true),
+            ("302\nLocation: /login", Class::Token, false),
+            ("302\nLocation: https://c.example/cb?code=1", Class::Authorize, true),
+            ("302\nLocation: https://c.example/cb?error=a", Class::Authorize, false),
+            ("302\nLocation: https://c.example/cb#error=a", Class::Authorize, false),
+            ("302\nLocation: https://c.example/cb?x=1#error=a", Class::Authorize, false),
+            ("400", Class::Authorize, false),
+        ] {
+            assert_eq!(Ask::is_better(class, &example::reply(reply).unwrap()), better, "{reply}");
+        }
     }
 }

@@ -55,6 +55,8 @@ pub struct Knowledge {
     pub auth_methods: Option<Vec<String>>,
     /// `code_challenge_methods_supported`, if stated.
     pub pkce_methods: Option<Vec<String>>,
+    /// `scopes_supported` of the resource metadata, or else of the server metadata, if stated.
+    pub scopes: Option<Vec<String>>,
 }
 
 /// What an answer on its way to a client shows and the metadata do not say.
@@ -123,6 +125,7 @@ impl Knowledge {
             self.advertise(origin);
         }
         self.authorization_servers = documents::authorization_servers(document);
+        self.scopes = scopes(document);
         self.resource_document = Some(document.clone());
         true
     }
@@ -140,6 +143,7 @@ impl Knowledge {
         self.issuer.get_or_insert_with(|| facts.upstream.as_str().to_owned());
         self.auth_methods = strings(said.get("token_endpoint_auth_methods_supported"));
         self.pkce_methods = strings(said.get("code_challenge_methods_supported"));
+        self.scopes = self.scopes.take().or_else(|| scopes(said));
         self.promises_iss = is_true(said.get("authorization_response_iss_parameter_supported"));
         let own_path = |name: &str| {
             let url = said.text(name)?;
@@ -230,6 +234,13 @@ pub fn lesson(site: &Site<'_>, request: &Request, reply: &Reply) -> Option<Lesso
     (refused && is_document).then_some(Lesson::RefusesDocuments)
 }
 
+/// The scopes that a document lists, each a scope token (RFC 6749 section 3.3); `None` if it lists none.
+fn scopes(document: &Object) -> Option<Vec<String>> {
+    let listed = strings(document.get("scopes_supported"))?;
+    let scopes: Vec<String> = listed.iter().flat_map(|text| text.split_whitespace()).map(str::to_owned).collect();
+    (!scopes.is_empty()).then_some(scopes)
+}
+
 /// Whether a flag is set, in any spelling of true.
 #[must_use]
 pub fn is_true(value: Option<Value>) -> bool {
@@ -247,5 +258,31 @@ pub fn strings(value: Option<Value>) -> Option<Vec<String>> {
         Value::Array(list) => Some(list.into_iter().filter_map(|v| v.as_str().map(str::to_owned)).collect()),
         Value::String(text) => Some(vec![text]),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::example;
+    use crate::repair::SiteKind;
+
+    #[test]
+    fn scopes_are_the_resources_or_else_the_servers() {
+        let object = |text: &str| Object::parse(Bytes::copy_from_slice(text.as_bytes())).unwrap();
+        let facts = example::facts(SiteKind::Cohosted);
+        let server = object(r#"{"issuer":"http://localhost:3000","scopes_supported":["a","b"]}"#);
+        for (resource, scopes) in [
+            (r#"{"resource":"http://localhost:3000/mcp","scopes_supported":"x  y"}"#, vec!["x", "y"]),
+            (r#"{"resource":"http://localhost:3000/mcp","scopes_supported":[]}"#, vec!["a", "b"]),
+            (r#"{"resource":"http://localhost:3000/mcp","scopes_supported":null}"#, vec!["a", "b"]),
+        ] {
+            let mut known = Knowledge::default();
+            assert!(known.take_resource_metadata("/p", &object(resource)));
+            known.take_server_metadata(&facts, "/s", &server);
+            assert_eq!(known.scopes.unwrap(), scopes, "{resource}");
+        }
     }
 }

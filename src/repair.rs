@@ -147,7 +147,7 @@ pub enum Then {
 pub enum SiteKind {
     /// `http://localhost:3000` behind `https://mcp.example.com`, with metadata and an authorization server of its own.
     Cohosted,
-    /// The same with the issuer under a path, `/auth`, and resource metadata at the root only.
+    /// The same with the issuer under a path, `/auth`, resource metadata at the root only, and a promise of `iss`.
     Pathed,
     /// The same without resource metadata.
     NoResourceMetadata,
@@ -155,7 +155,7 @@ pub enum SiteKind {
     Foreign,
     /// No OAuth at all.
     Open,
-    /// As `Cohosted`, and the operator states the scopes `mcp:read mcp:write`.
+    /// As `Cohosted`, and the operator states the scopes `mcp:read mcp:write`, which the metadata list.
     Scoped,
     /// As `Cohosted`, with metadata that know no public clients.
     Confidential,

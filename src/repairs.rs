@@ -5,6 +5,7 @@ use crate::repair::Repair;
 mod basis;
 
 pub mod auth;
+pub mod authorize;
 pub mod body;
 pub mod cors;
 pub mod identity;
@@ -18,6 +19,7 @@ pub static REPAIRS: &[&Repair] = &[
     &identity::resource_parameter::REPAIR,
     &identity::own_origin::REPAIR,
     &register::hosted_callback::REPAIR,
+    &authorize::scope_form::REPAIR,
     // The preflight comes first: it replaces the whole answer.
     &cors::preflight::REPAIR,
     // What a document is called, so that it is known for one.
@@ -28,6 +30,9 @@ pub static REPAIRS: &[&Repair] = &[
     &metadata::server_elsewhere::REPAIR,
     &register::redirects_refused::REPAIR,
     &register::auth_method_refused::REPAIR,
+    &authorize::scope_refused::REPAIR,
+    &authorize::resource_refused::REPAIR,
+    &authorize::parameter_refused::REPAIR,
     // Documents.
     &metadata::resource_missing::REPAIR,
     &metadata::server_missing::REPAIR,
@@ -61,6 +66,13 @@ pub static REPAIRS: &[&Repair] = &[
     &auth::challenge_malformed::REPAIR,
     &auth::challenge_pointer::REPAIR,
     &auth::challenge_scope::REPAIR,
+    // Authorization responses, before their addresses and `iss` are made public.
+    &authorize::elsewhere_foreign::REPAIR,
+    &authorize::fragment::REPAIR,
+    &authorize::state_lost::REPAIR,
+    &authorize::iss_missing::REPAIR,
+    &authorize::method_kept::REPAIR,
+    &authorize::form_action::REPAIR,
     // Heads.
     &body::coding_unasked::REPAIR,
     &identity::location::REPAIR,

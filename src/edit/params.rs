@@ -43,6 +43,33 @@ pub fn map_values(text: &str, name: &str, mut change: impl FnMut(&str) -> Option
     changed.then_some(out)
 }
 
+/// The text without the parameters called `name`; all other bytes stay. `None` when there are none.
+#[must_use]
+pub fn without(text: &str, name: &str) -> Option<String> {
+    let kept: Vec<&str> = pairs(text).filter(|pair| !pair.is(name)).map(|pair| pair.text).collect();
+    (kept.len() < pairs(text).count()).then(|| kept.join("&"))
+}
+
+/// The text with one more parameter at its end.
+#[must_use]
+pub fn with(text: &str, name: &str, value: &str) -> String {
+    let separator = if text.is_empty() || text.ends_with('&') { "" } else { "&" };
+    format!("{text}{separator}{name}={}", utf8_percent_encode(value, ENCODED))
+}
+
+/// The decoded value of the parameter called `name`, if there is exactly one: of two, nobody knows which is meant.
+#[must_use]
+pub fn only<'a>(text: &'a str, name: &str) -> Option<Cow<'a, str>> {
+    let mut values = pairs(text).filter(|pair| pair.is(name)).map(|pair| pair.value());
+    let first = values.next()?;
+    values.next().is_none().then_some(first)
+}
+
+/// The decoded names of the parameters, in order.
+pub fn names(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
+    pairs(text).map(|pair| decode(pair.name))
+}
+
 struct Pair<'a> {
     text: &'a str,
     name: &'a str,
@@ -93,5 +120,33 @@ mod tests {
         assert_eq!(mended.as_deref(), Some("state=a%2fb+c&resource=http%3A%2F%2Fu%2Fm&&z=%7E"));
         assert_eq!(map_values(text, "resource", |_| None), None);
         assert_eq!(map_values(text, "absent", |_| Some(String::new())), None);
+    }
+
+    #[test]
+    fn takes_out_only_the_named_parameter() {
+        for (text, rest) in [
+            ("a=1&resource=x&b=%7e+", Some("a=1&b=%7e+")),
+            ("re%73ource=1&&a", Some("&a")),
+            ("resource&resource=", Some("")),
+            ("a=resource&b", None),
+            ("", None),
+        ] {
+            assert_eq!(without(text, "resource").as_deref(), rest, "{text}");
+        }
+    }
+
+    #[test]
+    fn adds_at_the_end() {
+        assert_eq!(with("", "a", "b c"), "a=b%20c");
+        assert_eq!(with("x=1", "a", "\r\n&"), "x=1&a=%0D%0A%26");
+        assert_eq!(with("x=1&", "a", "+"), "x=1&a=%2B");
+    }
+
+    #[test]
+    fn one_of_two_is_none() {
+        assert_eq!(only("a=1&b=2", "b").as_deref(), Some("2"));
+        assert_eq!(only("a=1&%61=1", "a"), None);
+        assert_eq!(only("b=1", "a"), None);
+        assert_eq!(names("a=1&%62&=").collect::<Vec<_>>(), ["a", "b", ""]);
     }
 }

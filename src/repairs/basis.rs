@@ -84,3 +84,25 @@ pub const OPENID_MEMBERS: Basis = rule(
 );
 pub const PKCE: Basis = rule("MCP 2025-11-25, Authorization Code Protection", MCP_AUTH, Level::Must);
 pub const CLIENT_DOCUMENTS: Basis = rule("MCP 2025-11-25, Client ID Metadata Documents", MCP_AUTH, Level::Should);
+
+// authorize
+pub const AUTHORIZATION_REQUEST: Basis =
+    rule("RFC 6749 section 3.1", "https://www.rfc-editor.org/rfc/rfc6749#section-3.1", Level::Must);
+pub const SCOPE: Basis =
+    rule("RFC 6749 section 3.3", "https://www.rfc-editor.org/rfc/rfc6749#section-3.3", Level::Must);
+pub const AUTHORIZATION_RESPONSE: Basis =
+    rule("RFC 6749 section 4.1.2", "https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2", Level::Must);
+pub const AUTHORIZATION_ERROR: Basis =
+    rule("RFC 6749 section 4.1.2.1", "https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1", Level::Must);
+pub const RESPONSE_MODE: Basis = rule(
+    "OAuth 2.0 Multiple Response Types, section 2.1",
+    "https://openid.net/specs/oauth-v2-multiple-response-types-1_0.html#ResponseModes",
+    Level::Must,
+);
+pub const REDIRECT_METHOD: Basis =
+    rule("RFC 9700 section 4.12", "https://www.rfc-editor.org/rfc/rfc9700#section-4.12", Level::Must);
+pub const ISS_SENT: Basis = rule("RFC 9207 section 2", "https://www.rfc-editor.org/rfc/rfc9207#section-2", Level::Must);
+pub const FORM_ACTION: Basis =
+    rule("CSP Level 3, form-action", "https://www.w3.org/TR/CSP3/#directive-form-action", Level::Interop);
+pub const PRIVATE_USE_SCHEME: Basis =
+    rule("RFC 8252 section 7.1", "https://www.rfc-editor.org/rfc/rfc8252#section-7.1", Level::Interop);

@@ -20,7 +20,7 @@ use crate::edit::json::Object;
 use crate::exchange::{Reply, Request};
 
 /// The callbacks of Claude's hosted clients; a server that accepts one should know the other.
-const HOSTED_CALLBACKS: [&str; 2] =
+pub(super) const HOSTED_CALLBACKS: [&str; 2] =
     ["https://claude.ai/api/mcp/auth_callback", "https://claude.com/api/mcp/auth_callback"];
 
 /// A registration that the upstream accepted.

@@ -234,6 +234,9 @@ fn any_request() -> impl Strategy<Value = String> {
         "POST /token",
         "GET /authorize?resource=https%3A%2F%2Fmcp.example.com%2Fmcp",
         "POST /auth/consent",
+        "GET /authorize?response_type=code&client_id=a&redirect_uri=http%3A%2F%2Fh%2Fcb&state=a%2Bb&scope=+openid+x&nonce=n",
+        "GET /auth/authorize?redirect_uri=http%3A%2F%2Flocalhost%3A3000%2Fcb&state=s&scope=&prompt=consent",
+        "GET /consent?client_id=a&redirect_uri=https%3A%2F%2Fclaude.ai%2Fapi%2Fmcp%2Fauth_callback",
     ]);
     let origin = prop::option::of(prop::sample::select(vec![
         "https://claude.ai",
@@ -263,6 +266,10 @@ fn any_url() -> impl Strategy<Value = String> {
         "https://mcp.example.com/",
         "https://login.example.net/t?iss=x&code=1",
         "http://h/cb?code=1&iss=http%3A%2F%2Flocalhost%3A3000%2F",
+        "http://h/cb#code=1&state=a+b&iss=http%3A%2F%2Flocalhost%3A3000",
+        "http://h/cb?error=invalid_scope&error_description=nonce",
+        "http://h/cb?code=1&state=a%252Bb",
+        "http://localhost:3000/cb?code=1&state=s",
         "/relative",
         "http://localhost:3000@evil.example/",
         "",
@@ -278,7 +285,16 @@ fn any_value() -> impl Strategy<Value = Value> {
         prop::sample::select(vec!["1.5", "0.0", "-1e3", "1e999", "1749600000000"])
             .prop_map(|text| serde_json::from_str(text).unwrap()),
         any_url().prop_map(Value::from),
-        prop::sample::select(vec!["none", "client_secret_post", "a b", "0", "2025-06-11"]).prop_map(Value::from),
+        prop::sample::select(vec![
+            "none",
+            "client_secret_post",
+            "a b",
+            "0",
+            "2025-06-11",
+            "invalid_request",
+            "invalid_target nonce"
+        ])
+        .prop_map(Value::from),
     ];
     leaf.prop_recursive(2, 8, 3, |inner| {
         prop_oneof![
@@ -329,7 +345,7 @@ fn any_document() -> impl Strategy<Value = String> {
 }
 
 fn any_reply() -> impl Strategy<Value = Reply> {
-    let status = prop::sample::select(vec![200, 201, 204, 301, 302, 400, 401, 403, 404, 500]);
+    let status = prop::sample::select(vec![200, 201, 204, 301, 302, 307, 308, 400, 401, 403, 404, 405, 500]);
     let headers = prop::collection::vec(
         prop_oneof![
             "[a-zA-Z ,=\"]{0,30}".prop_map(|value| ("www-authenticate", value)),
@@ -343,6 +359,13 @@ fn any_reply() -> impl Strategy<Value = Reply> {
                 .prop_map(|value| ("access-control-allow-headers", value.to_owned())),
             prop::sample::select(vec!["no-store", "public"]).prop_map(|value| ("cache-control", value.to_owned())),
             Just(("content-length", "20".to_owned())),
+            Just(("content-type", "text/html".to_owned())),
+            prop::sample::select(vec![
+                "form-action 'self'",
+                "a;form-action *",
+                "form-action https:, form-action 'none'"
+            ])
+            .prop_map(|value| ("content-security-policy", value.to_owned())),
             Just(("vary", "*".to_owned())),
             Just(("set-cookie", "a=b".to_owned())),
         ],
@@ -358,7 +381,8 @@ fn any_reply() -> impl Strategy<Value = Reply> {
     ]);
     let text = prop::option::of(prop_oneof![
         Just("<!doctype html><title>Log in</title>".to_owned()),
-        Just("Unauthorized".to_owned()),
+        prop::sample::select(vec!["Unauthorized", "<p>invalid_scope</p>", "invalid_request: nonce", "AADSTS901002",])
+            .prop_map(str::to_owned),
         "[ -~]{0,40}",
     ]);
     (status, headers, kind, prop::option::of(any_document()), text).prop_map(

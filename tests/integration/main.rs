@@ -4,6 +4,7 @@
 
 mod kit;
 
+mod authorize;
 mod bodies;
 mod cli;
 mod cors;

@@ -1,0 +1,97 @@
+//! C-17: the metadata promise `iss` in authorization responses, and this one has none.
+
+use http::header::LOCATION;
+
+use super::{Cut, is_redirect, is_response, leads_to_client, location, set_location};
+use crate::edit::params;
+use crate::endpoint::Class;
+use crate::exchange::{Outcome, Reply, Request, Site};
+use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
+use crate::repairs::basis;
+
+pub static REPAIR: Repair = Repair {
+    id: "authorize.iss-missing",
+    rows: &["C-17"],
+    summary: "the metadata promise `iss` in authorization responses, and the redirect to the client has none",
+    why: "A client that reads the promise refuses a response without `iss`: it could come from another server.",
+    hits: "TypeScript SDK v2, Python SDK, rmcp, Claude Code",
+    remedy: "Adds `iss` with our issuer to the redirect of the upstream's own authorization server: the proxy itself \
+             got it from there. One that is there already is left to `identity.location`.",
+    advice: "Send `iss` in every authorization response, errors included, or do not promise it.",
+    basis: &[basis::ISS_SENT, basis::ISS],
+    default: Mode::Fix,
+    on: &[Class::Authorize, Class::Other],
+    hook: Hook::Reply { needs: Needs::Head, when, run },
+    examples: &[
+        Example {
+            note: "a code",
+            site: SiteKind::Pathed,
+            request: "POST /consent",
+            reply: "302\nLocation: http://127.0.0.1:9/cb?code=a%2fb&state=x+y",
+            then: Then::Becomes(
+                "302\nLocation: http://127.0.0.1:9/cb?code=a%2fb&state=x+y&iss=https%3A%2F%2Fmcp.example.com",
+            ),
+        },
+        Example {
+            note: "a refusal, before a fragment",
+            site: SiteKind::Pathed,
+            request: "GET /auth/authorize",
+            reply: "303\nLocation: cursor://a/cb?error=access_denied&state=s#_=_",
+            then: Then::Becomes(
+                "303\nLocation: cursor://a/cb?error=access_denied&state=s&iss=https%3A%2F%2Fmcp.example.com#_=_",
+            ),
+        },
+        Example {
+            note: "never promised",
+            site: SiteKind::Cohosted,
+            request: "POST /consent",
+            reply: "302\nLocation: http://127.0.0.1:9/cb?code=c&state=s",
+            then: Then::Sound,
+        },
+        Example {
+            note: "there",
+            site: SiteKind::Pathed,
+            request: "POST /consent",
+            reply: "302\nLocation: http://127.0.0.1:9/cb?code=c&state=s&iss=https%3A%2F%2Fmcp.example.com",
+            then: Then::Sound,
+        },
+        Example {
+            note: "a page of the upstream's own",
+            site: SiteKind::Pathed,
+            request: "POST /login",
+            reply: "302\nLocation: /cb?code=c&state=s",
+            then: Then::Sound,
+        },
+        Example {
+            note: "no authorization response",
+            site: SiteKind::Pathed,
+            request: "GET /auth/authorize",
+            reply: "302\nLocation: https://login.example.net/?client_id=a&state=s",
+            then: Then::Sound,
+        },
+    ],
+};
+
+fn when(_: &Request, reply: &Reply) -> bool {
+    is_redirect(reply) && reply.headers.contains_key(LOCATION)
+}
+
+fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
+    if !site.has_own_authorization_server() || !site.known.promises_iss {
+        return Outcome::Sound;
+    }
+    let Some(location) = location(reply) else { return Outcome::Sound };
+    let cut = Cut::of(location);
+    let Some(query) = cut.query.filter(|query| is_response(query) && params::has(query, "state")) else {
+        return Outcome::Sound;
+    };
+    let is_there = [Some(query), cut.fragment].into_iter().flatten().any(|text| params::has(text, "iss"));
+    if is_there || !leads_to_client(site, location) {
+        return Outcome::Sound;
+    }
+    let named = cut.with_query(&params::with(query, "iss", site.issuer()));
+    if !set_location(reply, &named) {
+        return Outcome::Sound;
+    }
+    Outcome::mended("the promised iss is missing")
+}

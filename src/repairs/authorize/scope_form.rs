@@ -1,0 +1,96 @@
+//! E-19, field report 18: a `scope` that is empty, or badly spaced.
+
+use http::Method;
+
+use crate::edit::params;
+use crate::endpoint::Class;
+use crate::exchange::{Outcome, Request, RequestBody, Site};
+use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
+use crate::repairs::basis;
+
+pub static REPAIR: Repair = Repair {
+    id: "authorize.scope-form",
+    rows: &["E-19"],
+    summary: "`scope` in an authorization request is empty, has stray blanks, or names a scope twice",
+    why: "Clients that append `offline_access` to nothing send `scope=+offline_access`, and others send `scope=`. Both \
+          are no list of scope tokens, and strict servers answer invalid_scope.",
+    hits: "Claude, at Authelia, Keycloak, better-auth and others that parse strictly",
+    remedy: "An empty `scope` goes, which says the same; stray blanks and repetitions go. Scopes are neither added nor \
+             taken away.",
+    advice: "Treat an empty `scope` as omitted.",
+    basis: &[basis::AUTHORIZATION_REQUEST, basis::SCOPE],
+    default: Mode::Fix,
+    on: &[Class::Authorize],
+    hook: Hook::Request { needs: Needs::Form, when, run },
+    examples: &[
+        Example {
+            note: "appended to nothing",
+            site: SiteKind::Cohosted,
+            request: "GET /authorize?client_id=a&scope=+offline_access&state=a%2fb",
+            reply: "",
+            then: Then::Becomes("GET /authorize?client_id=a&scope=offline_access&state=a%2fb"),
+        },
+        Example {
+            note: "empty",
+            site: SiteKind::Cohosted,
+            request: "GET /authorize?client_id=a&scope=&state=a%2fb",
+            reply: "",
+            then: Then::Becomes("GET /authorize?client_id=a&state=a%2fb"),
+        },
+        Example {
+            note: "twice the same, in a form",
+            site: SiteKind::Cohosted,
+            request: "POST /authorize\n\nscope=mcp%3Ause++b+mcp:use+&client_id=a",
+            reply: "",
+            then: Then::Becomes("POST /authorize\n\nscope=mcp%3Ause%20b&client_id=a"),
+        },
+        Example {
+            note: "a list of scopes, as it is written",
+            site: SiteKind::Cohosted,
+            request: "GET /authorize?scope=mcp:use+offline_access",
+            reply: "",
+            then: Then::Sound,
+        },
+        Example {
+            note: "none",
+            site: SiteKind::Cohosted,
+            request: "GET /authorize?client_id=a",
+            reply: "",
+            then: Then::Sound,
+        },
+    ],
+};
+
+fn when(request: &Request) -> bool {
+    request.method == Method::POST || request.query().is_some_and(|query| params::has(query, "scope"))
+}
+
+fn run(_: &Site<'_>, request: &mut Request) -> Outcome {
+    let mut changed = false;
+    if let Some(query) = request.query().and_then(tidied) {
+        changed = request.set_query(&query);
+    }
+    if let RequestBody::Form(form) = &request.body
+        && let Some(form) = tidied(form)
+    {
+        request.body = RequestBody::Form(form);
+        changed = true;
+    }
+    if changed { Outcome::mended("scope is no list of scope tokens") } else { Outcome::Sound }
+}
+
+/// The parameters with a `scope` that is well formed, or without one that is empty; `None` if nothing is wrong.
+fn tidied(text: &str) -> Option<String> {
+    let scope = params::only(text, "scope")?;
+    let mut tokens: Vec<&str> = Vec::new();
+    for token in scope.split_ascii_whitespace() {
+        if !tokens.contains(&token) {
+            tokens.push(token);
+        }
+    }
+    if tokens.is_empty() {
+        return params::without(text, "scope");
+    }
+    let tidy = tokens.join(" ");
+    (tidy != scope).then(|| params::map_values(text, "scope", |_| Some(tidy.clone())))?
+}

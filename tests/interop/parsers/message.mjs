@@ -7,6 +7,12 @@ export const GROUPS = Object.keys(table);
 export const CASES = GROUPS.flatMap((group) => table[group].cases.map((one) => ({ ...one, group })));
 export const REDIRECT = table.registration.bases.public.redirect_uris[0];
 
+// What must have come through unharmed, whatever else was changed.
+const KEPT = {
+  token: ['access_token', 'refresh_token', 'scope'],
+  'server-metadata': ['authorization_endpoint', 'token_endpoint', 'registration_endpoint'],
+};
+
 const STOPS_AT = '\u0000';
 
 // What the upstream sends: status, media type ('' for none), body.
@@ -27,8 +33,15 @@ export function clientOf(one) {
   const base = bases[(registration && one.base) || 'public'];
   const changed = (member) => (registration && one.member === member ? one.value : undefined);
   const id = String(changed('client_id') || base.client_id);
-  const isPublic = changed('token_endpoint_auth_method') === 'none';
+  const isPublic = changed('token_endpoint_auth_method') === 'none' || changed('client_secret') === '';
   return { id, secret: isPublic ? undefined : base.client_secret };
+}
+
+// What the client must have read, as members of its own object.
+export function expected({ group, base, member, becomes }) {
+  const document = table[group].bases[base] ?? {};
+  const kept = (KEPT[group] ?? []).filter((name) => name in document);
+  return Object.fromEntries(kept.map((name) => [name, name === member ? becomes : document[name]]));
 }
 
 function bodyOf({ group, base, member, absent, value, text, nested }) {

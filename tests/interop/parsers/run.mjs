@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Client, startProxy } from './ask.mjs';
-import { CASES, REDIRECT, clientOf } from './message.mjs';
+import { CASES, REDIRECT, clientOf, expected } from './message.mjs';
 import { startUpstream } from './upstream.mjs';
 import { asMarkdown, asText, isFailure, judge } from './verdict.mjs';
 
@@ -71,10 +71,11 @@ async function tryOn(one) {
   return Object.fromEntries(answers);
 }
 
-function questionOf({ group, base, other, none }) {
+function questionOf(one) {
+  const { group, base, other, none } = one;
   const client = { client_id: clientOf({}).id, token_endpoint_auth_method: 'none' };
   const method = base === 'confidential' ? 'client_secret_post' : 'none';
-  return { group, method, client, redirect: REDIRECT, at: other || none ? undefined : base, none };
+  return { group, method, client, redirect: REDIRECT, expected: none ? {} : expected(one), at: other || none ? undefined : base, none };
 }
 
 function conclude() {

@@ -90,21 +90,27 @@ class Login:
             redirect_uris=[self.question["redirect"]], **self.question["client"]
         )
         await self.exchange()
+        self.check(self.context.current_tokens)
         self.lives()
         self.context.current_tokens = OAuthToken(access_token="old", refresh_token="refresh")
         response = await self.http.send(await self.provider._refresh_token())
         if not await self.provider._handle_refresh_response(response):
             raise Refused(f"the answer to the refresh (HTTP {response.status_code}) is not taken")
+        self.check(self.context.current_tokens)
         self.lives()
 
     async def server_metadata(self):
         await self.find_resource()
-        if not await self.find_server() and not self.question.get("none"):
-            raise Refused("no metadata found")
+        found = await self.find_server()
+        if not self.question.get("none"):
+            self.check(found)
 
     async def resource_metadata(self):
-        if not await self.find_resource():
+        await self.find_resource()
+        if not self.context.auth_server_url:
             raise Refused("no metadata found")
+        if self.context.auth_server_url.rstrip("/") != self.base:  # 1.x adds a slash of its own
+            raise Refused(f"the authorization server is {self.context.auth_server_url}")
 
     async def discover(self):
         if not await self.find_resource() or not await self.find_server():
@@ -113,6 +119,14 @@ class Login:
     async def exchange(self):
         request = await self.provider._exchange_token_authorization_code("code", "verifier")
         await self.provider._handle_token_response(await self.http.send(request))
+
+    def check(self, found):
+        if not found:
+            raise Refused("no metadata found")
+        for member, value in self.question["expected"].items():
+            wanted = value.replace("{origin}", self.base)
+            if str(getattr(found, member)) != wanted:
+                raise Refused(f"{member} is {getattr(found, member)}, not {wanted}")
 
     def lives(self):
         seconds = self.context.current_tokens.expires_in
@@ -123,12 +137,13 @@ class Login:
 def code_of(error: Exception) -> str | None:
     # The SDK keeps what a refusal said as the end of its message.
     text = str(error)
-    if not any(text.startswith(start) for start in ("Token exchange failed (4", "Registration failed: 4")):
+    if not text.startswith(("Token exchange failed (", "Registration failed: ")):
         return None
     try:
-        return json.loads(text[text.index("{") :])["error"]
+        code = json.loads(text[text.index("{") :])["error"]
     except (ValueError, KeyError):
         return None
+    return code if isinstance(code, str) else None
 
 
 async def verdict(http, question) -> dict:

@@ -3,7 +3,11 @@ import { answerAll } from './ts-sdk.mjs';
 
 await answerAll(client, (error) => {
   if (error instanceof client.OAuthError) return error.code;
+  if (!(error instanceof client.RegistrationRejectedError)) return undefined;
   // It keeps what a refused registration said as text.
-  if (error instanceof client.RegistrationRejectedError) return JSON.parse(error.body).error;
-  return undefined;
+  try {
+    return JSON.parse(error.body).error;
+  } catch {
+    return undefined;
+  }
 });

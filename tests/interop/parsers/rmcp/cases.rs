@@ -7,6 +7,15 @@ use serde_json::{Map, Value};
 static TABLE: LazyLock<Map<String, Value>> =
     LazyLock::new(|| serde_json::from_str(include_str!("../cases.json")).unwrap());
 
+/// What must have come through unharmed, whatever else was changed.
+fn kept(group: &str) -> &'static [&'static str] {
+    match group {
+        "token" => &["access_token", "refresh_token", "scope"],
+        "server-metadata" => &["authorization_endpoint", "token_endpoint", "registration_endpoint"],
+        _ => &[],
+    }
+}
+
 /// One row of the table.
 #[derive(Clone)]
 pub struct Case {
@@ -88,6 +97,17 @@ impl Case {
         self.text("nested").map_or_else(|| document.to_string(), |name| format!("{{\"{name}\":{document}}}"))
     }
 
+    /// What the client must have read, as members of its own value.
+    pub fn expected(&self) -> Map<String, Value> {
+        let document = self.text("base").map(|base| &TABLE[&self.group]["bases"][base]);
+        let value = |member: &&str| {
+            let own = document?.get(*member)?;
+            let value = if self.text("member") == Some(member) { &self.row["becomes"] } else { own };
+            value.is_string().then(|| ((*member).to_owned(), value.clone()))
+        };
+        kept(&self.group).iter().filter_map(value).collect()
+    }
+
     /// Who the client is after this registration, as the upstream sees it: its id, and its secret if it has one.
     pub fn client(&self) -> (String, Option<String>) {
         let base = self.text("base").filter(|_| self.group == "registration").unwrap_or("public");
@@ -97,7 +117,8 @@ impl Case {
             Some(Value::Number(number)) => number.to_string(),
             _ => base["client_id"].as_str().unwrap().to_owned(),
         };
-        let public = changed("token_endpoint_auth_method").is_some_and(|method| method == "none");
+        let public = changed("token_endpoint_auth_method").is_some_and(|method| method == "none")
+            || changed("client_secret").is_some_and(|secret| secret == "");
         (id, base["client_secret"].as_str().filter(|_| !public).map(str::to_owned))
     }
 }

@@ -7,7 +7,8 @@ use rmcp::transport::auth::{
     AuthError, AuthorizationManager, AuthorizationMetadataSource, CredentialStore, InMemoryCredentialStore,
     OAuthClientConfig, OAuthTokenResponse, StoredCredentials,
 };
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::cases::{self, Case};
@@ -24,6 +25,8 @@ pub struct Question {
     base: String,
     /// There is no metadata document: the client must do without.
     none: bool,
+    /// What it must have read, by the name of the member.
+    expected: Map<String, Value>,
 }
 
 #[derive(Default)]
@@ -36,12 +39,25 @@ pub struct Answer {
 
 impl Question {
     pub fn about(case: &Case, base: &str) -> Self {
-        Self { group: case.group.clone(), base: base.to_owned(), none: case.is("none") }
+        Self { group: case.group.clone(), base: base.to_owned(), none: case.is("none"), expected: case.expected() }
     }
 
     pub fn read(line: &Value) -> Self {
         let text = |key: &str| line[key].as_str().unwrap().to_owned();
-        Self { group: text("group"), base: text("base"), none: line["none"] == true }
+        let expected = line["expected"].as_object().unwrap().clone();
+        Self { group: text("group"), base: text("base"), none: line["none"] == true, expected }
+    }
+
+    /// Looks at what was read in its written form: the getters are those of a crate that is no dependency here.
+    fn check(&self, found: &impl Serialize) -> Result<Value, AuthError> {
+        let found = serde_json::to_value(found).map_err(refused)?;
+        for (member, value) in &self.expected {
+            let wanted = value.as_str().map(|text| text.replace("{origin}", &self.base));
+            if found[member].as_str() != wanted.as_deref() {
+                return Err(refused(format!("{member} is {}, not {wanted:?}", found[member])));
+            }
+        }
+        Ok(found)
     }
 }
 
@@ -59,6 +75,9 @@ pub async fn ask(question: &Question) -> Answer {
 async fn read(question: &Question) -> Result<(), AuthError> {
     let mut manager = AuthorizationManager::new(format!("{}/mcp", question.base)).await?;
     let found = manager.resolve_metadata().await?;
+    if question.group == "server-metadata" && !question.none {
+        question.check(&found.metadata)?;
+    }
     manager.set_metadata(found.metadata);
     match question.group.as_str() {
         "registration" => {
@@ -68,9 +87,9 @@ async fn read(question: &Question) -> Result<(), AuthError> {
         }
         "token" => {
             configure(&mut manager)?;
-            lives(&exchange(&manager).await?)?;
+            lives(&question.check(&exchange(&manager).await?)?)?;
             manager.set_credential_store(old_credentials().await?);
-            lives(&manager.refresh_token().await?)?;
+            lives(&question.check(&manager.refresh_token().await?)?)?;
         }
         "server-metadata" if !found.source.is_discovered() && !question.none => {
             return Err(refused("no metadata found"));
@@ -105,10 +124,8 @@ async fn old_credentials() -> Result<InMemoryCredentialStore, AuthError> {
     Ok(store)
 }
 
-fn lives(token: &OAuthTokenResponse) -> Result<(), AuthError> {
-    // Its getters are those of a crate that is no dependency here; the written form has the seconds.
-    let written = serde_json::to_value(token).map_err(refused)?;
-    match written["expires_in"].as_u64() {
+fn lives(token: &Value) -> Result<(), AuthError> {
+    match token["expires_in"].as_u64() {
         Some(seconds) if seconds < SHORTEST_LIFE.as_secs() => {
             Err(refused(format!("the token is taken to live {seconds} s")))
         }
@@ -135,7 +152,7 @@ fn code_of(error: &AuthError) -> Option<String> {
             let said = text.strip_prefix("Server returned error response: ")?;
             said.split(':').next().map(str::to_owned)
         }
-        AuthError::RegistrationFailed(text) if text.starts_with("HTTP 4") => {
+        AuthError::RegistrationFailed(text) if text.starts_with("HTTP ") => {
             let body: Value = serde_json::from_str(&text[text.find('{')?..]).ok()?;
             body["error"].as_str().map(str::to_owned)
         }

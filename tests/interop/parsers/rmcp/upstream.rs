@@ -100,14 +100,15 @@ impl Asked<'_> {
             "/.well-known/openid-configuration" => "oidc",
             _ => return error(404, "not_found"),
         };
-        let about_this = self.case.group == "server-metadata";
-        let (broken, other) = (self.case.text("base"), self.case.text("other"));
-        if about_this && broken == Some(base) {
-            self.case.message(self.origin)
-        } else if if about_this { other == Some(base) } else { base == "oauth" } {
-            cases::sound("server-metadata", base, self.origin)
-        } else {
-            error(404, "not_found")
+        let named = |key| self.case.text(key) == Some(base);
+        let (broken, sound) = match self.case.group.as_str() {
+            "server-metadata" => (named("base"), named("other")),
+            _ => (false, base == "oauth"),
+        };
+        match (broken, sound) {
+            (true, _) => self.case.message(self.origin),
+            (false, true) => cases::sound("server-metadata", base, self.origin),
+            (false, false) => error(404, "not_found"),
         }
     }
 

@@ -50,6 +50,8 @@ try {
 conclude();
 
 async function tryOn(one) {
+  // First of all: the proxy looks at the upstream as soon as it starts.
+  upstream.select(one);
   // What the proxy has learned from the metadata of one case would help it with the next.
   const learns = one.group.endsWith('-metadata');
   if (learns || used !== one.group) {
@@ -57,7 +59,6 @@ async function tryOn(one) {
     proxy = await startProxy(upstream.origin, log('mcp-mend'));
     used = one.group;
   }
-  upstream.select(one);
   const question = questionOf(one);
   const answers = await Promise.all(names.map(async (name) => {
     const direct = await clients[name].ask({ ...question, base: upstream.origin });

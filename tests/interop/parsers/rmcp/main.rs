@@ -70,6 +70,8 @@ async fn run_all() -> ExitCode {
     let mut proxy: Option<(Proxy, String)> = None;
     let mut count: BTreeMap<&str, usize> = BTreeMap::new();
     for case in cases::all() {
+        // First of all: the proxy looks at the upstream as soon as it starts.
+        upstream.select(case.clone());
         // What the proxy has learned from the metadata of one case would help it with the next.
         let fresh = proxy.as_ref().is_none_or(|(_, group)| *group != case.group) || case.group.ends_with("-metadata");
         if fresh {
@@ -77,7 +79,6 @@ async fn run_all() -> ExitCode {
             proxy = Some((Proxy::start(&upstream.origin).await, case.group.clone()));
         }
         let (proxy, _) = proxy.as_ref().unwrap();
-        upstream.select(case.clone());
         let direct = client::ask(&Question::about(&case, &upstream.origin)).await;
         let mended = client::ask(&Question::about(&case, &proxy.origin)).await;
         let verdict = judge(&case, &direct, &mended);

@@ -61,10 +61,14 @@ function challenge(origin) {
   return { status: 401, type: JSON_TYPE, body: '{"error":"invalid_token"}', headers };
 }
 
-function authorize(url) {
-  const to = new URL(url.searchParams.get('redirect_uri'));
+// Without PKCE it lets nobody in.
+function authorize({ searchParams: asked }) {
+  if (!asked.has('code_challenge')) {
+    return { status: 400, type: JSON_TYPE, body: '{"error":"invalid_request","error_description":"code_challenge is missing"}' };
+  }
+  const to = new URL(asked.get('redirect_uri'));
   to.searchParams.set('code', 'code');
-  to.searchParams.set('state', url.searchParams.get('state') ?? '');
+  to.searchParams.set('state', asked.get('state') ?? '');
   return { status: 302, body: '', headers: { Location: to.href } };
 }
 

@@ -69,6 +69,8 @@ async fn answer(
         (&Method::POST, "/token") => asked.token(),
         (_, "/mcp") => error(401, "invalid_token"),
         (_, "/register" | "/token") => error(405, "not_found"),
+        // Nobody comes here with a code challenge: rmcp is only asked for the address.
+        (&Method::GET, "/authorize") => error(400, "code_challenge is missing"),
         _ => error(404, "not_found"),
     };
     let mut response = Response::builder().status(message.status);

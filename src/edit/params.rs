@@ -43,6 +43,33 @@ pub fn map_values(text: &str, name: &str, mut change: impl FnMut(&str) -> Option
     changed.then_some(out)
 }
 
+/// The text without any parameter called `name`; all other bytes stay. `None` when there is none.
+#[must_use]
+pub fn without(text: &str, name: &str) -> Option<String> {
+    has(text, name).then(|| {
+        let kept: Vec<&str> = pairs(text).filter(|pair| !pair.is(name)).map(|pair| pair.text).collect();
+        kept.join("&")
+    })
+}
+
+/// The text with a parameter more at its end.
+#[must_use]
+pub fn with(text: &str, name: &str, value: &str) -> String {
+    let separator = if text.is_empty() { "" } else { "&" };
+    format!("{text}{separator}{name}={}", encoded(value))
+}
+
+/// A value as it stands in a query or a form.
+#[must_use]
+pub fn encoded(value: &str) -> String {
+    utf8_percent_encode(value, ENCODED).to_string()
+}
+
+/// The decoded names and values, in order; empty parts of the text are none.
+pub fn all(text: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+    pairs(text).filter(|pair| !pair.text.is_empty()).map(|pair| (decode(pair.name), pair.value()))
+}
+
 struct Pair<'a> {
     text: &'a str,
     name: &'a str,
@@ -93,5 +120,21 @@ mod tests {
         assert_eq!(mended.as_deref(), Some("state=a%2fb+c&resource=http%3A%2F%2Fu%2Fm&&z=%7E"));
         assert_eq!(map_values(text, "resource", |_| None), None);
         assert_eq!(map_values(text, "absent", |_| Some(String::new())), None);
+    }
+
+    #[test]
+    fn takes_out_and_adds_whole_parameters() {
+        for (text, name, left) in [
+            ("a=1&resource=x&b=%2f", "resource", Some("a=1&b=%2f")),
+            ("resource=x&&re%73ource=y&z", "resource", Some("&z")),
+            ("resource=x", "resource", Some("")),
+            ("xresource=x", "resource", None),
+        ] {
+            assert_eq!(without(text, name).as_deref(), left, "{text}");
+        }
+        assert_eq!(with("a=1", "client_id", "b c"), "a=1&client_id=b%20c");
+        assert_eq!(with("", "a", "&"), "a=%26");
+        let read: Vec<_> = all("a=1&&b=x+y&c").map(|(name, value)| format!("{name}:{value}")).collect();
+        assert_eq!(read, ["a:1", "b:x y", "c:"]);
     }
 }

@@ -227,6 +227,10 @@ fn any_request() -> impl Strategy<Value = String> {
         "HEAD /.well-known/openid-configuration",
         "POST /register",
         "POST /token",
+        "POST /token\nAuthorization: Basic YTpzMw==",
+        "POST /token\nAuthorization: Basic YTo=",
+        "POST /revoke",
+        "POST /auth/token",
         "GET /authorize?resource=https%3A%2F%2Fmcp.example.com%2Fmcp",
         "POST /auth/consent",
     ]);
@@ -249,6 +253,34 @@ fn any_request() -> impl Strategy<Value = String> {
         }
         text
     })
+}
+
+/// What token and revocation requests are made of.
+fn any_form() -> impl Strategy<Value = String> {
+    let part = prop::sample::select(vec![
+        "grant_type=refresh_token",
+        "grant_type=authorization_code",
+        "code=c%2f",
+        "refresh_token=r",
+        "token=t",
+        "client_id=a",
+        "client_id=",
+        "client_secret=s3",
+        "client_secret=",
+        "client_assertion=x",
+        "scope=",
+        "scope=a+b",
+        "scope=a%2Cb",
+        "resource=https://mcp.example.com/mcp",
+        "resource=https://other.example",
+    ]);
+    prop::collection::vec(part, 0..6).prop_map(|parts| parts.join("&"))
+}
+
+/// A request with a form if it is one that has one.
+fn with_form(request: String, form: &str) -> String {
+    let has_form = ["POST /token", "POST /auth/token", "POST /revoke"].iter().any(|start| request.starts_with(start));
+    if has_form { format!("{request}\n\n{form}") } else { request }
 }
 
 fn any_url() -> impl Strategy<Value = String> {
@@ -274,6 +306,7 @@ fn any_value() -> impl Strategy<Value = Value> {
             .prop_map(|text| serde_json::from_str(text).unwrap()),
         any_url().prop_map(Value::from),
         prop::sample::select(vec!["none", "client_secret_post", "a b", "0", "2025-06-11"]).prop_map(Value::from),
+        any_words().prop_map(Value::from),
     ];
     leaf.prop_recursive(2, 8, 3, |inner| {
         prop_oneof![
@@ -281,6 +314,33 @@ fn any_value() -> impl Strategy<Value = Value> {
             inner.prop_map(|value| json!({ "a": value })),
         ]
     })
+}
+
+/// What is said in token answers and refusals.
+fn any_words() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "t",
+        "a,b",
+        "JWT",
+        "dpop",
+        "invalid_grant",
+        "invalid_client",
+        "invalid_request",
+        "token_expired",
+        "unauthorized",
+        "Bad Request",
+        "Unknown client",
+        "Client",
+        "is not found",
+        "Refresh token \"x\" expired.",
+        "Missing grant_type",
+        "AADSTS9010010: resource",
+        "access_token=t&expires_in=60",
+        "error=bad_refresh_token",
+        "<h1>Client</h1>not\tfound",
+        "<script>refresh token expired</script>",
+        "Cannot POST /token",
+    ])
 }
 
 fn any_document() -> impl Strategy<Value = String> {
@@ -303,6 +363,19 @@ fn any_document() -> impl Strategy<Value = String> {
         "url",
         "error",
         "own",
+        "access_token",
+        "accessToken",
+        "token_type",
+        "expires_in",
+        "expiresIn",
+        "refresh_token",
+        "id_token",
+        "data",
+        "ok",
+        "error_description",
+        "error_uri",
+        "message",
+        "errors",
     ]);
     prop::collection::vec((name, any_value()), 0..8).prop_map(|members| {
         let members: Vec<String> = members.iter().map(|(name, value)| format!("\"{name}\": {value}")).collect();
@@ -311,12 +384,14 @@ fn any_document() -> impl Strategy<Value = String> {
 }
 
 fn any_reply() -> impl Strategy<Value = Reply> {
-    let status = prop::sample::select(vec![200, 201, 204, 301, 302, 400, 401, 403, 404, 500]);
+    let status =
+        prop::sample::select(vec![200, 201, 204, 301, 302, 307, 400, 401, 403, 404, 405, 415, 422, 429, 500, 503]);
     let headers = prop::collection::vec(
         prop_oneof![
             "[a-zA-Z ,=\"]{0,30}".prop_map(|value| ("www-authenticate", value)),
             Just(("www-authenticate", "Bearer realm=\"r\"".to_owned())),
             any_url().prop_map(|url| ("location", url)),
+            prop::sample::select(vec!["/token/", "/auth/token"]).prop_map(|path| ("location", path.to_owned())),
             any_url().prop_map(|url| ("link", format!("<{url}>; rel=x, <"))),
             prop::sample::select(vec!["*", "https://claude.ai", "https://evil.example", "null", "a, b"])
                 .prop_map(|value| ("access-control-allow-origin", value.to_owned())),
@@ -330,17 +405,24 @@ fn any_reply() -> impl Strategy<Value = Reply> {
         ],
         0..6,
     );
-    (status, headers, prop::option::of(any_document())).prop_map(|(status, headers, document)| {
+    let kind = prop::sample::select(vec!["application/json", "application/json", "text/html"]);
+    let body = prop_oneof![
+        3 => any_document().prop_map(Some),
+        1 => any_words().prop_map(|words| Some(words.to_owned())),
+        1 => Just(None),
+    ];
+    (status, headers, kind, body).prop_map(|(status, headers, kind, body)| {
         let mut reply = example::reply(&status.to_string()).unwrap();
         for (name, value) in headers {
             if let Ok(value) = value.parse() {
                 reply.headers.append(name, value);
             }
         }
-        if let Some(document) = document {
-            reply.headers.insert("content-type", "application/json".parse().unwrap());
-            let object = crate::edit::json::Object::parse(Bytes::from(document)).unwrap();
-            reply.body = ReplyBody::Json(object);
+        if let Some(body) = body {
+            reply.headers.insert("content-type", kind.parse().unwrap());
+            let bytes = Bytes::from(body);
+            let object = crate::edit::json::Object::parse(bytes.clone());
+            reply.body = object.map_or(ReplyBody::Text(bytes), ReplyBody::Json);
         }
         reply
     })
@@ -351,9 +433,14 @@ proptest! {
 
     /// No panic, sound if and only if unchanged, and the second pass is clean, for any reply to any request.
     #[test]
-    fn any_reply_is_mended_once(kind in any_site(), request in any_request(), reply in any_reply()) {
+    fn any_reply_is_mended_once(
+        kind in any_site(),
+        request in any_request(),
+        form in any_form(),
+        reply in any_reply(),
+    ) {
         let stage = Stage::new(kind);
-        let request = example::request(&request, &stage.facts, &stage.known).unwrap();
+        let request = example::request(&with_form(request, &form), &stage.facts, &stage.known).unwrap();
         for repair in REPAIRS {
             let mut after = reply.clone();
             let (report, ask) = only(repair, Mode::Fix).mend_reply(&stage.site(), &request, &mut after, true);
@@ -370,9 +457,9 @@ proptest! {
     }
 
     #[test]
-    fn any_request_is_mended_once(kind in any_site(), request in any_request(), form in "[a-z=&%]{0,20}(&resource=https://mcp.example.com/mcp)?") {
+    fn any_request_is_mended_once(kind in any_site(), request in any_request(), junk in "[a-z=&%]{0,20}", form in any_form()) {
         let stage = Stage::new(kind);
-        let text = if request.starts_with("POST /token") { format!("{request}\n\n{form}") } else { request };
+        let text = with_form(request, &if form.is_empty() { junk } else { form });
         let mut first = example::request(&text, &stage.facts, &stage.known).unwrap();
         let (report, answer) = all().mend_request(&stage.site(), &mut first);
         prop_assert_eq!(&report.panicked, &Vec::<&str>::new());

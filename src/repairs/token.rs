@@ -18,6 +18,7 @@ pub mod scope_empty;
 pub mod scope_refused;
 pub mod status;
 pub mod type_wrong;
+mod words;
 pub mod wrapped;
 
 use http::header::{CONTENT_TYPE, HeaderValue};

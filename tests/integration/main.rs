@@ -20,3 +20,4 @@ mod pool;
 mod registration;
 mod streaming;
 mod tls;
+mod token;

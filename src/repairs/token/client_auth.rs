@@ -139,8 +139,11 @@ fn with_header(
         return Outcome::Sound;
     }
     if meant.secret.is_empty() {
+        if !posted.secret.is_empty() {
+            return Outcome::Sound;
+        }
         request.headers.remove(AUTHORIZATION);
-        let empty = if posted.secret.is_empty() { params::without(form, "client_secret") } else { None };
+        let empty = params::without(form, "client_secret");
         set_form(request, Some(named_in(empty.as_deref().unwrap_or(form), &meant.id)));
         return Outcome::mended("an empty secret in the header");
     }
@@ -155,7 +158,7 @@ fn with_header(
     let same =
         |client: &&Credentials| client.secret == posted.secret && (posted.id.is_empty() || client.id == posted.id);
     let Some(client) = [header, &meant].into_iter().find(same) else { return Outcome::Sound };
-    if listed == Some(Place::Header) && !posted.id.is_empty() {
+    if listed == Some(Place::Header) {
         set_form(request, params::without(form, "client_secret"));
     } else {
         request.headers.remove(AUTHORIZATION);

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use super::said::is_about_unknown_client;
+use super::words::is_about_unknown_client;
 use super::{Said, is_refused, refuse};
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use super::said::{is_about_dead_token, is_about_token};
+use super::words::{is_about_dead_token, is_about_token};
 use super::{Said, is_refresh, is_refused, refuse};
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};

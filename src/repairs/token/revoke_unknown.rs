@@ -3,7 +3,7 @@
 use http::StatusCode;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 
-use super::said::is_about_dead_token;
+use super::words::is_about_dead_token;
 use super::{Said, is_refused};
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, ReplyBody, Request, Site};

@@ -407,19 +407,30 @@ impl Ask {
     }
 
     /// Whether the second answer is worth more than the first: a success; in a browser's login also a redirect or a
-    /// page that is no error.
+    /// page that is no error; and a refusal by an endpoint that the first ask did not get to.
     #[must_use]
-    pub fn is_better(class: Class, second: &Reply) -> bool {
+    pub fn is_better(class: Class, first: &Reply, second: &Reply) -> bool {
         if second.status.is_success() {
             return true;
         }
-        class == Class::Authorize
-            && second.status.is_redirection()
-            && !second
-                .headers
-                .get(http::header::LOCATION)
-                .and_then(|to| to.to_str().ok())
-                .is_some_and(|to| to.split(['?', '#']).skip(1).any(|part| crate::edit::params::has(part, "error")))
+        if class == Class::Authorize {
+            let to = second.headers.get(http::header::LOCATION).and_then(|to| to.to_str().ok());
+            return second.status.is_redirection()
+                && !to.is_some_and(|to| {
+                    to.split(['?', '#']).skip(1).any(|part| crate::edit::params::has(part, "error"))
+                });
+        }
+        let error = |reply: &Reply| reply.json().and_then(|document| document.text("error"));
+        let Some(reason) = error(second).filter(|_| class.is_oauth() && second.status.is_client_error()) else {
+            return false;
+        };
+        let at_the_door = first.status.is_redirection()
+            || matches!(
+                first.status,
+                StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::UNSUPPORTED_MEDIA_TYPE
+            );
+        // A grant is looked at after the client has been let in (RFC 6749 sections 4.1.3 and 6).
+        at_the_door || (error(first).as_deref() == Some("invalid_client") && reason == "invalid_grant")
     }
 }
 
@@ -440,7 +451,8 @@ mod tests {
             ("302\nLocation: https://c.example/cb?x=1#error=a", Class::Authorize, false),
             ("400", Class::Authorize, false),
         ] {
-            assert_eq!(Ask::is_better(class, &example::reply(reply).unwrap()), better, "{reply}");
+            let first = example::reply("400").unwrap();
+            assert_eq!(Ask::is_better(class, &first, &example::reply(reply).unwrap()), better, "{reply}");
         }
     }
 }

@@ -6,9 +6,11 @@ use http::header::{
 };
 use serde_json::Value;
 
+use crate::edit::basic::Credentials;
 use crate::edit::json::Object;
+use crate::edit::params;
 use crate::endpoint::Class;
-use crate::exchange::{Reply, Request, RequestBody, Site};
+use crate::exchange::{Ask, Reply, Request, RequestBody, Site};
 
 /// Whether the changed reply breaks a promise, and which.
 ///
@@ -26,7 +28,9 @@ pub fn check_reply(site: &Site<'_>, request: &Request, before: &Reply, after: &R
         return Err("Set-Cookie was touched");
     }
     check_origin(site, request, before, after)?;
-    if let (Some(before), Some(after)) = (before.json(), after.json()) {
+    // What is refused, or is a public document, hands out no secret: it may be replaced as a whole.
+    let hands_out = after.status.is_success() && !request.class.is_metadata() && request.class != Class::Keys;
+    if let (true, Some(before), Some(after)) = (hands_out, before.json(), after.json()) {
         check_secrets(request.class, before, after)?;
     }
     Ok(())
@@ -45,7 +49,8 @@ pub fn check_answer(answer: &Reply) -> Result<(), &'static str> {
 /// # Errors
 /// The promise that was broken.
 pub fn check_request(before: &Request, after: &Request) -> Result<(), &'static str> {
-    if all(&before.headers, AUTHORIZATION.as_str()) != all(&after.headers, AUTHORIZATION.as_str()) {
+    let moved = is_same_client(before, after);
+    if all(&before.headers, AUTHORIZATION.as_str()) != all(&after.headers, AUTHORIZATION.as_str()) && !moved {
         return Err("Authorization was touched");
     }
     if before.method != after.method {
@@ -53,12 +58,65 @@ pub fn check_request(before: &Request, after: &Request) -> Result<(), &'static s
     }
     if let (RequestBody::Form(before), RequestBody::Form(after)) = (&before.body, &after.body) {
         for secret in ["client_secret", "code", "code_verifier", "refresh_token", "token"] {
-            if crate::edit::params::get(before, secret) != crate::edit::params::get(after, secret) {
+            if params::get(before, secret) != params::get(after, secret) && !(moved && secret == "client_secret") {
                 return Err("a secret in a form was touched");
             }
         }
     }
     Ok(())
+}
+
+/// As [`check_request`], for a further ask.
+///
+/// # Errors
+/// The promise that was broken.
+pub fn check_ask(request: &Request, ask: &Ask) -> Result<(), &'static str> {
+    let mut after = request.clone();
+    if let Some(body) = &ask.body {
+        after.body.clone_from(body);
+    }
+    match &ask.authorization {
+        Some(Some(value)) => drop(after.headers.insert(AUTHORIZATION, value.clone())),
+        Some(None) => drop(after.headers.remove(AUTHORIZATION)),
+        None => {}
+    }
+    check_request(request, &after)
+}
+
+/// Whether the client authenticates as the same one as before, at the token or revocation endpoint, be it in the
+/// other of the two places (RFC 6749 section 2.3.1).
+fn is_same_client(before: &Request, after: &Request) -> bool {
+    if !matches!(before.class, Class::Token | Class::Revoke) {
+        return false;
+    }
+    let in_form = |request: &Request| request.form().map(Credentials::of_form);
+    let in_header = |request: &Request| match all(&request.headers, AUTHORIZATION.as_str()).as_slice() {
+        [] => Ok(None),
+        [_] => request.headers.get(AUTHORIZATION).and_then(Credentials::read).map(Some).ok_or(()),
+        _ => Err(()),
+    };
+    let (Ok(was), Ok(is)) = (in_header(before), in_header(after)) else { return false };
+    match (was, is, in_form(before), in_form(after)) {
+        // From the header into the form, or out of the header because the form says the same or the header nothing.
+        (Some(was), None, form, Some(now)) => {
+            let says_nothing =
+                was.secret.is_empty() && now.secret.is_empty() && [&was.id, &was.meant().id].contains(&&now.id);
+            (was.are(&now) || says_nothing) && form.is_none_or(|form| is_empty_or(&form.secret, &now.secret))
+        }
+        // From the form into the header, or out of the form because the header says the same or the form nothing.
+        (was, Some(is), Some(form), Some(now)) => {
+            let says_nothing = form.secret.is_empty() && was.as_ref() == Some(&is);
+            let says_no_id = form.id.is_empty() && [&is.secret, &is.meant().secret].contains(&&form.secret);
+            now.secret.is_empty() && (is.are(&form) || says_no_id || says_nothing)
+        }
+        // An empty secret is none.
+        (None, None, Some(form), Some(now)) => form.secret.is_empty() && now.secret.is_empty(),
+        _ => false,
+    }
+}
+
+fn is_empty_or(secret: &str, other: &str) -> bool {
+    secret.is_empty() || secret == other
 }
 
 fn all<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a [u8]> {
@@ -109,10 +167,10 @@ fn is_kept(name: &str, before: &Object, after: &Object) -> bool {
     if was == is {
         return true;
     }
-    match (&was, &is) {
-        (Some(Value::String(text)), None) => text.is_empty(),
+    let is_token = |value: &&Value| value.as_str().is_some_and(|text| !text.is_empty());
+    match (was.as_ref().filter(is_token), &is) {
         // No text, no token: nothing that a client could present.
-        (Some(_), None) => true,
+        (None, None) => true,
         (None, Some(is)) => before.names().iter().filter_map(|name| before.get(name)).any(|value| holds(&value, is)),
         _ => false,
     }
@@ -125,4 +183,77 @@ fn holds(value: &Value, wanted: &Value) -> bool {
             Value::Object(members) => members.values().any(|value| holds(value, wanted)),
             _ => false,
         }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::example;
+    use crate::repair::SiteKind;
+
+    /// `a:s`, `a%3Ab:p%25q` (which means `a:b` and `p%q`) and `a:`.
+    const AUTHORIZATIONS: [&str; 4] = ["", "Basic YTpz", "Basic YSUzQWI6cCUyNXE=", "Basic YTo="];
+
+    #[test]
+    fn a_client_may_only_move_its_own_credentials() {
+        for (was, form, is, now, allowed) in [
+            (1, "code=c", 0, "code=c&client_id=a&client_secret=s", true),
+            (1, "code=c&client_id=a", 0, "code=c&client_id=a&client_secret=s", true),
+            (1, "client_id=a&client_secret=s", 0, "client_id=a&client_secret=s", true),
+            (1, "client_id=a&client_secret=s", 1, "client_id=a", true),
+            (0, "client_id=a&client_secret=s", 1, "client_id=a", true),
+            (2, "code=c", 0, "code=c&client_id=a%3Ab&client_secret=p%25q", true),
+            (2, "code=c", 0, "code=c&client_id=a%253Ab&client_secret=p%2525q", true),
+            (0, "client_id=a%3Ab&client_secret=p%25q", 2, "client_id=a%3Ab", true),
+            (0, "client_id=a&client_secret=", 0, "client_id=a", true),
+            (3, "code=c", 0, "code=c&client_id=a", true),
+            (1, "client_id=a&client_secret=", 1, "client_id=a", true),
+            (3, "client_id=a&client_secret=s", 0, "client_id=a&client_secret=s", false),
+            (3, "client_id=a", 0, "client_id=b", false),
+            (1, "code=c&client_secret=s", 1, "code=c", true),
+            (1, "code=c&client_secret=t", 1, "code=c", false),
+            (1, "code=c", 0, "code=c&client_id=a&client_secret=t", false),
+            (1, "code=c", 0, "code=c&client_id=b&client_secret=s", false),
+            (1, "code=c", 0, "code=c", false),
+            (1, "code=c", 0, "code=d&client_id=a&client_secret=s", false),
+            (1, "code=c", 2, "code=c", false),
+            (0, "client_id=a&client_secret=t", 1, "client_id=a", false),
+            (0, "code=c", 1, "code=c", false),
+            (1, "client_id=a&client_secret=t", 0, "client_id=a&client_secret=s", false),
+            (1, "client_id=a&client_secret=t", 1, "client_id=a", false),
+            (0, "client_id=a&client_secret=t", 0, "client_id=a", false),
+            (0, "client_id=a", 0, "client_id=a&client_secret=t", false),
+        ] {
+            let request = |place: usize, form: &str, path: &str| {
+                let (facts, known) = (example::facts(SiteKind::Open), example::knowledge(SiteKind::Open));
+                let line = AUTHORIZATIONS[place];
+                let head = if line.is_empty() { String::new() } else { format!("\nAuthorization: {line}") };
+                example::request(&format!("POST {path}{head}\n\n{form}"), &facts, &known).unwrap()
+            };
+            let name = format!("{was} {form} -> {is} {now}");
+            for path in ["/token", "/revoke"] {
+                let verdict = check_request(&request(was, form, path), &request(is, now, path));
+                assert_eq!(verdict.is_ok(), allowed, "{name}");
+            }
+            let elsewhere = check_request(&request(was, form, "/mcp"), &request(is, now, "/mcp"));
+            assert!(elsewhere.is_err() || (was, form) == (is, now), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_token_may_come_out_of_the_document_and_change_in_no_way() {
+        let object = |text: &str| Object::parse(bytes::Bytes::copy_from_slice(text.as_bytes())).unwrap();
+        for (before, after, allowed) in [
+            (r#"{"data":{"access_token":"t"}}"#, r#"{"access_token":"t"}"#, true),
+            (r#"{"access_token":"","data":{"access_token":"t"}}"#, r#"{"access_token":"t"}"#, true),
+            (r#"{"accessToken":"t"}"#, r#"{"access_token":"t"}"#, true),
+            (r#"{"refresh_token":false}"#, "{}", true),
+            (r#"{"access_token":"t","data":{"access_token":"u"}}"#, r#"{"access_token":"u"}"#, false),
+            (r#"{"access_token":"t"}"#, "{}", false),
+            ("{}", r#"{"access_token":"t"}"#, false),
+            (r#"{"access_token":null}"#, r#"{"access_token":"t"}"#, false),
+        ] {
+            assert_eq!(check_secrets(Class::Token, &object(before), &object(after)).is_ok(), allowed, "{before}");
+        }
+    }
 }

@@ -183,6 +183,7 @@ impl Plan {
             match outcome {
                 Some(Outcome::Mended(finding) | Outcome::Answer(finding, _)) => report.note(step, finding),
                 Some(Outcome::Again(finding, ask)) => {
+                    debug_assert_eq!(fence::check_ask(request, &ask), Ok(()), "{}", step.repair.id);
                     if step.mode == Mode::Observe {
                         report.note(step, finding);
                     } else if may_ask {

@@ -152,17 +152,17 @@ impl Exchange {
         self.note(report);
         self.aim(request, host);
 
-        let kept = if request.class.may_ask_again() { Some(request.headers.clone()) } else { None };
-        let headers = std::mem::take(&mut request.headers);
+        let may_ask = request.class.may_ask_again();
+        let headers = if may_ask { request.headers.clone() } else { std::mem::take(&mut request.headers) };
         let question = question(request, request.target.clone(), headers, body, upload);
         let mut answer = self.ask(request, question).await?;
-        let may_ask = kept.is_some();
         if let Some(lesson) = knowledge::lesson(&self.site(&runtime), request, &answer.reply) {
             runtime.learner.teach(lesson);
         }
         let (report, ask) = runtime.plan.mend_reply(&self.site(&runtime), request, &mut answer.reply, may_ask);
         self.note(report);
-        if let (Some(ask), Some(headers)) = (ask, kept) {
+        if let Some(ask) = ask {
+            let headers = request.headers.clone();
             answer = Box::pin(self.ask_again(request, answer, &ask, headers)).await?;
         }
         Ok(answer)

@@ -10,6 +10,7 @@ pub mod body;
 pub mod cors;
 pub mod identity;
 pub mod metadata;
+pub mod oauth;
 pub mod register;
 pub mod token;
 
@@ -20,6 +21,8 @@ pub static REPAIRS: &[&Repair] = &[
     &identity::own_origin::REPAIR,
     &register::hosted_callback::REPAIR,
     &authorize::scope_form::REPAIR,
+    &token::client_auth::REPAIR,
+    &token::scope_empty::REPAIR,
     // The preflight comes first: it replaces the whole answer.
     &cors::preflight::REPAIR,
     // What a document is called, so that it is known for one.
@@ -28,11 +31,17 @@ pub static REPAIRS: &[&Repair] = &[
     // Ask elsewhere or otherwise, before anything is mended.
     &metadata::resource_elsewhere::REPAIR,
     &metadata::server_elsewhere::REPAIR,
+    &oauth::moved::REPAIR,
+    &oauth::elsewhere::REPAIR,
     &register::redirects_refused::REPAIR,
     &register::auth_method_refused::REPAIR,
     &authorize::scope_refused::REPAIR,
     &authorize::resource_refused::REPAIR,
     &authorize::parameter_refused::REPAIR,
+    &token::form_refused::REPAIR,
+    &token::client_auth_refused::REPAIR,
+    &token::resource_refused::REPAIR,
+    &token::scope_refused::REPAIR,
     // Documents.
     &metadata::resource_missing::REPAIR,
     &metadata::server_missing::REPAIR,
@@ -59,6 +68,18 @@ pub static REPAIRS: &[&Repair] = &[
     &register::auth_method::REPAIR,
     &register::secret_expiry::REPAIR,
     &register::status::REPAIR,
+    // What the answer says, then its form, then its members.
+    &token::encoding::REPAIR,
+    &token::wrapped::REPAIR,
+    &token::error_as_success::REPAIR,
+    &token::client_unknown::REPAIR,
+    &token::grant_dead::REPAIR,
+    &token::revoke_unknown::REPAIR,
+    &token::error_shape::REPAIR,
+    &token::members::REPAIR,
+    &token::expires_in::REPAIR,
+    &token::type_wrong::REPAIR,
+    &token::status::REPAIR,
     &identity::registration::REPAIR,
     &identity::redirect_document::REPAIR,
     // Challenges.

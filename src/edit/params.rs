@@ -54,7 +54,7 @@ pub fn without(text: &str, name: &str) -> Option<String> {
 #[must_use]
 pub fn with(text: &str, name: &str, value: &str) -> String {
     let separator = if text.is_empty() || text.ends_with('&') { "" } else { "&" };
-    format!("{text}{separator}{name}={}", utf8_percent_encode(value, ENCODED))
+    format!("{text}{separator}{name}={}", encoded(value))
 }
 
 /// The decoded value of the parameter called `name`, if there is exactly one: of two, nobody knows which is meant.
@@ -68,6 +68,17 @@ pub fn only<'a>(text: &'a str, name: &str) -> Option<Cow<'a, str>> {
 /// The decoded names of the parameters, in order.
 pub fn names(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
     pairs(text).map(|pair| decode(pair.name))
+}
+
+/// A value as it stands in a query or a form.
+#[must_use]
+pub fn encoded(value: &str) -> String {
+    utf8_percent_encode(value, ENCODED).to_string()
+}
+
+/// The decoded names and values, in order; empty parts of the text are none.
+pub fn all(text: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+    pairs(text).filter(|pair| !pair.text.is_empty()).map(|pair| (decode(pair.name), pair.value()))
 }
 
 struct Pair<'a> {
@@ -148,5 +159,7 @@ mod tests {
         assert_eq!(only("a=1&%61=1", "a"), None);
         assert_eq!(only("b=1", "a"), None);
         assert_eq!(names("a=1&%62&=").collect::<Vec<_>>(), ["a", "b", ""]);
+        let read: Vec<_> = all("a=1&&b=x+y&c").map(|(name, value)| format!("{name}:{value}")).collect();
+        assert_eq!(read, ["a:1", "b:x y", "c:"]);
     }
 }

@@ -146,7 +146,7 @@ impl Exchange {
             None => None,
         };
         let mut answer = match second {
-            Some(second) if Ask::is_better(request.class, &second.reply) => {
+            Some(second) if Ask::is_better(request.class, &first.reply, &second.reply) => {
                 if let (true, Some(fired)) = (ask.body.is_some() || ask.authorization.is_some(), self.fired.last()) {
                     // Who asked for one thing and got another shall be able to find out (reliability 26).
                     tracing::warn!(repair = fired.id, "{}", fired.finding.what);

@@ -36,7 +36,7 @@ pub const REGISTRATION_REQUEST: Basis =
     rule("RFC 7591 section 2", "https://www.rfc-editor.org/rfc/rfc7591#section-2", Level::Interop);
 pub const REGISTRATION_MANAGEMENT: Basis =
     rule("RFC 7592 section 3", "https://www.rfc-editor.org/rfc/rfc7592#section-3", Level::Must);
-pub const TOKEN_NO_STORE: Basis =
+pub const TOKEN_ANSWER: Basis =
     rule("RFC 6749 section 5.1", "https://www.rfc-editor.org/rfc/rfc6749#section-5.1", Level::Must);
 pub const FETCH_PREFLIGHT: Basis =
     rule("Fetch, CORS-preflight fetch", "https://fetch.spec.whatwg.org/#cors-preflight-fetch", Level::Interop);
@@ -106,3 +106,27 @@ pub const FORM_ACTION: Basis =
     rule("CSP Level 3, form-action", "https://www.w3.org/TR/CSP3/#directive-form-action", Level::Interop);
 pub const PRIVATE_USE_SCHEME: Basis =
     rule("RFC 8252 section 7.1", "https://www.rfc-editor.org/rfc/rfc8252#section-7.1", Level::Interop);
+// token, oauth
+pub const CLIENT_SECRET: Basis =
+    rule("RFC 6749 section 2.3.1", "https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1", Level::Must);
+pub const ONE_METHOD: Basis =
+    rule("RFC 6749 section 2.3", "https://www.rfc-editor.org/rfc/rfc6749#section-2.3", Level::Must);
+pub const TOKEN_REQUEST: Basis =
+    rule("RFC 6749 section 4.1.3", "https://www.rfc-editor.org/rfc/rfc6749#section-4.1.3", Level::Must);
+pub const EMPTY_PARAMETER: Basis =
+    rule("RFC 6749 section 3.2", "https://www.rfc-editor.org/rfc/rfc6749#section-3.2", Level::Must);
+pub const TOKEN_ERROR: Basis =
+    rule("RFC 6749 section 5.2", "https://www.rfc-editor.org/rfc/rfc6749#section-5.2", Level::Must);
+pub const REFRESH: Basis =
+    rule("RFC 6749 section 6", "https://www.rfc-editor.org/rfc/rfc6749#section-6", Level::Interop);
+pub const TOKEN_TYPE: Basis =
+    rule("RFC 6749 section 7.1", "https://www.rfc-editor.org/rfc/rfc6749#section-7.1", Level::Must);
+pub const REVOKED: Basis =
+    rule("RFC 7009 section 2.2", "https://www.rfc-editor.org/rfc/rfc7009#section-2.2", Level::Must);
+pub const REDIRECT: Basis =
+    rule("RFC 9110 section 15.4", "https://www.rfc-editor.org/rfc/rfc9110#section-15.4", Level::Interop);
+pub const DEFAULT_PATHS: Basis = rule(
+    "MCP 2025-03-26, Fallbacks for Servers without Metadata Discovery",
+    "https://modelcontextprotocol.io/specification/2025-03-26/basic/authorization",
+    Level::Must,
+);

@@ -232,6 +232,10 @@ fn any_request() -> impl Strategy<Value = String> {
         "GET /.well-known/oauth-protected-resource/other",
         "POST /register",
         "POST /token",
+        "POST /token\nAuthorization: Basic YTpzMw==",
+        "POST /token\nAuthorization: Basic YTo=",
+        "POST /revoke",
+        "POST /auth/token",
         "GET /authorize?resource=https%3A%2F%2Fmcp.example.com%2Fmcp",
         "POST /auth/consent",
         "GET /authorize?response_type=code&client_id=a&redirect_uri=http%3A%2F%2Fh%2Fcb&state=a%2Bb&scope=+openid+x&nonce=n",
@@ -257,6 +261,34 @@ fn any_request() -> impl Strategy<Value = String> {
         }
         text
     })
+}
+
+/// What token and revocation requests are made of.
+fn any_form() -> impl Strategy<Value = String> {
+    let part = prop::sample::select(vec![
+        "grant_type=refresh_token",
+        "grant_type=authorization_code",
+        "code=c%2f",
+        "refresh_token=r",
+        "token=t",
+        "client_id=a",
+        "client_id=",
+        "client_secret=s3",
+        "client_secret=",
+        "client_assertion=x",
+        "scope=",
+        "scope=a+b",
+        "scope=a%2Cb",
+        "resource=https://mcp.example.com/mcp",
+        "resource=https://other.example",
+    ]);
+    prop::collection::vec(part, 0..6).prop_map(|parts| parts.join("&"))
+}
+
+/// A request with a form if it is one that has one.
+fn with_form(request: String, form: &str) -> String {
+    let has_form = ["POST /token", "POST /auth/token", "POST /revoke"].iter().any(|start| request.starts_with(start));
+    if has_form { format!("{request}\n\n{form}") } else { request }
 }
 
 fn any_url() -> impl Strategy<Value = String> {
@@ -295,6 +327,7 @@ fn any_value() -> impl Strategy<Value = Value> {
             "invalid_target nonce"
         ])
         .prop_map(Value::from),
+        any_words().prop_map(Value::from),
     ];
     leaf.prop_recursive(2, 8, 3, |inner| {
         prop_oneof![
@@ -302,6 +335,33 @@ fn any_value() -> impl Strategy<Value = Value> {
             inner.prop_map(|value| json!({ "a": value })),
         ]
     })
+}
+
+/// What is said in token answers and refusals.
+fn any_words() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "t",
+        "a,b",
+        "JWT",
+        "dpop",
+        "invalid_grant",
+        "invalid_client",
+        "invalid_request",
+        "token_expired",
+        "unauthorized",
+        "Bad Request",
+        "Unknown client",
+        "Client",
+        "is not found",
+        "Refresh token \"x\" expired.",
+        "Missing grant_type",
+        "AADSTS9010010: resource",
+        "access_token=t&expires_in=60",
+        "error=bad_refresh_token",
+        "<h1>Client</h1>not\tfound",
+        "<script>refresh token expired</script>",
+        "Cannot POST /token",
+    ])
 }
 
 fn any_document() -> impl Strategy<Value = String> {
@@ -337,6 +397,19 @@ fn any_document() -> impl Strategy<Value = String> {
         "url",
         "error",
         "own",
+        "access_token",
+        "accessToken",
+        "token_type",
+        "expires_in",
+        "expiresIn",
+        "refresh_token",
+        "id_token",
+        "data",
+        "ok",
+        "error_description",
+        "error_uri",
+        "message",
+        "errors",
     ]);
     prop::collection::vec((name, any_value()), 0..8).prop_map(|members| {
         let members: Vec<String> = members.iter().map(|(name, value)| format!("\"{name}\": {value}")).collect();
@@ -345,12 +418,14 @@ fn any_document() -> impl Strategy<Value = String> {
 }
 
 fn any_reply() -> impl Strategy<Value = Reply> {
-    let status = prop::sample::select(vec![200, 201, 204, 301, 302, 307, 308, 400, 401, 403, 404, 405, 500]);
+    let status =
+        prop::sample::select(vec![200, 201, 204, 301, 302, 307, 308, 400, 401, 403, 404, 405, 415, 422, 429, 500, 503]);
     let headers = prop::collection::vec(
         prop_oneof![
             "[a-zA-Z ,=\"]{0,30}".prop_map(|value| ("www-authenticate", value)),
             Just(("www-authenticate", "Bearer realm=\"r\"".to_owned())),
             any_url().prop_map(|url| ("location", url)),
+            prop::sample::select(vec!["/token/", "/auth/token"]).prop_map(|path| ("location", path.to_owned())),
             any_url().prop_map(|url| ("link", format!("<{url}>; rel=x, <"))),
             prop::sample::select(vec!["*", "https://claude.ai", "https://evil.example", "null", "a, b"])
                 .prop_map(|value| ("access-control-allow-origin", value.to_owned())),
@@ -383,6 +458,7 @@ fn any_reply() -> impl Strategy<Value = Reply> {
         Just("<!doctype html><title>Log in</title>".to_owned()),
         prop::sample::select(vec!["Unauthorized", "<p>invalid_scope</p>", "invalid_request: nonce", "AADSTS901002",])
             .prop_map(str::to_owned),
+        any_words().prop_map(str::to_owned),
         "[ -~]{0,40}",
     ]);
     (status, headers, kind, prop::option::of(any_document()), text).prop_map(
@@ -410,9 +486,14 @@ proptest! {
 
     /// No panic, sound if and only if unchanged, and the second pass is clean, for any reply to any request.
     #[test]
-    fn any_reply_is_mended_once(kind in any_site(), request in any_request(), reply in any_reply()) {
+    fn any_reply_is_mended_once(
+        kind in any_site(),
+        request in any_request(),
+        form in any_form(),
+        reply in any_reply(),
+    ) {
         let stage = Stage::new(kind);
-        let request = example::request(&request, &stage.facts, &stage.known).unwrap();
+        let request = example::request(&with_form(request, &form), &stage.facts, &stage.known).unwrap();
         for repair in REPAIRS {
             let mut after = reply.clone();
             let (report, ask) = only(repair, Mode::Fix).mend_reply(&stage.site(), &request, &mut after, true);
@@ -429,9 +510,9 @@ proptest! {
     }
 
     #[test]
-    fn any_request_is_mended_once(kind in any_site(), request in any_request(), form in "[a-z=&%]{0,20}(&resource=https://mcp.example.com/mcp)?") {
+    fn any_request_is_mended_once(kind in any_site(), request in any_request(), junk in "[a-z=&%]{0,20}", form in any_form()) {
         let stage = Stage::new(kind);
-        let text = if request.starts_with("POST /token") { format!("{request}\n\n{form}") } else { request };
+        let text = with_form(request, &if form.is_empty() { junk } else { form });
         let mut first = example::request(&text, &stage.facts, &stage.known).unwrap();
         let (report, answer) = all().mend_request(&stage.site(), &mut first);
         prop_assert_eq!(&report.panicked, &Vec::<&str>::new());

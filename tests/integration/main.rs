@@ -24,3 +24,4 @@ mod pool;
 mod registration;
 mod streaming;
 mod tls;
+mod token;

@@ -18,7 +18,7 @@ pub static REPAIR: Repair = Repair {
     hits: "everybody behind a CDN or a caching proxy",
     remedy: "Sets `Cache-Control: no-store` and `Pragma: no-cache` on answers of every status.",
     advice: "Send `Cache-Control: no-store` with every answer of both endpoints.",
-    basis: &[basis::TOKEN_NO_STORE, basis::REGISTRATION],
+    basis: &[basis::TOKEN_ANSWER, basis::REGISTRATION],
     default: Mode::Fix,
     on: &[Class::Token, Class::Register],
     hook: Hook::Reply { needs: Needs::Head, when: |request, _| request.preflight.is_none(), run },

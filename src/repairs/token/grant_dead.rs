@@ -1,0 +1,173 @@
+//! E-13, E-11: a refresh token that is good for nothing, and a client that is not told so.
+
+use http::StatusCode;
+
+use super::words::{is_about_dead_token, is_about_token};
+use super::{Said, is_refresh, is_refused, refuse};
+use crate::endpoint::Class;
+use crate::exchange::{Outcome, Reply, Request, Site};
+use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
+use crate::repairs::basis;
+
+/// Codes of servers' own that mean it.
+const CODES: &[&str] = &[
+    "invalid_token",
+    "token_invalid",
+    "invalid_refresh_token",
+    "refresh_token_invalid",
+    "bad_refresh_token",
+    "token_expired",
+    "expired_token",
+    "refresh_token_expired",
+    "expired_refresh_token",
+    "token_revoked",
+    "refresh_token_revoked",
+    "refresh_token_reused",
+    "token_not_found",
+    "refresh_token_not_found",
+];
+
+pub static REPAIR: Repair = Repair {
+    id: "token.grant-dead",
+    rows: &["E-13", "E-11"],
+    summary: "a dead refresh token is refused with something else than invalid_grant",
+    why: "A client logs in again when it is told `400 invalid_grant`. At anything else it keeps the dead token, tries \
+          it again, or gives up.",
+    hits: "Claude, Claude Code, Cursor, TypeScript SDK v2",
+    remedy: "On a refresh alone: becomes `400` with `invalid_grant` if code or words say that the token is dead, or if \
+             a 400 or 401 says nothing in the form of RFC 6749. Never what is about the client, or about something \
+             that is missing.",
+    advice: "Answer `400` with `{\"error\": \"invalid_grant\"}` for a refresh token that is expired, revoked or unknown.",
+    basis: &[basis::TOKEN_ERROR],
+    default: Mode::Fix,
+    on: &[Class::Token],
+    hook: Hook::Reply {
+        needs: Needs::Body,
+        when: |request, reply| is_refused(request, reply) && is_refresh(request),
+        run,
+    },
+    examples: &[
+        Example {
+            note: "a code of the server's own",
+            site: SiteKind::Open,
+            request: "POST /token\n\ngrant_type=refresh_token&refresh_token=r",
+            reply: "401\nContent-Type: application/json\n\n{\"error\":\"token_expired\"}",
+            then: Then::Becomes("400\nContent-Type: application/json\n\n{\"error\":\"invalid_grant\"}"),
+        },
+        Example {
+            note: "invalid_request",
+            site: SiteKind::Open,
+            request: "POST /token\n\ngrant_type=refresh_token&refresh_token=r",
+            reply: "400\nContent-Type: application/json\n\n\
+                    {\"error\":\"invalid_request\",\"error_description\":\"Refresh token expired\"}",
+            then: Then::Becomes(
+                "400\nContent-Type: application/json\n\n\
+                 {\"error\":\"invalid_grant\",\"error_description\":\"Refresh token expired\"}",
+            ),
+        },
+        Example {
+            note: "an exception",
+            site: SiteKind::Open,
+            request: "POST /token\n\ngrant_type=refresh_token&refresh_token=r",
+            reply: "500\nContent-Type: text/html\n\n<h1>Error: refresh_token not found</h1>",
+            then: Then::Becomes(
+                "400\nContent-Type: application/json\n\n\
+                 {\"error\":\"invalid_grant\",\"error_description\":\"Error: refresh_token not found\"}",
+            ),
+        },
+        Example {
+            note: "401, the right code",
+            site: SiteKind::Open,
+            request: "POST /token\n\ngrant_type=refresh_token&refresh_token=r",
+            reply: "401\nContent-Type: application/json\n\n{\"error\":\"invalid_grant\"}",
+            then: Then::Becomes("400\nContent-Type: application/json\n\n{\"error\":\"invalid_grant\"}"),
+        },
+        Example {
+            note: "401 and nothing more",
+            site: SiteKind::Open,
+            request: "POST /token\n\ngrant_type=refresh_token&refresh_token=r",
+            reply: "401\nContent-Type: application/json\n\n{\"error\":\"unauthorized\"}",
+            then: Then::Becomes("400\nContent-Type: application/json\n\n{\"error\":\"invalid_grant\"}"),
+        },
+        Example {
+            note: "FastAPI",
+            site: SiteKind::Open,
+            request: "POST /token\n\ngrant_type=refresh_token&refresh_token=r",
+            reply: "400\nContent-Type: application/json\n\n{\"detail\":\"Bad Request\"}",
+            then: Then::Becomes(
+                "400\nContent-Type: application/json\n\n{\"detail\":\"Bad Request\",\"error\":\"invalid_grant\",\
+                 \"error_description\":\"Bad Request\"}",
+            ),
+        },
+        Example {
+            note: "it is about the client",
+            site: SiteKind::Open,
+            request: "POST /token\n\ngrant_type=refresh_token&refresh_token=r",
+            reply: "401\nContent-Type: application/json\n\n\
+                    {\"error\":\"unauthorized\",\"error_description\":\"Invalid client secret\"}",
+            then: Then::Sound,
+        },
+        Example {
+            note: "something is missing",
+            site: SiteKind::Open,
+            request: "POST /token\n\ngrant_type=refresh_token&refresh_token=r",
+            reply: "400\nContent-Type: application/json\n\n\
+                    {\"error\":\"invalid_request\",\"error_description\":\"refresh_token is required\"}",
+            then: Then::Sound,
+        },
+        Example {
+            note: "a server in trouble",
+            site: SiteKind::Open,
+            request: "POST /token\n\ngrant_type=refresh_token&refresh_token=r",
+            reply: "500\nContent-Type: application/json\n\n\
+                    {\"error\":\"server_error\",\"error_description\":\"Invalid token of the service account\"}",
+            then: Then::Sound,
+        },
+        Example {
+            note: "another grant",
+            site: SiteKind::Open,
+            request: "POST /token\n\ngrant_type=authorization_code&code=c",
+            reply: "401\nContent-Type: application/json\n\n{\"error\":\"token_expired\"}",
+            then: Then::Sound,
+        },
+    ],
+};
+
+fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
+    if reply.status == StatusCode::TOO_MANY_REQUESTS || reply.status == StatusCode::SERVICE_UNAVAILABLE {
+        return Outcome::Sound;
+    }
+    let Some(said) = Said::by(reply) else { return Outcome::Sound };
+    if !is_dead(&said, reply.status) {
+        return Outcome::Sound;
+    }
+    refuse(reply, StatusCode::BAD_REQUEST, "invalid_grant", &said);
+    Outcome::mended("a dead refresh token, said otherwise")
+}
+
+fn is_dead(said: &Said, status: StatusCode) -> bool {
+    let code = said.meant.as_str();
+    if code == "invalid_grant" {
+        return !said.has_code() || status != StatusCode::BAD_REQUEST;
+    }
+    if matches!(code, "invalid_client" | "unauthorized_client") || said.mentions(&["client"]) {
+        return false;
+    }
+    if CODES.contains(&code) {
+        return true;
+    }
+    if status.is_server_error() {
+        let says_so = |sentence: &str| sentence.contains("refresh") && is_about_dead_token(sentence);
+        return said.any(says_so) && !said.lacks_something();
+    }
+    let is_unclear = code == "invalid_request" || !said.has_registered_code();
+    if !is_unclear || said.lacks_something() {
+        return false;
+    }
+    let says_nothing = match status {
+        StatusCode::UNAUTHORIZED => !said.has_registered_code(),
+        StatusCode::BAD_REQUEST => !said.has_code(),
+        _ => false,
+    };
+    says_nothing || said.any(is_about_dead_token) || (code == "invalid_request" && said.any(is_about_token))
+}

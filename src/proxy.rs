@@ -122,7 +122,7 @@ impl Exchange {
             preflight,
             authorized: authorization.is_some(),
             expired: guarded
-                && class == Class::Mcp
+                && matches!(class, Class::Mcp | Class::LegacySse)
                 && authorization.is_some_and(|value| jwt::may_expire(value) && jwt::has_expired(value, seconds_now())),
             guarded,
             wants_page: !matches!(method, Method::POST) && list::contains(&headers, ACCEPT, "text/html"),

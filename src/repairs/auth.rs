@@ -79,14 +79,15 @@ fn may_be_refused(request: &Request) -> bool {
 /// stays.
 fn refuse(site: &Site<'_>, request: &Request, reply: &mut Reply, lack: Lack) {
     let mut found = Challenges::read(&reply.headers);
-    let first = found.list.iter().position(Challenge::is_bearer);
-    let mut bearer = first.map_or_else(|| Challenge::new("Bearer"), |at| found.list.remove(at));
-    bearer.token68 = None;
     if lack == Lack::Token {
-        for name in ["error", "error_description", "error_uri"] {
-            bearer.remove(name);
+        for bearer in found.list.iter_mut().filter(|challenge| challenge.is_bearer()) {
+            for name in ["error", "error_description", "error_uri"] {
+                bearer.remove(name);
+            }
         }
-    } else if bearer.get("error") != Some("invalid_token") {
+    }
+    let mut bearer = take_bearer(&mut found);
+    if lack != Lack::Token && bearer.get("error") != Some("invalid_token") {
         bearer.set("error", lack.error());
         bearer.set("error_description", lack.description());
     }
@@ -95,6 +96,25 @@ fn refuse(site: &Site<'_>, request: &Request, reply: &mut Reply, lack: Lack) {
     found.write(&mut reply.headers);
     reply.status = StatusCode::UNAUTHORIZED;
     explain(request, reply, lack);
+}
+
+/// Takes the first Bearer challenge out of a list, to be put at its head; a new one if there is none.
+fn take_bearer(found: &mut Challenges) -> Challenge {
+    let first = found.list.iter().position(Challenge::is_bearer);
+    let mut bearer = first.map_or_else(|| Challenge::new("Bearer"), |at| found.list.remove(at));
+    bearer.token68 = None;
+    bearer
+}
+
+/// Whether the request carries anything that may let it in beside a token, as far as is still known of it.
+fn brings_credentials(request: &Request) -> bool {
+    let is_credential = |name: &str| {
+        let name = name.to_ascii_lowercase();
+        ["key", "token", "auth", "secret", "session", "cert", "jwt", "cookie"].iter().any(|part| name.contains(part))
+    };
+    let mut pairs = request.query().unwrap_or_default().split('&');
+    pairs.any(|pair| is_credential(pair.split('=').next().unwrap_or_default()))
+        || request.headers.keys().any(|name| is_credential(name.as_str()))
 }
 
 /// Replaces the body by one that says why there is a 401.

@@ -219,6 +219,8 @@ fn any_request() -> impl Strategy<Value = String> {
         "POST /mcp",
         "GET /mcp",
         "OPTIONS /mcp",
+        "HEAD /mcp",
+        "DELETE /mcp?api_key=k",
         "GET /sse",
         "GET /.well-known/oauth-protected-resource",
         "GET /.well-known/oauth-protected-resource/mcp",
@@ -237,8 +239,16 @@ fn any_request() -> impl Strategy<Value = String> {
         "https://mcp.example.com",
     ]));
     let asked = prop::option::of("(POST|DELETE|[a-z]{0,3})");
-    (line, origin, asked).prop_map(|(line, origin, asked)| {
-        let mut text = line.to_owned();
+    let known = prop::sample::select(vec![
+        "",
+        "\nAuthorization: Bearer opaque",
+        // A JWT that expired in 2001.
+        "\nAuthorization: Bearer eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjEwMDAwMDAwMDB9.sig",
+        "\nX-Api-Key: k",
+        "\nAccept: text/html",
+    ]);
+    (line, origin, asked, known).prop_map(|(line, origin, asked, known)| {
+        let mut text = format!("{line}{known}");
         if let Some(origin) = origin {
             text.push_str(&format!("\nOrigin: {origin}"));
         }
@@ -274,6 +284,7 @@ fn any_value() -> impl Strategy<Value = Value> {
             .prop_map(|text| serde_json::from_str(text).unwrap()),
         any_url().prop_map(Value::from),
         prop::sample::select(vec!["none", "client_secret_post", "a b", "0", "2025-06-11"]).prop_map(Value::from),
+        any_refusal().prop_map(Value::from),
     ];
     leaf.prop_recursive(2, 8, 3, |inner| {
         prop_oneof![
@@ -281,6 +292,18 @@ fn any_value() -> impl Strategy<Value = Value> {
             inner.prop_map(|value| json!({ "a": value })),
         ]
     })
+}
+
+/// What servers say when they refuse.
+fn any_refusal() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "Not authenticated",
+        "jwt expired",
+        "invalid_token",
+        "insufficient_scope: requires scope 'a b\" \\' and 'c'",
+        "Invalid Origin header",
+        "Forbidden",
+    ])
 }
 
 fn any_document() -> impl Strategy<Value = String> {
@@ -302,6 +325,10 @@ fn any_document() -> impl Strategy<Value = String> {
         "scopes_supported",
         "url",
         "error",
+        "message",
+        "detail",
+        "required_scopes",
+        "result",
         "own",
     ]);
     prop::collection::vec((name, any_value()), 0..8).prop_map(|members| {
@@ -311,12 +338,16 @@ fn any_document() -> impl Strategy<Value = String> {
 }
 
 fn any_reply() -> impl Strategy<Value = Reply> {
-    let status = prop::sample::select(vec![200, 201, 204, 301, 302, 400, 401, 403, 404, 500]);
+    let status = prop::sample::select(vec![200, 201, 204, 301, 302, 307, 400, 401, 403, 404, 422, 500]);
     let headers = prop::collection::vec(
         prop_oneof![
             "[a-zA-Z ,=\"]{0,30}".prop_map(|value| ("www-authenticate", value)),
             Just(("www-authenticate", "Bearer realm=\"r\"".to_owned())),
+            Just(("www-authenticate", "Bearer error=\"invalid_token\"".to_owned())),
+            Just(("x-amzn-remapped-www-authenticate", "Bearer scope=\"a\"".to_owned())),
             any_url().prop_map(|url| ("location", url)),
+            prop::sample::select(vec!["/login", "/mcp/", "https://sso.example.net/x", "//login.example.net"])
+                .prop_map(|to| ("location", to.to_owned())),
             any_url().prop_map(|url| ("link", format!("<{url}>; rel=x, <"))),
             prop::sample::select(vec!["*", "https://claude.ai", "https://evil.example", "null", "a, b"])
                 .prop_map(|value| ("access-control-allow-origin", value.to_owned())),
@@ -330,17 +361,24 @@ fn any_reply() -> impl Strategy<Value = Reply> {
         ],
         0..6,
     );
-    (status, headers, prop::option::of(any_document())).prop_map(|(status, headers, document)| {
+    let body = prop_oneof![
+        2 => any_document().prop_map(Some),
+        1 => any_refusal().prop_map(|text| Some(text.to_owned())),
+        1 => Just(None),
+    ];
+    (status, headers, body).prop_map(|(status, headers, body)| {
         let mut reply = example::reply(&status.to_string()).unwrap();
         for (name, value) in headers {
             if let Ok(value) = value.parse() {
                 reply.headers.append(name, value);
             }
         }
-        if let Some(document) = document {
-            reply.headers.insert("content-type", "application/json".parse().unwrap());
-            let object = crate::edit::json::Object::parse(Bytes::from(document)).unwrap();
-            reply.body = ReplyBody::Json(object);
+        if let Some(body) = body {
+            let bytes = Bytes::from(body);
+            let object = crate::edit::json::Object::parse(bytes.clone());
+            let kind = if object.is_ok() { "application/json" } else { "text/html" };
+            reply.headers.insert("content-type", kind.parse().unwrap());
+            reply.body = object.map_or(ReplyBody::Text(bytes), ReplyBody::Json);
         }
         reply
     })

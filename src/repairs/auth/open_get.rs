@@ -1,9 +1,9 @@
 //! a GET without a token that is let in or left waiting, although a message is refused.
 
-use http::header::{COOKIE, HeaderMap};
+use http::header::HeaderMap;
 use http::{Method, StatusCode};
 
-use super::{Lack, may_be_refused, refuse};
+use super::{Lack, brings_credentials, may_be_refused, refuse};
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -88,16 +88,9 @@ fn when(request: &Request) -> bool {
         && may_be_refused(request)
         && matches!(request.method, Method::GET | Method::HEAD)
         && !request.wants_page
+        // Only of a stranger is it known that a message of his is refused.
+        && request.query().is_none_or(str::is_empty)
         && !brings_credentials(request)
-}
-
-/// Whether the request carries anything that may let it in beside a token: only a stranger is known to need one.
-fn brings_credentials(request: &Request) -> bool {
-    let is_credential =
-        |name: &str| ["key", "token", "auth", "secret", "session", "cert"].iter().any(|part| name.contains(part));
-    request.query().is_some_and(|query| !query.is_empty())
-        || request.headers.contains_key(COOKIE)
-        || request.headers.keys().any(|name| is_credential(name.as_str()))
 }
 
 fn run(site: &Site<'_>, request: &mut Request) -> Outcome {

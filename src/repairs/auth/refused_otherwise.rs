@@ -3,7 +3,7 @@
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 
-use super::{Lack, may_be_refused, refuse, said, words};
+use super::{Lack, brings_credentials, may_be_refused, refuse, said, words};
 use crate::edit::challenge::{Challenge, Challenges};
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, ReplyBody, Request, Site};
@@ -94,6 +94,13 @@ pub static REPAIR: Repair = Repair {
             then: Then::Sound,
         },
         Example {
+            note: "a key in the query may lack a right",
+            site: SiteKind::Cohosted,
+            request: "POST /mcp?api_key=k",
+            reply: "403\nContent-Type: application/json\n\n{\"error\":\"Forbidden\"}",
+            then: Then::Sound,
+        },
+        Example {
             note: "the session of the transport is no login",
             site: SiteKind::Cohosted,
             request: "POST /mcp",
@@ -154,9 +161,11 @@ fn wants_login(site: &Site<'_>, request: &Request, reply: &Reply) -> bool {
     if Challenges::read(&reply.headers).list.iter().any(Challenge::is_bearer) {
         return true;
     }
-    // An Origin that is not allowed has to get 403 (MCP 2025-11-25, Streamable HTTP); and a server that answers
-    // strangers with 401 means something else by 403.
-    let is_about_more = request.origin.is_some() || site.known.stranger == Some(StatusCode::UNAUTHORIZED);
+    // An Origin that is not allowed has to get 403 (MCP 2025-11-25, Streamable HTTP); a server that answers strangers
+    // with 401 means something else by 403; and a key in the query may be one that lacks a right.
+    let is_about_more = request.origin.is_some()
+        || site.known.stranger == Some(StatusCode::UNAUTHORIZED)
+        || brings_credentials(request);
     !is_about_more && text.is_some_and(|text| says_nothing_else(reply, &text))
 }
 

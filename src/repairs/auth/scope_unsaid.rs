@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::Value;
 
-use super::{complete, may_be_refused, said, words};
+use super::{complete, may_be_refused, said, take_bearer, words};
 use crate::edit::challenge::{Challenge, Challenges};
 use crate::edit::json::Object;
 use crate::endpoint::Class;
@@ -111,9 +111,7 @@ fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
     if found.list.iter().any(says_so) {
         return Outcome::Sound;
     }
-    let first = found.list.iter().position(Challenge::is_bearer);
-    let mut bearer = first.map_or_else(|| Challenge::new("Bearer"), |at| found.list.remove(at));
-    bearer.token68 = None;
+    let mut bearer = take_bearer(&mut found);
     bearer.set("error", "insufficient_scope");
     let scopes = reply.json().map(named_scopes).filter(|scopes| !scopes.is_empty());
     let scopes = scopes.unwrap_or_else(|| quoted_scopes(&text));

@@ -1,10 +1,13 @@
 use super::super::said::of_text;
 use super::*;
 
+/// Whether a text speaks of something.
+type Speaks = fn(&str) -> bool;
+
 /// What a body is taken to say: login missing, bad token, scope missing, a block.
 fn read(body: &str) -> String {
     let text = of_text(body);
-    let all: [(char, fn(&str) -> bool); 4] =
+    let all: [(char, Speaks); 4] =
         [('l', speaks_of_missing_login), ('t', speaks_of_bad_token), ('s', speaks_of_scope), ('b', speaks_of_a_block)];
     all.into_iter().filter(|(_, speaks)| speaks(&text)).map(|(letter, _)| letter).collect()
 }

@@ -243,12 +243,17 @@ impl Exchange {
         body::RequestBody::Whole(changed)
     }
 
-    /// Host of the upstream; for answers that may have to be mended, plain and whole ones only.
+    /// Host of the upstream; for documents that may have to be mended, plain and whole ones only. Of the MCP endpoint
+    /// only refusals are read, and their coding is undone first: its messages go on being compressed.
     fn aim(&self, request: &mut Request, host: &HeaderValue) {
         let runtime = self.runtime();
         let to = if runtime.preserve_host { host.clone() } else { runtime.target.authority.clone() };
         headers::aim(&mut request.headers, to);
-        let mended_as_a_document = request.class != Class::Other || request.method == Method::POST;
+        let mended_as_a_document = match request.class {
+            Class::Mcp | Class::LegacySse => false,
+            Class::Other => request.method == Method::POST,
+            _ => true,
+        };
         if mended_as_a_document && runtime.plan.may_read_reply(request.class) {
             headers::ask_for_whole(&mut request.headers);
         }

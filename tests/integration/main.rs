@@ -4,6 +4,7 @@
 
 mod kit;
 
+mod auth;
 mod bodies;
 mod cli;
 mod cors;

@@ -384,27 +384,63 @@ fn any_reply() -> impl Strategy<Value = Reply> {
     })
 }
 
+/// A message to the MCP endpoint, with and without a token.
+fn any_message() -> impl Strategy<Value = String> {
+    let known = prop::sample::select(vec!["", "\nAuthorization: Bearer opaque", "\nOrigin: https://evil.example"]);
+    let line = prop::sample::select(vec!["POST /mcp", "GET /mcp", "GET /sse", "POST /mcp?token=t"]);
+    (line, known).prop_map(|(line, known)| format!("{line}{known}"))
+}
+
+/// An answer that refuses in words, with whatever status and beside whatever else.
+fn any_refusing_reply() -> impl Strategy<Value = Reply> {
+    let members = prop::collection::vec(("(error|message|detail|scope|result|id)", any_refusal()), 1..4);
+    let document = members.prop_map(|members| {
+        let members: serde_json::Map<String, Value> =
+            members.into_iter().map(|(name, said)| (name, Value::from(said))).collect();
+        [json!(members), json!({ "jsonrpc": "2.0", "error": members })]
+    });
+    (any_reply(), prop::sample::select(vec![200, 400, 401, 403, 422, 500]), document, 0..2_usize).prop_map(
+        |(mut reply, status, documents, which)| {
+            reply.status = http::StatusCode::from_u16(status).unwrap();
+            reply.headers.insert("content-type", "application/json".parse().unwrap());
+            let text = documents[which].to_string();
+            reply.body = ReplyBody::Json(crate::edit::json::Object::parse(Bytes::from(text)).unwrap());
+            reply
+        },
+    )
+}
+
+/// No panic, sound if and only if unchanged, and the second pass is clean.
+fn is_mended_once(kind: SiteKind, request: &str, reply: Reply) -> Result<(), TestCaseError> {
+    let stage = Stage::new(kind);
+    let request = example::request(request, &stage.facts, &stage.known).unwrap();
+    for repair in REPAIRS {
+        let mut after = reply.clone();
+        let (report, ask) = only(repair, Mode::Fix).mend_reply(&stage.site(), &request, &mut after, true);
+        prop_assert_eq!(&report.panicked, &Vec::<&str>::new());
+        let changed = example::write_reply(&after) != example::write_reply(&reply);
+        prop_assert_eq!(report.mended() && ask.is_none(), changed, "{}: {:?}", repair.id, report);
+    }
+    let mut first = reply;
+    all().mend_reply(&stage.site(), &request, &mut first, false);
+    let mut second = first.clone();
+    let (report, _) = all().mend_reply(&stage.site(), &request, &mut second, false);
+    prop_assert_eq!(report, Report::default(), "{}", example::write_reply(&first));
+    prop_assert_eq!(example::write_reply(&first), example::write_reply(&second));
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
 
-    /// No panic, sound if and only if unchanged, and the second pass is clean, for any reply to any request.
     #[test]
     fn any_reply_is_mended_once(kind in any_site(), request in any_request(), reply in any_reply()) {
-        let stage = Stage::new(kind);
-        let request = example::request(&request, &stage.facts, &stage.known).unwrap();
-        for repair in REPAIRS {
-            let mut after = reply.clone();
-            let (report, ask) = only(repair, Mode::Fix).mend_reply(&stage.site(), &request, &mut after, true);
-            prop_assert_eq!(&report.panicked, &Vec::<&str>::new());
-            let changed = example::write_reply(&after) != example::write_reply(&reply);
-            prop_assert_eq!(report.mended() && ask.is_none(), changed, "{}: {:?}", repair.id, report);
-        }
-        let mut first = reply;
-        all().mend_reply(&stage.site(), &request, &mut first, false);
-        let mut second = first.clone();
-        let (report, _) = all().mend_reply(&stage.site(), &request, &mut second, false);
-        prop_assert_eq!(report, Report::default(), "{}", example::write_reply(&first));
-        prop_assert_eq!(example::write_reply(&first), example::write_reply(&second));
+        is_mended_once(kind, &request, reply)?;
+    }
+
+    #[test]
+    fn any_refusal_is_mended_once(kind in any_site(), request in any_message(), reply in any_refusing_reply()) {
+        is_mended_once(kind, &request, reply)?;
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use http::{Method, StatusCode};
 
 use super::{Lack, challenged_error, declared_length, may_be_refused, refuse, said, words};
+use crate::edit::json::Object;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -85,6 +86,14 @@ pub static REPAIR: Repair = Repair {
             then: Then::Sound,
         },
         Example {
+            note: "a parameter of a tool",
+            site: SiteKind::Cohosted,
+            request: "POST /mcp\nAuthorization: Bearer t",
+            reply: "400\nContent-Type: application/json\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\
+                    \"error\":{\"code\":-32602,\"message\":\"Invalid token: USDX\"}}",
+            then: Then::Sound,
+        },
+        Example {
             note: "rights",
             site: SiteKind::Cohosted,
             request: "POST /mcp\nAuthorization: Bearer t",
@@ -136,27 +145,30 @@ fn when(request: &Request, reply: &Reply) -> bool {
 }
 
 fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
-    if !site.serves_resource_metadata() {
-        return Outcome::Sound;
-    }
     let text = said::of(reply).unwrap_or_default();
-    if words::speaks_of_rights(&text) {
+    if !site.serves_resource_metadata() || words::speaks_of_rights(&text) || !means_a_bad_token(reply, &text) {
         return Outcome::Sound;
     }
-    if reply.status == StatusCode::OK {
-        let Some(object) = reply.json().filter(|object| object.has("error")) else { return Outcome::Sound };
-        if object.has("result") {
-            return Outcome::Sound;
-        }
-    } else if challenged_error(reply).as_deref() == Some("invalid_token") {
-        return mend(site, request, reply, &text);
-    }
-    if words::speaks_of_bad_token(&text) { mend(site, request, reply, &text) } else { Outcome::Sound }
-}
-
-fn mend(site: &Site<'_>, request: &Request, reply: &mut Reply, text: &str) -> Outcome {
     let what = format!("{} instead of 401 for a bad token", reply.status.as_u16());
-    let lack = if words::speaks_of_expiry(text) { Lack::FreshToken } else { Lack::ValidToken };
+    let lack = if words::speaks_of_expiry(&text) { Lack::FreshToken } else { Lack::ValidToken };
     refuse(site, request, reply, lack);
     Outcome::mended(what)
+}
+
+fn means_a_bad_token(reply: &Reply, text: &str) -> bool {
+    let is_success = reply.status == StatusCode::OK;
+    if !is_success && challenged_error(reply).as_deref() == Some("invalid_token") {
+        return true;
+    }
+    let is_error = |object: &Object| object.has("error") && !object.has("result");
+    words::speaks_of_bad_token(text)
+        && !reply.json().is_some_and(is_about_the_message)
+        && (!is_success || reply.json().is_some_and(is_error))
+}
+
+/// Whether a JSON-RPC error is one of the message itself (JSON-RPC 2.0 section 5.1): a tool's own tokens may be meant.
+fn is_about_the_message(object: &Object) -> bool {
+    let error = object.get("error").unwrap_or_default();
+    let code = error.get("code").and_then(serde_json::Value::as_i64);
+    matches!(code, Some(-32700 | -32601 | -32602))
 }

@@ -19,6 +19,10 @@ const OWN_TOKENS: &str = "access bearer auth authentication authorization oauth 
 const LINKS: &str = "is was were are has have been be it s either already now or and provided supplied presented given \
                      passed string value header headers field signature";
 
+/// Words behind `token` that make it a thing of another trade: coins, models, parsers.
+const OTHER_TRADES: &str = "type types id ids address symbol symbols name contract pair amount mint count limit budget usage \
+                            length index decimals balance price supply in at near";
+
 const BAD: &str = "invalid expired revoked malformed unknown unrecognized unrecognised inactive bad rejected incorrect \
                    blacklisted";
 
@@ -130,7 +134,11 @@ pub fn speaks_of_bad_token(text: &str) -> bool {
     }
     let list = words.list();
     let mut tokens = list.iter().enumerate().filter(|(_, word)| matches!(**word, "token" | "jwt"));
-    words.have(SAID) || tokens.any(|(at, _)| is_called_bad(&list[..at]) || is_said_to_be_bad(&list[at + 1..]))
+    words.have(SAID)
+        || tokens.any(|(at, _)| {
+            let is_ours = !list.get(at + 1).is_some_and(|next| is_among(next, OTHER_TRADES));
+            (is_ours && is_called_bad(&list[..at])) || is_said_to_be_bad(&list[at + 1..])
+        })
 }
 
 /// Whether a text speaks of what somebody may do, rather than of who it is.

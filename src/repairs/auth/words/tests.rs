@@ -91,6 +91,8 @@ fn bodies_of_deployed_servers_say_what_they_mean() {
         (r#"{"error":"not well-formed (invalid token): line 1, column 3"}"#, ""),
         (r#"{"error":"invalid continuation token"}"#, ""),
         (r#"{"error":"token limit exceeded"}"#, ""),
+        (r#"{"error":"Invalid token address"}"#, ""),
+        (r#"{"error":"unknown token type"}"#, ""),
         (r#"{"error":"The token does not carry the role admin; token expired"}"#, ""),
         (r#"{"data":{"text":"token expired"}}"#, ""),
         ("", ""),

@@ -122,7 +122,7 @@ impl Exchange {
             preflight,
             authorized: authorization.is_some(),
             expired: guarded
-                && class == Class::Mcp
+                && matches!(class, Class::Mcp | Class::LegacySse)
                 && authorization.is_some_and(|value| jwt::may_expire(value) && jwt::has_expired(value, seconds_now())),
             guarded,
             wants_page: !matches!(method, Method::POST) && list::contains(&headers, ACCEPT, "text/html"),
@@ -246,12 +246,17 @@ impl Exchange {
         body::RequestBody::Whole(changed)
     }
 
-    /// Host of the upstream; for answers that may have to be mended, plain and whole ones only.
+    /// Host of the upstream; for documents that may have to be mended, plain and whole ones only. Of the MCP endpoint
+    /// only refusals are read, and their coding is undone first: its messages go on being compressed.
     fn aim(&self, request: &mut Request, host: &HeaderValue) {
         let runtime = self.runtime();
         let to = if runtime.preserve_host { host.clone() } else { runtime.target.authority.clone() };
         headers::aim(&mut request.headers, to);
-        let mended_as_a_document = request.class != Class::Other || request.method == Method::POST;
+        let mended_as_a_document = match request.class {
+            Class::Mcp | Class::LegacySse => false,
+            Class::Other => request.method == Method::POST,
+            _ => true,
+        };
         if mended_as_a_document && runtime.plan.may_read_reply(request.class) {
             headers::ask_for_whole(&mut request.headers);
         }

@@ -16,7 +16,9 @@ pub mod token;
 
 /// Every repair there is.
 pub static REPAIRS: &[&Repair] = &[
-    // Requests.
+    // Requests. What is known to be refused is not asked.
+    &auth::token_expired::REPAIR,
+    &auth::open_get::REPAIR,
     &identity::resource_parameter::REPAIR,
     &identity::own_origin::REPAIR,
     &register::hosted_callback::REPAIR,
@@ -82,7 +84,14 @@ pub static REPAIRS: &[&Repair] = &[
     &token::status::REPAIR,
     &identity::registration::REPAIR,
     &identity::redirect_document::REPAIR,
-    // Challenges.
+    // What should be a 401, and what is wrong with one; then its challenge.
+    &auth::challenge_renamed::REPAIR,
+    &auth::refused_otherwise::REPAIR,
+    &auth::login_page::REPAIR,
+    &auth::error_as_success::REPAIR,
+    &auth::token_refused_otherwise::REPAIR,
+    &auth::page_as_refusal::REPAIR,
+    &auth::scope_unsaid::REPAIR,
     &auth::challenge_missing::REPAIR,
     &auth::challenge_malformed::REPAIR,
     &auth::challenge_pointer::REPAIR,

@@ -1,14 +1,151 @@
-//! The challenge of a 401 (RFC 9728 section 5.1, RFC 9110 section 11.6.1).
+//! The challenge of a 401 (RFC 9728 section 5.1, RFC 9110 section 11.6.1), and answers that should have been one.
 
 pub mod challenge_malformed;
 pub mod challenge_missing;
 pub mod challenge_pointer;
+pub mod challenge_renamed;
 pub mod challenge_scope;
+pub mod error_as_success;
+pub mod login_page;
+pub mod open_get;
+pub mod page_as_refusal;
+pub mod refused_otherwise;
+mod said;
+pub mod scope_unsaid;
+pub mod token_expired;
+pub mod token_refused_otherwise;
+mod words;
 
-use http::StatusCode;
+use http::header::{
+    ACCEPT_RANGES, AGE, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH,
+    CONTENT_LOCATION, CONTENT_RANGE, CONTENT_TYPE, ETAG, EXPIRES, HeaderName, HeaderValue, LAST_MODIFIED, LOCATION,
+    REFRESH,
+};
+use http::{Method, StatusCode};
+use serde_json::json;
 
 use crate::edit::challenge::{Challenge, Challenges};
-use crate::exchange::{Reply, Request, Site};
+use crate::edit::json::Object;
+use crate::exchange::{Reply, ReplyBody, Request, Site};
+
+/// Header fields that say something of the body or of where to go instead.
+const OF_THE_ANSWER: &[HeaderName] = &[
+    ACCEPT_RANGES,
+    AGE,
+    CONTENT_DISPOSITION,
+    CONTENT_ENCODING,
+    CONTENT_LANGUAGE,
+    CONTENT_LENGTH,
+    CONTENT_LOCATION,
+    CONTENT_RANGE,
+    ETAG,
+    EXPIRES,
+    LAST_MODIFIED,
+    LOCATION,
+    REFRESH,
+];
+
+/// Why there is a 401.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lack {
+    /// No token was sent. Such a challenge names no error (RFC 6750 section 3.1).
+    Token,
+    /// The token that was sent is none that counts.
+    ValidToken,
+    /// The token that was sent has expired.
+    FreshToken,
+}
+
+impl Lack {
+    fn error(self) -> &'static str {
+        if self == Self::Token { "unauthorized" } else { "invalid_token" }
+    }
+
+    fn description(self) -> &'static str {
+        match self {
+            Self::Token => "Authentication required",
+            Self::ValidToken => "The access token is invalid",
+            Self::FreshToken => "The access token expired",
+        }
+    }
+}
+
+/// A request to which a 401 may be the right answer.
+fn may_be_refused(request: &Request) -> bool {
+    request.guarded && request.preflight.is_none() && request.method != Method::OPTIONS
+}
+
+/// Makes the answer the 401 that a sound server gives (protocol 5.1). What the upstream's answer says of the request
+/// stays.
+fn refuse(site: &Site<'_>, request: &Request, reply: &mut Reply, lack: Lack) {
+    let mut found = Challenges::read(&reply.headers);
+    if lack == Lack::Token {
+        for bearer in found.list.iter_mut().filter(|challenge| challenge.is_bearer()) {
+            for name in ["error", "error_description", "error_uri"] {
+                bearer.remove(name);
+            }
+        }
+    }
+    let mut bearer = take_bearer(&mut found);
+    if lack != Lack::Token && bearer.get("error") != Some("invalid_token") {
+        bearer.set("error", lack.error());
+        bearer.set("error_description", lack.description());
+    }
+    complete(site, &mut bearer);
+    found.list.insert(0, bearer);
+    found.write(&mut reply.headers);
+    reply.status = StatusCode::UNAUTHORIZED;
+    explain(request, reply, lack);
+}
+
+/// Takes the first Bearer challenge out of a list, to be put at its head; a new one if there is none.
+fn take_bearer(found: &mut Challenges) -> Challenge {
+    let first = found.list.iter().position(Challenge::is_bearer);
+    let mut bearer = first.map_or_else(|| Challenge::new("Bearer"), |at| found.list.remove(at));
+    bearer.token68 = None;
+    bearer
+}
+
+/// Whether the request carries anything that may let it in beside a token, as far as is still known of it.
+fn brings_credentials(request: &Request) -> bool {
+    let is_credential = |name: &str| {
+        let name = name.to_ascii_lowercase();
+        ["key", "token", "auth", "secret", "session", "cert", "jwt", "cookie"].iter().any(|part| name.contains(part))
+    };
+    let mut pairs = request.query().unwrap_or_default().split('&');
+    pairs.any(|pair| is_credential(pair.split('=').next().unwrap_or_default()))
+        || request.headers.keys().any(|name| is_credential(name.as_str()))
+}
+
+/// Replaces the body by one that says why there is a 401.
+fn explain(request: &Request, reply: &mut Reply, lack: Lack) {
+    for name in OF_THE_ANSWER {
+        reply.headers.remove(name);
+    }
+    reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    reply.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    reply.body = if request.method == Method::HEAD {
+        ReplyBody::Empty
+    } else {
+        ReplyBody::Json(Object::new([("error", json!(lack.error())), ("error_description", json!(lack.description()))]))
+    };
+    (reply.coding, reply.decode) = (None, false);
+}
+
+/// How long the body says that it is.
+fn declared_length(reply: &Reply) -> Option<u64> {
+    reply.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// The error that a Bearer challenge of the answer names.
+fn challenged_error(reply: &Reply) -> Option<String> {
+    let found = Challenges::read(&reply.headers);
+    found
+        .list
+        .iter()
+        .filter(|challenge| challenge.is_bearer())
+        .find_map(|bearer| bearer.get("error").map(str::to_owned))
+}
 
 /// A 401 of an endpoint that clients log in to.
 fn is_unauthorized(_: &Request, reply: &Reply) -> bool {

@@ -125,8 +125,12 @@ pub const REVOKED: Basis =
     rule("RFC 7009 section 2.2", "https://www.rfc-editor.org/rfc/rfc7009#section-2.2", Level::Must);
 pub const REDIRECT: Basis =
     rule("RFC 9110 section 15.4", "https://www.rfc-editor.org/rfc/rfc9110#section-15.4", Level::Interop);
-pub const DEFAULT_PATHS: Basis = rule(
-    "MCP 2025-03-26, Fallbacks for Servers without Metadata Discovery",
-    "https://modelcontextprotocol.io/specification/2025-03-26/basic/authorization",
-    Level::Must,
-);
+
+// auth
+pub const TOKEN_HANDLING: Basis = rule("MCP 2025-11-25, Token Handling", MCP_AUTH, Level::Must);
+pub const TOKEN_USAGE: Basis = rule("MCP 2025-11-25, Access Token Usage", MCP_AUTH, Level::Must);
+pub const STEP_UP: Basis = rule("MCP 2025-11-25, Runtime Insufficient Scope Errors", MCP_AUTH, Level::Should);
+pub const BEARER_ERRORS: Basis =
+    rule("RFC 6750 section 3.1", "https://www.rfc-editor.org/rfc/rfc6750#section-3.1", Level::Should);
+pub const JWT_EXPIRY: Basis =
+    rule("RFC 7519 section 4.1.4", "https://www.rfc-editor.org/rfc/rfc7519#section-4.1.4", Level::Must);

@@ -221,6 +221,8 @@ fn any_request() -> impl Strategy<Value = String> {
         "POST /mcp",
         "GET /mcp",
         "OPTIONS /mcp",
+        "HEAD /mcp",
+        "DELETE /mcp?api_key=k",
         "GET /sse",
         "GET /.well-known/oauth-protected-resource",
         "GET /.well-known/oauth-protected-resource/mcp",
@@ -249,8 +251,16 @@ fn any_request() -> impl Strategy<Value = String> {
         "https://mcp.example.com",
     ]));
     let asked = prop::option::of("(POST|DELETE|[a-z]{0,3})");
-    (line, origin, asked).prop_map(|(line, origin, asked)| {
-        let mut text = line.to_owned();
+    let known = prop::sample::select(vec![
+        "",
+        "\nAuthorization: Bearer opaque",
+        // A JWT that expired in 2001.
+        "\nAuthorization: Bearer eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjEwMDAwMDAwMDB9.sig",
+        "\nX-Api-Key: k",
+        "\nAccept: text/html",
+    ]);
+    (line, origin, asked, known).prop_map(|(line, origin, asked, known)| {
+        let mut text = format!("{line}{known}");
         if let Some(origin) = origin {
             text.push_str(&format!("\nOrigin: {origin}"));
         }
@@ -328,6 +338,7 @@ fn any_value() -> impl Strategy<Value = Value> {
         ])
         .prop_map(Value::from),
         any_words().prop_map(Value::from),
+        any_refusal().prop_map(Value::from),
     ];
     leaf.prop_recursive(2, 8, 3, |inner| {
         prop_oneof![
@@ -364,6 +375,18 @@ fn any_words() -> impl Strategy<Value = &'static str> {
     ])
 }
 
+/// What servers say when they refuse.
+fn any_refusal() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "Not authenticated",
+        "jwt expired",
+        "invalid_token",
+        "insufficient_scope: requires scope 'a b\" \\' and 'c'",
+        "Invalid Origin header",
+        "Forbidden",
+    ])
+}
+
 fn any_document() -> impl Strategy<Value = String> {
     let name = prop::sample::select(vec![
         "client_id",
@@ -396,6 +419,10 @@ fn any_document() -> impl Strategy<Value = String> {
         "keys",
         "url",
         "error",
+        "message",
+        "detail",
+        "required_scopes",
+        "result",
         "own",
         "access_token",
         "accessToken",
@@ -424,8 +451,12 @@ fn any_reply() -> impl Strategy<Value = Reply> {
         prop_oneof![
             "[a-zA-Z ,=\"]{0,30}".prop_map(|value| ("www-authenticate", value)),
             Just(("www-authenticate", "Bearer realm=\"r\"".to_owned())),
+            Just(("www-authenticate", "Bearer error=\"invalid_token\"".to_owned())),
+            Just(("x-amzn-remapped-www-authenticate", "Bearer scope=\"a\"".to_owned())),
             any_url().prop_map(|url| ("location", url)),
             prop::sample::select(vec!["/token/", "/auth/token"]).prop_map(|path| ("location", path.to_owned())),
+            prop::sample::select(vec!["/login", "/mcp/", "https://sso.example.net/x", "//login.example.net"])
+                .prop_map(|to| ("location", to.to_owned())),
             any_url().prop_map(|url| ("link", format!("<{url}>; rel=x, <"))),
             prop::sample::select(vec!["*", "https://claude.ai", "https://evil.example", "null", "a, b"])
                 .prop_map(|value| ("access-control-allow-origin", value.to_owned())),
@@ -459,6 +490,7 @@ fn any_reply() -> impl Strategy<Value = Reply> {
         prop::sample::select(vec!["Unauthorized", "<p>invalid_scope</p>", "invalid_request: nonce", "AADSTS901002",])
             .prop_map(str::to_owned),
         any_words().prop_map(str::to_owned),
+        any_refusal().prop_map(str::to_owned),
         "[ -~]{0,40}",
     ]);
     (status, headers, kind, prop::option::of(any_document()), text).prop_map(
@@ -481,32 +513,63 @@ fn any_reply() -> impl Strategy<Value = Reply> {
     )
 }
 
+/// A message to the MCP endpoint, with and without a token.
+fn any_message() -> impl Strategy<Value = String> {
+    let known = prop::sample::select(vec!["", "\nAuthorization: Bearer opaque", "\nOrigin: https://evil.example"]);
+    let line = prop::sample::select(vec!["POST /mcp", "GET /mcp", "GET /sse", "POST /mcp?token=t"]);
+    (line, known).prop_map(|(line, known)| format!("{line}{known}"))
+}
+
+/// An answer that refuses in words, with whatever status and beside whatever else.
+fn any_refusing_reply() -> impl Strategy<Value = Reply> {
+    let members = prop::collection::vec(("(error|message|detail|scope|result|id)", any_refusal()), 1..4);
+    let document = members.prop_map(|members| {
+        let members: serde_json::Map<String, Value> =
+            members.into_iter().map(|(name, said)| (name, Value::from(said))).collect();
+        [json!(members), json!({ "jsonrpc": "2.0", "error": members })]
+    });
+    (any_reply(), prop::sample::select(vec![200, 400, 401, 403, 422, 500]), document, 0..2_usize).prop_map(
+        |(mut reply, status, documents, which)| {
+            reply.status = http::StatusCode::from_u16(status).unwrap();
+            reply.headers.insert("content-type", "application/json".parse().unwrap());
+            let text = documents[which].to_string();
+            reply.body = ReplyBody::Json(crate::edit::json::Object::parse(Bytes::from(text)).unwrap());
+            reply
+        },
+    )
+}
+
+/// No panic, sound if and only if unchanged, and the second pass is clean.
+fn is_mended_once(kind: SiteKind, request: &str, reply: Reply) -> Result<(), TestCaseError> {
+    let stage = Stage::new(kind);
+    let request = example::request(request, &stage.facts, &stage.known).unwrap();
+    for repair in REPAIRS {
+        let mut after = reply.clone();
+        let (report, ask) = only(repair, Mode::Fix).mend_reply(&stage.site(), &request, &mut after, true);
+        prop_assert_eq!(&report.panicked, &Vec::<&str>::new());
+        let changed = example::write_reply(&after) != example::write_reply(&reply);
+        prop_assert_eq!(report.mended() && ask.is_none(), changed, "{}: {:?}", repair.id, report);
+    }
+    let mut first = reply;
+    all().mend_reply(&stage.site(), &request, &mut first, false);
+    let mut second = first.clone();
+    let (report, _) = all().mend_reply(&stage.site(), &request, &mut second, false);
+    prop_assert_eq!(report, Report::default(), "{}", example::write_reply(&first));
+    prop_assert_eq!(example::write_reply(&first), example::write_reply(&second));
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
 
-    /// No panic, sound if and only if unchanged, and the second pass is clean, for any reply to any request.
     #[test]
-    fn any_reply_is_mended_once(
-        kind in any_site(),
-        request in any_request(),
-        form in any_form(),
-        reply in any_reply(),
-    ) {
-        let stage = Stage::new(kind);
-        let request = example::request(&with_form(request, &form), &stage.facts, &stage.known).unwrap();
-        for repair in REPAIRS {
-            let mut after = reply.clone();
-            let (report, ask) = only(repair, Mode::Fix).mend_reply(&stage.site(), &request, &mut after, true);
-            prop_assert_eq!(&report.panicked, &Vec::<&str>::new());
-            let changed = example::write_reply(&after) != example::write_reply(&reply);
-            prop_assert_eq!(report.mended() && ask.is_none(), changed, "{}: {:?}", repair.id, report);
-        }
-        let mut first = reply;
-        all().mend_reply(&stage.site(), &request, &mut first, false);
-        let mut second = first.clone();
-        let (report, _) = all().mend_reply(&stage.site(), &request, &mut second, false);
-        prop_assert_eq!(report, Report::default(), "{}", example::write_reply(&first));
-        prop_assert_eq!(example::write_reply(&first), example::write_reply(&second));
+    fn any_reply_is_mended_once(kind in any_site(), request in any_request(), form in any_form(), reply in any_reply()) {
+        is_mended_once(kind, &with_form(request, &form), reply)?;
+    }
+
+    #[test]
+    fn any_refusal_is_mended_once(kind in any_site(), request in any_message(), reply in any_refusing_reply()) {
+        is_mended_once(kind, &request, reply)?;
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 mod kit;
 
+mod auth;
 mod authorize;
 mod bodies;
 mod cli;

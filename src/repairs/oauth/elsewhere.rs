@@ -16,7 +16,7 @@ pub static REPAIR: Repair = Repair {
     hits: "claude.ai, Cursor, clients of MCP 2025-03-26",
     remedy: "Asks the upstream at the path that its own metadata name, with method, query and body kept.",
     advice: "Serve the endpoints at these paths too.",
-    basis: &[basis::DEFAULT_PATHS],
+    basis: &[basis::SERVER_DEFAULTS],
     default: Mode::Fix,
     on: &[Class::Authorize, Class::Register, Class::Token, Class::Revoke],
     hook: Hook::Reply { needs: Needs::Head, when, run },

@@ -1,0 +1,85 @@
+//! A-10: a bearer token that says itself that its time is over (field report 31).
+
+use http::StatusCode;
+use http::header::HeaderMap;
+
+use super::{Lack, may_be_refused, refuse};
+use crate::endpoint::Class;
+use crate::exchange::{Outcome, Reply, Request, Site};
+use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
+use crate::repairs::basis;
+
+pub static REPAIR: Repair = Repair {
+    id: "auth.token-expired",
+    rows: &["A-10"],
+    summary: "a request carries a token that has expired, which many servers do not answer with 401",
+    why: "Servers answer an expired token with 403, 500, a redirect or an error in a tool's result. Clients refresh a \
+          token after a 401 and nothing else.",
+    hits: "every client, once its first token has expired",
+    remedy: "Answers 401 with `error=\"invalid_token\"` without asking the upstream, where clients log in and the bearer \
+             token is a JWT whose `exp` passed a minute ago or earlier. Such a request is never let in.",
+    advice: "Check `exp` before the message is looked at, and answer 401 with `Bearer error=\"invalid_token\"`.",
+    basis: &[basis::TOKEN_HANDLING, basis::BEARER_ERRORS, basis::JWT_EXPIRY],
+    default: Mode::Fix,
+    on: &[Class::Mcp, Class::LegacySse],
+    hook: Hook::Request { needs: Needs::Head, when, run },
+    examples: &[
+        Example {
+            note: "expired in 2001",
+            site: SiteKind::Cohosted,
+            request: "POST /mcp\nAuthorization: Bearer eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjEwMDAwMDAwMDB9.sig",
+            reply: "",
+            then: Then::Answers(
+                "401\nCache-Control: no-store\nContent-Type: application/json\nWWW-Authenticate: Bearer \
+                 error=\"invalid_token\", error_description=\"The access token expired\", \
+                 resource_metadata=\"https://mcp.example.com/.well-known/oauth-protected-resource/mcp\"\n\n\
+                 {\"error\":\"invalid_token\",\"error_description\":\"The access token expired\"}",
+            ),
+        },
+        Example {
+            note: "a HEAD is answered without a body",
+            site: SiteKind::Cohosted,
+            request: "HEAD /sse\nAuthorization: bearer eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjEwMDAwMDAwMDB9.sig",
+            reply: "",
+            then: Then::Answers(
+                "401\nCache-Control: no-store\nContent-Type: application/json\nWWW-Authenticate: Bearer \
+                 error=\"invalid_token\", error_description=\"The access token expired\", \
+                 resource_metadata=\"https://mcp.example.com/.well-known/oauth-protected-resource/mcp\"\n\n(empty)",
+            ),
+        },
+        Example {
+            note: "good until 2096",
+            site: SiteKind::Cohosted,
+            request: "POST /mcp\nAuthorization: Bearer eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjQwMDAwMDAwMDB9.sig",
+            reply: "",
+            then: Then::Sound,
+        },
+        Example {
+            note: "a token that says nothing of itself",
+            site: SiteKind::Cohosted,
+            request: "POST /mcp\nAuthorization: Bearer opaque",
+            reply: "",
+            then: Then::Sound,
+        },
+        Example {
+            note: "nothing to log in to",
+            site: SiteKind::Open,
+            request: "POST /mcp\nAuthorization: Bearer eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjEwMDAwMDAwMDB9.sig",
+            reply: "",
+            then: Then::Sound,
+        },
+    ],
+};
+
+fn when(request: &Request) -> bool {
+    request.expired && may_be_refused(request)
+}
+
+fn run(site: &Site<'_>, request: &mut Request) -> Outcome {
+    if !site.serves_resource_metadata() {
+        return Outcome::Sound;
+    }
+    let mut reply = Reply::new(StatusCode::UNAUTHORIZED, HeaderMap::new());
+    refuse(site, request, &mut reply, Lack::FreshToken);
+    Outcome::answer("the token has expired", reply)
+}

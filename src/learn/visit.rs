@@ -226,12 +226,12 @@ impl Visitor<'_> {
         let defaults = endpoint::Endpoints::default();
         let page = self.get(format!("{}?{BAD_AUTHORIZATION}", defaults.authorize));
         let authorize = self.ask_all(vec![page]).await.pop().flatten();
-        let Some(authorize) = authorize.filter(|fetched| fetched.reply.status != StatusCode::NOT_FOUND) else { return };
-        let token = self.ask_all(vec![Ask::post(&self.headers, defaults.token, FORM, BAD_GRANT)]).await.pop().flatten();
-        let Some(token) = token.filter(is_oauth_error) else { return };
+        let Some(authorize) = authorize.filter(may_be_authorization) else { return };
         if !self.ping().await.is_some_and(is_refusal) {
             return;
         }
+        let token = self.ask_all(vec![Ask::post(&self.headers, defaults.token, FORM, BAD_GRANT)]).await.pop().flatten();
+        let Some(token) = token.filter(is_oauth_error) else { return };
         self.known.checks_pkce = [&token, &authorize].into_iter().any(speaks_of_pkce);
         self.known.registers = self.takes_registrations(defaults.register).await;
         self.known.take_defaults(&self.facts);
@@ -254,6 +254,11 @@ impl Visitor<'_> {
         let (Some(document), Some(_)) = (self.known.server_document.clone(), &self.known.server_metadata_path) else {
             return;
         };
+        // Where what is required is missing, silence about the rest means nothing (RFC 8414 section 2).
+        let required = ["authorization_endpoint", "token_endpoint", "response_types_supported"];
+        if !required.iter().all(|name| document.has(name)) {
+            return;
+        }
         let empty = |list: &Option<Vec<String>>| list.as_ref().is_none_or(Vec::is_empty);
         let endpoints = self.known.endpoints.clone();
         let mut asks = Vec::new();
@@ -376,6 +381,13 @@ fn is_oauth_error(fetched: &Fetched) -> bool {
     status.is_client_error()
         && !matches!(status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED)
         && fetched.object().is_some_and(|object| object.has("error") || object.has("detail") || object.has("errors"))
+}
+
+/// Whether this is how an authorization endpoint receives a stranger: with a page, on to a login, or with a refusal.
+fn may_be_authorization(fetched: &Fetched) -> bool {
+    let status = fetched.reply.status;
+    let refuses = status.is_client_error() && !matches!(status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED);
+    refuses || status.is_redirection() || (status.is_success() && fetched.reply.is_of("text/html"))
 }
 
 fn is_refusal(status: StatusCode) -> bool {

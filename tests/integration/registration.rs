@@ -11,10 +11,7 @@ async fn registrar(metadata: &str, answer: impl Fn(&Message) -> Vec<u8> + Send +
         "/register" => answer(request),
         "/.well-known/oauth-authorization-server" if !metadata.is_empty() => {
             let issuer = format!("http://{}", request.get("host").unwrap_or_default());
-            let endpoints = format!(
-                "\"issuer\":\"{issuer}\",\"token_endpoint\":\"{issuer}/token\",\"registration_endpoint\":\"{issuer}/register\""
-            );
-            json("200 OK", &format!("{{{endpoints}{metadata}}}"))
+            json("200 OK", &format!("{{\"issuer\":\"{issuer}\",\"token_endpoint\":\"{issuer}/token\"{metadata}}}"))
         }
         _ => reply("404 Not Found", &[], ""),
     })

@@ -18,7 +18,7 @@ async fn server(metadata: &str, answer: impl Fn(&Message) -> Vec<u8> + Send + Sy
             let issuer = format!("http://{}", request.get("host").unwrap_or_default());
             json("200 OK", &format!("{{\"issuer\":\"{issuer}\",{}}}", metadata.replace("ISSUER", &issuer)))
         }
-        target if target.starts_with("/.well-known/") => reply("404 Not Found", &[], ""),
+        target if target == "/mcp" || target.starts_with("/.well-known/") => reply("404 Not Found", &[], ""),
         _ => answer(request),
     })
     .await
@@ -26,12 +26,13 @@ async fn server(metadata: &str, answer: impl Fn(&Message) -> Vec<u8> + Send + Sy
 
 const AT_DEFAULTS: &str = r#""authorization_endpoint":"ISSUER/authorize","token_endpoint":"ISSUER/token""#;
 
-/// What a client is answered, and what the upstream was asked besides its metadata.
+/// What a client is answered, and what the upstream's endpoints were asked.
 async fn ask(upstream: &Upstream, target: &str, headers: &[&str], form: &str) -> (Message, Vec<Message>) {
     let mut all = vec![FORM];
     all.extend(headers);
     let answer = Proxy::to(upstream).start().ask(post(target, &all, form)).await;
-    let asked = upstream.seen().into_iter().filter(|request| request.method() == "POST").collect();
+    let is_asked = |request: &Message| request.method() == "POST" && request.target() != "/mcp";
+    let asked = upstream.seen().into_iter().filter(is_asked).collect();
     (answer, asked)
 }
 

@@ -296,6 +296,15 @@ pub(super) fn redirected(answer: &Answer) -> Verdict {
     right(iss.as_ref() == Some(&answer.origin), || format!("iss: {}", iss.unwrap_or_else(|| "missing".to_owned())))
 }
 
+/// The redirect that tells a client why there is no code: it knows its request again by the state.
+pub(super) fn denied(answer: &Answer) -> Verdict {
+    let to = answer.only(LOCATION).unwrap_or_default();
+    right(to.starts_with(&format!("{CALLBACK}?")), || format!("{}, redirected to {to}", answer.status.as_u16()))?;
+    right(parameter(answer, "error").is_some(), || "no error".to_owned())?;
+    let state = parameter(answer, "state");
+    right(state.as_deref() == Some(STATE), || format!("state: {}", state.unwrap_or_else(|| "missing".to_owned())))
+}
+
 /// `iss` comes, or nobody promises it.
 pub(super) fn iss_kept(answer: &Answer) -> Verdict {
     if answer.status.is_redirection() { redirected(answer) } else { json(answer, StatusCode::OK).map(drop) }

@@ -68,6 +68,7 @@ visits! {
     CONSENT_PAGE = consent_page;
     OFFLINE_ACCESS = offline_access;
     APPROVED = approved;
+    DENIED = denied;
     PROMISED_ISS = promised_iss;
     TOKEN = token;
     TOKEN_BY_POST = token_by_post;
@@ -233,13 +234,17 @@ async fn client(base: &Base, method: &str) -> Result<Client, String> {
 
 /// The authorization request of a client, with this scope and the resource that is here.
 async fn authorize(base: &Base, path: &str, client: &Client, scope: &str) -> Came {
+    authorize_with(base, path, client, scope, "S256").await
+}
+
+async fn authorize_with(base: &Base, path: &str, client: &Client, scope: &str, pkce: &str) -> Came {
     let resource = format!("{}{MCP}", base.origin());
     let query = [
         ("response_type", "code"),
         ("client_id", &client.id),
         ("redirect_uri", CALLBACK),
         ("code_challenge", &secret::s256(&client.verifier)),
-        ("code_challenge_method", "S256"),
+        ("code_challenge_method", pkce),
         ("state", STATE),
         ("scope", scope),
         ("resource", &resource),
@@ -270,6 +275,11 @@ async fn approve(base: &Base, client: &Client) -> Came {
 /// A login is answered.
 async fn approved(base: &Base) -> Came {
     approve(base, &client(base, "none").await?).await
+}
+
+/// A login is refused before anybody saw a page: PKCE has to be S256.
+async fn denied(base: &Base) -> Came {
+    authorize_with(base, "/authorize", &client(base, "none").await?, "mcp", "plain").await
 }
 
 /// What the metadata say of `iss`; if they promise it, the answer of a login.

@@ -91,10 +91,10 @@ pub(super) static DEFECTS: &[Defect] = &[
     Defect {
         name: "state-lost",
         row: "E-17",
-        summary: "the redirect has no `state`",
-        ask: visit::APPROVED,
-        check: mended::redirected,
-        change: &[Change::After(Seam::Approve, |_, reply| without(reply, "state"))],
+        summary: "the redirect with an error has no `state`",
+        ask: visit::DENIED,
+        check: mended::denied,
+        change: &[Change::After(Seam::Authorize, |_, reply| without(reply, "state"))],
     },
 ];
 

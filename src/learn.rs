@@ -27,12 +27,16 @@ const RETRY: Duration = Duration::from_secs(5);
 const LIMIT: Duration = Duration::from_secs(4);
 /// How long an exchange waits for what is known already to be learned anew.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a message waits for the first visit, just after the start.
+const FIRST_PATIENCE: Duration = Duration::from_millis(250);
 
 /// What is known of the upstream, shared by all workers.
 pub struct Learner {
     state: ArcSwap<State>,
     /// One learns at a time.
     busy: AtomicBool,
+    /// Whether a visit has ended.
+    settled: AtomicBool,
     /// Counts how often something was learned; those who wait for it watch this.
     learned: watch::Sender<u64>,
 }
@@ -46,7 +50,12 @@ struct State {
 impl Default for Learner {
     fn default() -> Self {
         let nothing = State { known: Arc::default(), until: None };
-        Self { state: ArcSwap::from_pointee(nothing), busy: AtomicBool::new(false), learned: watch::Sender::new(0) }
+        Self {
+            state: ArcSwap::from_pointee(nothing),
+            busy: AtomicBool::new(false),
+            settled: AtomicBool::new(false),
+            learned: watch::Sender::new(0),
+        }
     }
 }
 
@@ -62,6 +71,20 @@ impl Learner {
     pub fn fresh(&self) -> Option<Arc<Knowledge>> {
         let state = self.state.load();
         state.is_fresh().then(|| state.known.clone())
+    }
+
+    /// Whether the first visit is under way: a replica that has just started says a moment later what the others say.
+    #[must_use]
+    pub fn is_on_first_visit(&self) -> bool {
+        !self.settled.load(Ordering::Relaxed) && self.busy.load(Ordering::Relaxed)
+    }
+
+    /// Waits for the first visit to end, but not long.
+    pub async fn first_visit(&self) {
+        let mut learned = self.learned.subscribe();
+        if self.is_on_first_visit() {
+            let _ = tokio::time::timeout(FIRST_PATIENCE, learned.changed()).await;
+        }
     }
 
     /// Adds what an answer taught by the way. It is believed as long as what was learned with it.
@@ -131,6 +154,7 @@ struct Turn(Arc<Runtime>);
 
 impl Drop for Turn {
     fn drop(&mut self) {
+        self.0.learner.settled.store(true, Ordering::Release);
         self.0.learner.busy.store(false, Ordering::Release);
         self.0.learner.learned.send_modify(|count| *count += 1);
     }

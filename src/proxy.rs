@@ -13,7 +13,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HeaderValue, ORIGIN};
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderValue, ORIGIN,
+};
 use http::uri::PathAndQuery;
 use http::{Method, Request as HttpRequest, Response};
 use hyper::body::Incoming;
@@ -114,16 +116,13 @@ impl Exchange {
         let target = uri.into_parts().path_and_query.unwrap_or_else(|| PathAndQuery::from_static("/"));
         let class = endpoint::classify(target.path(), &self.runtime().facts.mcp_path, &self.known.endpoints);
         let guarded = !self.known.is_without_oauth();
-        let authorization = headers.get(AUTHORIZATION);
         Request {
             class,
             target,
             origin: headers.get(ORIGIN).cloned(),
             preflight,
-            authorized: authorization.is_some(),
-            expired: guarded
-                && matches!(class, Class::Mcp | Class::LegacySse)
-                && authorization.is_some_and(|value| jwt::may_expire(value) && jwt::has_expired(value, seconds_now())),
+            authorized: headers.contains_key(AUTHORIZATION),
+            expired: guarded && has_expired(class, &headers),
             guarded,
             wants_page: !matches!(method, Method::POST) && list::contains(&headers, ACCEPT, "text/html"),
             accept_encoding: headers.get(ACCEPT_ENCODING).cloned(),
@@ -141,6 +140,9 @@ impl Exchange {
         if admit::is_about_oauth(request) {
             Box::pin(self.learn(request)).await;
             request.class = endpoint::classify(request.path(), &runtime.facts.mcp_path, &self.known.endpoints);
+        } else if runtime.learner.is_on_first_visit() {
+            Box::pin(runtime.learner.first_visit()).await;
+            self.take(runtime.learner.recall(), request);
         }
         let (body, upload) = self.peek(request, body).await?;
         let (report, answer) = runtime.plan.mend_request(&self.site(&runtime), request);
@@ -174,11 +176,18 @@ impl Exchange {
 
     /// Makes sure that what can be known of the upstream is known.
     async fn learn(&mut self, request: &mut Request) {
-        self.known = match self.runtime().learner.fresh() {
+        let known = match self.runtime().learner.fresh() {
             Some(known) => known,
             None => learn::know(&self.worker.runtime, &self.worker.upstream).await,
         };
+        self.take(known, request);
+    }
+
+    /// Goes on with what is known now.
+    fn take(&mut self, known: Arc<Knowledge>, request: &mut Request) {
+        self.known = known;
         request.guarded = !self.known.is_without_oauth();
+        request.expired = request.guarded && has_expired(request.class, &request.headers);
     }
 
     fn set_forwarding(&self, request: &mut Request, host: &HeaderValue) {
@@ -299,6 +308,14 @@ impl Exchange {
         self.worker.runtime.counters.untouched(why);
         self.untouched = Some(why);
     }
+}
+
+/// Whether a message carries a token whose time is over.
+fn has_expired(class: Class, headers: &HeaderMap) -> bool {
+    matches!(class, Class::Mcp | Class::LegacySse)
+        && headers
+            .get(AUTHORIZATION)
+            .is_some_and(|value| jwt::may_expire(value) && jwt::has_expired(value, seconds_now()))
 }
 
 /// Seconds since 1970.

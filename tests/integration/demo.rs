@@ -13,7 +13,7 @@ async fn left(defect: &'static Defect) -> Option<String> {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());
     let server = tokio::spawn(broken::serve(listener, Arc::new(Broken::with(origin.clone(), &[defect]))));
-    let proxy = Proxy::to_url(&origin).start();
+    let proxy = Proxy::to_url(&origin).set("no_probe", "false").start();
     let answer = soon(defect.visit(&format!("http://{}", proxy.address))).await;
     let verdict = answer.and_then(|answer| defect.is_mended(&answer));
     server.abort();

@@ -97,7 +97,6 @@ fn seconds(value: &Value) -> Option<u64> {
     };
     let stated: f64 = if stated > MOST_SECONDS { stated / 1000.0 } else { stated };
     // What is still too large is a point in time.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is within 0 and the most")]
     (0.0..=MOST_SECONDS).contains(&stated).then_some(stated as u64)
 }
 

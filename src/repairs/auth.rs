@@ -19,13 +19,14 @@ mod words;
 use http::header::{
     ACCEPT_RANGES, AGE, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH,
     CONTENT_LOCATION, CONTENT_RANGE, CONTENT_TYPE, ETAG, EXPIRES, HeaderName, HeaderValue, LAST_MODIFIED, LOCATION,
-    REFRESH,
+    REFRESH, WWW_AUTHENTICATE,
 };
 use http::{Method, StatusCode};
 use serde_json::json;
 
 use crate::edit::challenge::{Challenge, Challenges};
 use crate::edit::json::Object;
+use crate::endpoint::RESOURCE_METADATA;
 use crate::exchange::{Reply, ReplyBody, Request, Site};
 
 /// Header fields that say something of the body or of where to go instead.
@@ -150,6 +151,20 @@ fn challenged_error(reply: &Reply) -> Option<String> {
 /// A 401 of an endpoint that clients log in to.
 fn is_unauthorized(_: &Request, reply: &Reply) -> bool {
     reply.status == StatusCode::UNAUTHORIZED
+}
+
+/// Whether the challenge is the one that we write ourselves, to the byte: most are, and then there is nothing to read.
+fn is_ours(site: &Site<'_>, reply: &Reply) -> bool {
+    let mut lines = reply.headers.get_all(WWW_AUTHENTICATE).iter();
+    let (Some(line), None) = (lines.next(), lines.next()) else { return false };
+    let facts = site.facts;
+    let rest = line
+        .as_bytes()
+        .strip_prefix(b"Bearer resource_metadata=\"")
+        .and_then(|rest| rest.strip_prefix(facts.public.as_str().as_bytes()))
+        .and_then(|rest| rest.strip_prefix(RESOURCE_METADATA.as_bytes()))
+        .and_then(|rest| rest.strip_prefix(facts.mcp_path.trim_end_matches('/').as_bytes()));
+    rest == Some(b"\"") && facts.scopes.is_empty() && site.serves_resource_metadata()
 }
 
 /// The first challenge of a 401 that is Bearer already, with all the others.

@@ -1,6 +1,6 @@
 //! a Bearer challenge that strict parsers do not find or cannot read.
 
-use super::is_unauthorized;
+use super::{is_ours, is_unauthorized};
 use crate::edit::challenge::{Challenge, Challenges};
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
@@ -56,7 +56,10 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
+    if is_ours(site, reply) {
+        return Outcome::Sound;
+    }
     let found = Challenges::read(&reply.headers);
     let (bearers, others): (Vec<_>, Vec<_>) = found.list.iter().cloned().partition(Challenge::is_bearer);
     let Some(mut first) = bearers.first().cloned() else { return Outcome::Sound };

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use http::header::WWW_AUTHENTICATE;
 
-use super::leading_bearer;
+use super::{is_ours, leading_bearer};
 use crate::edit::challenge::{Challenge, Challenges};
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
@@ -82,7 +82,10 @@ fn publish(site: &Site<'_>, found: &mut Challenges, bearer: &mut Challenge) -> b
     let mut any = false;
     let others = found.list.iter_mut().skip(1).flat_map(|challenge| &mut challenge.params);
     for (name, value) in others.chain(&mut bearer.params) {
-        if let Some(public) = site.to_public(value).filter(|_| !name.eq_ignore_ascii_case("resource_metadata")) {
+        if name.eq_ignore_ascii_case("resource_metadata") {
+            continue;
+        }
+        if let Some(public) = site.to_public(value) {
             *value = public;
             any = true;
         }
@@ -96,6 +99,9 @@ fn when(_: &Request, reply: &Reply) -> bool {
 }
 
 fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
+    if is_ours(site, reply) {
+        return Outcome::Sound;
+    }
     let Some((mut found, mut bearer)) = leading_bearer(reply) else { return Outcome::Sound };
     let leaked = publish(site, &mut found, &mut bearer);
     let have = bearer.get("resource_metadata").map(str::to_owned);

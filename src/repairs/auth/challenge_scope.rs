@@ -51,8 +51,11 @@ pub static REPAIR: Repair = Repair {
 };
 
 fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
+    if site.facts.scopes.is_empty() {
+        return Outcome::Sound;
+    }
     let Some((mut found, mut bearer)) = leading_bearer(reply) else { return Outcome::Sound };
-    if bearer.get("scope").is_some() || site.facts.scopes.is_empty() {
+    if bearer.get("scope").is_some() {
         return Outcome::Sound;
     }
     bearer.set("scope", &site.facts.scopes.join(" "));

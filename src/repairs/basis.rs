@@ -61,3 +61,10 @@ pub const ENDPOINT_EVENT: Basis = rule(
 );
 pub const ACCEPT_ENCODING: Basis =
     rule("RFC 9110 section 12.5.3", "https://www.rfc-editor.org/rfc/rfc9110#section-12.5.3", Level::Should);
+// register
+pub const REGISTRATION_ERROR: Basis =
+    rule("RFC 7591 section 3.2.2", "https://www.rfc-editor.org/rfc/rfc7591#section-3.2.2", Level::Must);
+pub const REGISTRATION_JSON: Basis =
+    rule("RFC 7591 section 3.1", "https://www.rfc-editor.org/rfc/rfc7591#section-3.1", Level::Must);
+pub const NATIVE_REDIRECTS: Basis =
+    rule("RFC 8252 section 7", "https://www.rfc-editor.org/rfc/rfc8252#section-7", Level::Must);

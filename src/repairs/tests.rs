@@ -230,6 +230,7 @@ fn any_request() -> impl Strategy<Value = String> {
         "GET /authorize?resource=https%3A%2F%2Fmcp.example.com%2Fmcp",
         "POST /auth/consent",
     ]);
+    let registered = prop::option::of(any_registration());
     let origin = prop::option::of(prop::sample::select(vec![
         "https://claude.ai",
         "https://evil.example",
@@ -237,7 +238,7 @@ fn any_request() -> impl Strategy<Value = String> {
         "https://mcp.example.com",
     ]));
     let asked = prop::option::of("(POST|DELETE|[a-z]{0,3})");
-    (line, origin, asked).prop_map(|(line, origin, asked)| {
+    (line, origin, asked, registered).prop_map(|(line, origin, asked, registered)| {
         let mut text = line.to_owned();
         if let Some(origin) = origin {
             text.push_str(&format!("\nOrigin: {origin}"));
@@ -247,8 +248,41 @@ fn any_request() -> impl Strategy<Value = String> {
                 "\nAccess-Control-Request-Method: {asked}\nAccess-Control-Request-Headers: a,{asked}"
             ));
         }
+        if let Some(body) = registered.filter(|_| line == "POST /register") {
+            text.push_str(&format!("\n\n{body}"));
+        }
         text
     })
+}
+
+/// A registration as clients send it, more or less.
+fn any_registration() -> impl Strategy<Value = String> {
+    let uris = prop::sample::subsequence(
+        vec![
+            "https://claude.ai/api/mcp/auth_callback",
+            "https://claude.com/api/mcp/auth_callback",
+            "http://localhost:1/cb",
+            "http://localhost:1/cb2",
+            "cursor://a/cb",
+            "no url",
+        ],
+        0..4,
+    )
+    .prop_map(|uris| json!(uris));
+    let method = prop::sample::select(vec!["none", "client_secret_post", "private_key_jwt", ""]).prop_map(Value::from);
+    let other = (prop::sample::select(vec!["scope", "grant_types", "software_id", "jwks", "type"]), any_value());
+    (prop_oneof![uris, any_value()], prop::option::of(method), prop::option::of(other)).prop_map(
+        |(uris, method, other)| {
+            let mut body = json!({ "redirect_uris": uris });
+            if let Some(method) = method {
+                body["token_endpoint_auth_method"] = method;
+            }
+            if let Some((name, value)) = other {
+                body[name] = value;
+            }
+            body.to_string()
+        },
+    )
 }
 
 fn any_url() -> impl Strategy<Value = String> {
@@ -274,6 +308,8 @@ fn any_value() -> impl Strategy<Value = Value> {
             .prop_map(|text| serde_json::from_str(text).unwrap()),
         any_url().prop_map(Value::from),
         prop::sample::select(vec!["none", "client_secret_post", "a b", "0", "2025-06-11"]).prop_map(Value::from),
+        any_refusal().prop_map(Value::from),
+        Just(json!({ "client_id": "w", "client_secret": "s" })),
     ];
     leaf.prop_recursive(2, 8, 3, |inner| {
         prop_oneof![
@@ -303,6 +339,18 @@ fn any_document() -> impl Strategy<Value = String> {
         "url",
         "error",
         "own",
+        "error_description",
+        "message",
+        "detail",
+        "errors",
+        "success",
+        "data",
+        "clientId",
+        "clientSecret",
+        "redirectUris",
+        "client_name",
+        "software_version",
+        "jwks",
     ]);
     prop::collection::vec((name, any_value()), 0..8).prop_map(|members| {
         let members: Vec<String> = members.iter().map(|(name, value)| format!("\"{name}\": {value}")).collect();
@@ -310,8 +358,23 @@ fn any_document() -> impl Strategy<Value = String> {
     })
 }
 
+/// What servers say of registrations.
+fn any_refusal() -> impl Strategy<Value = String> {
+    prop::sample::select(vec![
+        "redirect_uris.1 is not a valid URL",
+        "unsupported token_endpoint_auth_method",
+        "invalid_scope",
+        "Unrecognized field",
+        "client_name is required",
+        "expected x-www-form-urlencoded",
+        "<p>No \"way\"</p><script",
+        "",
+    ])
+    .prop_map(str::to_owned)
+}
+
 fn any_reply() -> impl Strategy<Value = Reply> {
-    let status = prop::sample::select(vec![200, 201, 204, 301, 302, 400, 401, 403, 404, 500]);
+    let status = prop::sample::select(vec![200, 201, 202, 204, 301, 302, 400, 401, 403, 404, 415, 422, 429, 500, 503]);
     let headers = prop::collection::vec(
         prop_oneof![
             "[a-zA-Z ,=\"]{0,30}".prop_map(|value| ("www-authenticate", value)),
@@ -324,13 +387,19 @@ fn any_reply() -> impl Strategy<Value = Reply> {
             prop::sample::select(vec!["*", "authorization", "a"])
                 .prop_map(|value| ("access-control-allow-headers", value.to_owned())),
             prop::sample::select(vec!["no-store", "public"]).prop_map(|value| ("cache-control", value.to_owned())),
-            Just(("content-length", "20".to_owned())),
+            prop::sample::select(vec!["20", "0"]).prop_map(|length| ("content-length", length.to_owned())),
             Just(("vary", "*".to_owned())),
             Just(("set-cookie", "a=b".to_owned())),
         ],
         0..6,
     );
-    (status, headers, prop::option::of(any_document())).prop_map(|(status, headers, document)| {
+    let kind = prop::option::of(prop::sample::select(vec!["text/html", "text/plain"]));
+    let document = prop_oneof![
+        3 => any_document().prop_map(Some),
+        1 => Just(None),
+        1 => any_refusal().prop_map(Some),
+    ];
+    (status, headers, document, kind).prop_map(|(status, headers, document, kind)| {
         let mut reply = example::reply(&status.to_string()).unwrap();
         for (name, value) in headers {
             if let Ok(value) = value.parse() {
@@ -338,9 +407,11 @@ fn any_reply() -> impl Strategy<Value = Reply> {
             }
         }
         if let Some(document) = document {
-            reply.headers.insert("content-type", "application/json".parse().unwrap());
-            let object = crate::edit::json::Object::parse(Bytes::from(document)).unwrap();
-            reply.body = ReplyBody::Json(object);
+            reply.headers.insert("content-type", kind.unwrap_or("application/json").parse().unwrap());
+            reply.body = match crate::edit::json::Object::parse(Bytes::from(document.clone())) {
+                Ok(object) => ReplyBody::Json(object),
+                Err(_) => ReplyBody::Text(Bytes::from(document)),
+            };
         }
         reply
     })

@@ -15,6 +15,7 @@ pub mod nulls;
 pub mod redirect_uri_refused;
 pub mod redirect_uris;
 pub mod redirects_refused;
+mod reduce;
 mod refusal;
 pub mod secret_expiry;
 pub mod status;

@@ -7,10 +7,11 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{REPAIRS, RETIRED, find, nearest};
+use crate::endpoint::Class;
 use crate::example;
-use crate::exchange::{Ask, Event, Facts, Reply, ReplyBody, Request, Site};
+use crate::exchange::{Ask, Event, Facts, Reply, ReplyBody, Request, RequestBody, Site};
 use crate::fence;
-use crate::knowledge::Knowledge;
+use crate::knowledge::{Knowledge, strings};
 use crate::plan::{Plan, Report};
 use crate::repair::{Example, Hook, Mode, Repair, SiteKind, Then};
 
@@ -431,6 +432,17 @@ proptest! {
             prop_assert_eq!(&report.panicked, &Vec::<&str>::new());
             let changed = example::write_reply(&after) != example::write_reply(&reply);
             prop_assert_eq!(report.mended() && ask.is_none(), changed, "{}: {:?}", repair.id, report);
+            if let (Class::Register, Some(ask)) = (request.class, &ask) {
+                // Never more redirect URIs than were asked for, and never none of them.
+                let asked = request.json().map(|asked| strings(asked.get("redirect_uris")).unwrap_or_default());
+                let again = match &ask.body {
+                    Some(RequestBody::Json(again)) => strings(again.get("redirect_uris")).unwrap_or_default(),
+                    _ => asked.clone().unwrap_or_default(),
+                };
+                let asked = asked.unwrap_or_default();
+                prop_assert!(again.iter().all(|uri| asked.contains(uri)), "{}: {again:?}", repair.id);
+                prop_assert!(!again.is_empty() || asked.is_empty(), "{}", repair.id);
+            }
         }
         let mut first = reply;
         all().mend_reply(&stage.site(), &request, &mut first, false);

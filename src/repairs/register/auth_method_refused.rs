@@ -3,7 +3,7 @@
 use http::StatusCode;
 
 use super::auth_method::WITH_SECRET;
-use super::{is_refused, is_refused_for_content, members_refused, refusal};
+use super::{is_refused, is_refused_for_content, reduce, refusal};
 use crate::endpoint::Class;
 use crate::exchange::{Ask, Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -94,7 +94,7 @@ fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     };
     let mut body = asked.clone();
     body.set("token_endpoint_auth_method", instead.into());
-    members_refused::ease(&mut body, words.as_deref().unwrap_or_default());
+    reduce::ease(&mut body, words.as_deref().unwrap_or_default());
     Outcome::again(what, Ask::with_json(body))
 }
 

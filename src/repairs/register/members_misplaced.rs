@@ -75,6 +75,14 @@ pub static REPAIR: Repair = Repair {
             then: Then::Becomes("201\nContent-Type: application/json\n\n{\"client_id\":\"a\"}"),
         },
         Example {
+            note: "beside members that are null",
+            site: SiteKind::Open,
+            request: "POST /register",
+            reply: "201\nContent-Type: application/json\n\n\
+                    {\"error\":null,\"client_id\":null,\"client\":{\"client_id\":\"a\"}}",
+            then: Then::Becomes("201\nContent-Type: application/json\n\n{\"error\":null,\"client_id\":\"a\"}"),
+        },
+        Example {
             note: "a member of the server's own beside the id",
             site: SiteKind::Open,
             request: "POST /register",
@@ -94,12 +102,14 @@ pub static REPAIR: Repair = Repair {
 
 fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
     let Some(document) = reply.json_mut() else { return Outcome::Sound };
-    if document.has("client_id") || document.has("error") {
+    let states = |name: &str| document.has(name) && !document.is_null(name);
+    if states("client_id") || states("error") {
         return Outcome::Sound;
     }
     let mut straight = document.clone();
     for _ in 0..2 {
-        if !straight.names().iter().any(|name| registered(name) == Some("client_id")) {
+        let is_id = |name: &String| registered(name) == Some("client_id") && !straight.is_null(name);
+        if !straight.names().iter().any(is_id) {
             unwrap(&mut straight);
         }
     }
@@ -137,14 +147,16 @@ fn unwrap(document: &mut Object) {
 
 /// Whether a client is in there, at most one wrapper deeper.
 fn holds_client(members: &Map<String, Value>) -> bool {
-    let has_id = |members: &Map<String, Value>| members.keys().any(|name| registered(name) == Some("client_id"));
-    let inner = |name: &&str| members.get(*name).and_then(Value::as_object).is_some_and(has_id);
-    has_id(members) || WRAPPERS.iter().any(|name| inner(&name))
+    let is_id = |(name, value): (&String, &Value)| registered(name) == Some("client_id") && !value.is_null();
+    let has_id = |members: &Map<String, Value>| members.iter().any(is_id);
+    let inner = |name: &str| members.get(name).and_then(Value::as_object).is_some_and(has_id);
+    has_id(members) || WRAPPERS.iter().any(|name| inner(name))
 }
 
 fn rename(document: &mut Object) {
     for name in document.names() {
-        let Some(right) = registered(&name).filter(|right| *right != name && !document.has(right)) else { continue };
+        let is_free = |right: &&str| *right != name && (!document.has(right) || document.is_null(right));
+        let Some(right) = registered(&name).filter(is_free) else { continue };
         if let Some(value) = document.get(&name) {
             document.remove(&name);
             document.set(right, value);

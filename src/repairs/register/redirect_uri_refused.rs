@@ -3,7 +3,7 @@
 use serde_json::json;
 use url::Url;
 
-use super::{HOSTED_CALLBACKS, asked_for, is_refused_for_content, members_refused, refusal};
+use super::{HOSTED_CALLBACKS, asked_for, is_refused_for_content, reduce, refusal};
 use crate::endpoint::Class;
 use crate::exchange::{Ask, Outcome, Reply, Request, RequestBody, Site};
 use crate::knowledge::strings;
@@ -83,7 +83,7 @@ fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     let kept: Vec<&String> = (0..uris.len()).filter(|at| !dropped.contains(at)).map(|at| &uris[at]).collect();
     let mut body = asked.clone();
     body.set("redirect_uris", json!(kept));
-    members_refused::ease(&mut body, &words);
+    reduce::ease(&mut body, &words);
     Outcome::again("one of several redirect URIs is refused", Ask::with_json(body))
 }
 

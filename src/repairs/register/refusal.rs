@@ -6,9 +6,24 @@ use url::Url;
 
 use crate::exchange::{Reply, ReplyBody};
 
-/// Members under which servers send back what they were sent: not their words.
-const ECHOES: [&str; 9] =
-    ["input", "value", "received", "rejectedvalue", "target", "request", "stack", "trace", "traceback"];
+/// Members under which servers send back what they were sent, or say when and where: no reasons.
+const ECHOES: [&str; 15] = [
+    "input",
+    "value",
+    "received",
+    "rejectedvalue",
+    "target",
+    "request",
+    "stack",
+    "trace",
+    "traceback",
+    "instance",
+    "timestamp",
+    "traceid",
+    "trace_id",
+    "requestid",
+    "request_id",
+];
 
 /// Members that hold the words of a refusal, the most telling first.
 const TELLING: [&str; 10] =
@@ -20,7 +35,7 @@ pub fn words(reply: &Reply) -> Option<String> {
     let mut all = String::new();
     match &reply.body {
         ReplyBody::Json(document) => {
-            for name in document.names() {
+            for name in document.names().into_iter().filter(|name| !is_echo(name)) {
                 if let Some(value) = document.get(&name) {
                     tell(&name, &value, &mut all);
                 }
@@ -168,6 +183,8 @@ fn is_echo(name: &str) -> bool {
 
 fn tell(path: &str, value: &Value, out: &mut String) {
     match value {
+        // A kind of problem (RFC 9457 section 3.1.1) is an address, with words that mean nothing here.
+        Value::String(text) if path == "type" && text.contains(':') => {}
         Value::String(text) => out.push_str(&format!("{path}: {}\n", plain(text))),
         // The path of a member, as zod and pydantic write it.
         Value::Array(list) if is_path(list) => out.push_str(&format!("{path}: {}\n", path_text(list))),
@@ -241,6 +258,7 @@ mod tests {
             ("<html><head><style>p{}</style></head><body><p>No&nbsp;<b>way</b></p></body>", "No way", "way"),
             ("[{\"message\":\"listed\"}]", "listed", "listed"),
             ("plain\u{7} text", "plain text", "text"),
+            (r#"{"type":"https://e.example/software_id","title":"Bad"}"#, "Bad", "title"),
         ] {
             let reply = reply(body);
             assert_eq!(sentence(&reply), sentence_of, "{body}");

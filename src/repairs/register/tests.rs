@@ -65,7 +65,7 @@ fn assert_common_form(reply: &Reply, name: &str) {
         let is_right = match member.as_str() {
             "client_id_issued_at" | "client_secret_expires_at" => value.is_i64(),
             "grant_types" | "response_types" | "contacts" => texts(0),
-            "redirect_uris" => texts(1) && value.as_array().unwrap().iter().all(|uri| is_url(uri)),
+            "redirect_uris" => texts(1) && value.as_array().unwrap().iter().all(is_url),
             "jwks" => value.is_object(),
             _ if member.ends_with("_uri") => is_url(value),
             _ => value.is_string(),

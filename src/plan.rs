@@ -89,7 +89,9 @@ impl Plan {
             Hook::Request { needs, when, .. } if needs != Needs::Head && when(request) => Some(needs),
             _ => None,
         });
-        wanted.last().unwrap_or(Needs::Head)
+        // The answer to a registration is mended by what was registered, whatever the request itself needs.
+        let answered = request.class == Class::Register && self.may_read_reply(request.class);
+        wanted.last().unwrap_or(if answered { Needs::Json } else { Needs::Head })
     }
 
     /// Whether the class has reply repairs that read a body: then the upstream must send a plain, whole one.

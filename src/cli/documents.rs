@@ -42,21 +42,16 @@ mod tests {
         }
     }
 
+    /// One test for both places: two would write the file at once.
     #[test]
-    fn the_readme_lists_every_repair() {
+    fn the_readme_lists_and_counts_every_repair() {
+        let tally = format!("  repairs      {}", super::super::show::tally(|repair| repair.default));
         keep("README.md", |have| {
             let (before, rest) = have.split_once(BEGIN).expect("the table's begin");
             let (_, after) = rest.split_once(END).expect("the table's end");
-            format!("{before}{BEGIN}{}{END}{after}", repairs_table())
-        });
-    }
-
-    #[test]
-    fn the_readme_counts_the_repairs() {
-        let line = format!("  repairs      {}", super::super::show::tally(|repair| repair.default));
-        keep("README.md", |have| {
-            let lines = have.lines().map(|have| if have.starts_with("  repairs      ") { line.as_str() } else { have });
-            lines.map(|line| format!("{line}\n")).collect()
+            let text = format!("{before}{BEGIN}{}{END}{after}", repairs_table());
+            let is_tally = |line: &str| line.starts_with("  repairs      ");
+            text.lines().map(|line| format!("{}\n", if is_tally(line) { &tally } else { line })).collect()
         });
     }
 

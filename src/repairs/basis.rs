@@ -134,3 +134,10 @@ pub const BEARER_ERRORS: Basis =
     rule("RFC 6750 section 3.1", "https://www.rfc-editor.org/rfc/rfc6750#section-3.1", Level::Should);
 pub const JWT_EXPIRY: Basis =
     rule("RFC 7519 section 4.1.4", "https://www.rfc-editor.org/rfc/rfc7519#section-4.1.4", Level::Must);
+// register
+pub const REGISTRATION_ERROR: Basis =
+    rule("RFC 7591 section 3.2.2", "https://www.rfc-editor.org/rfc/rfc7591#section-3.2.2", Level::Must);
+pub const REGISTRATION_JSON: Basis =
+    rule("RFC 7591 section 3.1", "https://www.rfc-editor.org/rfc/rfc7591#section-3.1", Level::Must);
+pub const NATIVE_REDIRECTS: Basis =
+    rule("RFC 8252 section 7", "https://www.rfc-editor.org/rfc/rfc8252#section-7", Level::Must);

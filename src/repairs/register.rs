@@ -3,21 +3,30 @@
 pub mod auth_method;
 pub mod auth_method_refused;
 pub mod client_id;
+pub mod content_type;
+pub mod error_form;
 pub mod hosted_callback;
 pub mod lists;
+pub mod media_type_refused;
+pub mod member_types;
+pub mod members_misplaced;
+pub mod members_refused;
 pub mod nulls;
+pub mod redirect_uri_refused;
 pub mod redirect_uris;
 pub mod redirects_refused;
+mod reduce;
+mod refusal;
 pub mod secret_expiry;
 pub mod status;
 pub mod timestamps;
 pub mod uris;
 
-use http::Method;
+use http::{Method, StatusCode};
 use serde_json::Value;
 
 use crate::edit::json::Object;
-use crate::exchange::{Reply, Request};
+use crate::exchange::{Reply, Request, RequestBody};
 
 /// The callbacks of Claude's hosted clients; a server that accepts one should know the other.
 pub(super) const HOSTED_CALLBACKS: [&str; 2] =
@@ -33,26 +42,52 @@ fn is_refused(request: &Request, reply: &Reply) -> bool {
     request.method == Method::POST && reply.status.is_client_error()
 }
 
-/// The document of an accepted registration, to be changed.
-fn registration(reply: &mut Reply) -> Option<&mut Object> {
-    reply.json_mut().filter(|document| document.has("client_id"))
+/// A registration that the upstream refused for what it says. A stranger turned away, a limit or a place where nothing
+/// is are no reasons to say it otherwise. A plain 500 may be one: nothing was registered.
+fn is_refused_for_content(request: &Request, reply: &Reply) -> bool {
+    request.method == Method::POST
+        && matches!(
+            reply.status,
+            StatusCode::BAD_REQUEST
+                | StatusCode::NOT_ACCEPTABLE
+                | StatusCode::CONFLICT
+                | StatusCode::UNSUPPORTED_MEDIA_TYPE
+                | StatusCode::UNPROCESSABLE_ENTITY
+                | StatusCode::INTERNAL_SERVER_ERROR
+        )
 }
 
-/// Whether the reasons that a refusal gives, in any of its members, name one of these words.
-fn refusal_names(refusal: &Object, words: &[&str]) -> bool {
-    refusal.names().iter().filter_map(|name| refusal.get(name)).any(|value| mentions(&value, words))
+/// Whether the request is a registration, and not a form of a web site that has its page for new users here.
+fn asks_for_client(request: &Request) -> bool {
+    let members = ["redirect_uris", "client_name", "grant_types", "token_endpoint_auth_method"];
+    request.method == Method::POST && request.json().is_some_and(|asked| members.iter().any(|member| asked.has(member)))
 }
 
-fn mentions(value: &Value, words: &[&str]) -> bool {
-    match value {
-        Value::String(text) => {
-            let text = text.to_ascii_lowercase();
-            words.iter().any(|word| text.contains(word))
-        }
-        Value::Array(list) => list.iter().any(|value| mentions(value, words)),
-        Value::Object(members) => members.iter().any(|(name, value)| {
-            words.iter().any(|word| name.to_ascii_lowercase().contains(word)) || mentions(value, words)
-        }),
+/// Whether a document names a client: without a usable id there is nothing to mend.
+fn names_client(document: &Object) -> bool {
+    match document.get("client_id") {
+        Some(Value::String(id)) => !id.is_empty(),
+        Some(Value::Number(_)) => true,
         _ => false,
     }
 }
+
+/// The document of an accepted registration, to be changed.
+fn registration(reply: &mut Reply) -> Option<&mut Object> {
+    reply.json_mut().filter(|document| names_client(document))
+}
+
+/// The values that the request, as it was last sent, has for a member that is a text or a list of them.
+fn asked_for(request: &Request, member: &str) -> Vec<String> {
+    match &request.body {
+        RequestBody::Json(asked) => crate::knowledge::strings(asked.get(member)).unwrap_or_default(),
+        RequestBody::Form(form) => url::form_urlencoded::parse(form.as_bytes())
+            .filter(|(name, _)| name == member)
+            .map(|(_, value)| value.into_owned())
+            .collect(),
+        RequestBody::Unread => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -9,10 +9,11 @@ use self::any::{
     any_document, any_form, any_message, any_odd_text, any_refusing_reply, any_reply, any_request, any_site, with_form,
 };
 use super::{REPAIRS, RETIRED, find, nearest};
+use crate::endpoint::Class;
 use crate::example;
-use crate::exchange::{Ask, Event, Facts, Reply, Request, Site};
+use crate::exchange::{Ask, Event, Facts, Reply, Request, RequestBody, Site};
 use crate::fence;
-use crate::knowledge::Knowledge;
+use crate::knowledge::{Knowledge, strings};
 use crate::plan::{Plan, Report};
 use crate::repair::{Example, Hook, Mode, Repair, SiteKind, Then};
 
@@ -214,6 +215,9 @@ fn is_mended_once(kind: SiteKind, request: &str, reply: Reply) -> Result<(), Tes
         prop_assert_eq!(&report.panicked, &Vec::<&str>::new());
         let changed = example::write_reply(&after) != example::write_reply(&reply);
         prop_assert_eq!(report.mended() && ask.is_none(), changed, "{}: {:?}", repair.id, report);
+        if let (Class::Register, Some(ask)) = (request.class, &ask) {
+            registers_no_more(&request, ask)?;
+        }
     }
     let mut first = reply;
     all().mend_reply(&stage.site(), &request, &mut first, false);
@@ -221,6 +225,19 @@ fn is_mended_once(kind: SiteKind, request: &str, reply: Reply) -> Result<(), Tes
     let (report, _) = all().mend_reply(&stage.site(), &request, &mut second, false);
     prop_assert_eq!(report, Report::default(), "{}", example::write_reply(&first));
     prop_assert_eq!(example::write_reply(&first), example::write_reply(&second));
+    Ok(())
+}
+
+/// Never more redirect URIs than were asked for, and never none of them.
+fn registers_no_more(request: &Request, ask: &Ask) -> Result<(), TestCaseError> {
+    let asked = request.json().map(|asked| strings(asked.get("redirect_uris")).unwrap_or_default());
+    let again = match &ask.body {
+        Some(RequestBody::Json(again)) => strings(again.get("redirect_uris")).unwrap_or_default(),
+        _ => asked.clone().unwrap_or_default(),
+    };
+    let asked = asked.unwrap_or_default();
+    prop_assert!(again.iter().all(|uri| asked.contains(uri)), "{again:?}");
+    prop_assert!(!again.is_empty() || asked.is_empty());
     Ok(())
 }
 

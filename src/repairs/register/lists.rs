@@ -70,7 +70,10 @@ fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
 
 fn list(name: &str, have: &Value) -> Option<Value> {
     match have {
-        Value::Array(list) => Some(list.iter().filter(|member| member.is_string()).cloned().collect()),
+        Value::Array(list) => {
+            let texts: Vec<Value> = list.iter().filter(|member| member.is_string()).cloned().collect();
+            (list.is_empty() || !texts.is_empty()).then(|| texts.into())
+        }
         // A response type may consist of several words; a grant type does not.
         Value::String(text) if name == "grant_types" => {
             Some(text.split([' ', ',']).filter(|word| !word.is_empty()).map(Value::from).collect())

@@ -7,7 +7,7 @@ use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
 
 /// The optional members of client metadata and of the answer (RFC 7591 sections 2 and 3.2.1, RFC 7592, OpenID).
-const OPTIONAL: &[&str] = &[
+pub(super) const OPTIONAL: &[&str] = &[
     "client_secret",
     "client_secret_expires_at",
     "client_id_issued_at",

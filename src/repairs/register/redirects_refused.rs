@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{HOSTED_CALLBACKS, is_refused, refusal_names};
+use super::{HOSTED_CALLBACKS, asked_for, is_refused, refusal};
 use crate::endpoint::Class;
 use crate::exchange::{Ask, Outcome, Reply, Request, RequestBody, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -19,7 +19,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::HOSTED_CALLBACKS],
     default: Mode::Fix,
     on: &[Class::Register],
-    hook: Hook::Reply { needs: Needs::Json, when: |request, reply| is_refused(request, reply) && reply.is_json(), run },
+    hook: Hook::Reply { needs: Needs::Body, when: is_refused, run },
     examples: &[
         Example {
             note: "refused",
@@ -28,6 +28,14 @@ pub static REPAIR: Repair = Repair {
                       \"https://claude.com/api/mcp/auth_callback\"]}",
             reply: "400\nContent-Type: application/json\n\n{\"error\":\"invalid_redirect_uri\"}",
             then: Then::Asks("POST /register\n\n{\"redirect_uris\":[\"https://claude.ai/api/mcp/auth_callback\"]}"),
+        },
+        Example {
+            note: "another is refused, by its place",
+            site: SiteKind::Open,
+            request: "POST /register\n\n{\"redirect_uris\":[\"cursor://cb\",\"https://claude.ai/api/mcp/auth_callback\",\
+                      \"https://claude.com/api/mcp/auth_callback\"]}",
+            reply: "400\nContent-Type: application/json\n\n{\"message\":\"redirect_uris.0 is not a valid URL\"}",
+            then: Then::Sound,
         },
         Example {
             note: "refused for something else",
@@ -41,7 +49,7 @@ pub static REPAIR: Repair = Repair {
 };
 
 fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
-    let (Some(refusal), Some(asked)) = (reply.json(), request.json()) else { return Outcome::Sound };
+    let (Some(words), Some(asked)) = (refusal::words(reply), request.json()) else { return Outcome::Sound };
     let Some(Value::Array(list)) = asked.get("redirect_uris") else { return Outcome::Sound };
     // A client that wants both itself is not served by one alone.
     if matches!(&request.sent, RequestBody::Json(sent) if sent.get("redirect_uris") == asked.get("redirect_uris")) {
@@ -50,10 +58,13 @@ fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     // The one that `register.hosted-callback` added is the last.
     let Some((added, own)) = list.split_last() else { return Outcome::Sound };
     let is_hosted = |uri: &Value| uri.as_str().is_some_and(|uri| HOSTED_CALLBACKS.contains(&uri));
-    if !is_hosted(added)
-        || own.iter().filter(|uri| is_hosted(uri)).count() != 1
-        || !refusal_names(refusal, &["redirect"])
+    if !is_hosted(added) || own.iter().filter(|uri| is_hosted(uri)).count() != 1 || !refusal::has(&words, &["redirect"])
     {
+        return Outcome::Sound;
+    }
+    // A refusal that names others is about them (`register.redirect-uri-refused`).
+    let named = refusal::named_uris(&words, &asked_for(request, "redirect_uris"));
+    if !named.is_empty() && !named.contains(&own.len()) {
         return Outcome::Sound;
     }
     let mut body = asked.clone();

@@ -67,7 +67,8 @@ pub(super) fn any_request() -> impl Strategy<Value = String> {
         "\nX-Api-Key: k",
         "\nAccept: text/html",
     ]);
-    (line, origin, asked, known).prop_map(|(line, origin, asked, known)| {
+    let registered = prop::option::of(any_registration());
+    (line, origin, asked, known, registered).prop_map(|(line, origin, asked, known, registered)| {
         let mut text = format!("{line}{known}");
         if let Some(origin) = origin {
             text.push_str(&format!("\nOrigin: {origin}"));
@@ -76,6 +77,9 @@ pub(super) fn any_request() -> impl Strategy<Value = String> {
             text.push_str(&format!(
                 "\nAccess-Control-Request-Method: {asked}\nAccess-Control-Request-Headers: a,{asked}"
             ));
+        }
+        if let Some(body) = registered.filter(|_| line == "POST /register") {
+            text.push_str(&format!("\n\n{body}"));
         }
         text
     })
@@ -107,6 +111,36 @@ pub(super) fn any_form() -> impl Strategy<Value = String> {
 pub(super) fn with_form(request: String, form: &str) -> String {
     let has_form = ["POST /token", "POST /auth/token", "POST /revoke"].iter().any(|start| request.starts_with(start));
     if has_form { format!("{request}\n\n{form}") } else { request }
+}
+
+/// A registration as clients send it, more or less.
+pub(super) fn any_registration() -> impl Strategy<Value = String> {
+    let uris = prop::sample::subsequence(
+        vec![
+            "https://claude.ai/api/mcp/auth_callback",
+            "https://claude.com/api/mcp/auth_callback",
+            "http://localhost:1/cb",
+            "http://localhost:1/cb2",
+            "cursor://a/cb",
+            "no url",
+        ],
+        0..4,
+    )
+    .prop_map(|uris| json!(uris));
+    let method = prop::sample::select(vec!["none", "client_secret_post", "private_key_jwt", ""]).prop_map(Value::from);
+    let other = (prop::sample::select(vec!["scope", "grant_types", "software_id", "jwks", "type"]), any_value());
+    (prop_oneof![uris, any_value()], prop::option::of(method), prop::option::of(other)).prop_map(
+        |(uris, method, other)| {
+            let mut body = json!({ "redirect_uris": uris });
+            if let Some(method) = method {
+                body["token_endpoint_auth_method"] = method;
+            }
+            if let Some((name, value)) = other {
+                body[name] = value;
+            }
+            body.to_string()
+        },
+    )
 }
 
 pub(super) fn any_url() -> impl Strategy<Value = String> {
@@ -147,6 +181,7 @@ pub(super) fn any_value() -> impl Strategy<Value = Value> {
         .prop_map(Value::from),
         any_words().prop_map(Value::from),
         any_refusal().prop_map(Value::from),
+        Just(json!({ "client_id": "w", "client_secret": "s" })),
     ];
     leaf.prop_recursive(2, 8, 3, |inner| {
         prop_oneof![
@@ -192,6 +227,13 @@ pub(super) fn any_refusal() -> impl Strategy<Value = &'static str> {
         "insufficient_scope: requires scope 'a b\" \\' and 'c'",
         "Invalid Origin header",
         "Forbidden",
+        "redirect_uris.1 is not a valid URL",
+        "unsupported token_endpoint_auth_method",
+        "invalid_scope",
+        "Unrecognized field",
+        "client_name is required",
+        "expected x-www-form-urlencoded",
+        "<p>No \"way\"</p><script",
     ])
 }
 
@@ -232,6 +274,13 @@ pub(super) fn any_document() -> impl Strategy<Value = String> {
         "required_scopes",
         "result",
         "own",
+        "success",
+        "clientId",
+        "clientSecret",
+        "redirectUris",
+        "client_name",
+        "software_version",
+        "jwks",
         "access_token",
         "accessToken",
         "token_type",

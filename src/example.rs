@@ -12,7 +12,7 @@ use crate::edit::json::Object;
 use crate::edit::list;
 use crate::edit::origin::Origin;
 use crate::endpoint::{self, Class, Endpoints};
-use crate::exchange::{Ask, Facts, Preflight, Reply, ReplyBody, Request, RequestBody, Site};
+use crate::exchange::{Ask, Facts, Preflight, Reply, ReplyBody, Request, RequestBody, Site, is_credential};
 use crate::knowledge::{Foreign, Knowledge};
 use crate::repair::SiteKind;
 
@@ -42,6 +42,7 @@ pub fn request(text: &str, facts: &Facts, known: &Knowledge) -> Result<Request, 
         origin: headers.get(ORIGIN).cloned(),
         preflight: preflight(&method, &headers),
         authorized: headers.contains_key(AUTHORIZATION),
+        keyed: headers.keys().any(|name| *name != AUTHORIZATION && is_credential(name.as_str())),
         expired: headers.get(AUTHORIZATION).is_some_and(|value| crate::edit::jwt::has_expired(value, CLOCK)),
         guarded: (Site { facts, known }).serves_resource_metadata(),
         wants_page: list::contains(&headers, ACCEPT, "text/html"),

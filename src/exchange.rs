@@ -127,7 +127,10 @@ pub struct Request {
     pub preflight: Option<Preflight>,
     /// Whether there is an `Authorization` header; its value is nobody's business.
     pub authorized: bool,
-    /// Whether that is a bearer token in the form of a JWT (RFC 7519) whose `exp` has passed. Looked at only where a
+    /// Whether a header other than `Authorization` may carry a credential, such as a cookie or an API key. Looked at
+    /// only where a login is known to be needed and `Authorization` is missing.
+    pub keyed: bool,
+    /// Whether the `Authorization` is a bearer token in the form of a JWT (RFC 7519) whose `exp` has passed. Looked at only where a
     /// login is known to be needed.
     pub expired: bool,
     /// Whether clients log in to this site, as far as was known when this was last asked: only then can an answer
@@ -142,6 +145,13 @@ pub struct Request {
     pub body: RequestBody,
     /// The body as the client sent it, before any repair.
     pub sent: RequestBody,
+}
+
+/// Whether a header or query parameter of this name may let its sender in.
+#[must_use]
+pub fn is_credential(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["key", "token", "auth", "secret", "session", "cert", "jwt", "cookie"].iter().any(|part| name.contains(part))
 }
 
 /// What a preflight asks for (Fetch section 4.8).

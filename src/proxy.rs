@@ -28,7 +28,7 @@ use crate::connection::{Connection, Phase};
 use crate::edit::{jwt, list};
 use crate::endpoint::{self, Class};
 use crate::example::preflight;
-use crate::exchange::{Reply, Request, RequestBody, Site};
+use crate::exchange::{Reply, Request, RequestBody, Site, is_credential};
 use crate::headers::{self, Forwarding};
 use crate::knowledge::{self, Knowledge};
 use crate::learn;
@@ -122,6 +122,7 @@ impl Exchange {
             origin: headers.get(ORIGIN).cloned(),
             preflight,
             authorized: headers.contains_key(AUTHORIZATION),
+            keyed: guarded && is_keyed(class, &headers),
             expired: guarded && has_expired(class, &headers),
             guarded,
             wants_page: !matches!(method, Method::POST) && list::contains(&headers, ACCEPT, "text/html"),
@@ -187,7 +188,11 @@ impl Exchange {
     fn take(&mut self, known: Arc<Knowledge>, request: &mut Request) {
         self.known = known;
         request.guarded = !self.known.is_without_oauth();
-        request.expired = request.guarded && has_expired(request.class, &request.headers);
+        // Once they were sent the fields are gone, and what they said is known.
+        if !request.headers.is_empty() {
+            request.keyed = request.guarded && is_keyed(request.class, &request.headers);
+            request.expired = request.guarded && has_expired(request.class, &request.headers);
+        }
     }
 
     fn set_forwarding(&self, request: &mut Request, host: &HeaderValue) {
@@ -308,6 +313,13 @@ impl Exchange {
         self.worker.runtime.counters.untouched(why);
         self.untouched = Some(why);
     }
+}
+
+/// Whether a message without a token carries another credential.
+fn is_keyed(class: Class, headers: &HeaderMap) -> bool {
+    matches!(class, Class::Mcp | Class::LegacySse)
+        && !headers.contains_key(AUTHORIZATION)
+        && headers.keys().any(|name| is_credential(name.as_str()))
 }
 
 /// Whether a message carries a token whose time is over.

@@ -91,7 +91,7 @@ impl Exchange {
         let bounds = runtime.bounds;
         let began = Instant::now();
         match Box::pin(body::read(&mut incoming, bounds.body_bytes, bounds.body_time)).await {
-            Read::Whole(bytes) => Ok(self.show(reply, needs, bytes, bounds.body_bytes)),
+            Read::Whole(bytes) => Ok(self.show(reply, bytes, bounds.body_bytes)),
             Read::Partly(prefix) => {
                 let slow = began.elapsed() >= bounds.body_time;
                 self.untouched(if slow { Untouched::Slow } else { Untouched::TooLarge });
@@ -102,7 +102,7 @@ impl Exchange {
     }
 
     /// Lets the repairs see a body that was read whole, without its content coding.
-    fn show(&mut self, reply: &mut Reply, needs: Needs, bytes: Bytes, most: usize) -> Rest {
+    fn show(&mut self, reply: &mut Reply, bytes: Bytes, most: usize) -> Rest {
         let decoded = match reply.coding.map(|coding| coding::decode(coding, &bytes, most)) {
             None => None,
             Some(Ok(decoded)) => Some(decoded),
@@ -117,7 +117,7 @@ impl Exchange {
         match Object::parse(plain.clone()) {
             Ok(object) => reply.body = ReplyBody::Json(object),
             Err(_) => {
-                if needs == Needs::Json {
+                if reply.is_json() {
                     self.untouched(Untouched::NotJson);
                 }
                 reply.body = ReplyBody::Text(plain.clone());

@@ -27,7 +27,7 @@ use serde_json::json;
 use crate::edit::challenge::{Challenge, Challenges};
 use crate::edit::json::Object;
 use crate::endpoint::RESOURCE_METADATA;
-use crate::exchange::{Reply, ReplyBody, Request, Site};
+use crate::exchange::{Reply, ReplyBody, Request, Site, is_credential};
 
 /// Header fields that say something of the body or of where to go instead.
 const OF_THE_ANSWER: &[HeaderName] = &[
@@ -107,15 +107,10 @@ fn take_bearer(found: &mut Challenges) -> Challenge {
     bearer
 }
 
-/// Whether the request carries anything that may let it in beside a token, as far as is still known of it.
+/// Whether the request carries anything that may let it in beside a token.
 fn brings_credentials(request: &Request) -> bool {
-    let is_credential = |name: &str| {
-        let name = name.to_ascii_lowercase();
-        ["key", "token", "auth", "secret", "session", "cert", "jwt", "cookie"].iter().any(|part| name.contains(part))
-    };
     let mut pairs = request.query().unwrap_or_default().split('&');
-    pairs.any(|pair| is_credential(pair.split('=').next().unwrap_or_default()))
-        || request.headers.keys().any(|name| is_credential(name.as_str()))
+    pairs.any(|pair| is_credential(pair.split('=').next().unwrap_or_default())) || request.keyed
 }
 
 /// Replaces the body by one that says why there is a 401.

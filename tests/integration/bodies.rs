@@ -88,10 +88,88 @@ async fn a_body_that_cannot_be_mended_passes_to_the_byte() {
         assert_eq!(answer.get("etag"), Some("\"a\""));
         assert_eq!(answer.get("content-length"), Some(body.len().to_string().as_str()));
     }
-    for headers in [["Content-Type: application/json", "Content-Encoding: gzip"], ["Content-Type: text/plain", "X: y"]]
-    {
-        assert_eq!(answered("201 Created", &headers, BROKEN).await.text(), BROKEN);
+    for coding in ["gzip", "br", "zstd", "gzip, gzip"] {
+        let coded = format!("Content-Encoding: {coding}");
+        let answer = answered("201 Created", &["Content-Type: application/json", &coded], BROKEN).await;
+        assert_eq!((answer.text().as_str(), answer.get("content-encoding")), (BROKEN, Some(coding)), "not coded so");
     }
+}
+
+fn gzip(plain: &[u8]) -> Vec<u8> {
+    let mut coder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    std::io::Write::write_all(&mut coder, plain).unwrap();
+    coder.finish().unwrap()
+}
+
+fn coded(status: &str, kind: &str, body: &[u8]) -> Vec<u8> {
+    let head = format!("HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Encoding: gzip\r\nETag: \"a\"\r\n");
+    [format!("{head}Content-Length: {}\r\n\r\n", body.len()).into_bytes(), body.to_vec()].concat()
+}
+
+#[tokio::test]
+async fn a_compressed_answer_is_mended_and_leaves_as_its_reader_can_read_it() {
+    let sound = BROKEN.replace(".5", "");
+    for (body, accepted, mended) in
+        [(BROKEN, "gzip", true), (BROKEN, "identity", true), (&sound, "gzip", false), (&sound, "identity", false)]
+    {
+        let upstream = registers(coded("201 Created", "application/json", &gzip(body.as_bytes()))).await;
+        let accept = format!("Accept-Encoding: {accepted}");
+        let asked = post("/register", &["Content-Type: application/json", &accept], ASKED);
+        let answer = Proxy::to(&upstream).start().ask(asked).await;
+        if !mended && accepted == "gzip" {
+            assert_eq!(
+                (answer.body, answer.headers.iter().any(|(name, _)| name == "etag")),
+                (gzip(body.as_bytes()), true)
+            );
+            continue;
+        }
+        assert_eq!((answer.text(), answer.get("content-encoding")), (sound.clone(), None), "{body} {accepted}");
+        assert_eq!(answer.get("content-length"), Some(sound.len().to_string().as_str()));
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_nobody_wants_compressed_is_decoded_as_it_comes() {
+    let (go, wait) = tokio::sync::watch::channel(false);
+    let upstream = Upstream::script(move |mut conn| {
+        let mut wait = wait.clone();
+        async move {
+            conn.next().await;
+            let mut coder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            conn.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Encoding: gzip\r\n\r\n").await;
+            for event in ["data: 1\n\n", "data: 2\n\n"] {
+                std::io::Write::write_all(&mut coder, event.as_bytes()).unwrap();
+                std::io::Write::flush(&mut coder).unwrap();
+                conn.send(std::mem::take(coder.get_mut())).await;
+                let _ = wait.wait_for(|go| *go).await;
+            }
+            conn.send(coder.finish().unwrap()).await;
+        }
+    })
+    .await;
+    let proxy = Proxy::to(&upstream).start();
+    let mut client = proxy.connect().await;
+    client.send(post("/mcp", &["Accept-Encoding: identity", "Authorization: Bearer t"], "{}")).await;
+    let head = client.head().await.unwrap();
+    assert_eq!((head.status(), head.get("content-encoding")), (200, None));
+    // The second event is sent only when the first has come.
+    assert_eq!(client.chunk().await.unwrap().unwrap(), b"data: 1\n\n");
+    go.send(true).unwrap();
+    assert_eq!(client.chunk().await.unwrap().unwrap(), b"data: 2\n\n");
+    assert_eq!(client.chunk().await, Some(None));
+}
+
+#[tokio::test]
+async fn a_bomb_is_never_unpacked() {
+    let bomb = gzip(&vec![b' '; 64 * 1024 * 1024]);
+    let upstream = registers(coded("201 Created", "application/json", &bomb)).await;
+    let asked = post("/register", &["Content-Type: application/json", "Accept-Encoding: identity"], ASKED);
+    let answer = Proxy::to(&upstream).start().ask(asked).await;
+    assert_eq!((answer.body.len(), answer.get("content-encoding")), (bomb.len(), Some("gzip")), "it passes as it came");
+    // One that streams by is cut where it begins to grow.
+    let upstream = Upstream::always(coded("200 OK", "text/plain", &bomb)).await;
+    let answer = Proxy::to(&upstream).start().ask(get("/mcp", &["Accept-Encoding: identity"])).await;
+    assert!(!answer.whole && answer.body.len() <= 2 * 1024 * 1024, "{}", answer.body.len());
 }
 
 #[tokio::test]

@@ -8,4 +8,5 @@ pub mod json;
 pub mod jwt;
 pub mod list;
 pub mod origin;
+pub mod page;
 pub mod params;

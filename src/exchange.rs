@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use http::uri::PathAndQuery;
 use http::{Method, StatusCode};
 
@@ -268,6 +268,12 @@ impl Reply {
             ReplyBody::Text(bytes) => std::str::from_utf8(bytes).ok(),
             _ => None,
         }
+    }
+
+    /// How many bytes the head says that the body has.
+    #[must_use]
+    pub fn declared_length(&self) -> Option<u64> {
+        self.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
     }
 
     /// Whether the answer claims to be of this media type.

@@ -128,11 +128,6 @@ fn explain(request: &Request, reply: &mut Reply, lack: Lack) {
     (reply.coding, reply.decode) = (None, false);
 }
 
-/// How long the body says that it is.
-fn declared_length(reply: &Reply) -> Option<u64> {
-    reply.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
 /// The error that a Bearer challenge of the answer names.
 fn challenged_error(reply: &Reply) -> Option<String> {
     let found = Challenges::read(&reply.headers);

@@ -2,7 +2,7 @@
 
 use http::{Method, StatusCode};
 
-use super::{Lack, declared_length, may_be_refused, refuse, said, words};
+use super::{Lack, may_be_refused, refuse, said, words};
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -88,7 +88,7 @@ fn when(request: &Request, reply: &Reply) -> bool {
         && request.method == Method::POST
         && reply.status == StatusCode::OK
         && reply.is_json()
-        && declared_length(reply).is_none_or(|length| length <= LONGEST)
+        && reply.declared_length().is_none_or(|length| length <= LONGEST)
 }
 
 fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {

@@ -1,6 +1,5 @@
 //! What an answer says of a refusal: the part of its body that is for people.
 
-use http::header::CONTENT_LENGTH;
 use serde_json::Value;
 
 use super::words::LONGEST;
@@ -20,14 +19,10 @@ pub fn of(reply: &Reply) -> Option<String> {
     match &reply.body {
         ReplyBody::Json(object) => Some(of_object(object)),
         ReplyBody::Text(bytes) => Some(String::from_utf8_lossy(bytes.get(..LONGEST).unwrap_or(bytes)).into_owned()),
-        ReplyBody::Stream if has_no_body(reply) => Some(String::new()),
+        ReplyBody::Stream if reply.declared_length() == Some(0) => Some(String::new()),
         ReplyBody::Empty => Some(String::new()),
         ReplyBody::Stream => None,
     }
-}
-
-fn has_no_body(reply: &Reply) -> bool {
-    reply.headers.get(CONTENT_LENGTH).is_some_and(|length| length == "0")
 }
 
 fn of_object(object: &Object) -> String {

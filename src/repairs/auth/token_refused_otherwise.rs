@@ -2,7 +2,7 @@
 
 use http::{Method, StatusCode};
 
-use super::{Lack, challenged_error, declared_length, may_be_refused, refuse, said, words};
+use super::{Lack, challenged_error, may_be_refused, refuse, said, words};
 use crate::edit::json::Object;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
@@ -138,7 +138,7 @@ fn when(request: &Request, reply: &Reply) -> bool {
         StatusCode::OK => {
             request.method == Method::POST
                 && reply.is_json()
-                && declared_length(reply).is_some_and(|length| length <= LONGEST_SUCCESS)
+                && reply.declared_length().is_some_and(|length| length <= LONGEST_SUCCESS)
         }
         _ => false,
     }

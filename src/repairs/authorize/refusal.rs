@@ -4,7 +4,7 @@ use http::StatusCode;
 use serde_json::Value;
 
 use super::{Cut, is_get, location};
-use crate::edit::params;
+use crate::edit::{page, params};
 use crate::exchange::{Reply, ReplyBody, Request};
 
 /// A GET that was refused, as far as the head tells: by a redirect with `error`, or a 400.
@@ -46,7 +46,7 @@ impl Refusal {
                 reasons.filter_map(|name| document.get(&name)).for_each(|value| collect(&value, &mut text));
                 Some(Self { code: document.text("error"), text: text.to_ascii_lowercase() })
             }
-            ReplyBody::Text(_) => Some(Self { code: None, text: without_tags(reply.text()?).to_ascii_lowercase() }),
+            ReplyBody::Text(_) => Some(Self { code: None, text: page::shown(reply.text()?).to_ascii_lowercase() }),
             ReplyBody::Stream | ReplyBody::Empty => None,
         }
     }
@@ -78,19 +78,6 @@ fn collect(value: &Value, out: &mut String) {
         Value::Object(members) => members.values().for_each(|value| collect(value, out)),
         _ => {}
     }
-}
-
-/// What a page shows, near enough: attributes such as `nonce` are no reasons.
-fn without_tags(page: &str) -> String {
-    let mut out = String::with_capacity(page.len());
-    let mut rest = page;
-    while let Some((before, after)) = rest.split_once('<') {
-        out.push_str(before);
-        out.push(' ');
-        rest = after.split_once('>').map_or("", |(_, after)| after);
-    }
-    out.push_str(rest);
-    out
 }
 
 #[cfg(test)]

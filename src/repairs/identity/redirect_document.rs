@@ -1,6 +1,5 @@
 //! C-17: an authorization response that a login page's script gets as JSON and goes to itself.
 
-use http::header::CONTENT_LENGTH;
 use http::{Method, StatusCode};
 use serde_json::json;
 
@@ -52,13 +51,12 @@ pub static REPAIR: Repair = Repair {
 };
 
 fn when(request: &Request, reply: &Reply) -> bool {
-    let length = reply.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     // A script's POST carries an Origin, always (Fetch, append a request Origin header); a program's does not.
     let from_page = request.method == Method::POST && request.origin.is_some();
     (from_page || request.class == Class::Authorize)
         && reply.status == StatusCode::OK
         && reply.is_json()
-        && length.is_none_or(|length| length <= LONGEST)
+        && reply.declared_length().is_none_or(|length| length <= LONGEST)
 }
 
 fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {

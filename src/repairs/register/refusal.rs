@@ -1,9 +1,9 @@
 //! What the upstream says when it refuses a registration, in whatever form it says it.
 
-use http::header::CONTENT_LENGTH;
 use serde_json::Value;
 use url::Url;
 
+use crate::edit::page::shown;
 use crate::exchange::{Reply, ReplyBody};
 
 /// Members under which servers send back what they were sent, or say when and where: no reasons.
@@ -43,7 +43,7 @@ pub fn words(reply: &Reply) -> Option<String> {
         }
         ReplyBody::Text(bytes) => match serde_json::from_slice::<Value>(bytes) {
             Ok(value @ Value::Array(_)) => tell("", &value, &mut all),
-            _ => all = plain(&String::from_utf8_lossy(bytes)),
+            _ => all = shown(&String::from_utf8_lossy(bytes)),
         },
         ReplyBody::Stream if is_empty(reply) => {}
         ReplyBody::Stream | ReplyBody::Empty => return None,
@@ -65,7 +65,7 @@ pub fn sentence(reply: &Reply) -> String {
             }),
         ReplyBody::Text(bytes) => match serde_json::from_slice::<Value>(bytes) {
             Ok(value) => said(&value),
-            Err(_) => plain(&String::from_utf8_lossy(bytes)),
+            Err(_) => shown(&String::from_utf8_lossy(bytes)),
         },
         ReplyBody::Stream | ReplyBody::Empty => String::new(),
     }
@@ -73,7 +73,7 @@ pub fn sentence(reply: &Reply) -> String {
 
 /// Whether the head alone says that there is no body.
 pub fn is_empty(reply: &Reply) -> bool {
-    reply.headers.get(CONTENT_LENGTH).is_some_and(|length| length == "0")
+    reply.declared_length() == Some(0)
 }
 
 /// Whether the words hold one of these.
@@ -145,38 +145,6 @@ fn quotes(words: &str, uri: &str) -> bool {
         })
 }
 
-/// Text without markup and control characters, blanks collapsed.
-fn plain(text: &str) -> String {
-    if !text.trim_start().starts_with('<') {
-        return collapsed(text);
-    }
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('<') {
-        out.push_str(before);
-        out.push(' ');
-        // What stands between these is no text of the page.
-        let hidden = ["script", "style"]
-            .into_iter()
-            .find(|name| after.get(..name.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(name)));
-        let after = hidden.map_or(after, |name| {
-            let end = after.to_ascii_lowercase().find(&format!("</{name}")).map_or(after.len(), |at| at + 2);
-            &after[end..]
-        });
-        rest = after.split_once('>').map_or("", |(_, rest)| rest);
-    }
-    out.push_str(rest);
-    for (entity, text) in [("&nbsp;", " "), ("&quot;", "'"), ("&#39;", "'"), ("&#x27;", "'"), ("&amp;", "&")] {
-        out = out.replace(entity, text);
-    }
-    collapsed(&out)
-}
-
-fn collapsed(text: &str) -> String {
-    let blanked: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    blanked.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
 fn is_echo(name: &str) -> bool {
     ECHOES.contains(&name.to_ascii_lowercase().as_str())
 }
@@ -185,7 +153,7 @@ fn tell(path: &str, value: &Value, out: &mut String) {
     match value {
         // A kind of problem (RFC 9457 section 3.1.1) is an address, with words that mean nothing here.
         Value::String(text) if path == "type" && text.contains(':') => {}
-        Value::String(text) => out.push_str(&format!("{path}: {}\n", plain(text))),
+        Value::String(text) => out.push_str(&format!("{path}: {}\n", shown(text))),
         // The path of a member, as zod and pydantic write it.
         Value::Array(list) if is_path(list) => out.push_str(&format!("{path}: {}\n", path_text(list))),
         Value::Array(list) => list.iter().for_each(|value| tell(path, value, out)),
@@ -209,7 +177,7 @@ fn path_text(list: &[Value]) -> String {
 
 fn said(value: &Value) -> String {
     match value {
-        Value::String(text) => plain(text),
+        Value::String(text) => shown(text),
         Value::Array(list) => joined(list.iter().map(said)),
         Value::Object(members) => {
             let place = ["loc", "path"].iter().find_map(|name| members.get(*name)?.as_array());

@@ -1,9 +1,9 @@
 //! What an answer says that is no success, in whatever form: its code, its words, and what it means in RFC 6749's own.
 
 use http::StatusCode;
-use http::header::CONTENT_LENGTH;
 use serde_json::Value;
 
+use crate::edit::page;
 use crate::exchange::{Reply, ReplyBody};
 
 /// The codes of RFC 6749 section 5.2 and of the documents that add to them.
@@ -66,8 +66,8 @@ impl Said {
                 }
                 code = document.text("error").filter(|text| is_code(text));
             }
-            ReplyBody::Text(bytes) => all.push(cut(&shown(&String::from_utf8_lossy(bytes)))),
-            ReplyBody::Stream if is_empty(reply) => {}
+            ReplyBody::Text(bytes) => all.push(cut(&clean(&page::shown(&String::from_utf8_lossy(bytes))))),
+            ReplyBody::Stream if reply.declared_length() == Some(0) => {}
             ReplyBody::Stream | ReplyBody::Empty => return None,
         }
         let sentences: Vec<String> = all.iter().flat_map(|text| sentences(text)).collect();
@@ -121,10 +121,6 @@ fn is_code(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.:".contains(&b))
 }
 
-fn is_empty(reply: &Reply) -> bool {
-    reply.headers.get(CONTENT_LENGTH).is_some_and(|length| length == "0")
-}
-
 fn meaning(status: StatusCode, all: &[String], sentences: &[String]) -> &'static str {
     if let Some(code) = REGISTERED.iter().find(|code| all.iter().any(|text| text == *code)) {
         return code;
@@ -152,18 +148,9 @@ fn gather(name: &str, value: &Value, all: &mut Vec<String>, for_people: &mut Vec
     }
 }
 
-/// Text in which neither a control character stands nor what RFC 6749 section 5.2 forbids in a description.
+/// Text without control characters and what RFC 6749 section 5.2 forbids in a description.
 fn clean(text: &str) -> String {
-    let text: String = text
-        .chars()
-        .map(|c| match c {
-            '"' => '\'',
-            '\\' => '/',
-            c if c.is_control() => ' ',
-            c => c,
-        })
-        .collect();
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    page::collapsed(text).replace('"', "'").replace('\\', "/")
 }
 
 fn cut(text: &str) -> String {
@@ -176,25 +163,6 @@ fn cut(text: &str) -> String {
 /// The sentences of a text, in lower case with blanks for `_` and `-`.
 pub(super) fn sentences(text: &str) -> impl Iterator<Item = String> {
     text.split(['.', ';', '\n']).map(|part| part.trim().to_ascii_lowercase().replace(['_', '-'], " "))
-}
-
-/// What a reader of a page sees: no tags, no styles, no scripts.
-fn shown(text: &str) -> String {
-    if !text.trim_start().starts_with('<') {
-        return clean(text);
-    }
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some((before, tag)) = rest.split_once('<') {
-        out.push_str(before);
-        out.push(' ');
-        let lower = tag.get(..6).unwrap_or(tag).to_ascii_lowercase();
-        let hidden = ["style", "script"].into_iter().find(|name| lower.starts_with(name));
-        let tag = hidden.and_then(|name| tag.find(&format!("</{name}")).map(|end| &tag[end..])).unwrap_or(tag);
-        rest = tag.split_once('>').map_or("", |(_, after)| after);
-    }
-    out.push_str(rest);
-    clean(&out)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What a repair sees of an exchange: the site, the request, the reply. Pure values, no I/O.
 
-use std::borrow::Cow;
+mod outcome;
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
@@ -12,6 +12,8 @@ use crate::edit::json::Object;
 use crate::edit::origin::{Origin, after_origin};
 use crate::endpoint::{self, Class};
 use crate::knowledge::Knowledge;
+
+pub use outcome::{Ask, Finding, Outcome};
 
 /// What the operator states about a site. Never changes while the process runs.
 #[derive(Clone, Debug)]
@@ -354,121 +356,4 @@ fn media_type(content_type: &HeaderValue) -> Option<&str> {
 pub struct Event {
     /// The text from the first field to the blank line, both included.
     pub text: Bytes,
-}
-
-/// What a repair found. Never carries a secret: it goes to logs and reports.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    pub what: Cow<'static, str>,
-}
-
-/// What a repair did with the message it was given.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Outcome {
-    /// Nothing is wrong, nothing was changed.
-    Sound,
-    /// Something was wrong and has been changed.
-    Mended(Finding),
-    /// Something is wrong that only the upstream can mend: ask it once more, so.
-    Again(Finding, Ask),
-    /// What a sound server says to this request is known without asking the upstream (request hooks alone).
-    Answer(Finding, Box<Reply>),
-}
-
-impl Outcome {
-    /// The message was changed because of this.
-    pub fn mended(what: impl Into<Cow<'static, str>>) -> Self {
-        Self::Mended(Finding { what: what.into() })
-    }
-
-    /// The upstream shall be asked again because of this.
-    pub fn again(what: impl Into<Cow<'static, str>>, ask: Ask) -> Self {
-        Self::Again(Finding { what: what.into() }, ask)
-    }
-
-    /// The request is answered because of this.
-    pub fn answer(what: impl Into<Cow<'static, str>>, reply: Reply) -> Self {
-        Self::Answer(Finding { what: what.into() }, Box::new(reply))
-    }
-}
-
-/// How a further ask differs from the first. Its answer counts only if it is better (`Ask::is_better`).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Ask {
-    /// Another target, path and query.
-    pub target: Option<String>,
-    /// Another body, and with it its media type.
-    pub body: Option<RequestBody>,
-    /// Another place for the client's own credentials: `Some(None)` takes the `Authorization` header out.
-    pub authorization: Option<Option<HeaderValue>>,
-}
-
-impl Ask {
-    /// The same request at another target.
-    #[must_use]
-    pub fn at(target: impl Into<String>) -> Self {
-        Self { target: Some(target.into()), ..Self::default() }
-    }
-
-    /// The same request with another JSON object.
-    #[must_use]
-    pub fn with_json(object: Object) -> Self {
-        Self { body: Some(RequestBody::Json(object)), ..Self::default() }
-    }
-
-    /// The same request with another form.
-    #[must_use]
-    pub fn with_form(form: impl Into<String>) -> Self {
-        Self { body: Some(RequestBody::Form(form.into())), ..Self::default() }
-    }
-
-    /// Whether the second answer is worth more than the first: a success; in a browser's login also a redirect or a
-    /// page that is no error; and a refusal by an endpoint that the first ask did not get to.
-    #[must_use]
-    pub fn is_better(class: Class, first: &Reply, second: &Reply) -> bool {
-        if second.status.is_success() {
-            return true;
-        }
-        if class == Class::Authorize {
-            let to = second.headers.get(http::header::LOCATION).and_then(|to| to.to_str().ok());
-            return second.status.is_redirection()
-                && !to.is_some_and(|to| {
-                    to.split(['?', '#']).skip(1).any(|part| crate::edit::params::has(part, "error"))
-                });
-        }
-        let error = |reply: &Reply| reply.json().and_then(|document| document.text("error"));
-        let Some(reason) = error(second).filter(|_| class.is_oauth() && second.status.is_client_error()) else {
-            return false;
-        };
-        let at_the_door = first.status.is_redirection()
-            || matches!(
-                first.status,
-                StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::UNSUPPORTED_MEDIA_TYPE
-            );
-        // A grant is looked at after the client has been let in (RFC 6749 sections 4.1.3 and 6).
-        at_the_door || (error(first).as_deref() == Some("invalid_client") && reason == "invalid_grant")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::example;
-
-    #[test]
-    fn a_redirect_with_an_error_anywhere_is_no_better_answer() {
-        for (reply, class, better) in [
-            ("200", Class::Token, true),
-            ("302\nLocation: /login", Class::Authorize, true),
-            ("302\nLocation: /login", Class::Token, false),
-            ("302\nLocation: https://c.example/cb?code=1", Class::Authorize, true),
-            ("302\nLocation: https://c.example/cb?error=a", Class::Authorize, false),
-            ("302\nLocation: https://c.example/cb#error=a", Class::Authorize, false),
-            ("302\nLocation: https://c.example/cb?x=1#error=a", Class::Authorize, false),
-            ("400", Class::Authorize, false),
-        ] {
-            let first = example::reply("400").unwrap();
-            assert_eq!(Ask::is_better(class, &first, &example::reply(reply).unwrap()), better, "{reply}");
-        }
-    }
 }

@@ -4,6 +4,7 @@
 //! from the same answers, so that any number of them can stand side by side.
 
 mod ask;
+mod read;
 mod visit;
 
 use std::sync::Arc;

@@ -91,7 +91,7 @@ impl Plan {
         });
         // The answer to a registration is mended by what was registered, whatever the request itself needs.
         let answered = request.class == Class::Register && self.may_read_reply(request.class);
-        wanted.last().unwrap_or(if answered { Needs::Json } else { Needs::Head })
+        wanted.max().unwrap_or(if answered { Needs::Json } else { Needs::Head })
     }
 
     /// Whether the class has reply repairs that read a body: then the upstream must send a plain, whole one.

@@ -177,9 +177,9 @@ impl Visitor<'_> {
         self.ask_all(asks).await
     }
 
-    /// Whether a document speaks for the upstream itself. An issuer on an origin that nobody vouches for is either the
-    /// upstream under its public name or a copy of another host's document: only in the first case is there a token
-    /// endpoint here.
+    /// Whether a document speaks for the upstream itself: by its issuer or by its token endpoint. One whose URLs are all
+    /// on an origin that nobody vouches for is either the upstream under its public name or a copy of another host's
+    /// document: only in the first case is there a token endpoint here.
     async fn is_own(&mut self, document: &Object) -> bool {
         let issuer = document.text("issuer").filter(|issuer| !issuer.is_empty());
         let Some(token) = document.text("token_endpoint") else {
@@ -188,13 +188,14 @@ impl Visitor<'_> {
         if issuer.as_deref().is_some_and(|issuer| self.site().owns(issuer)) || token.starts_with('/') {
             return true;
         }
-        let Some(issuer) = issuer else { return self.site().owns(&token) };
+        if self.site().owns(&token) {
+            return true;
+        }
+        let Some(issuer) = issuer else { return false };
         let same_origin = Origin::of(&issuer).is_ok_and(|issuer| Origin::of(&token).is_ok_and(|token| token == issuer));
         let path = after_origin(&token).map(|rest| rest.split(['?', '#']).next().unwrap_or(rest));
         match path {
-            Some(path) if self.known.resource_metadata_path.is_none() && same_origin && path.starts_with('/') => {
-                self.has_token_endpoint(path).await
-            }
+            Some(path) if same_origin && path.starts_with('/') => self.has_token_endpoint(path).await,
             _ => false,
         }
     }
@@ -208,16 +209,14 @@ impl Visitor<'_> {
         refused || answers.get(1).and_then(Option::as_ref).is_some_and(|get| get.reply.status != StatusCode::NOT_FOUND)
     }
 
-    /// A copy of another host's document names that host's server.
+    /// A copy of another host's document names that host's server, even where the upstream lists itself.
     fn note_foreign_copy(&mut self, document: &Object) {
-        let Some(issuer) = document.text("issuer") else { return };
-        if self.known.authorization_servers.is_empty() && self.known.foreign.is_none() {
-            self.known.foreign = Some(Foreign {
-                listed: issuer.clone(),
-                issuer,
-                authorization_endpoint: document.text("authorization_endpoint"),
-            });
-        }
+        let Some(issuer) = document.text("issuer").filter(|issuer| after_origin(issuer).is_some()) else { return };
+        self.known.foreign.get_or_insert_with(|| Foreign {
+            listed: issuer.clone(),
+            issuer,
+            authorization_endpoint: document.text("authorization_endpoint"),
+        });
     }
 
     /// No metadata anywhere: the endpoints may still be at the default paths, if there is something to log in to. A

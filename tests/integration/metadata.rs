@@ -197,6 +197,7 @@ async fn every_written_form_of_both_documents_comes_out_right() {
         ("null issuer", |d, _| d["issuer"] = Value::Null),
         ("an issuer with a slash", |d, here| d["issuer"] = value!(format!("{here}/"))),
         ("the endpoint as issuer", |d, here| d["issuer"] = value!(format!("{here}/mcp"))),
+        ("another issuer, own endpoints", |d, _| d["issuer"] = value!("https://wrong.example")),
         ("null lists", |d, _| {
             for name in ["response_types_supported", "scopes_supported", "code_challenge_methods_supported"] {
                 d[name] = Value::Null;
@@ -438,5 +439,31 @@ async fn another_hosts_issuer_is_listed_as_it_writes_itself_and_never_spoken_for
     assert_eq!(document(&proxy, RESOURCE[1]).await["authorization_servers"], value!([issuer]));
     for place in SERVER {
         assert_eq!(proxy.ask(get(place, &[])).await.status(), 404, "{place}");
+    }
+}
+
+#[tokio::test]
+async fn a_copy_of_another_hosts_document_names_that_host() {
+    for lists_itself in [true, false] {
+        let upstream = cohosted(move |request| match request.target() {
+            target if target == RESOURCE[0] && !lists_itself => Some(reply("404 Not Found", &[], "")),
+            target if target == SERVER[0] => {
+                let issuer = "https://login.example.net/t";
+                let copy = value!({"issuer": issuer, "authorization_endpoint": format!("{issuer}/authorize"),
+                                   "token_endpoint": format!("{issuer}/token"), "response_types_supported": ["code"]});
+                Some(json("200 OK", &copy.to_string()))
+            }
+            _ => None,
+        })
+        .await;
+        let proxy = before(&upstream);
+        for place in RESOURCE {
+            let found = document(&proxy, place).await;
+            assert_eq!(
+                found["authorization_servers"],
+                value!(["https://login.example.net/t"]),
+                "{lists_itself} {place}"
+            );
+        }
     }
 }

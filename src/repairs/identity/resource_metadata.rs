@@ -97,11 +97,13 @@ fn public_issuers(site: &Site<'_>, servers: &[String]) -> Vec<String> {
     let mut right: Vec<String> = Vec::with_capacity(servers.len());
     for server in servers {
         // Another host's issuer is listed as that host itself writes it, to the byte (RFC 8414 section 3.3).
-        let foreign = site.known.foreign.as_ref().filter(|foreign| foreign.listed == *server);
+        let owned = site.owns(server);
+        let foreign = site.known.foreign.as_ref().filter(|foreign| foreign.listed == *server || owned);
         let server = match foreign {
-            _ if site.owns(server) => site.issuer().to_owned(),
-            Some(foreign) => foreign.issuer.clone(),
-            None => server.clone(),
+            // The upstream lists itself and serves a copy of another host's document: that host is meant.
+            Some(foreign) if !owned || !site.has_own_authorization_server() => foreign.issuer.clone(),
+            _ if owned => site.issuer().to_owned(),
+            _ => server.clone(),
         };
         if !right.contains(&server) {
             right.push(server);

@@ -1,5 +1,5 @@
-//! Content codings (RFC 9110 section 8.4.1) that can be undone, within a cap and a ratio: an answer must not grow in
-//! memory as its sender likes.
+//! Content codings (RFC 9110 section 8.4.1) that can be undone: a whole body within a cap and a ratio, a stream piece by
+//! piece. An answer must not grow in memory as its sender likes.
 
 use std::io::{self, Write};
 
@@ -78,9 +78,6 @@ impl Coding {
 /// Undoes a coding piece by piece.
 pub struct Decoder {
     kind: Kind,
-    coding: Coding,
-    taken: usize,
-    given: usize,
 }
 
 enum Kind {
@@ -122,16 +119,14 @@ impl Decoder {
             Coding::Deflate => Kind::Waiting(Vec::new()),
             Coding::Brotli => Kind::Brotli(Box::new(DecompressorWriter::new(sink, BROTLI_BUFFER))),
         };
-        Self { kind, coding, taken: 0, given: 0 }
+        Self { kind }
     }
 
-    /// What a piece decodes to, at most `most` bytes and what the ratio allows.
+    /// What a piece decodes to, at most `most` bytes.
     ///
     /// # Errors
     /// When it is no such coding, or grows too much.
     pub fn push(&mut self, data: &[u8], most: usize) -> Result<Bytes, Undecodable> {
-        self.taken = self.taken.saturating_add(data.len());
-        let allowed = self.taken.saturating_mul(RATIO).saturating_add(ALLOWANCE).saturating_sub(self.given);
         if let Kind::Waiting(start) = &mut self.kind {
             start.extend_from_slice(data);
             if start.len() < 2 {
@@ -139,9 +134,9 @@ impl Decoder {
             }
             let start = std::mem::take(start);
             self.begin_deflate(&start);
-            return self.write(&start, most.min(allowed));
+            return self.write(&start, most);
         }
-        self.write(data, most.min(allowed))
+        self.write(data, most)
     }
 
     /// What is still to come out after the last piece.
@@ -198,22 +193,16 @@ impl Decoder {
     }
 
     fn take(&mut self) -> Bytes {
-        let out = self.sink().map(|sink| std::mem::take(&mut sink.out)).unwrap_or_default();
-        self.given = self.given.saturating_add(out.len());
-        out.into()
-    }
-
-    #[must_use]
-    pub fn coding(&self) -> Coding {
-        self.coding
+        self.sink().map(|sink| std::mem::take(&mut sink.out)).unwrap_or_default().into()
     }
 }
 
-/// What a whole body decodes to, at most `most` bytes.
+/// What a whole body decodes to, at most `most` bytes and what the ratio allows.
 ///
 /// # Errors
 /// When it is no such coding, ends too early, or grows too much.
 pub fn decode(coding: Coding, body: &[u8], most: usize) -> Result<Bytes, Undecodable> {
+    let most = most.min(body.len().saturating_mul(RATIO).saturating_add(ALLOWANCE));
     let mut decoder = Decoder::new(coding);
     let mut out = decoder.push(body, most)?.to_vec();
     out.extend_from_slice(&decoder.finish(most.saturating_sub(out.len()))?);

@@ -157,7 +157,35 @@ pub fn classify(path: &str, mcp_path: &str, endpoints: &Endpoints) -> Class {
         return Class::Mcp;
     }
     let endpoint = endpoints.class_of(path).or_else(|| default_class(path));
-    endpoint.or_else(|| metadata_class(path)).unwrap_or(Class::Other)
+    let class = endpoint.or_else(|| metadata_class(path));
+    class.or_else(|| credentials_class(path, mcp_path, endpoints)).unwrap_or(Class::Other)
+}
+
+/// The class of an endpoint that takes credentials, at a path that some servers read as its own: what pages of other
+/// origins may see there must not depend on how it is spelled (reliability 16).
+fn credentials_class(path: &str, mcp_path: &str, endpoints: &Endpoints) -> Option<Class> {
+    let read = loosely(path);
+    if mcp_path != "/" && read == loosely(mcp_path) {
+        return Some(Class::Mcp);
+    }
+    let is_at = |class: &Class| {
+        endpoints.path_of(*class).is_some_and(|own| loosely(own) == read) || default_class(&read) == Some(*class)
+    };
+    [Class::Token, Class::Register, Class::Revoke].into_iter().find(is_at)
+}
+
+/// A path as the most lenient server reads it: decoded, in lower case, without parameters, empty and dot segments.
+fn loosely(path: &str) -> String {
+    let decoded = percent_encoding::percent_decode_str(path).decode_utf8_lossy().replace('\\', "/");
+    let mut segments: Vec<&str> = Vec::new();
+    for segment in decoded.split('/') {
+        match segment.split(';').next().unwrap_or_default() {
+            "" | "." => {}
+            ".." => drop(segments.pop()),
+            name => segments.push(name),
+        }
+    }
+    format!("/{}", segments.join("/")).to_ascii_lowercase()
 }
 
 fn metadata_class(path: &str) -> Option<Class> {
@@ -254,6 +282,22 @@ mod tests {
             ("/.well-known/oauth-protected-resources", Class::Other),
         ] {
             assert_eq!(class(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn an_endpoint_that_takes_credentials_is_one_however_it_is_spelled() {
+        for path in ["/MCP", "//mcp", "/mcp//", "/mcp%2f", "/%6dcp", "/./mcp", "/x/../mcp", "/mcp;a", "/mcp%00/../mcp"]
+        {
+            assert_eq!(class(path), Class::Mcp, "{path}");
+        }
+        for path in ["/token/", "/Token", "//token", "/x/..;/token"] {
+            assert_eq!(class(path), Class::Token, "{path}");
+        }
+        assert_eq!(classify("/Api/MCP/", "/Api/MCP", &Endpoints::default()), Class::Mcp);
+        assert_eq!(classify("/api/mcp", "/Api/MCP", &Endpoints::default()), Class::Mcp);
+        for path in ["/mcpx", "/tokens", "/a/token", "/authorize/", "/"] {
+            assert_eq!(class(path), Class::Other, "{path}");
         }
     }
 

@@ -114,7 +114,7 @@ impl Exchange {
         let preflight = preflight(&method, &headers);
         headers::strip_hop_by_hop(&mut headers);
         let target = uri.into_parts().path_and_query.unwrap_or_else(|| PathAndQuery::from_static("/"));
-        let class = endpoint::classify(target.path(), &self.runtime().facts.mcp_path, &self.known.endpoints);
+        let class = self.classify(&target);
         let guarded = !self.known.is_without_oauth();
         Request {
             class,
@@ -134,13 +134,20 @@ impl Exchange {
         }
     }
 
+    /// The class of a request. One with more parameters than any login has is nobody's login.
+    fn classify(&self, target: &PathAndQuery) -> Class {
+        let class = endpoint::classify(target.path(), &self.runtime().facts.mcp_path, &self.known.endpoints);
+        let is_flooded = || admit::has_too_many_parameters(target.query().unwrap_or_default().as_bytes());
+        if class == Class::Authorize && is_flooded() { Class::Other } else { class }
+    }
+
     /// From an admitted request to a mended answer.
     async fn pass(&mut self, request: &mut Request, body: Incoming, host: &HeaderValue) -> Result<Answer, Failure> {
         let runtime = self.worker.runtime.clone();
         self.set_forwarding(request, host);
         if admit::is_about_oauth(request) {
             Box::pin(self.learn(request)).await;
-            request.class = endpoint::classify(request.path(), &runtime.facts.mcp_path, &self.known.endpoints);
+            request.class = self.classify(&request.target);
         } else if runtime.learner.is_on_first_visit() {
             Box::pin(runtime.learner.first_visit()).await;
             self.take(runtime.learner.recall(), request);
@@ -223,7 +230,8 @@ impl Exchange {
         let mut prefix = None;
         if needs != Needs::Head && admit::carries(request, needs) {
             self.connection.enter(Phase::Body);
-            let read = Box::pin(body::read(&mut incoming, bounds.body_bytes, bounds.body_time)).await;
+            let read =
+                Box::pin(body::read(&mut incoming, bounds.body_bytes.min(admit::LONGEST_BODY), bounds.body_time)).await;
             self.connection.leave(Phase::Body);
             match read {
                 Read::Whole(bytes) => {

@@ -10,8 +10,10 @@ use hyper::body::Incoming;
 use super::PolledFrame;
 use crate::coding::Decoder;
 
-/// What a piece may decode to: a stream is never held longer than that.
-const PIECE: usize = 1024 * 1024;
+/// So much of a coded body is decoded at a time: what comes out of it is all that is ever held.
+const SLICE: usize = 1024;
+/// What a slice may decode to: eight thousand times itself, which no text does.
+const MOST: usize = 8 * 1024 * 1024;
 
 /// The body of an answer on its way down.
 pub enum Source {
@@ -24,15 +26,15 @@ pub struct Decoded {
     incoming: Incoming,
     /// Gone once the coding has ended.
     decoder: Option<Decoder>,
-    /// What was read before.
-    prefix: Bytes,
+    /// What was read and is still to be decoded.
+    coded: Bytes,
 }
 
 impl Source {
     /// The body behind what was read of it already, without its coding.
     #[must_use]
-    pub fn decoded(prefix: Bytes, incoming: Incoming, decoder: Decoder) -> Self {
-        Self::Decoded(Box::new(Decoded { incoming, decoder: Some(decoder), prefix }))
+    pub fn decoded(coded: Bytes, incoming: Incoming, decoder: Decoder) -> Self {
+        Self::Decoded(Box::new(Decoded { incoming, decoder: Some(decoder), coded }))
     }
 
     pub(super) fn poll_frame(&mut self, cx: &mut Context<'_>) -> PolledFrame {
@@ -61,12 +63,12 @@ impl Decoded {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> PolledFrame {
         let Some(decoder) = &mut self.decoder else { return Poll::Ready(None) };
         loop {
-            let data = if self.prefix.is_empty() {
+            if self.coded.is_empty() {
                 match std::task::ready!(Pin::new(&mut self.incoming).poll_frame(cx)) {
-                    Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
+                    Some(Ok(frame)) => self.coded = frame.into_data().unwrap_or_default(),
                     Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
                     None => {
-                        let rest = decoder.finish(PIECE);
+                        let rest = decoder.finish(MOST);
                         self.decoder = None;
                         return Poll::Ready(match rest {
                             Ok(rest) if rest.is_empty() => None,
@@ -75,10 +77,9 @@ impl Decoded {
                         });
                     }
                 }
-            } else {
-                std::mem::take(&mut self.prefix)
-            };
-            match decoder.push(&data, PIECE) {
+            }
+            let slice = self.coded.split_to(self.coded.len().min(SLICE));
+            match decoder.push(&slice, MOST) {
                 Ok(plain) if plain.is_empty() => {}
                 Ok(plain) => return Poll::Ready(Some(Ok(Frame::data(plain)))),
                 Err(error) => return Poll::Ready(Some(Err(error.into()))),

@@ -7,12 +7,15 @@ use std::fmt;
 use std::ops::Range;
 
 use bytes::Bytes;
-use serde::de::{Deserializer as _, MapAccess, Visitor};
+use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 /// Documents nested deeper than this are nobody's metadata: they pass untouched.
 const MAX_DEPTH: usize = 128;
+/// Nor have documents so many members, or so many values in all: looking for each would take too long.
+const MAX_MEMBERS: usize = 1000;
+const MAX_VALUES: usize = 10_000;
 
 /// A JSON object and the changes made to its top-level members.
 #[derive(Clone, Debug)]
@@ -52,21 +55,30 @@ pub enum NotAnObject {
     NotJson,
     #[error("the body is nested deeper than {MAX_DEPTH} levels")]
     TooDeep,
+    #[error("the body has more than {MAX_MEMBERS} members or {MAX_VALUES} values")]
+    TooMany,
 }
 
 impl Object {
     /// Reads the outline of an object; values are validated, not built.
     ///
     /// # Errors
-    /// When the text is no JSON object, not UTF-8, or nested too deep.
+    /// When the text is no JSON object, not UTF-8, nested too deep, or has too many members or values.
     pub fn parse(source: Bytes) -> Result<Self, NotAnObject> {
         let text = std::str::from_utf8(&source).map_err(|_| NotAnObject::NotText)?;
-        if depth(&source) > MAX_DEPTH {
+        let (depth, values) = extent(&source);
+        if depth > MAX_DEPTH {
             return Err(NotAnObject::TooDeep);
+        }
+        if values > MAX_VALUES {
+            return Err(NotAnObject::TooMany);
         }
         let mut reader = serde_json::Deserializer::from_str(text);
         let members = reader.deserialize_map(Outline { text }).map_err(|_| NotAnObject::NotJson)?;
         reader.end().map_err(|_| NotAnObject::NotJson)?;
+        if members.len() > MAX_MEMBERS {
+            return Err(NotAnObject::TooMany);
+        }
         Ok(Self { source, members, changed: false })
     }
 
@@ -233,9 +245,10 @@ impl PartialEq for Object {
     }
 }
 
-/// How deep arrays and objects nest in a JSON text (brackets inside strings do not count).
-fn depth(text: &[u8]) -> usize {
-    let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
+/// How deep arrays and objects nest in a JSON text, and about how many values it has (what stands inside strings does
+/// not count).
+fn extent(text: &[u8]) -> (usize, usize) {
+    let (mut depth, mut deepest, mut values, mut in_string, mut escaped) = (0_usize, 0, 0, false, false);
     for &byte in text {
         if in_string {
             match byte {
@@ -253,10 +266,11 @@ fn depth(text: &[u8]) -> usize {
                 deepest = deepest.max(depth);
             }
             b'}' | b']' => depth = depth.saturating_sub(1),
+            b',' => values += 1,
             _ => {}
         }
     }
-    deepest
+    (deepest, values)
 }
 
 struct Outline<'a> {
@@ -284,6 +298,10 @@ impl<'de> Visitor<'de> for Outline<'de> {
             let span = Span { name: self.offset(name.get()), value: start..start + value.get().len() };
             let name = serde_json::from_str(name.get()).map_err(serde::de::Error::custom)?;
             members.push(Member { name, span: Some(span), state: State::Kept });
+            if members.len() > MAX_MEMBERS {
+                // The rest has to be read all the same: it must be JSON.
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+            }
         }
         Ok(members)
     }
@@ -344,6 +362,14 @@ mod tests {
         let deep = format!("{{\"a\":{}{}}}", "[".repeat(200), "]".repeat(200));
         assert_eq!(Object::parse(Bytes::from(deep)).unwrap_err(), NotAnObject::TooDeep);
         assert!(Object::parse(Bytes::from(format!("{{\"a\":\"{}\"}}", "[".repeat(200)))).is_ok());
+        let members = |count: usize| {
+            let all: Vec<String> = (0..count).map(|number| format!("\"{number}\":0")).collect();
+            Object::parse(Bytes::from(format!("{{{}}}", all.join(","))))
+        };
+        assert!(members(MAX_MEMBERS).is_ok());
+        assert_eq!(members(MAX_MEMBERS + 1).unwrap_err(), NotAnObject::TooMany);
+        let list = format!("{{\"a\":[{}0]}}", "0,".repeat(MAX_VALUES + 1));
+        assert_eq!(Object::parse(Bytes::from(list)).unwrap_err(), NotAnObject::TooMany);
     }
 
     #[test]

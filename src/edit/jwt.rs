@@ -58,7 +58,8 @@ fn payload<'a>(value: &[u8], short: &'a mut [u8; SHORT], long: &'a mut Vec<u8>) 
 fn expiry(payload: &[u8]) -> Option<i64> {
     let claims: Value = serde_json::from_slice(payload).ok()?;
     match claims.get("exp")? {
-        Value::Number(number) => whole(&number.to_string()),
+        // Some issuers write 0 for "never".
+        Value::Number(number) => whole(&number.to_string()).filter(|expiry| *expiry > 0),
         _ => None,
     }
 }
@@ -90,6 +91,8 @@ mod tests {
     fn only_a_token_whose_time_is_over_has_expired() {
         for (claims, expired) in [
             ("{\"exp\":1000}", true),
+            ("{\"exp\":0}", false),
+            ("{\"exp\":-1}", false),
             ("{\"exp\":1000.5}", true),
             ("{\"exp\":9941}", false),
             ("{\"exp\":9939}", true),

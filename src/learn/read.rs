@@ -53,6 +53,11 @@ pub(super) fn takes_registrations(fetched: &Fetched) -> bool {
         || fetched.reply.status.is_success() && fetched.object().is_some_and(|object| object.has("client_id"))
 }
 
+/// Whether a refusal says that PKCE is demanded: it names the missing parameter, and denies nothing.
 pub(super) fn speaks_of_pkce(fetched: &Fetched) -> bool {
-    fetched.mentions(&["code_verifier", "code_challenge", "code verifier", "code challenge", "pkce"])
+    let names_it = fetched.mentions(&["code_verifier", "code_challenge", "code verifier", "code challenge", "pkce"]);
+    let demands = fetched.mentions(&["required", "require", "missing", "must", "expected", "mandatory", "needed"]);
+    let denies =
+        ["not supported", "unsupported", "ignored", "unknown", "unexpected", "unrecognized", "not allowed", "disabled"];
+    names_it && demands && !fetched.mentions(&denies)
 }

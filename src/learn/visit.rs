@@ -98,17 +98,17 @@ impl Visitor<'_> {
         self.note_stranger(get.as_ref()).await;
     }
 
-    /// How a stranger is received. A GET that is refused says it all; if it is let in or left waiting at a server that
-    /// people log in to, a message has to show.
+    /// How a stranger is received. A GET that is refused says it all; if it is not, at a server that people log in to, a
+    /// message has to show.
     async fn note_stranger(&mut self, get: Option<&Fetched>) {
         let status = get.map(|fetched| fetched.reply.status);
         self.known.stranger = status.filter(|status| is_refusal(*status));
-        let is_let_in = status.is_none_or(|status| status.is_success());
-        if self.known.is_without_oauth() || !is_let_in || !self.reached {
+        if self.known.is_without_oauth() || self.known.stranger.is_some() || !self.reached {
             return;
         }
         self.known.stranger = self.ping().await;
-        self.known.open_get = self.known.stranger.is_some_and(is_refusal);
+        let is_let_in = status.is_none_or(|status| status.is_success());
+        self.known.open_get = is_let_in && self.known.stranger.is_some_and(is_refusal);
     }
 
     /// What a message of a stranger is answered with.

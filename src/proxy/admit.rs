@@ -15,6 +15,11 @@ use crate::exchange::{self, Request, RequestBody};
 use crate::refuse::{self, Refusal};
 use crate::repair::Needs;
 
+/// Parameters of a query or a form.
+const MOST_PARAMETERS: usize = 200;
+/// Bytes of a request body that is read whole: the longest of them carry a statement or a key set.
+pub const LONGEST_BODY: usize = 64 * 1024;
+
 /// One Host, a path, a coding that we know (RFC 9112 sections 3.2 and 6.1). Answers the host that the client names.
 pub fn head(
     parts: &http::request::Parts,
@@ -98,10 +103,17 @@ pub fn carries(request: &Request, needs: Needs) -> bool {
     }
 }
 
+/// What no OAuth request has: looking for each parameter among them would take too long.
+pub fn has_too_many_parameters(text: &[u8]) -> bool {
+    memchr::memchr_iter(b'&', text).nth(MOST_PARAMETERS).is_some()
+}
+
+/// The body as repairs see it, if it is what it says and no larger than such a message ever is.
 pub fn parse(needs: Needs, bytes: Bytes) -> RequestBody {
     match needs {
         Needs::Head => RequestBody::Unread,
         Needs::Json => Object::parse(bytes).map_or(RequestBody::Unread, RequestBody::Json),
+        Needs::Form if has_too_many_parameters(&bytes) => RequestBody::Unread,
         Needs::Form => String::from_utf8(bytes.to_vec()).map_or(RequestBody::Unread, RequestBody::Form),
         Needs::Body => match parse(Needs::Json, bytes.clone()) {
             RequestBody::Unread => parse(Needs::Form, bytes),

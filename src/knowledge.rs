@@ -48,6 +48,8 @@ pub struct Knowledge {
     pub sends_iss: bool,
     /// Whether a client whose id is a URL was refused.
     pub refuses_documents: bool,
+    /// Whether a login was seen to come back past the proxy.
+    pub returns_directly: bool,
     /// Origins that the upstream advertises as its own.
     pub advertised: Vec<Origin>,
     pub endpoints: Endpoints,
@@ -66,6 +68,20 @@ pub enum Lesson {
     SendsIss,
     /// A client id that is a URL (client id metadata document) is refused.
     RefusesDocuments,
+    /// The login goes on at another host and comes back to the upstream's own address, past the proxy.
+    ReturnsDirectly,
+}
+
+impl Lesson {
+    /// What the operator has to know, because no repair can help.
+    #[must_use]
+    pub fn warning(self) -> Option<&'static str> {
+        (self == Self::ReturnsDirectly).then_some(
+            "the login goes on at another host, which sends the browser back to the upstream's own address and not \
+             through this proxy: clients will refuse the issuer in its answer; state the public URL in the upstream \
+             (base_url, issuer) and register it there as the callback",
+        )
+    }
 }
 
 /// An authorization server on another host.
@@ -97,6 +113,7 @@ impl Knowledge {
         match lesson {
             Lesson::SendsIss => self.sends_iss,
             Lesson::RefusesDocuments => self.refuses_documents,
+            Lesson::ReturnsDirectly => self.returns_directly,
         }
     }
 
@@ -104,6 +121,7 @@ impl Knowledge {
         match lesson {
             Lesson::SendsIss => self.sends_iss = true,
             Lesson::RefusesDocuments => self.refuses_documents = true,
+            Lesson::ReturnsDirectly => self.returns_directly = true,
         }
     }
 
@@ -111,6 +129,7 @@ impl Knowledge {
     pub fn keep_lessons(&mut self, before: &Self) {
         if self.issuer.is_some() && self.issuer == before.issuer && self.server_document == before.server_document {
             (self.sends_iss, self.refuses_documents) = (before.sends_iss, before.refuses_documents);
+            self.returns_directly = before.returns_directly;
         }
     }
 
@@ -224,6 +243,11 @@ pub fn lesson(site: &Site<'_>, request: &Request, reply: &Reply) -> Option<Lesso
     if reply.status.is_redirection() {
         let to = reply.headers.get(LOCATION)?.to_str().ok()?;
         let (_, query) = to.split_once('?')?;
+        // The proxy's own callback at another host's server (a broker), on an address that is not the public one.
+        let back = params::get(query, "redirect_uri").and_then(|back| Origin::of(&back).ok());
+        if back.is_some_and(|back| back != site.facts.public && site.owns_origin(&back)) && !site.owns(to) {
+            return Some(Lesson::ReturnsDirectly);
+        }
         let is_response = params::has(query, "code") && params::has(query, "state") && !site.owns(to);
         return (is_response && params::has(query, "iss")).then_some(Lesson::SendsIss);
     }

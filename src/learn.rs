@@ -23,13 +23,15 @@ use crate::upstream::Upstream;
 /// How long it is believed at most that there is nothing, after the upstream said so.
 const LIFE_OF_NOTHING: Duration = Duration::from_secs(15);
 /// How soon an upstream that could not be asked is asked again.
-const RETRY: Duration = Duration::from_secs(5);
-/// How long learning may take.
-const LIMIT: Duration = Duration::from_secs(4);
+const RETRY: Duration = Duration::from_secs(1);
+/// How long a visit may take, while nobody waits for it.
+const LIMIT: Duration = Duration::from_secs(15);
+/// How long an exchange waits if nothing is known yet.
+const LONGEST_PATIENCE: Duration = Duration::from_secs(4);
 /// How long an exchange waits for what is known already to be learned anew.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How long a message waits for the first visit, just after the start.
-const FIRST_PATIENCE: Duration = Duration::from_millis(250);
+const FIRST_PATIENCE: Duration = Duration::from_millis(800);
 
 /// What is known of the upstream, shared by all workers.
 pub struct Learner {
@@ -93,6 +95,9 @@ impl Learner {
         if self.state.load().known.has_learned(lesson) {
             return;
         }
+        if let Some(warning) = lesson.warning() {
+            tracing::warn!("{warning}");
+        }
         self.state.rcu(|state| {
             let mut known = (*state.known).clone();
             known.take_lesson(lesson);
@@ -131,7 +136,7 @@ pub async fn know(runtime: &Arc<Runtime>, upstream: &Arc<Upstream>) -> Arc<Knowl
     if state.is_fresh() {
         return state.known.clone();
     }
-    let patience = if state.until.is_some() { PATIENCE } else { LIMIT };
+    let patience = if state.until.is_some() { PATIENCE } else { LONGEST_PATIENCE };
     start(runtime, upstream);
     let _ = tokio::time::timeout(patience, learned.changed()).await;
     learner.recall()

@@ -22,7 +22,7 @@ use crate::runtime::Runtime;
 use crate::upstream::{Question, Upstream, gather};
 
 /// How long one question may take.
-const LIMIT: Duration = Duration::from_millis(1500);
+const LIMIT: Duration = Duration::from_secs(4);
 /// A document longer than this is no metadata.
 const DOCUMENT_BYTES: usize = 256 * 1024;
 /// How many redirects are followed.

@@ -33,11 +33,10 @@ fn is_read(request: &Request) -> bool {
     request.method == Method::GET || request.method == Method::HEAD
 }
 
-/// An answer to such a request that says whether there is a document: parts and "not modified" say nothing of it, and
+/// An answer to such a request that says whether there is a document: a part and "not modified" say nothing of it, and
 /// are never rewritten.
 fn tells(request: &Request, reply: &Reply) -> bool {
-    is_read(request)
-        && !matches!(reply.status, StatusCode::NO_CONTENT | StatusCode::PARTIAL_CONTENT | StatusCode::NOT_MODIFIED)
+    is_read(request) && !matches!(reply.status, StatusCode::PARTIAL_CONTENT | StatusCode::NOT_MODIFIED)
 }
 
 /// Whether the reply could be a document: a success that claims to be JSON.

@@ -41,6 +41,7 @@ async fn cohosted(special: impl Fn(&Message) -> Option<Vec<u8>> + Send + Sync + 
             ("GET", target) if target == RESOURCE[0] => json("200 OK", &resource_document(request).to_string()),
             ("GET", target) if target == SERVER[0] => json("200 OK", &server_document(request).to_string()),
             (_, "/mcp") => reply("401 Unauthorized", &[], ""),
+            ("POST", "/token") => json("400 Bad Request", r#"{"error":"invalid_client"}"#),
             _ => reply("404 Not Found", &[], ""),
         })
     })
@@ -111,6 +112,7 @@ fn wrong_answers() -> Vec<(&'static str, Vec<u8>)> {
         ("a list", json("200 OK", "[]")),
         ("half a document", json("200 OK", r#"{"issuer":"#)),
         ("nothing", json("200 OK", "")),
+        ("no content", b"HTTP/1.1 204 No Content\r\n\r\n".to_vec()),
         ("no method", reply("405 Method Not Allowed", &["Allow: POST"], "")),
     ]
 }
@@ -198,6 +200,9 @@ async fn every_written_form_of_both_documents_comes_out_right() {
         ("an issuer with a slash", |d, here| d["issuer"] = value!(format!("{here}/"))),
         ("the endpoint as issuer", |d, here| d["issuer"] = value!(format!("{here}/mcp"))),
         ("another issuer, own endpoints", |d, _| d["issuer"] = value!("https://wrong.example")),
+        ("an internal host in all of it", |d, here| {
+            *d = serde_json::from_str(&d.to_string().replace(here, "http://backend.internal:8080")).unwrap();
+        }),
         ("null lists", |d, _| {
             for name in ["response_types_supported", "scopes_supported", "code_challenge_methods_supported"] {
                 d[name] = Value::Null;

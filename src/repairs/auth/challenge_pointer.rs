@@ -50,6 +50,16 @@ pub static REPAIR: Repair = Repair {
             ),
         },
         Example {
+            note: "a step-up without one",
+            site: SiteKind::Cohosted,
+            request: "POST /mcp",
+            reply: "403\nWWW-Authenticate: Bearer error=\"insufficient_scope\", scope=\"a\"",
+            then: Then::Becomes(
+                "403\nWWW-Authenticate: Bearer error=\"insufficient_scope\", scope=\"a\", \
+                 resource_metadata=\"https://mcp.example.com/.well-known/oauth-protected-resource/mcp\"",
+            ),
+        },
+        Example {
             note: "a pointer to nothing",
             site: SiteKind::Open,
             request: "POST /mcp",
@@ -105,10 +115,12 @@ fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
     let Some((mut found, mut bearer)) = leading_bearer(reply) else { return Outcome::Sound };
     let leaked = publish(site, &mut found, &mut bearer);
     let have = bearer.get("resource_metadata").map(str::to_owned);
+    // MCP 2025-11-25, Runtime Insufficient Scope Errors.
+    let is_step_up = bearer.get("error") == Some("insufficient_scope");
     let what = match (&have, site.resource_metadata_url()) {
         (Some(have), Some(right)) if *have == right => None,
-        // A step-up needs no pointer; it is only corrected (RFC 6750 section 3.1).
-        (None, Some(_)) if reply.status == StatusCode::FORBIDDEN => None,
+        // Any other 403 needs no pointer; it is only corrected (RFC 6750 section 3.1).
+        (None, Some(_)) if reply.status == StatusCode::FORBIDDEN && !is_step_up => None,
         (None, None) => None,
         (Some(have), None) if !site.owns(have) && have.contains("://") => None,
         (Some(_), None) => {

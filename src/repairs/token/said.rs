@@ -116,9 +116,9 @@ impl Said {
         self.sentences.iter().all(|sentence| sentence.is_empty() || sentences.contains(&sentence.as_str()))
     }
 
-    /// Whether the upstream may be asked again: nothing tells of a code or a token that was taken.
-    pub(super) fn may_be_asked_again(&self) -> bool {
-        !self.any(tells_of_taking)
+    /// Whether anything tells of a code or a token that was taken: then the upstream is asked no more.
+    pub(super) fn tells_of_taking(&self) -> bool {
+        self.any(tells_of_taking)
     }
 
     /// Whether the endpoint seems not to have read the body, or lacks something in it.

@@ -283,7 +283,7 @@ fn asked_again(request: &str, answer: &str) -> bool {
     let request: Request = example::request(request, &facts, &known).unwrap();
     let site = Site { facts: &facts, known: &known };
     let mut reply = example::reply(answer).unwrap();
-    Plan::new(REPAIRS, &BTreeMap::new()).mend_reply(&site, &request, &mut reply, true).again.is_some()
+    Plan::new(REPAIRS, &BTreeMap::new()).mend_reply(&site, &request, &mut reply, true).1.is_some()
 }
 
 #[test]
@@ -330,7 +330,6 @@ fn nothing_is_asked_again_that_may_have_been_taken() {
         for form in [CODE, REFRESH] {
             let length = if body.is_empty() { "Content-Length: 0" } else { "Content-Type: application/json" };
             let again = asked_again(&format!("POST /token\n\n{form}{rest}"), &format!("{status}\n{length}\n\n{body}"));
-            // Of a scope, a refresh alone is asked.
             assert_eq!(again, expected, "{form}: {body}");
         }
     }

@@ -89,14 +89,15 @@ fn is_same_client(before: &Request, after: &Request) -> bool {
     if !matches!(before.class, Class::Token | Class::Revoke) {
         return false;
     }
-    let in_form = |request: &Request| request.form().map(Credentials::of_form);
+    let in_form = |request: &Request| request.form().map(|form| Credentials::of_form(form).ok_or(())).transpose();
     let in_header = |request: &Request| match all(&request.headers, AUTHORIZATION.as_str()).as_slice() {
         [] => Ok(None),
         [_] => request.headers.get(AUTHORIZATION).and_then(Credentials::read).map(Some).ok_or(()),
         _ => Err(()),
     };
     let (Ok(was), Ok(is)) = (in_header(before), in_header(after)) else { return false };
-    match (was, is, in_form(before), in_form(after)) {
+    let (Ok(form_was), Ok(form_is)) = (in_form(before), in_form(after)) else { return false };
+    match (was, is, form_was, form_is) {
         // From the header into the form, or out of the header because the form says the same or the header nothing.
         (Some(was), None, form, Some(now)) => {
             let says_nothing =

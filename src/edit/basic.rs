@@ -27,11 +27,20 @@ impl Credentials {
         Some(Self { id: id.to_owned(), secret: secret.to_owned() })
     }
 
-    /// The credentials of a form; what is absent is empty.
+    /// The credentials of a form; what is absent is empty. `None` if they are no text: what is put in the place of
+    /// bytes that are not UTF-8 would be another secret.
     #[must_use]
-    pub fn of_form(form: &str) -> Self {
+    pub fn of_form(form: &str) -> Option<Self> {
         let value = |name| params::get(form, name).unwrap_or_default().into_owned();
-        Self { id: value("client_id"), secret: value("client_secret") }
+        let (id, secret) = (value("client_id"), value("client_secret"));
+        let is_text = |text: &str| !text.contains(char::REPLACEMENT_CHARACTER);
+        (is_text(&id) && is_text(&secret)).then_some(Self { id, secret })
+    }
+
+    /// Whether the escapes in these, if any, are of text. If not, nobody knows whether they are escapes.
+    #[must_use]
+    pub fn are_text(&self) -> bool {
+        [&self.id, &self.secret].into_iter().all(|part| !has_escape(part) || unescaped(part).is_some())
     }
 
     /// What the client means. RFC 6749 wants both parts form-encoded within the header; the Python SDK and rmcp do
@@ -100,6 +109,22 @@ mod tests {
         assert_eq!(read("nothing"), None);
         for text in ["Bearer YTpz", "Basic !!", "Basic", "Basic /w=="] {
             assert!(Credentials::read(&HeaderValue::from_static(text)).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_text_is_not_read() {
+        for (form, expected) in [
+            ("client_id=a&client_secret=s%C3%BC", true),
+            ("client_id=a", true),
+            ("client_id=a&client_secret=%ff", false),
+            ("client_id=%C3&client_secret=s", false),
+        ] {
+            assert_eq!(Credentials::of_form(form).is_some(), expected, "{form}");
+        }
+        for (secret, expected) in [("s", true), ("p%q", true), ("%C3%BC", true), ("%ff", false), ("a%C3", false)] {
+            let given = Credentials { id: "a".into(), secret: secret.into() };
+            assert_eq!(given.are_text(), expected, "{secret}");
         }
     }
 

@@ -107,6 +107,14 @@ async fn a_code_is_never_sent_twice_where_it_may_have_been_taken() {
         ("400 Bad Request", "no"),
         ("429 Too Many Requests", r#"{"error":"invalid_client"}"#),
         ("302 Found", ""),
+        ("400 Bad Request", r#"{"message":"could not parse the answer of the user store"}"#),
+        ("400 Bad Request", r#"{"message":"resource server could not be reached after the code was redeemed"}"#),
+        ("400 Bad Request", r#"{"message":"client credentials ok, but token could not be stored"}"#),
+        (
+            "400 Bad Request",
+            r#"{"error":"invalid_request","error_description":"code consumed; it was not issued to this client id"}"#,
+        ),
+        ("400 Bad Request", r#"{"error":"invalid_target","error_description":"the code was redeemed"}"#),
     ] {
         let upstream =
             server("", move |_| reply(status, &["Location: /login", "Content-Type: application/json"], body)).await;
@@ -124,6 +132,37 @@ async fn a_code_is_never_sent_twice_where_it_may_have_been_taken() {
     .await;
     let (answer, asked) = ask(&upstream, "/token", &[], &with_all).await;
     assert_eq!((answer.status(), asked.len()), (502, 1));
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_may_be_rotated_is_sent_once() {
+    let form = format!("{REFRESH}&client_secret=s3&scope=x&resource=https://h/mcp");
+    for body in [
+        r#"{"message":"token rotated, but the resource server could not be notified"}"#,
+        r#"{"error":"invalid_scope","error_description":"token rotated"}"#,
+    ] {
+        let upstream = server("", move |_| json("400 Bad Request", body)).await;
+        let (answer, asked) = ask(&upstream, "/token", &[], &form).await;
+        assert_eq!((answer.status(), asked.len()), (400, 1), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_is_no_text_is_never_moved() {
+    let metadata = format!(r#"{AT_DEFAULTS},"token_endpoint_auth_methods_supported":["client_secret_basic"]"#);
+    for (headers, form) in [
+        (&[][..], format!("{CODE}&client_secret=%ff")),
+        // `a:%ff`.
+        (&["Authorization: Basic YTolZmY="], CODE.to_owned()),
+    ] {
+        let upstream = server(&metadata, |_| json("401 Unauthorized", r#"{"error":"invalid_client"}"#)).await;
+        let (_, asked) = ask(&upstream, "/token", headers, &form).await;
+        assert_eq!((asked.len(), asked[0].text()), (1, form));
+        assert_eq!(
+            asked[0].get("authorization"),
+            headers.first().and_then(|line| line.strip_prefix("Authorization: "))
+        );
+    }
 }
 
 #[tokio::test]
@@ -339,13 +378,17 @@ async fn the_guessed_paths_lead_to_the_endpoints() {
 #[tokio::test]
 async fn a_token_that_is_not_valid_is_revoked_already() {
     for (status, body, expected) in [
-        ("404 Not Found", r#"{"message":"Token not found"}"#, 200),
+        ("400 Bad Request", r#"{"error":"invalid_request","error_description":"Token not found"}"#, 200),
         ("400 Bad Request", r#"{"error":"invalid_token"}"#, 200),
-        ("404 Not Found", r#"{"message":"Not Found"}"#, 400),
+        ("404 Not Found", r#"{"error":"invalid_token"}"#, 200),
+        ("404 Not Found", r#"{"message":"Token not found"}"#, 404),
+        ("404 Not Found", r#"{"message":"Not Found"}"#, 404),
+        ("403 Forbidden", r#"{"message":"Invalid credentials for token revocation"}"#, 403),
         ("401 Unauthorized", r#"{"error":"invalid_client"}"#, 401),
         ("200 OK", "", 200),
     ] {
-        let upstream = server("", move |_| json(status, body)).await;
+        let metadata = format!(r#"{AT_DEFAULTS},"revocation_endpoint":"ISSUER/revoke""#);
+        let upstream = server(&metadata, move |_| json(status, body)).await;
         let (answer, asked) = ask(&upstream, "/revoke", &[], "token=t&client_id=a").await;
         assert_eq!((answer.status(), asked.len()), (expected, 1), "{status} {body}");
         assert!(expected != 200 || answer.text().is_empty());

@@ -44,6 +44,7 @@ pub(super) fn any_request() -> impl Strategy<Value = String> {
         "POST /token",
         "POST /token\nAuthorization: Basic YTpzMw==",
         "POST /token\nAuthorization: Basic YTo=",
+        "POST /token\nAuthorization: Basic YTolZmY=",
         "POST /revoke",
         "POST /auth/token",
         "GET /authorize?resource=https%3A%2F%2Fmcp.example.com%2Fmcp",
@@ -96,6 +97,7 @@ pub(super) fn any_form() -> impl Strategy<Value = String> {
         "client_id=a",
         "client_id=",
         "client_secret=s3",
+        "client_secret=%ff",
         "client_secret=",
         "client_assertion=x",
         "scope=",
@@ -215,6 +217,13 @@ pub(super) fn any_words() -> impl Strategy<Value = &'static str> {
         "<h1>Client</h1>not\tfound",
         "<script>refresh token expired</script>",
         "Cannot POST /token",
+        "Token not found",
+        "invalid_token",
+        "The token request is invalid.",
+        "Redis client not found",
+        "invalid resource",
+        "client_id is required",
+        "the code was redeemed",
     ])
 }
 

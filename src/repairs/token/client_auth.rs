@@ -57,6 +57,20 @@ pub static REPAIR: Repair = Repair {
             then: Then::Sound,
         },
         Example {
+            note: "a secret that is no text in the form",
+            site: SiteKind::Confidential,
+            request: "POST /token\n\nclient_id=a&client_secret=%ffs&code=c",
+            reply: "",
+            then: Then::Sound,
+        },
+        Example {
+            note: "a secret that is no text in the header",
+            site: SiteKind::Open,
+            request: "POST /token\nAuthorization: Basic YTolZmY=\n\nclient_id=a&client_secret=%25ff&code=c",
+            reply: "",
+            then: Then::Sound,
+        },
+        Example {
             note: "a public client with an empty secret in the header",
             site: SiteKind::Open,
             request: "POST /token\nAuthorization: Basic YTo=\n\ncode=c",
@@ -108,7 +122,7 @@ fn run(site: &Site<'_>, request: &mut Request) -> Outcome {
     if count("client_assertion") > 0 || count("client_id") > 1 || count("client_secret") > 1 {
         return Outcome::Sound;
     }
-    let posted = Credentials::of_form(&form);
+    let Some(posted) = Credentials::of_form(&form) else { return Outcome::Sound };
     // Of the revocation endpoint the metadata say it apart (RFC 8414 section 2).
     let listed = if request.class == Class::Token { listed(site.known.auth_methods.as_deref()) } else { None };
     if let Some(header) = header {
@@ -202,7 +216,7 @@ pub(super) fn in_header(headers: &HeaderMap) -> Result<Option<Credentials>, ()> 
     let mut lines = headers.get_all(AUTHORIZATION).iter();
     match (lines.next(), lines.next()) {
         (None, _) => Ok(None),
-        (Some(line), None) => Credentials::read(line).map(Some).ok_or(()),
+        (Some(line), None) => Credentials::read(line).filter(Credentials::are_text).map(Some).ok_or(()),
         _ => Err(()),
     }
 }

@@ -4,6 +4,7 @@ use http::StatusCode;
 use http::header::WWW_AUTHENTICATE;
 
 use super::client_auth::{in_header, posted_in};
+use super::words::words;
 use super::{Said, is_refused};
 use crate::edit::basic::Credentials;
 use crate::edit::params;
@@ -13,17 +14,18 @@ use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
 
 /// What servers say that look for the credentials in the other place.
-const WORDS: &[&str] = &[
+const NAMES: &[&str] = &[
     "client id",
     "client authentication",
     "client credentials",
     "client secret",
     "authorization header",
     "basic auth",
-    "authenticate the client",
-    "authenticate client",
-    "invalid client",
+    "basic authentication",
 ];
+
+/// At 401, where the status says that the client was not let in, these are enough.
+const WORDS: &[&str] = &["authenticate the client", "authenticate client", "invalid client"];
 
 pub static REPAIR: Repair = Repair {
     id: "token.client-auth-refused",
@@ -33,8 +35,8 @@ pub static REPAIR: Repair = Repair {
           server does not do.",
     hits: "Claude (always in the form), rmcp, Codex, Python SDK",
     remedy: "Asks once more with the same id and secret in the other place: the form instead of the header, or the \
-             header instead of the form. Only after invalid_client or words about it: client authentication comes \
-             before the code is looked at.",
+             header instead of the form. Only after invalid_client, a 401 about it, or words that it is missing \
+             or unsupported, and of nothing that was taken: client authentication comes before the code is looked at.",
     advice: "Read the credentials from the `Authorization` header and from the form.",
     basis: &[basis::CLIENT_SECRET, basis::TOKEN_REQUEST],
     default: Mode::Fix,
@@ -92,16 +94,15 @@ pub static REPAIR: Repair = Repair {
 fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     let Some(said) = Said::by(reply) else { return Outcome::Sound };
     let Some(form) = request.form() else { return Outcome::Sound };
-    let refused = match said.meant.as_str() {
-        "invalid_client" => true,
-        "invalid_request" | "unauthorized_client" => said.mentions(WORDS) || challenged(reply),
-        _ if said.has_registered_code() => false,
-        _ => said.mentions(WORDS) || challenged(reply),
-    };
-    if !refused || params::has(form, "client_assertion") {
+    let may_be =
+        matches!(said.meant.as_str(), "invalid_request" | "unauthorized_client") || !said.has_registered_code();
+    let refused = said.meant == "invalid_client"
+        || (may_be
+            && (said.any(misses_client) || (reply.status == StatusCode::UNAUTHORIZED && is_about_it(&said, reply))));
+    if !refused || said.tells_of_taking() || params::has(form, "client_assertion") {
         return Outcome::Sound;
     }
-    let posted = Credentials::of_form(form);
+    let Some(posted) = Credentials::of_form(form) else { return Outcome::Sound };
     match in_header(&request.headers) {
         Ok(Some(header)) if posted.secret.is_empty() && !header.secret.is_empty() => {
             let client = header.meant();
@@ -120,6 +121,54 @@ fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
         }
         _ => Outcome::Sound,
     }
+}
+
+fn is_about_it(said: &Said, reply: &Reply) -> bool {
+    said.mentions(NAMES) || said.mentions(WORDS) || challenged(reply)
+}
+
+/// Whether a sentence says that the client's authentication, or a part of it, is missing or not supported, in words that
+/// stand next to its name.
+fn misses_client(sentence: &str) -> bool {
+    const WITHOUT: &[&str] = &["missing", "no", "unsupported", "without"];
+    const MISSING: &[&str] = &["missing", "required", "unsupported", "undefined"];
+    const NOT: &[&str] = &["provided", "supported", "present", "found", "sent", "specified", "supplied"];
+    /// Other parts of it, and words between.
+    const BETWEEN: &[&str] = &[
+        "the",
+        "required",
+        "parameter",
+        "parameters",
+        "field",
+        "fields",
+        "method",
+        "header",
+        "or",
+        "and",
+        "is",
+        "are",
+        "was",
+        "were",
+        "client",
+        "id",
+        "secret",
+        "credentials",
+        "authentication",
+    ];
+    let words = words(sentence);
+    NAMES.iter().any(|name| {
+        let length = name.split(' ').count();
+        (0..words.len()).filter(|&at| words[at..].iter().take(length).copied().eq(name.split(' '))).any(|at| {
+            let before = words[..at].iter().rev().find(|word| !BETWEEN.contains(word));
+            // `required` may be what is said or stand between; behind the name it is said.
+            let is_between = |word: &&&str| BETWEEN.contains(*word) && **word != "required";
+            let skipped = words[at + length..].iter().take_while(is_between).count();
+            let after = &words[at + length + skipped..];
+            before.is_some_and(|word| WITHOUT.contains(word))
+                || after.first().is_some_and(|word| MISSING.contains(word))
+                || matches!(after, ["not", what, ..] | ["must", "be", what, ..] if NOT.contains(what))
+        })
+    })
 }
 
 /// Whether the answer asks for Basic (RFC 6749 section 5.2: it names the scheme that the client shall use).

@@ -16,7 +16,7 @@ pub static REPAIR: Repair = Repair {
     why: "Servers forget registrations. A client registers anew when it is told `401 invalid_client`; at a 404, a 500 \
           or a code of the server's own it fails for ever.",
     hits: "Claude, Claude Code, mcp-remote, every client that registers itself",
-    remedy: "Becomes `401` with `invalid_client`, if the answer says in words that the client is unknown.",
+    remedy: "Becomes `401` with `invalid_client`, if a whole sentence says that the client is unknown, or the code does.",
     advice: "Answer `401` with `{\"error\": \"invalid_client\"}` for a client that is not registered.",
     basis: &[basis::TOKEN_ERROR],
     default: Mode::Fix,
@@ -60,6 +60,13 @@ pub static REPAIR: Repair = Repair {
             request: "POST /token\n\ngrant_type=authorization_code&code=c&client_id=a",
             reply: "400\nContent-Type: application/json\n\n\
                     {\"error\":\"invalid_client\",\"error_description\":\"Unknown client\"}",
+            then: Then::Sound,
+        },
+        Example {
+            note: "a client of the server's own",
+            site: SiteKind::Open,
+            request: "POST /token\n\ngrant_type=authorization_code&code=c&client_id=a",
+            reply: "500\nContent-Type: application/json\n\n{\"message\":\"Redis client not found\"}",
             then: Then::Sound,
         },
         Example {

@@ -16,8 +16,9 @@ pub static REPAIR: Repair = Repair {
     why: "Clients read `error` to know what to do next: log in again, register again, wait. From anything else they \
           learn nothing, and the user sees a parser's message.",
     hits: "claude.ai, TypeScript SDK clients, every client",
-    remedy: "Becomes JSON with `error`, in the upstream's words. 401 and 429 keep their status, other 4xx become 400, \
-             5xx stay: invalid_request, server_error or temporarily_unavailable, unless the answer names a code.",
+    remedy: "Becomes JSON with `error`, in the upstream's words. At the token endpoint other 4xx than 401 and 429 become \
+             400, else the status stays: invalid_request, server_error or temporarily_unavailable, unless the answer \
+             names a code.",
     advice: "Refuse with `400` and `{\"error\": \"...\", \"error_description\": \"...\"}`.",
     basis: &[basis::TOKEN_ERROR],
     default: Mode::Fix,
@@ -66,6 +67,16 @@ pub static REPAIR: Repair = Repair {
             ),
         },
         Example {
+            note: "a router that knows of no revocation",
+            site: SiteKind::Open,
+            request: "POST /revoke\n\ntoken=t",
+            reply: "404\nContent-Type: text/html\n\n<pre>Cannot POST /revoke</pre>",
+            then: Then::Becomes(
+                "404\nContent-Type: application/json\n\n\
+                 {\"error\":\"invalid_request\",\"error_description\":\"Cannot POST /revoke\"}",
+            ),
+        },
+        Example {
             note: "empty",
             site: SiteKind::Open,
             request: "POST /token\n\ngrant_type=authorization_code&code=c",
@@ -107,7 +118,7 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
+fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     let Some(said) = Said::by(reply) else { return Outcome::Sound };
     let is_text =
         |name: &str| reply.json().is_none_or(|document| matches!(document.get(name), None | Some(Value::String(_))));
@@ -117,6 +128,8 @@ fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
     let status = match reply.status {
         status if said.has_code() => status,
         StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS => reply.status,
+        // A 400 of the revocation endpoint speaks of the token; a router's 404 or a firewall's 403 must not seem to.
+        status if request.class == Class::Revoke => status,
         status if status.is_client_error() => StatusCode::BAD_REQUEST,
         status => status,
     };

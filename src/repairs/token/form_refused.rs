@@ -3,6 +3,7 @@
 use http::StatusCode;
 use serde_json::Value;
 
+use super::words::is_about_elsewhere;
 use super::{Said, is_refused};
 use crate::edit::json::Object;
 use crate::edit::params;
@@ -11,22 +12,21 @@ use crate::exchange::{Ask, Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
 
-/// What servers say that could not read a form.
-const WORDS: &[&str] = &[
-    "json",
-    "content type",
-    "media type",
-    "could not parse",
-    "cannot parse",
-    "failed to parse",
-    "unable to parse",
-    "parse error",
-    "body must be",
-    "body is required",
-    "missing body",
-    "request body",
-    "invalid body",
-    "input should be a valid dictionary",
+/// What is wrong with a body that could not be read.
+const UNREAD: &[&str] = &[
+    "must",
+    "expect",
+    "only",
+    "accept",
+    "require",
+    "missing",
+    "empty",
+    "invalid",
+    "malformed",
+    "not valid",
+    "parse",
+    "unexpected token",
+    "unsupported",
 ];
 
 pub static REPAIR: Repair = Repair {
@@ -36,8 +36,8 @@ pub static REPAIR: Repair = Repair {
     why: "RFC 6749 has token requests form-encoded, and every client sends them so. A server whose framework parses \
           only JSON finds no parameter and refuses.",
     hits: "every client",
-    remedy: "Asks once more with the same parameters as a JSON object. Only after 415, or a refusal that says that the \
-             body could not be read or lacks the grant_type that is in it: nothing was taken.",
+    remedy: "Asks once more with the same parameters as a JSON object. Only after 415, or a 400 or 422 that says that the \
+             body could not be read or lacks the grant_type that is in it, and of nothing that was taken.",
     advice: "Parse `application/x-www-form-urlencoded` at the token and revocation endpoints.",
     basis: &[basis::TOKEN_REQUEST],
     default: Mode::Fix,
@@ -97,12 +97,16 @@ pub static REPAIR: Repair = Repair {
 
 fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     let Some(form) = request.form() else { return Outcome::Sound };
+    let said = Said::by(reply);
+    if said.as_ref().is_some_and(Said::tells_of_taking) {
+        return Outcome::Sound;
+    }
     let unread = match reply.status {
         StatusCode::UNSUPPORTED_MEDIA_TYPE => true,
-        StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => Said::by(reply).is_some_and(|said| {
+        StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => said.is_some_and(|said| {
             let may_be = matches!(said.meant.as_str(), "invalid_request" | "unsupported_grant_type")
                 || !said.has_registered_code();
-            may_be && (said.mentions(WORDS) || said.any(lacks_grant))
+            may_be && said.any(|sentence| is_about_body(sentence) || lacks_grant(sentence))
         }),
         _ => false,
     };
@@ -110,6 +114,17 @@ fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
         Some(object) => Outcome::again("the form was not read; asking with JSON", Ask::with_json(object)),
         None => Outcome::Sound,
     }
+}
+
+/// Whether a sentence says that the body of the request could not be read: not that of an answer to the server itself,
+/// which has sent the code on by then (a page there begins with `<`).
+fn is_about_body(sentence: &str) -> bool {
+    if is_about_elsewhere(sentence) || sentence.contains("token <") || sentence.contains("token '<") {
+        return false;
+    }
+    let holds = |words: &[&str]| words.iter().any(|word| sentence.contains(word));
+    holds(&["content type", "media type", "input should be a valid dictionary"])
+        || (holds(&["json", "request body", "missing body", "invalid body", "body is", "body must"]) && holds(UNREAD))
 }
 
 /// Whether a sentence misses the grant type, which every form has that gets here.

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use super::words::{is_about_dead_token, is_about_token};
+use super::words::{is_about_dead_refresh_token, is_about_dead_token};
 use super::{Said, is_refresh, is_refused, refuse};
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
@@ -27,6 +27,26 @@ const CODES: &[&str] = &[
     "refresh_token_not_found",
 ];
 
+/// Of these, what a server in trouble does not say by mistake.
+const EXACT: &[&str] = &["invalid_refresh_token", "expired_refresh_token", "token_expired"];
+
+/// A 400 or 401 of these words, or without any, says nothing: at a refresh that is most likely a dead token's.
+const NOTHING: &[&str] = &[
+    "bad request",
+    "bad",
+    "400",
+    "400 bad request",
+    "unauthorized",
+    "401",
+    "401 unauthorized",
+    "error",
+    "invalid request",
+    METABASE,
+];
+
+/// Its words for a refresh token that expired, with invalid_request.
+const METABASE: &str = "the token request is invalid";
+
 pub static REPAIR: Repair = Repair {
     id: "token.grant-dead",
     rows: &["E-13", "E-11"],
@@ -34,9 +54,9 @@ pub static REPAIR: Repair = Repair {
     why: "A client logs in again when it is told `400 invalid_grant`. At anything else it keeps the dead token, tries \
           it again, or gives up.",
     hits: "Claude, Claude Code, Cursor, TypeScript SDK v2",
-    remedy: "On a refresh alone: becomes `400` with `invalid_grant` if code or words say that the token is dead, or if \
-             a 400 or 401 says nothing in the form of RFC 6749. Never what is about the client, or about something \
-             that is missing.",
+    remedy: "On a refresh alone: becomes `400` with `invalid_grant` if the code or a whole sentence says that the token \
+             is dead, or if a 400 or 401 says nothing at all. A 5xx must say it of the refresh token by name. Never \
+             what is about the client, about something that is missing, or a gateway's.",
     advice: "Answer `400` with `{\"error\": \"invalid_grant\"}` for a refresh token that is expired, revoked or unknown.",
     basis: &[basis::TOKEN_ERROR],
     default: Mode::Fix,
@@ -124,6 +144,20 @@ pub static REPAIR: Repair = Repair {
             then: Then::Sound,
         },
         Example {
+            note: "a gateway in trouble",
+            site: SiteKind::Open,
+            request: "POST /token\n\ngrant_type=refresh_token&refresh_token=r",
+            reply: "502\nContent-Type: application/json\n\n{\"error\":\"Failed to refresh token: Bad Gateway\"}",
+            then: Then::Sound,
+        },
+        Example {
+            note: "another reason",
+            site: SiteKind::Open,
+            request: "POST /token\n\ngrant_type=refresh_token&refresh_token=r",
+            reply: "400\nContent-Type: application/json\n\n{\"message\":\"Service is in maintenance\"}",
+            then: Then::Sound,
+        },
+        Example {
             note: "another grant",
             site: SiteKind::Open,
             request: "POST /token\n\ngrant_type=authorization_code&code=c",
@@ -153,21 +187,22 @@ fn is_dead(said: &Said, status: StatusCode) -> bool {
     if matches!(code, "invalid_client" | "unauthorized_client") || said.mentions(&["client"]) {
         return false;
     }
+    if status.is_server_error() {
+        return EXACT.contains(&code) || (said.any(is_about_dead_refresh_token) && !said.lacks_something());
+    }
     if CODES.contains(&code) {
         return true;
-    }
-    if status.is_server_error() {
-        let says_so = |sentence: &str| sentence.contains("refresh") && is_about_dead_token(sentence);
-        return said.any(says_so) && !said.lacks_something();
     }
     let is_unclear = code == "invalid_request" || !said.has_registered_code();
     if !is_unclear || said.lacks_something() {
         return false;
     }
-    let says_nothing = match status {
+    let may_say_nothing = match status {
         StatusCode::UNAUTHORIZED => !said.has_registered_code(),
         StatusCode::BAD_REQUEST => !said.has_code(),
         _ => false,
     };
-    says_nothing || said.any(is_about_dead_token) || (code == "invalid_request" && said.any(is_about_token))
+    (may_say_nothing && said.says_only(NOTHING))
+        || said.any(is_about_dead_token)
+        || (code == "invalid_request" && said.any(|sentence| sentence == METABASE))
 }

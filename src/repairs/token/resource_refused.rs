@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 
+use super::words::words;
 use super::{Said, is_refused};
 use crate::edit::params;
 use crate::endpoint::Class;
@@ -19,8 +20,8 @@ pub static REPAIR: Repair = Repair {
     why: "Every current client sends `resource`, as MCP wants it. Entra ID, Auth0 and better-auth refuse a value that \
           they were not told of, instead of passing over it.",
     hits: "every client that sends `resource`: all current ones",
-    remedy: "Asks once more without `resource`. Only after invalid_target or words about it: no token was issued. The \
-             endpoint must check the audience itself.",
+    remedy: "Asks once more without `resource`. Only after invalid_target, or an invalid_request that names the \
+             parameter, and tells of nothing that was taken. The endpoint must check the audience itself.",
     advice: "Register the endpoint's URL as a resource, or ignore the parameter.",
     basis: &[basis::RESOURCE_PARAMETER],
     default: Mode::Fix,
@@ -77,12 +78,57 @@ pub static REPAIR: Repair = Repair {
 fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     let rest = request.form().and_then(|form| params::without(form, "resource"));
     let (Some(rest), Some(said)) = (rest, Said::by(reply)) else { return Outcome::Sound };
-    let named = said.any(|sentence| sentence.contains("resource") && !sentence.contains("resource owner"));
     let refused = said.meant == "invalid_target"
         || said.mentions(ENTRA)
-        || (named && (said.meant == "invalid_request" || said.mentions(&["not configured"])));
+        || (said.meant == "invalid_request" && said.any(names_parameter));
+    let refused = refused && !said.tells_of_taking();
     if !refused {
         return Outcome::Sound;
     }
     Outcome::again("resource was refused; asking without it", Ask::with_form(rest))
+}
+
+/// Whether a sentence is about the parameter or its value, not about a resource server, its owner, or some resource that
+/// was not found.
+fn names_parameter(sentence: &str) -> bool {
+    const WRONG: &[&str] =
+        &["invalid", "unknown", "unsupported", "unexpected", "unrecognized", "unregistered", "not", "mismatch"];
+    let words: Vec<&str> = words(sentence).into_iter().map(|word| word.trim_matches('\'')).collect();
+    let is_value = |word: &str| word.starts_with("http");
+    words.iter().enumerate().any(|(at, word)| {
+        let before = at.checked_sub(1).map_or("", |at| words[at]);
+        let after = &words[at + 1..];
+        *word == "resource"
+            && (matches!(before, "parameter" | "field")
+                || matches!(after, ["parameter" | "indicator" | "indicators", ..])
+                || matches!(after, [value, ..] if is_value(value))
+                || (after.is_empty() && WRONG.contains(&before))
+                || matches!(after, ["is" | "was", wrong, rest @ ..] if WRONG.contains(wrong) && rest != ["found"])
+                || matches!(after, ["not", "configured" | "supported" | "allowed" | "registered", ..]))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_the_parameter() {
+        for (sentence, expected) in [
+            ("the resource parameter provided in the request doesn't match", true),
+            ("unknown parameter: resource", true),
+            ("invalid resource", true),
+            ("unexpected parameter 'resource'", true),
+            ("resource https://h", true),
+            ("resource is not supported", true),
+            ("requested resource is invalid", true),
+            ("resource not found", false),
+            ("the resource was not found", false),
+            ("resource server could not be reached", false),
+            ("the resource owner's code expired", false),
+            ("could not open resource", false),
+        ] {
+            assert_eq!(names_parameter(sentence), expected, "{sentence}");
+        }
+    }
 }

@@ -17,7 +17,9 @@ pub static REPAIR: Repair = Repair {
     why: "The client wants the token to be of no use, and it is. Told of an error it keeps the token, tries again, or \
           does not finish logging out.",
     hits: "clients that log out",
-    remedy: "Becomes `200`, if the answer says that the token is unknown, expired or revoked.",
+    remedy: "Becomes `200` where the upstream is the authorization server: at 400 and 404 with `invalid_token` or \
+             `invalid_grant`, and at a 400 that says in so many words that the token is unknown, expired or revoked. A \
+             404 without a code is a router's and stays a refusal, as does every 401, 403 and 5xx.",
     advice: "Answer `200` to the revocation of a token that is not valid.",
     basis: &[basis::REVOKED],
     default: Mode::Fix,
@@ -25,30 +27,86 @@ pub static REPAIR: Repair = Repair {
     hook: Hook::Reply {
         needs: Needs::Body,
         when: |request, reply| {
-            is_refused(request, reply)
-                && reply.status.is_client_error()
-                && !matches!(reply.status, StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS)
+            is_refused(request, reply) && matches!(reply.status, StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND)
         },
         run,
     },
     examples: &[
         Example {
-            note: "404",
-            site: SiteKind::Open,
+            note: "its own code",
+            site: SiteKind::Cohosted,
             request: "POST /revoke\n\ntoken=t",
-            reply: "404\nContent-Type: application/json\n\n{\"message\":\"Token not found\"}",
+            reply: "400\nContent-Type: application/json\n\n\
+                    {\"error\":\"invalid_token\"}",
             then: Then::Becomes("200\n\n(empty)"),
         },
         Example {
+            note: "404, and a code",
+            site: SiteKind::Cohosted,
+            request: "POST /revoke\n\ntoken=t",
+            reply: "404\nContent-Type: application/json\n\n\
+                    {\"error\":\"invalid_grant\"}",
+            then: Then::Becomes("200\n\n(empty)"),
+        },
+        Example {
+            note: "in words",
+            site: SiteKind::Cohosted,
+            request: "POST /revoke\n\ntoken=t",
+            reply: "400\nContent-Type: application/json\n\n\
+                    {\"error\":\"invalid_request\",\"error_description\":\"Token not found\"}",
+            then: Then::Becomes("200\n\n(empty)"),
+        },
+        Example {
+            note: "something else is said of the token",
+            site: SiteKind::Cohosted,
+            request: "POST /revoke\n\ntoken=t",
+            reply: "400\nContent-Type: application/json\n\n\
+                    {\"error\":\"invalid_request\",\"error_description\":\"The token was not revoked: unknown tenant\"}",
+            then: Then::Sound,
+        },
+        Example {
             note: "the endpoint is not found",
+            site: SiteKind::Cohosted,
+            request: "POST /revoke\n\ntoken=t",
+            reply: "404\nContent-Type: application/json\n\n\
+                    {\"message\":\"Route POST:/oauth/revoke-token not found\",\"error\":\"Not Found\",\"statusCode\":404}",
+            then: Then::Sound,
+        },
+        Example {
+            note: "404 without a code",
+            site: SiteKind::Cohosted,
+            request: "POST /revoke\n\ntoken=t",
+            reply: "404\nContent-Type: application/json\n\n\
+                    {\"message\":\"Token not found\"}",
+            then: Then::Sound,
+        },
+        Example {
+            note: "refused",
+            site: SiteKind::Cohosted,
+            request: "POST /revoke\n\ntoken=t",
+            reply: "403\nContent-Type: application/json\n\n\
+                    {\"error\":\"forbidden\",\"message\":\"Token revocation refused: invalid IP address\"}",
+            then: Then::Sound,
+        },
+        Example {
+            note: "another authorization server",
+            site: SiteKind::Foreign,
+            request: "POST /revoke\n\ntoken=t",
+            reply: "400\nContent-Type: application/json\n\n\
+                    {\"error\":\"invalid_token\"}",
+            then: Then::Sound,
+        },
+        Example {
+            note: "no authorization server",
             site: SiteKind::Open,
             request: "POST /revoke\n\ntoken=t",
-            reply: "404\nContent-Type: application/json\n\n{\"error\":\"not_found\"}",
+            reply: "400\nContent-Type: application/json\n\n\
+                    {\"message\":\"invalid token for device\"}",
             then: Then::Sound,
         },
         Example {
             note: "a kind of token that is not revoked",
-            site: SiteKind::Open,
+            site: SiteKind::Cohosted,
             request: "POST /revoke\n\ntoken=t",
             reply: "400\nContent-Type: application/json\n\n\
                     {\"error\":\"unsupported_token_type\",\"error_description\":\"Unknown token\"}",
@@ -56,7 +114,7 @@ pub static REPAIR: Repair = Repair {
         },
         Example {
             note: "it is about the client",
-            site: SiteKind::Open,
+            site: SiteKind::Cohosted,
             request: "POST /revoke\n\ntoken=t",
             reply: "400\nContent-Type: application/json\n\n\
                     {\"error\":\"invalid_client\",\"error_description\":\"Token not found\"}",
@@ -65,11 +123,20 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
+    if !site.has_own_authorization_server() {
+        return Outcome::Sound;
+    }
     let Some(said) = Said::by(reply) else { return Outcome::Sound };
-    let may_be = matches!(said.meant.as_str(), "invalid_request" | "invalid_grant") || !said.has_registered_code();
-    let about_token = said.any(is_about_dead_token) && !said.mentions(&["client"]) && !said.lacks_something();
-    if !may_be || !about_token || matches!(said.meant.as_str(), "invalid_client" | "unsupported_token_type") {
+    let is_dead = match said.meant.as_str() {
+        "invalid_token" | "invalid_grant" => said.has_code() || reply.status == StatusCode::BAD_REQUEST,
+        // Without a code of the endpoint's, a 404 is a router's: it knows of no endpoint, let alone of tokens.
+        "invalid_request" if reply.status == StatusCode::BAD_REQUEST => {
+            said.any(is_about_dead_token) && !said.mentions(&["client"]) && !said.lacks_something()
+        }
+        _ => false,
+    };
+    if !is_dead {
         return Outcome::Sound;
     }
     reply.status = StatusCode::OK;

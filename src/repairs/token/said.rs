@@ -3,6 +3,7 @@
 use http::StatusCode;
 use serde_json::Value;
 
+use super::words::{is_about_client, tells_of_taking};
 use crate::edit::page;
 use crate::exchange::{Reply, ReplyBody};
 
@@ -110,6 +111,16 @@ impl Said {
         self.sentences.iter().any(|sentence| is(sentence))
     }
 
+    /// Whether all that is said is in these sentences, if anything is.
+    pub(super) fn says_only(&self, sentences: &[&str]) -> bool {
+        self.sentences.iter().all(|sentence| sentence.is_empty() || sentences.contains(&sentence.as_str()))
+    }
+
+    /// Whether anything tells of a code or a token that was taken: then the upstream is asked no more.
+    pub(super) fn tells_of_taking(&self) -> bool {
+        self.any(tells_of_taking)
+    }
+
     /// Whether the endpoint seems not to have read the body, or lacks something in it.
     pub(super) fn lacks_something(&self) -> bool {
         self.mentions(UNREAD)
@@ -126,7 +137,7 @@ fn meaning(status: StatusCode, all: &[String], sentences: &[String]) -> &'static
         return code;
     }
     match status {
-        StatusCode::UNAUTHORIZED if sentences.iter().any(|sentence| sentence.contains("client")) => "invalid_client",
+        StatusCode::UNAUTHORIZED if sentences.iter().any(|sentence| is_about_client(sentence)) => "invalid_client",
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => "temporarily_unavailable",
         status if status.is_client_error() => "invalid_request",
         _ => "server_error",
@@ -194,6 +205,7 @@ mod tests {
             ("503\n\nbusy", "temporarily_unavailable", "busy"),
             ("429\nContent-Length: 0", "temporarily_unavailable", "The server answered 429 without a reason"),
             ("401\n\n{\"message\":\"Client refused\"}", "invalid_client", "Client refused"),
+            ("401\n\n{\"message\":\"Redis client not found\"}", "invalid_request", "Redis client not found"),
         ] {
             let said = said(reply);
             assert_eq!((said.meant.as_str(), said.description.as_str()), (meant, description), "{reply}");

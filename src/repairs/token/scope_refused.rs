@@ -14,7 +14,8 @@ pub static REPAIR: Repair = Repair {
     why: "Clients append `offline_access`, or name what they once asked for and were not granted. The server refuses \
           the refresh for it, and the user has to log in again.",
     hits: "TypeScript SDK v2, Claude Code",
-    remedy: "Asks once more without `scope`, which means the scopes that were granted.",
+    remedy: "Asks once more without `scope`, which means the scopes that were granted. Not where the answer tells of a \
+             token that was rotated.",
     advice: "Grant what is left after taking out the scopes that you do not know.",
     basis: &[basis::REFRESH],
     default: Mode::Fix,
@@ -51,7 +52,8 @@ pub static REPAIR: Repair = Repair {
 
 fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     let rest = request.form().and_then(|form| params::without(form, "scope"));
-    match rest.filter(|_| Said::by(reply).is_some_and(|said| said.meant == "invalid_scope")) {
+    match rest.filter(|_| Said::by(reply).is_some_and(|said| said.meant == "invalid_scope" && !said.tells_of_taking()))
+    {
         Some(rest) => Outcome::again("scope was refused; asking without it", Ask::with_form(rest)),
         None => Outcome::Sound,
     }

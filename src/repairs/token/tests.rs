@@ -16,8 +16,13 @@ const REFRESH: &str = "grant_type=refresh_token&refresh_token=r&client_id=a";
 
 /// What the whole registry makes of an answer.
 fn mended(form: &str, answer: &str) -> Reply {
-    let (facts, known) = (example::facts(SiteKind::Cohosted), example::knowledge(SiteKind::Cohosted));
-    let request: Request = example::request(&format!("POST /token\n\n{form}"), &facts, &known).unwrap();
+    answered(SiteKind::Cohosted, &format!("POST /token\n\n{form}"), answer)
+}
+
+/// As [`mended`], for any request to any site.
+fn answered(site: SiteKind, request: &str, answer: &str) -> Reply {
+    let (facts, known) = (example::facts(site), example::knowledge(site));
+    let request: Request = example::request(request, &facts, &known).unwrap();
     let mut reply = example::reply(answer).unwrap();
     Plan::new(REPAIRS, &BTreeMap::new()).mend_reply(
         &Site { facts: &facts, known: &known },
@@ -159,6 +164,39 @@ fn every_refusal_is_read_by_all_parsers() {
             (503, "temporarily_unavailable"),
             (503, "temporarily_unavailable"),
         ),
+        ("502", "{\"error\":\"Failed to refresh token: Bad Gateway\"}", (502, "server_error"), (502, "server_error")),
+        ("502", "<h1>502 Bad Gateway</h1>token refresh backend", (502, "server_error"), (502, "server_error")),
+        (
+            "500",
+            "{\"message\":\"could not refresh the token: invalid response from database\"}",
+            (500, "server_error"),
+            (500, "server_error"),
+        ),
+        ("400", "{\"message\":\"Service is in maintenance\"}", (400, "invalid_request"), (400, "invalid_request")),
+        (
+            "400",
+            "<html><head><title>400 Request Header Or Cookie Too Large</title></head><body><center><h1>400 Bad \
+             Request</h1></center><center>Request Header Or Cookie Too Large</center><hr><center>nginx/1.18.0\
+             </center></body></html>",
+            (400, "invalid_request"),
+            (400, "invalid_request"),
+        ),
+        ("401", "{\"message\":\"Blocked by firewall\"}", (401, "invalid_request"), (401, "invalid_request")),
+        ("401", "{\"message\":\"Redis client not found\"}", (401, "invalid_request"), (401, "invalid_request")),
+        ("500", "{\"message\":\"Redis client not found\"}", (500, "server_error"), (500, "server_error")),
+        ("502", "{\"error\":\"HTTP client is invalid\"}", (502, "server_error"), (502, "server_error")),
+        ("403", "{\"message\":\"Blocked: unknown client\"}", (400, "invalid_request"), (400, "invalid_request")),
+        ("500", "{\"error\":\"token_expired\"}", (500, "token_expired"), (400, "invalid_grant")),
+        ("500", "{\"error\":\"invalid_token\"}", (500, "invalid_token"), (500, "invalid_token")),
+        ("502", "{\"error\":\"invalid_client\"}", (401, "invalid_client"), (401, "invalid_client")),
+        ("400", "{\"message\":\"Refresh token expired\"}", (400, "invalid_request"), (400, "invalid_grant")),
+        (
+            "400",
+            "{\"error\":\"invalid_request\",\"error_description\":\"The token request is invalid.\"}",
+            (400, "invalid_request"),
+            (400, "invalid_grant"),
+        ),
+        ("401", "Unauthorized", (401, "invalid_request"), (400, "invalid_grant")),
         ("429", "slow", (429, "temporarily_unavailable"), (429, "temporarily_unavailable")),
         (
             "400",
@@ -187,6 +225,112 @@ fn every_refusal_is_read_by_all_parsers() {
                 let reply = mended(form, &answer);
                 assert_eq!(error(&reply), Some((*status_then, (*code).to_owned())), "{form}: {answer}");
             }
+        }
+    }
+}
+
+#[test]
+fn only_a_token_that_is_said_to_be_dead_is_revoked_already() {
+    for (site, status, body, expected) in [
+        (SiteKind::Cohosted, "400", r#"{"error":"invalid_token"}"#, 200),
+        (SiteKind::Cohosted, "400", r#"{"error":"invalid_grant"}"#, 200),
+        (SiteKind::Cohosted, "404", r#"{"error":"invalid_token"}"#, 200),
+        (SiteKind::Cohosted, "400", r#"{"error":"invalid_request","error_description":"unknown token"}"#, 200),
+        (SiteKind::Cohosted, "400", r#"{"error":"invalid_request","error_description":"token not found"}"#, 200),
+        (
+            SiteKind::Cohosted,
+            "400",
+            r#"{"error":"invalid_request","error_description":"token is already revoked"}"#,
+            200,
+        ),
+        (
+            SiteKind::Cohosted,
+            "403",
+            r#"{"error":"forbidden","message":"Token revocation refused: invalid IP address"}"#,
+            403,
+        ),
+        (SiteKind::Cohosted, "403", r#"{"message":"Invalid credentials for token revocation"}"#, 403),
+        (SiteKind::Cohosted, "403", r#"{"error":"invalid_token"}"#, 403),
+        (SiteKind::Cohosted, "403", r#"{"message":"Token not found"}"#, 403),
+        (
+            SiteKind::Cohosted,
+            "400",
+            r#"{"error":"invalid_request","error_description":"The token was not revoked: unknown tenant"}"#,
+            400,
+        ),
+        (
+            SiteKind::Cohosted,
+            "404",
+            r#"{"message":"Route POST:/oauth/revoke-token not found","error":"Not Found","statusCode":404}"#,
+            404,
+        ),
+        (SiteKind::Cohosted, "404", "<pre>Cannot POST /oauth/revoke_token</pre>: not found", 404),
+        (SiteKind::Cohosted, "404", r#"{"message":"Token not found"}"#, 404),
+        (SiteKind::Open, "400", r#"{"message":"invalid token for device"}"#, 400),
+        (SiteKind::Open, "400", r#"{"error":"invalid_token"}"#, 400),
+        (SiteKind::Foreign, "400", r#"{"error":"invalid_token"}"#, 400),
+    ] {
+        let kind = if body.starts_with('{') { "application/json" } else { "text/html" };
+        let reply = answered(site, "POST /revoke\n\ntoken=t", &format!("{status}\nContent-Type: {kind}\n\n{body}"));
+        assert_eq!(reply.status, expected, "{body}");
+        assert!(expected == 200 || error(&reply).is_some(), "{body}");
+    }
+}
+
+/// What the registry asks once more, if it does.
+fn asked_again(request: &str, answer: &str) -> bool {
+    let (facts, known) = (example::facts(SiteKind::Cohosted), example::knowledge(SiteKind::Cohosted));
+    let request: Request = example::request(request, &facts, &known).unwrap();
+    let site = Site { facts: &facts, known: &known };
+    let mut reply = example::reply(answer).unwrap();
+    Plan::new(REPAIRS, &BTreeMap::new()).mend_reply(&site, &request, &mut reply, true).1.is_some()
+}
+
+#[test]
+fn nothing_is_asked_again_that_may_have_been_taken() {
+    let rest = "&client_secret=s3&resource=https%3A%2F%2Fh%2Fmcp&scope=a";
+    for (status, body, expected) in [
+        ("400", r#"{"message":"could not parse the answer of the user store"}"#, false),
+        ("400", r#"{"message":"resource server could not be reached after the code was redeemed"}"#, false),
+        ("400", r#"{"message":"client credentials ok, but token could not be stored"}"#, false),
+        (
+            "400",
+            r#"{"error":"invalid_request","error_description":"code consumed; it was not issued to this client id"}"#,
+            false,
+        ),
+        ("400", r#"{"message":"token rotated, but the resource server could not be notified"}"#, false),
+        ("400", r#"{"message":"Unexpected token '<', '<!DOCTYPE ' is not valid JSON"}"#, false),
+        ("400", r#"{"message":"Invalid JSON from the upstream"}"#, false),
+        ("400", r#"{"message":"Resource not found"}"#, false),
+        ("400", r#"{"error":"invalid_target","error_description":"The code was redeemed"}"#, false),
+        ("401", r#"{"error":"invalid_client","error_description":"code consumed"}"#, false),
+        ("400", r#"{"error":"invalid_scope","error_description":"token rotated"}"#, false),
+        ("422", r#"{"message":"code already used; request body is invalid"}"#, false),
+        ("400", r#"{"message":"Invalid client secret"}"#, false),
+        ("400", r#"{"message":"code_verifier missing for client id a"}"#, false),
+        ("415", "", true),
+        ("400", r#"{"message":"Request body must be JSON"}"#, true),
+        ("400", r#"{"message":"Unexpected token 'g', is not valid JSON"}"#, true),
+        ("400", r#"{"message":"Failed to parse request body"}"#, true),
+        ("400", r#"{"message":"Missing grant_type"}"#, true),
+        ("400", r#"{"error":"invalid_target"}"#, true),
+        ("400", r#"{"error":"invalid_request","error_description":"Unknown parameter: resource"}"#, true),
+        (
+            "400",
+            r#"{"error":"invalid_request","error_description":"resource https://h.example/mcp is not configured"}"#,
+            true,
+        ),
+        ("400", r#"{"error":"invalid_request","error_description":"AADSTS901002: resource"}"#, true),
+        ("400", r#"{"error":"invalid_client"}"#, true),
+        ("400", r#"{"message":"Missing client_id"}"#, true),
+        ("400", r#"{"message":"Missing required parameters: client_id and client_secret"}"#, true),
+        ("400", r#"{"message":"client_secret is required"}"#, true),
+        ("400", r#"{"message":"Authorization header not provided"}"#, true),
+    ] {
+        for form in [CODE, REFRESH] {
+            let length = if body.is_empty() { "Content-Length: 0" } else { "Content-Type: application/json" };
+            let again = asked_again(&format!("POST /token\n\n{form}{rest}"), &format!("{status}\n{length}\n\n{body}"));
+            assert_eq!(again, expected, "{form}: {body}");
         }
     }
 }

@@ -35,7 +35,7 @@ pub static REPAIR: Repair = Repair {
           server does not do.",
     hits: "Claude (always in the form), rmcp, Codex, Python SDK",
     remedy: "Asks once more with the same id and secret in the other place: the form instead of the header, or the \
-             header instead of the form. Only after invalid_client, a 401 about it, or words that it is missing \
+             header instead of the form; or with the id in both, where the metadata list Basic and it is missed. Only after invalid_client, a 401 about it, or words that it is missing \
              or unsupported, and of nothing that was taken: client authentication comes before the code is looked at.",
     advice: "Read the credentials from the `Authorization` header and from the form.",
     basis: &[basis::CLIENT_SECRET, basis::TOKEN_REQUEST],
@@ -56,6 +56,16 @@ pub static REPAIR: Repair = Repair {
             reply: "400\nContent-Type: application/json\n\n\
                     {\"error\":\"invalid_request\",\"error_description\":\"Missing client_id\"}",
             then: Then::Asks("POST /token\n\ngrant_type=authorization_code&code=c&client_id=a%3Ab&client_secret=p%25q"),
+        },
+        Example {
+            note: "the header is looked at beside the id in the form",
+            site: SiteKind::Confidential,
+            request: "POST /token\nAuthorization: Basic YTpzMw==\n\ngrant_type=authorization_code&code=c",
+            reply: "401\nContent-Type: application/json\n\n\
+                    {\"error\":\"invalid_client\",\"error_description\":\"Missing client_id\"}",
+            then: Then::Asks(
+                "POST /token\nAuthorization: Basic YTpzMw==\n\ngrant_type=authorization_code&code=c&client_id=a",
+            ),
         },
         Example {
             note: "the form is not looked at",
@@ -91,7 +101,7 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     let Some(said) = Said::by(reply) else { return Outcome::Sound };
     let Some(form) = request.form() else { return Outcome::Sound };
     let may_be =
@@ -106,6 +116,15 @@ fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     match in_header(&request.headers) {
         Ok(Some(header)) if posted.secret.is_empty() && !header.secret.is_empty() => {
             let client = header.meant();
+            // The MCP Python SDK takes Basic only beside a client_id in the form, which tells it whom to look up.
+            let takes_basic = site.known.auth_methods.iter().flatten().any(|method| method == "client_secret_basic");
+            if posted.id.is_empty() && takes_basic && said.mentions(&["client id"]) {
+                let form = params::with(form, "client_id", &client.id);
+                return Outcome::again(
+                    "client_id is missing in the form; asking with it there too",
+                    Ask::with_form(form),
+                );
+            }
             let ask = Ask {
                 authorization: Some(None),
                 body: Some(RequestBody::Form(posted_in(form, &client))),

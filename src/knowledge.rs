@@ -88,7 +88,8 @@ impl Knowledge {
     /// Whether the MCP endpoint takes a stranger's message.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.stranger.is_some_and(|status| status != StatusCode::UNAUTHORIZED && status != StatusCode::FORBIDDEN)
+        // 400 and 500 are refusals as well; who redirects sends people to log in.
+        self.stranger.is_some_and(|status| status.is_success())
     }
 
     /// Whether the lesson is known.

@@ -208,6 +208,7 @@ pub fn knowledge(kind: SiteKind) -> Knowledge {
         SiteKind::Cohosted => own,
         SiteKind::Scoped => Knowledge { scopes: Some(facts(kind).scopes), ..own },
         SiteKind::HalfOpen => Knowledge { stranger: Some(StatusCode::UNAUTHORIZED), open_get: true, ..own },
+        SiteKind::LetsIn => Knowledge { stranger: Some(StatusCode::OK), ..own },
         SiteKind::Bare => {
             let mut bare = Knowledge { registers: true, ..Knowledge::default() };
             bare.take_defaults(&facts(kind));

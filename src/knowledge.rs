@@ -101,10 +101,19 @@ impl Knowledge {
         self.resource_metadata_path.is_none() && self.issuer.is_none() && self.foreign.is_none()
     }
 
+    /// How a stranger's message is received, by its answer and the JSON object in it. A success with an error or a page
+    /// in it says nothing: it may be a refusal.
+    #[must_use]
+    pub fn reception(reply: &Reply, document: Option<&Object>) -> Option<StatusCode> {
+        let is_taken = document.map_or_else(|| !reply.is_of("text/html"), |document| document.has("result"));
+        (is_taken || !reply.status.is_success()).then_some(reply.status)
+    }
+
     /// Whether the MCP endpoint takes a stranger's message.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.stranger.is_some_and(|status| status != StatusCode::UNAUTHORIZED && status != StatusCode::FORBIDDEN)
+        // 400 and 500 are refusals as well; who redirects sends people to log in.
+        self.stranger.is_some_and(|status| status.is_success())
     }
 
     /// Whether the lesson is known.
@@ -292,6 +301,26 @@ mod tests {
     use super::*;
     use crate::example;
     use crate::repair::SiteKind;
+
+    #[test]
+    fn only_a_result_lets_a_stranger_in() {
+        for (answer, status, open) in [
+            ("200\nContent-Type: application/json\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}", Some(200), true),
+            ("200\nContent-Type: text/event-stream", Some(200), true),
+            ("202", Some(202), true),
+            ("200\nContent-Type: application/json\n\n{\"error\":\"unauthorized\"}", None, false),
+            ("200\nContent-Type: text/html; charset=utf-8\n\n<form>", None, false),
+            ("401\nContent-Type: text/html", Some(401), false),
+            ("403", Some(403), false),
+            ("400\nContent-Type: application/json\n\n{\"error\":\"unauthorized\"}", Some(400), false),
+            ("302\nLocation: /login", Some(302), false),
+        ] {
+            let reply = example::reply(answer).unwrap();
+            let stranger = Knowledge::reception(&reply, reply.json());
+            assert_eq!(stranger.map(|status| status.as_u16()), status, "{answer}");
+            assert_eq!(Knowledge { stranger, ..Knowledge::default() }.is_open(), open, "{answer}");
+        }
+    }
 
     #[test]
     fn scopes_are_the_resources_or_else_the_servers() {

@@ -163,6 +163,8 @@ pub enum SiteKind {
     Bare,
     /// As `Cohosted`, and a GET of the endpoint without a token is not refused although a POST is.
     HalfOpen,
+    /// As `Cohosted`, and a stranger's message is let in: a login opens more.
+    LetsIn,
     /// As `Cohosted`, and the endpoints are seen to check PKCE, to register clients and to refresh tokens.
     Strict,
     /// As `Cohosted`, after a response with `iss` and the refusal of a client whose id is a URL have passed.

@@ -76,6 +76,12 @@ fn may_be_refused(request: &Request) -> bool {
     request.guarded && request.preflight.is_none() && request.method != Method::OPTIONS
 }
 
+/// Whether a page asks that may not call the site: such a request is refused for that (MCP 2025-11-25, Streamable HTTP),
+/// and the upstream says so itself.
+fn is_of_a_foreign_page(site: &Site<'_>, request: &Request) -> bool {
+    request.origin.as_ref().is_some_and(|origin| !site.allows_origin(origin))
+}
+
 /// Makes the answer the 401 that a sound server gives (protocol 5.1). What the upstream's answer says of the request
 /// stays.
 fn refuse(site: &Site<'_>, request: &Request, reply: &mut Reply, lack: Lack) {

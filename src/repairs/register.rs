@@ -37,23 +37,21 @@ fn is_accepted(request: &Request, reply: &Reply) -> bool {
     request.method == Method::POST && reply.status.is_success() && reply.is_json()
 }
 
-/// A registration that the upstream refused.
+/// A registration that the upstream refused, so that no client came of it. A 409 says that there is one.
 fn is_refused(request: &Request, reply: &Reply) -> bool {
-    request.method == Method::POST && reply.status.is_client_error()
+    request.method == Method::POST && reply.status.is_client_error() && reply.status != StatusCode::CONFLICT
 }
 
 /// A registration that the upstream refused for what it says. A stranger turned away, a limit or a place where nothing
-/// is are no reasons to say it otherwise. A plain 500 may be one: nothing was registered.
+/// is are no reasons to say it otherwise. After a 500 or a 409 nobody knows whether a client was registered already.
 fn is_refused_for_content(request: &Request, reply: &Reply) -> bool {
     request.method == Method::POST
         && matches!(
             reply.status,
             StatusCode::BAD_REQUEST
                 | StatusCode::NOT_ACCEPTABLE
-                | StatusCode::CONFLICT
                 | StatusCode::UNSUPPORTED_MEDIA_TYPE
                 | StatusCode::UNPROCESSABLE_ENTITY
-                | StatusCode::INTERNAL_SERVER_ERROR
         )
 }
 

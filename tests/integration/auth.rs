@@ -109,7 +109,7 @@ fn meaning_login() -> Vec<Vec<u8>> {
         json("422 Unprocessable Entity", r#"{"detail":[{"loc":["header","authorization"],"msg":"Field required"}]}"#),
         reply("500 Internal Server Error", text, "Error: No token provided"),
         reply("302 Found", &["Location: /login"], ""),
-        reply("303 See Other", &["Location: https://team.access.example.net/x"], ""),
+        reply("303 See Other", &["Location: https://team.access.example.net/cdn-cgi/access/login/x"], ""),
         reply("307 Temporary Redirect", &["Location: /api/auth/signin?callbackUrl=%2Fmcp"], ""),
         reply("200 OK", html, "<form action=/login>"),
         json("200 OK", r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32001,"message":"Unauthorized"}}"#),
@@ -131,7 +131,7 @@ async fn whatever_means_a_missing_token_is_a_401_where_people_log_in_and_nowhere
 #[tokio::test]
 async fn nothing_that_means_a_missing_token_is_taken_for_it_when_one_was_sent() {
     for answer in meaning_login() {
-        let is_redirect = answer.starts_with(b"HTTP/1.1 302") || answer.starts_with(b"HTTP/1.1 307");
+        let is_redirect = answer.starts_with(b"HTTP/1.1 30");
         let (mended, _) = both(answer.clone(), message(&[TOKEN])).await;
         if is_redirect {
             wants_another_token(&mended);
@@ -165,6 +165,54 @@ async fn what_is_refused_for_another_reason_stays() {
             ),
         ),
         (&[], reply("307 Temporary Redirect", &["Location: /mcp/"], "")),
+        (&[], reply("302 Found", &["Location: https://team.access.example.net/x"], "")),
+        (&[], reply("302 Found", &["Location: https://status.example/maintenance"], "")),
+        (&[TOKEN], reply("302 Found", &["Location: https://waf.example/blocked?reason=login+rate"], "")),
+        (&[], json("403 Forbidden", r#"{"message":"Access denied: geo restriction"}"#)),
+        (&[], json("403 Forbidden", r#"{"error":"Slow down. Requests exceeded."}"#)),
+        (
+            &[],
+            json("403 Forbidden", r#"{"error":"forbidden","message":"Your organisation does not allow this network"}"#),
+        ),
+        (&[], json("403 Forbidden", r#"{"code":1020,"msg":"Access denied"}"#)),
+        (&[], reply("403 Forbidden", &["Content-Type: text/plain"], "Unauthorized user agent")),
+        (origin, reply("403 Forbidden", &["Content-Type: text/plain"], "Unauthorized domain")),
+        (
+            &[],
+            json(
+                "200 OK",
+                r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"Invalid params: token is required"}}"#,
+            ),
+        ),
+        (
+            &[],
+            json(
+                "400 Bad Request",
+                r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"Invalid arguments: login: Required"}}"#,
+            ),
+        ),
+        (
+            &[],
+            json(
+                "200 OK",
+                r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"GitHub API answered 401 Unauthorized"}}"#,
+            ),
+        ),
+        (
+            &[],
+            json(
+                "500 Internal Server Error",
+                r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"Database login required (pool: unauthorized)"}}"#,
+            ),
+        ),
+        (
+            &[TOKEN],
+            json(
+                "200 OK",
+                r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"Weather API: invalid token"}}"#,
+            ),
+        ),
+        (&[TOKEN], json("500 Internal Server Error", r#"{"error":"Billing API rejected our token: token expired"}"#)),
         (
             &[],
             json(
@@ -250,6 +298,10 @@ async fn an_expired_token_never_reaches_the_upstream_and_a_living_one_does() {
         assert_eq!(proxy.ask(message(&[token])).await.status(), 200);
         assert_eq!(asked(&upstream), count + 1);
     }
+    // A page that may not ask gets the upstream's own refusal.
+    let upstream = guarded(|_| reply("403 Forbidden", &[], "Invalid Origin")).await;
+    let answer = knowing(&upstream).await.ask(message(&[EXPIRED, "Origin: https://evil.example"])).await;
+    assert_eq!((answer.status(), answer.text().as_str(), asked(&upstream)), (403, "Invalid Origin", 1));
     // A site without OAuth judges for itself.
     let open = Upstream::always(json("200 OK", "{}")).await;
     assert_eq!(Proxy::to(&open).start().ask(message(&[EXPIRED])).await.status(), 200);
@@ -269,7 +321,9 @@ async fn a_get_that_is_open_where_messages_are_not_is_answered_here() {
     client.send(request("HEAD", "/mcp", &["X-Test: 1"], "")).await;
     assert_eq!(client.head().await.unwrap().status(), 401);
     assert_eq!(asked(&upstream), 0);
-    for header in ["Accept: text/html", TOKEN, "X-Api-Key: k", "Cookie: a=b", "Mcp-Session-Id: s"] {
+    for header in
+        ["Accept: text/html", TOKEN, "X-Api-Key: k", "Cookie: a=b", "Mcp-Session-Id: s", "Origin: https://evil.example"]
+    {
         assert_eq!(proxy.ask(get("/mcp", &["X-Test: 1", header])).await.text(), "landing", "{header}");
     }
 }

@@ -76,18 +76,20 @@ async fn a_consent_page_lets_its_form_lead_back_and_nowhere_else() {
 
 #[tokio::test]
 async fn the_browser_comes_back_with_a_get() {
-    for (status, location, after) in [
-        ("307 Temporary Redirect", "https://claude.ai/api/mcp/auth_callback?code=a%2fb&state=x+y", 303),
-        ("308 Permanent Redirect", "cursor://anysphere.cursor-retrieval/cb?error=access_denied", 303),
-        ("307 Temporary Redirect", "/consent?code=123456", 307),
-        ("308 Permanent Redirect", "https://login.example.net/?response_type=code", 308),
-        ("302 Found", "https://claude.ai/api/mcp/auth_callback?code=a", 302),
+    // What becomes of the status after a later page, and after the authorization endpoint.
+    for (status, location, later, after) in [
+        ("307 Temporary Redirect", "https://claude.ai/api/mcp/auth_callback?code=a%2fb&state=x+y", 303, 303),
+        ("308 Permanent Redirect", "cursor://anysphere.cursor-retrieval/cb?error=access_denied", 308, 303),
+        ("308 Permanent Redirect", "cursor://anysphere.cursor-retrieval/cb?error=access_denied&state=s", 303, 303),
+        ("307 Temporary Redirect", "/consent?code=123456", 307, 307),
+        ("308 Permanent Redirect", "https://login.example.net/?response_type=code", 308, 308),
+        ("302 Found", "https://claude.ai/api/mcp/auth_callback?code=a", 302, 302),
     ] {
         let upstream = own_server("", move |_| redirect(status, location)).await;
         let proxy = Proxy::to(&upstream).set("public_url", PUBLIC).start();
-        for ask in [
-            post("/consent", &["Content-Type: application/x-www-form-urlencoded"], "accept=yes"),
-            get("/authorize?client_id=a", &[]),
+        for (ask, after) in [
+            (post("/consent", &["Content-Type: application/x-www-form-urlencoded"], "accept=yes"), later),
+            (get("/authorize?client_id=a", &[]), after),
         ] {
             let answer = proxy.ask(ask).await;
             assert_eq!((answer.status(), answer.get("location")), (after, Some(location)));
@@ -147,7 +149,7 @@ async fn a_refused_request_is_put_once_more_without_what_was_refused() {
     for (metadata, extra, refusal, second) in [
         (scopes, "&scope=read+offline_access", refused("invalid_scope"), "&scope=read"),
         ("", "&scope=read+offline_access", refused("invalid_scope"), "&scope=read"),
-        (scopes, "&scope=openid", json("400 Bad Request", r#"{"error":"invalid_scope"}"#), ""),
+        (scopes, "&scope=write+openid", json("400 Bad Request", r#"{"error":"invalid_scope"}"#), "&scope=write"),
         (scopes, "&resource=https%3A%2F%2Fa.example", refused("invalid_target"), ""),
         (
             "",
@@ -193,6 +195,10 @@ async fn what_may_have_been_acted_on_or_is_another_refusal_is_never_put_again() 
         ("invalid_request&error_description=bad+redirect_uri,+state", get("/authorize?redirect_uri=x&state=s", &[])),
         ("invalid_request&error_description=bad+dpop_jkt", get("/authorize?dpop_jkt=x", &[])),
         ("server_error&error_description=prompt", get("/authorize?prompt=none", &[])),
+        ("invalid_request&error_description=prompt", get("/authorize?prompt=login", &[])),
+        ("invalid_request&error_description=organization", get("/authorize?organization=o", &[])),
+        // Without a scope the server would grant its default.
+        ("invalid_scope", get("/authorize?scope=openid", &[])),
     ] {
         let upstream = own_server("", refused(error)).await;
         let answer = Proxy::to(&upstream).start().ask(ask).await;

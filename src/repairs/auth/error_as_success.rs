@@ -18,7 +18,8 @@ pub static REPAIR: Repair = Repair {
     why: "The client takes the server for connected. It never logs in, and every call fails.",
     hits: "every client: \"connected, no tools\"",
     remedy: "Makes a small JSON answer 401 with a challenge, where clients log in, no token was sent, and its `error` \
-             says that a login is missing. An answer with a `result` is never touched.",
+             says that a login is missing: at this server, and not for its work. Not where strangers are let in, and never an \
+             answer with a `result`.",
     advice: "Check the token before the message is looked at, and answer 401.",
     basis: &[basis::TOKEN_HANDLING, basis::BEARER_ERRORS],
     default: Mode::Fix,
@@ -73,6 +74,34 @@ pub static REPAIR: Repair = Repair {
             then: Then::Sound,
         },
         Example {
+            note: "a parameter is missing",
+            site: SiteKind::Cohosted,
+            request: "POST /mcp",
+            reply: "200\nContent-Type: application/json\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32602,\"message\":\"Invalid params: token is required\"}}",
+            then: Then::Sound,
+        },
+        Example {
+            note: "somebody else's refusal",
+            site: SiteKind::Cohosted,
+            request: "POST /mcp",
+            reply: "200\nContent-Type: application/json\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32603,\"message\":\"GitHub API answered 401 Unauthorized\"}}",
+            then: Then::Sound,
+        },
+        Example {
+            note: "the same, under a code of its own",
+            site: SiteKind::Cohosted,
+            request: "POST /mcp",
+            reply: "200\nContent-Type: application/json\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32000,\"message\":\"GitHub API answered 401 Unauthorized\"}}",
+            then: Then::Sound,
+        },
+        Example {
+            note: "strangers are let in: it is the tool's business",
+            site: SiteKind::LetsIn,
+            request: "POST /mcp",
+            reply: "200\nContent-Type: application/json\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32001,\"message\":\"Unauthorized\"}}",
+            then: Then::Sound,
+        },
+        Example {
             note: "nothing to log in to",
             site: SiteKind::Open,
             request: "POST /mcp",
@@ -93,12 +122,16 @@ fn when(request: &Request, reply: &Reply) -> bool {
 
 fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     let Some(object) = reply.json() else { return Outcome::Sound };
-    if object.has("result") || !object.has("error") || !site.serves_resource_metadata() {
+    let is_error = object.has("error") && !object.has("result");
+    if !is_error || !site.serves_resource_metadata() || site.known.is_open() {
         return Outcome::Sound;
     }
-    let says_so =
-        said::of(reply).is_some_and(|text| words::speaks_of_missing_login(&text) && !words::speaks_of_a_block(&text));
-    if !says_so {
+    let says_so = said::of(reply).is_some_and(|text| {
+        words::speaks_of_missing_login(&text)
+            && !words::speaks_of_a_block(&text)
+            && !words::speaks_of_another_party(&text)
+    });
+    if !says_so || said::is_about_the_message(reply) {
         return Outcome::Sound;
     }
     refuse(site, request, reply, Lack::Token);

@@ -3,7 +3,7 @@
 use http::header::HeaderMap;
 use http::{Method, StatusCode};
 
-use super::{Lack, brings_credentials, may_be_refused, refuse};
+use super::{Lack, brings_credentials, is_of_a_foreign_page, may_be_refused, refuse};
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -60,6 +60,13 @@ pub static REPAIR: Repair = Repair {
             then: Then::Sound,
         },
         Example {
+            note: "a page that may not ask is refused for that",
+            site: SiteKind::HalfOpen,
+            request: "GET /mcp\nOrigin: https://evil.example",
+            reply: "",
+            then: Then::Sound,
+        },
+        Example {
             note: "a session that is under way",
             site: SiteKind::HalfOpen,
             request: "GET /mcp\nMcp-Session-Id: s",
@@ -94,7 +101,7 @@ fn when(request: &Request) -> bool {
 }
 
 fn run(site: &Site<'_>, request: &mut Request) -> Outcome {
-    if !site.known.open_get || !site.serves_resource_metadata() {
+    if !site.known.open_get || is_of_a_foreign_page(site, request) || !site.serves_resource_metadata() {
         return Outcome::Sound;
     }
     let mut reply = Reply::new(StatusCode::UNAUTHORIZED, HeaderMap::new());

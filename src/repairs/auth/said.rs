@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::words::LONGEST;
+use super::words::{self, LONGEST};
 use crate::edit::json::Object;
 use crate::exchange::{Reply, ReplyBody};
 
@@ -22,6 +22,31 @@ pub fn of(reply: &Reply) -> Option<String> {
         ReplyBody::Stream if reply.declared_length() == Some(0) => Some(String::new()),
         ReplyBody::Empty => Some(String::new()),
         ReplyBody::Stream => None,
+    }
+}
+
+/// Whether a JSON-RPC error is one of the message itself (JSON-RPC 2.0 section 5.1), or of the work on it: a tool's own
+/// tokens and logins may be meant.
+#[must_use]
+pub fn is_about_the_message(reply: &Reply) -> bool {
+    /// What is said of the message: no JSON, no such method, wrong parameters.
+    const OF_THE_MESSAGE: [&str; 3] = ["-32700", "-32601", "-32602"];
+    const OF_THE_WORK: &str = "-32603";
+    match &reply.body {
+        ReplyBody::Json(object) => {
+            let nested = object.get("error").and_then(|error| error.get("code").cloned());
+            [nested, object.get("code")].into_iter().flatten().any(|code| {
+                let code = code.to_string();
+                let code = code.trim_matches('"');
+                OF_THE_MESSAGE.contains(&code) || (code == OF_THE_WORK && !words::is_bare(&of_object(object)))
+            })
+        }
+        // A batch, or an event.
+        ReplyBody::Text(bytes) => {
+            let text = String::from_utf8_lossy(bytes.get(..LONGEST).unwrap_or(bytes));
+            text.contains(OF_THE_WORK) || OF_THE_MESSAGE.iter().any(|code| text.contains(code))
+        }
+        ReplyBody::Stream | ReplyBody::Empty => false,
     }
 }
 

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use http::header::HeaderMap;
 
-use super::{Lack, may_be_refused, refuse};
+use super::{Lack, is_of_a_foreign_page, may_be_refused, refuse};
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -62,6 +62,13 @@ pub static REPAIR: Repair = Repair {
             then: Then::Sound,
         },
         Example {
+            note: "a page that may not ask is refused for that",
+            site: SiteKind::Cohosted,
+            request: "POST /mcp\nOrigin: https://evil.example\nAuthorization: Bearer eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjEwMDAwMDAwMDB9.sig",
+            reply: "",
+            then: Then::Sound,
+        },
+        Example {
             note: "nothing to log in to",
             site: SiteKind::Open,
             request: "POST /mcp\nAuthorization: Bearer eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjEwMDAwMDAwMDB9.sig",
@@ -76,7 +83,7 @@ fn when(request: &Request) -> bool {
 }
 
 fn run(site: &Site<'_>, request: &mut Request) -> Outcome {
-    if !site.serves_resource_metadata() {
+    if is_of_a_foreign_page(site, request) || !site.serves_resource_metadata() {
         return Outcome::Sound;
     }
     let mut reply = Reply::new(StatusCode::UNAUTHORIZED, HeaderMap::new());

@@ -21,7 +21,7 @@ pub static REPAIR: Repair = Repair {
     hits: "every client, once its first token has expired",
     remedy: "Makes it 401 with `error=\"invalid_token\"`, where the answer says in words that the token is invalid, \
              expired or revoked: 400, 403, 422, 500, and a small JSON-RPC error in a 200. Not where it speaks of \
-             scopes or permissions, or of another token, and never a result.",
+             scopes or permissions, of another token or of another server, and never a result.",
     advice: "Answer with 401 and `Bearer error=\"invalid_token\"` whenever a token does not check out.",
     basis: &[basis::TOKEN_HANDLING, basis::BEARER_ERRORS],
     default: Mode::Fix,
@@ -116,6 +116,43 @@ pub static REPAIR: Repair = Repair {
             then: Then::Sound,
         },
         Example {
+            note: "what a tool asked refused its token",
+            site: SiteKind::Cohosted,
+            request: "POST /mcp\nAuthorization: Bearer t",
+            reply: "200\nContent-Type: application/json\nContent-Length: 91\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\
+                    \"error\":{\"code\":-32603,\"message\":\"Weather API: invalid token\"}}",
+            then: Then::Sound,
+        },
+        Example {
+            note: "the upstream's own token, elsewhere",
+            site: SiteKind::Cohosted,
+            request: "POST /mcp\nAuthorization: Bearer t",
+            reply: "500\nContent-Type: application/json\n\n\
+                    {\"error\":\"Billing API rejected our token: token expired\"}",
+            then: Then::Sound,
+        },
+        Example {
+            note: "an internal error that says more than that",
+            site: SiteKind::Cohosted,
+            request: "POST /mcp\nAuthorization: Bearer t",
+            reply: "500\nContent-Type: application/json\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\
+                    \"error\":{\"code\":-32603,\"message\":\"Weather report: invalid token\"}}",
+            then: Then::Sound,
+        },
+        Example {
+            note: "an internal error that says nothing else",
+            site: SiteKind::Cohosted,
+            request: "POST /mcp\nAuthorization: Bearer t",
+            reply: "500\nContent-Type: application/json\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\
+                    \"error\":{\"code\":-32603,\"message\":\"Invalid token.\"}}",
+            then: Then::Becomes(
+                "401\nCache-Control: no-store\nContent-Type: application/json\nWWW-Authenticate: Bearer \
+                 error=\"invalid_token\", error_description=\"The access token is invalid\", \
+                 resource_metadata=\"https://mcp.example.com/.well-known/oauth-protected-resource/mcp\"\n\n\
+                 {\"error\":\"invalid_token\",\"error_description\":\"The access token is invalid\"}",
+            ),
+        },
+        Example {
             note: "nothing to log in to",
             site: SiteKind::Open,
             request: "POST /mcp\nAuthorization: Bearer t",
@@ -162,13 +199,7 @@ fn means_a_bad_token(reply: &Reply, text: &str) -> bool {
     }
     let is_error = |object: &Object| object.has("error") && !object.has("result");
     words::speaks_of_bad_token(text)
-        && !reply.json().is_some_and(is_about_the_message)
+        && !words::speaks_of_another_party(text)
+        && !said::is_about_the_message(reply)
         && (!is_success || reply.json().is_some_and(is_error))
-}
-
-/// Whether a JSON-RPC error is one of the message itself (JSON-RPC 2.0 section 5.1): a tool's own tokens may be meant.
-fn is_about_the_message(object: &Object) -> bool {
-    let error = object.get("error").unwrap_or_default();
-    let code = error.get("code").and_then(serde_json::Value::as_i64);
-    matches!(code, Some(-32700 | -32601 | -32602))
 }

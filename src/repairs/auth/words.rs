@@ -84,22 +84,65 @@ impl Words {
 /// Whether a text says that nobody has logged in.
 #[must_use]
 pub fn speaks_of_missing_login(text: &str) -> bool {
-    const SAID: &str = "unauthorised|unauthenticated|not authenticated|not logged in|not signed in|please log in|please \
+    unauthorized(text).contains(&Unauthorized::Sender) || demands_login(text)
+}
+
+/// What `unauthorized` is said of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unauthorized {
+    /// Nothing, or whoever asks.
+    Sender,
+    /// What only the words behind it can tell; an `unauthorized_client` is one that registered (RFC 6749 section 5.2).
+    Unclear,
+    /// Something that no login makes good.
+    Thing,
+}
+
+/// What is called unauthorized in a text.
+fn unauthorized(text: &str) -> Vec<Unauthorized> {
+    const SENDER: &str = "request requests access user users token error exception status code response http 401";
+    const UNCLEAR: &str = "client scope scopes to for as by because due since you your please no not missing without \
+                           invalid and or is it";
+    let end = text.char_indices().map(|(at, _)| at).take_while(|at| *at < LONGEST).last().unwrap_or_default();
+    let text = text.get(..end).filter(|_| text.len() > LONGEST).unwrap_or(text);
+    let lower = text.to_ascii_lowercase();
+    let found = ["unauthorized", "unauthorised"].into_iter().flat_map(|word| lower.match_indices(word));
+    let what = found.filter_map(|(at, word)| {
+        let rest = &text[at + word.len()..];
+        let is_inside = lower[..at].ends_with(char::is_alphanumeric) && !text[at..].starts_with('U');
+        if is_inside || rest.starts_with(|c: char| c.is_lowercase() || c.is_ascii_digit()) {
+            return None;
+        }
+        let rest = rest.strip_prefix(['_', '-']).unwrap_or_else(|| rest.trim_start_matches([' ', '\t']));
+        let mut before = ' ';
+        let is_next = |c: &char| {
+            let goes_on = c.is_alphanumeric() && !(c.is_uppercase() && before.is_lowercase());
+            before = *c;
+            goes_on
+        };
+        let next: String = rest.chars().take_while(is_next).flat_map(char::to_lowercase).collect();
+        Some(match next.as_str() {
+            "" => Unauthorized::Sender,
+            next if is_among(next, SENDER) => Unauthorized::Sender,
+            next if is_among(next, UNCLEAR) => Unauthorized::Unclear,
+            _ => Unauthorized::Thing,
+        })
+    });
+    what.collect()
+}
+
+/// Whether a text says in a sentence that a login or a token is missing, rather than calling something unauthorized.
+#[must_use]
+pub fn demands_login(text: &str) -> bool {
+    const SAID: &str = "unauthenticated|not authenticated|not logged in|not signed in|please log in|please \
                         login|please sign in|please authenticate|must log in|must sign in|must authenticate|must be \
                         logged in|must be signed in|must be authenticated|need to log in|need to sign in|need to \
                         authenticate|anonymous access";
     const SUBJECTS: &str = "token jwt bearer authorization authentication auth credential credentials login";
     let words = Words::of(text);
     let list = words.list();
-    let is_unauthorized = list.iter().enumerate().any(|(at, word)| {
-        // `unauthorized_client` is said of a registration (RFC 6749 section 5.2).
-        let next = list.get(at + 1).copied().unwrap_or_default();
-        *word == "unauthorized" && !is_among(next, "client ip origin host scope")
-    });
     let mut subjects = list.iter().enumerate().filter(|(_, word)| is_among(word, SUBJECTS));
-    is_unauthorized
-        || words.have(SAID)
-        || subjects.any(|(at, _)| is_asked_for(&list[..at]) || is_said_to_be_missing(&list[at + 1..]))
+    words.have(SAID) || subjects.any(|(at, _)| is_asked_for(&list[..at]) || is_said_to_be_missing(&list[at + 1..]))
 }
 
 /// `missing`, `requires a valid`, `no`: before what is missing.
@@ -199,12 +242,64 @@ pub fn speaks_of_scope(text: &str) -> bool {
 /// Whether a text says that the request is refused whoever sends it, or that logging in would not help.
 #[must_use]
 pub fn speaks_of_a_block(text: &str) -> bool {
-    Words::of(text).have(
-        "origin|host|csrf|xsrf|forgery|cross site|ip|rate limit|rate limited|ratelimit|too many requests|throttled|\
+    unauthorized(text).contains(&Unauthorized::Thing)
+        || Words::of(text).have(
+            "origin|host|csrf|xsrf|forgery|cross site|ip|rate limit|rate limited|ratelimit|too many requests|throttled|\
          quota|blocked|banned|firewall|waf|cloudflare|captcha|bot|bots|abuse|country|region|allowlist|allowlisted|\
          allow list|whitelist|whitelisted|blacklist|blacklisted|denylist|suspended|disabled|deactivated|subscription|\
-         payment|billing|license|maintenance|client certificate|mtls|vpn|rebinding|session id",
-    )
+         payment|billing|license|maintenance|client certificate|mtls|vpn|rebinding|session id|geo|\
+         geoblocked|location|network|networks|slow down|exceeded|user agent|domain|domains|referer|referrer|1020|\
+         access denied|organisation policy|organization policy",
+        )
+}
+
+/// Whether a text speaks of a refusal that the upstream itself met with elsewhere: what it logs in to is not what its
+/// clients log in to.
+#[must_use]
+pub fn speaks_of_another_party(text: &str) -> bool {
+    /// Before an API that is the upstream itself.
+    const OWN: &str = "the this an a your mcp invalid missing no unauthorized";
+    let words = Words::of(text);
+    let list = words.list();
+    let is_another = |(at, word): (usize, &&str)| {
+        let before = at.checked_sub(1).and_then(|at| list.get(at)).copied().unwrap_or("the");
+        let next = list.get(at + 1).copied().unwrap_or_default();
+        *word == "api" && !is_among(before, OWN) && !is_among(next, "token tokens key keys access")
+    };
+    list.iter().enumerate().any(is_another)
+        || words.have(
+            "upstream|backend|third party|database|pool|sql|postgres|mongo|redis|smtp|ldap|github|git hub|gitlab|\
+             git lab|our token|our tokens|our access token|our refresh token|our bearer|our credentials|our key|\
+             our api|answered 401|returned 401|responded 401|replied 401|answered with 401|returned with 401|\
+             responded with 401|replied with 401|failed with 401|status code 401|401 from|answered 403|returned 403|\
+             responded with 403|failed with 403|status code 403",
+        )
+}
+
+/// Whether a text says nothing but that there is no login, or no valid one.
+#[must_use]
+pub fn is_bare(text: &str) -> bool {
+    const BARE: [&str; 16] = [
+        "unauthorized",
+        "unauthorised",
+        "401 unauthorized",
+        "unauthenticated",
+        "not authenticated",
+        "authentication required",
+        "login required",
+        "invalid token",
+        "invalid access token",
+        "access token is invalid",
+        "token is invalid",
+        "token expired",
+        "token has expired",
+        "access token expired",
+        "access token has expired",
+        "jwt expired",
+    ];
+    let mut lines = text.lines().map(Words::of).filter(|words| !words.0.trim().is_empty()).peekable();
+    lines.peek().is_some()
+        && lines.all(|words| BARE.contains(&words.0.trim().strip_prefix("the ").unwrap_or(words.0.trim())))
 }
 
 #[cfg(test)]

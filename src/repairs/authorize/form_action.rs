@@ -19,8 +19,8 @@ use crate::repairs::register::HOSTED_CALLBACKS;
 const DESKTOP: &str = "claude";
 
 /// Schemes that are nobody's private use (RFC 8252 section 7.1): those of the web and the mail, and those that make a
-/// browser run or show something by itself.
-const NEVER: [&str; 16] = [
+/// browser, or the system behind it, run or show something by itself. So do those of Windows (`ms-`, `search-ms`).
+const NEVER: [&str; 19] = [
     "http",
     "https",
     "ws",
@@ -29,6 +29,9 @@ const NEVER: [&str; 16] = [
     "mailto",
     "tel",
     "intent",
+    "ssh",
+    "search",
+    "jar",
     "javascript",
     "data",
     "blob",
@@ -48,7 +51,8 @@ pub static REPAIR: Repair = Repair {
           expired.",
     hits: "every client, in Chrome, Edge and other Chromium browsers; ChatGPT, claude.ai and Claude Desktop most",
     remedy: "Adds the origin of the request's redirect_uri to `form-action`, or its scheme if that is a private one; \
-             for Claude's hosted callbacks also `claude:`. Nothing else of the policy changes.",
+             for Claude's hosted callbacks also `claude:`. On later pages than the authorization endpoint only for \
+             loopback and Claude's hosted callbacks. Nothing else of the policy changes.",
     advice: "Name the origin of the client's redirect_uri in `form-action` of the consent page, or leave the \
              directive out.",
     basis: &[basis::FORM_ACTION, basis::PRIVATE_USE_SCHEME, basis::AUTHORIZATION_ERROR],
@@ -118,6 +122,27 @@ pub static REPAIR: Repair = Repair {
             then: Then::Sound,
         },
         Example {
+            note: "a later page shows itself to anybody: its query is no proof that the callback is known",
+            site: SiteKind::Cohosted,
+            request: "GET /consent?client_id=a&redirect_uri=https%3A%2F%2Fevil.example%2Fcb",
+            reply: "200\nContent-Type: text/html\nContent-Security-Policy: form-action 'self'",
+            then: Then::Sound,
+        },
+        Example {
+            note: "nor for a scheme that may be any program's",
+            site: SiteKind::Cohosted,
+            request: "GET /consent?client_id=a&redirect_uri=cursor%3A%2F%2Fa%2Fcb",
+            reply: "200\nContent-Type: text/html\nContent-Security-Policy: form-action 'self'",
+            then: Then::Sound,
+        },
+        Example {
+            note: "a scheme that the system itself acts on",
+            site: SiteKind::Cohosted,
+            request: "GET /authorize?redirect_uri=ms-msdt%3A%2Fid",
+            reply: "200\nContent-Type: text/html\nContent-Security-Policy: form-action 'self'",
+            then: Then::Sound,
+        },
+        Example {
             note: "a page of the application",
             site: SiteKind::Cohosted,
             request: "GET /settings?redirect_uri=https%3A%2F%2Fc.example%2Fcb",
@@ -148,7 +173,9 @@ fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     }
     // The upstream shows the page with 200: it knows this redirect_uri as registered for the client. It must refuse
     // any other with an error (RFC 6749 section 4.1.2.1), and will send the browser to it itself.
-    let places = redirect_uri(request).and_then(|uri| places(&uri)).unwrap_or_default();
+    // Other pages may show themselves whatever their query says.
+    let uri = redirect_uri(request).filter(|uri| request.class == Class::Authorize || is_well_known(uri));
+    let places = uri.and_then(|uri| places(&uri)).unwrap_or_default();
     let mut any = false;
     for (name, value) in reply.headers.iter_mut() {
         if name != CONTENT_SECURITY_POLICY {
@@ -171,6 +198,13 @@ fn redirect_uri(request: &Request) -> Option<Cow<'_, str>> {
     named.all(|text| params::only(text, "redirect_uri").is_some_and(|other| other == uri)).then_some(uri)
 }
 
+/// Whether a callback is the user's own machine or Claude's: nobody else gets anything by being named.
+fn is_well_known(redirect_uri: &str) -> bool {
+    let is_loopback =
+        |uri: &str| Url::parse(uri).is_ok_and(|url| Origin::of_url(&url).is_ok_and(|to| to.is_loopback()));
+    HOSTED_CALLBACKS.contains(&redirect_uri) || is_loopback(redirect_uri)
+}
+
 /// The places on the way to a client's callback, if a source list can name them.
 fn places(redirect_uri: &str) -> Option<Vec<Place>> {
     // Nothing that could end the directive or the policy.
@@ -180,7 +214,8 @@ fn places(redirect_uri: &str) -> Option<Vec<Place>> {
     let url = Url::parse(redirect_uri).ok()?;
     let Ok(origin) = Origin::of_url(&url) else {
         let scheme = url.scheme();
-        return (!NEVER.contains(&scheme)).then(|| vec![Place::App(scheme.to_owned())]);
+        let is_system = scheme.starts_with("ms-") || scheme.starts_with("search-");
+        return (!is_system && !NEVER.contains(&scheme)).then(|| vec![Place::App(scheme.to_owned())]);
     };
     let is_named = match origin.host() {
         Host::Domain(name) => name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte)),
@@ -241,6 +276,14 @@ mod tests {
             ("view-source:x", vec![]),
             ("filesystem:x", vec![]),
             ("wss://c.example/", vec![]),
+            ("ms-msdt:/id", vec![]),
+            ("MS-Settings:x", vec![]),
+            ("search-ms:query=x", vec![]),
+            ("search:x", vec![]),
+            ("ssh://c.example/", vec![]),
+            ("intent://a#Intent;end", vec![]),
+            ("intent:a", vec![]),
+            ("jar:https://c.example/x", vec![]),
             ("/cb", vec![]),
             ("", vec![]),
         ] {

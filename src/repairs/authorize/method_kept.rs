@@ -4,6 +4,7 @@ use http::StatusCode;
 use http::header::LOCATION;
 
 use super::{Cut, is_response, leads_to_client, location};
+use crate::edit::params;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -16,8 +17,8 @@ pub static REPAIR: Repair = Repair {
     why: "307 and 308 keep the method: the browser POSTs the consent form, and what the user typed into it, to the \
           client's callback, which answers 405 Method Not Allowed.",
     hits: "claude.ai, Claude Desktop; every client whose callback takes GET alone",
-    remedy: "The status becomes 303 when the redirect leads to a client and carries `code` or `error`. The address \
-             stays as it is.",
+    remedy: "The status becomes 303 when the redirect leads to a client and carries `code` or `error`, from other \
+             pages than the authorization endpoint also `state`. The address stays as it is.",
     advice: "Redirect with 303, or 302. In Next.js: `NextResponse.redirect(url, 303)`.",
     basis: &[basis::REDIRECT_METHOD, basis::AUTHORIZATION_RESPONSE],
     default: Mode::Fix,
@@ -60,6 +61,20 @@ pub static REPAIR: Repair = Repair {
             then: Then::Sound,
         },
         Example {
+            note: "a page of the application that sends a code of its own",
+            site: SiteKind::Cohosted,
+            request: "POST /shop",
+            reply: "307\nLocation: https://pay.example/?code=1",
+            then: Then::Sound,
+        },
+        Example {
+            note: "state stands beside the code, or it is another's",
+            site: SiteKind::Cohosted,
+            request: "POST /shop",
+            reply: "307\nLocation: https://pay.example/?code=1#state=s",
+            then: Then::Sound,
+        },
+        Example {
             note: "an application whose users log in elsewhere",
             site: SiteKind::Foreign,
             request: "POST /shop",
@@ -80,7 +95,10 @@ fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     }
     let answers_client = location(reply).is_some_and(|location| {
         let cut = Cut::of(location);
-        [cut.query, cut.fragment].into_iter().flatten().any(is_response) && leads_to_client(site, location)
+        // Any page may send a `code` somewhere; clients send `state` along (MCP, Open Redirection).
+        let is_ours = |text: &&str| request.class == Class::Authorize || params::has(text, "state");
+        let mut responses = [cut.query, cut.fragment].into_iter().flatten().filter(|text| is_response(text));
+        responses.any(|text| is_ours(&text)) && leads_to_client(site, location)
     });
     if !answers_client {
         return Outcome::Sound;

@@ -23,9 +23,24 @@ const NEEDED: [&str; 8] = [
 
 /// What a client demands with these, it must not get less of: a signed or pushed request (RFC 9101, RFC 9126), a code
 /// bound to a key (RFC 9449), a narrower grant (RFC 9396), a stronger or a certain user's login (OpenID Connect Core
-/// section 3.1.2.1).
-const DEMANDS: [&str; 8] =
-    ["request", "request_uri", "dpop_jkt", "authorization_details", "acr_values", "max_age", "claims", "id_token_hint"];
+/// section 3.1.2.1), or a login at a certain organization or for a certain API.
+const DEMANDS: [&str; 15] = [
+    "request",
+    "request_uri",
+    "dpop_jkt",
+    "authorization_details",
+    "acr_values",
+    "max_age",
+    "claims",
+    "id_token_hint",
+    "login_hint",
+    "domain_hint",
+    "organization",
+    "tenant",
+    "audience",
+    "connection",
+    "hd",
+];
 
 pub static REPAIR: Repair = Repair {
     id: "authorize.parameter-refused",
@@ -71,6 +86,21 @@ pub static REPAIR: Repair = Repair {
             site: SiteKind::Cohosted,
             request: "GET /authorize?client_id=a&dpop_jkt=k",
             reply: "302\nLocation: https://c.example/cb?error=invalid_request&error_description=unknown+dpop_jkt",
+            then: Then::Sound,
+        },
+        Example {
+            note: "a prompt that demands a login",
+            site: SiteKind::Cohosted,
+            request: "GET /authorize?client_id=a&prompt=login",
+            reply: "302\nLocation: https://c.example/cb?error=invalid_request&error_description=unknown+prompt",
+            then: Then::Sound,
+        },
+        Example {
+            note: "a certain organization, and a certain user",
+            site: SiteKind::Cohosted,
+            request: "GET /authorize?client_id=a&organization=o&tenant=t&audience=a&connection=c&hd=h&login_hint=l&domain_hint=d",
+            reply: "302\nLocation: https://c.example/cb?error=invalid_request&error_description=\
+                    organization+tenant+audience+connection+hd+login_hint+domain_hint",
             then: Then::Sound,
         },
         Example {
@@ -125,7 +155,13 @@ fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
 /// Whether a parameter may be left out, and its name can be told from a word of a sentence.
 fn may_go(query: &str, name: &str) -> bool {
     // Any other mode than the usual one is where the client waits for the response, and nowhere else.
-    let is_usual = name != "response_mode" || params::get(query, name).is_some_and(|mode| mode == "query");
+    // To be asked for consent is what every first login does; other prompts demand a login, or none.
+    let is_only = |value: &str| params::only(query, name).is_some_and(|have| have == value);
+    let is_usual = match name {
+        "response_mode" => is_only("query"),
+        "prompt" => is_only("consent"),
+        _ => true,
+    };
     let is_name = name.len() > 3 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
     is_usual && is_name && !NEEDED.contains(&name) && !DEMANDS.contains(&name)
 }

@@ -19,7 +19,8 @@ pub static REPAIR: Repair = Repair {
           user sees an error in place of the login.",
     hits: "TypeScript SDK v2, Claude Code, claude.ai, at Authelia, better-auth, Keycloak and others",
     remedy: "Asks once more with those of the scopes that the metadata list; where they list none or all of them, \
-             without what clients ask for by habit. Never adds a scope.",
+             without what clients ask for by habit. Never adds a scope, and never asks for none: that \
+             would mean the server's default.",
     advice: "Ignore scopes that are not known (RFC 6749 section 3.3), and list in `scopes_supported` those that are.",
     basis: &[basis::SCOPE, basis::AUTHORIZATION_ERROR],
     default: Mode::Fix,
@@ -38,7 +39,7 @@ pub static REPAIR: Repair = Repair {
             site: SiteKind::Scoped,
             request: "GET /authorize?scope=openid&state=s",
             reply: "400\nContent-Type: application/json\n\n{\"error\":\"invalid_scope\"}",
-            then: Then::Asks("GET /authorize?state=s"),
+            then: Then::Sound,
         },
         Example {
             note: "nothing is listed",
@@ -52,7 +53,7 @@ pub static REPAIR: Repair = Repair {
             site: SiteKind::Cohosted,
             request: "GET /authorize?scope=offline_access",
             reply: "303\nLocation: https://c.example/cb?error=invalid_scope",
-            then: Then::Asks("GET /authorize"),
+            then: Then::Sound,
         },
         Example {
             note: "all are listed",
@@ -90,26 +91,23 @@ fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     }
     let asked: Vec<&str> = scope.split_ascii_whitespace().collect();
     let Some(fewer) = fewer(&asked, site.known.scopes.as_deref()) else { return Outcome::Sound };
-    let query = if fewer.is_empty() {
-        params::without(query, "scope")
-    } else {
-        params::map_values(query, "scope", |_| Some(fewer.join(" ")))
-    };
+    let query = params::map_values(query, "scope", |_| Some(fewer.join(" ")));
     let Some(query) = query else { return Outcome::Sound };
     Outcome::again("the scopes are refused; asking for fewer", ask_with(request, &query))
 }
 
-/// The scopes to ask for instead, in the order asked for; `None` if there is nothing to leave out.
+/// The scopes to ask for instead, in the order asked for; `None` if there is nothing to leave out, or nothing
+/// would remain: without `scope` a server grants its default (RFC 6749 section 3.3), which may be more.
 fn fewer<'a>(asked: &[&'a str], listed: Option<&[String]>) -> Option<Vec<&'a str>> {
     if let Some(listed) = listed {
         let known: Vec<&str> = asked.iter().copied().filter(|one| listed.iter().any(|have| have == one)).collect();
         if known.len() < asked.len() {
-            return Some(known);
+            return Some(known).filter(|known| !known.is_empty());
         }
     }
     // A server may list what it grants to some clients only.
     let plain: Vec<&str> = asked.iter().copied().filter(|one| !HABITUAL.contains(one)).collect();
-    (plain.len() < asked.len()).then_some(plain)
+    (plain.len() < asked.len() && !plain.is_empty()).then_some(plain)
 }
 
 #[cfg(test)]
@@ -121,9 +119,12 @@ mod tests {
         let listed = ["a".to_owned(), "b".to_owned(), "openid".to_owned()];
         for (asked, known, then) in [
             (vec!["a", "x"], true, Some(vec!["a"])),
-            (vec!["x"], true, Some(vec![])),
+            (vec!["x"], true, None),
+            (vec!["x", "openid"], true, Some(vec!["openid"])),
+            (vec!["x", "email"], true, None),
             (vec!["a", "openid"], true, Some(vec!["a"])),
-            (vec!["openid"], true, Some(vec![])),
+            (vec!["openid"], true, None),
+            (vec!["openid"], false, None),
             (vec!["a", "b"], true, None),
             (vec!["x", "email"], false, Some(vec!["x"])),
             (vec!["x"], false, None),

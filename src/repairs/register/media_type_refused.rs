@@ -27,9 +27,7 @@ pub static REPAIR: Repair = Repair {
     on: &[Class::Register],
     hook: Hook::Reply {
         needs: Needs::Body,
-        when: |request, reply| {
-            is_refused_for_content(request, reply) && reply.status.is_client_error() && asks_for_client(request)
-        },
+        when: |request, reply| is_refused_for_content(request, reply) && asks_for_client(request),
         run,
     },
     examples: &[

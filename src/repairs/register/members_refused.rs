@@ -1,7 +1,5 @@
 //! D-15, field report 26: a registration is refused for members that it has, or for a name that it has not.
 
-use http::StatusCode;
-
 use super::reduce::{add_name, ease, reduce, says_nothing};
 use super::{asks_for_client, is_refused_for_content, refusal};
 use crate::endpoint::Class;
@@ -103,7 +101,7 @@ fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     let mut body = asked.clone();
     let what = if ease(&mut body, &words) {
         "members are refused, or a name is demanded"
-    } else if reply.status != StatusCode::INTERNAL_SERVER_ERROR && says_nothing(&words) {
+    } else if says_nothing(&words) {
         reduce(&mut body);
         add_name(&mut body);
         "refused without a reason; sent what every server knows"

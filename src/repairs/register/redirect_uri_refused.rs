@@ -24,11 +24,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::NATIVE_REDIRECTS],
     default: Mode::Fix,
     on: &[Class::Register],
-    hook: Hook::Reply {
-        needs: Needs::Body,
-        when: |request, reply| is_refused_for_content(request, reply) && reply.status.is_client_error(),
-        run,
-    },
+    hook: Hook::Reply { needs: Needs::Body, when: is_refused_for_content, run },
     examples: &[
         Example {
             note: "named by its place",

@@ -28,6 +28,36 @@ fn mended(reply: &str) -> Reply {
     reply
 }
 
+/// Nobody knows what became of such a registration: it may not be sent a second time, whatever is said of it.
+#[test]
+fn nothing_is_registered_twice_after_a_failure_or_a_conflict() {
+    for status in [409, 500] {
+        for said in [
+            "Unrecognized field: software_id",
+            "client_name is required",
+            "unsupported token_endpoint_auth_method",
+            "unsupported media type application/json",
+            "redirect_uris: cursor://a/cb is not allowed",
+            "redirect_uris[2] https://claude.com/api/mcp/auth_callback is not allowed",
+            "invalid_redirect_uri",
+            "invalid_client_metadata",
+        ] {
+            for site in [SiteKind::Cohosted, SiteKind::Confidential] {
+                let (facts, known) = (example::facts(site), example::knowledge(site));
+                let request = "POST /register\nContent-Type: application/json; charset=utf-8\n\n{\"software_id\":\"i\",\
+                               \"token_endpoint_auth_method\":\"client_secret_post\",\"redirect_uris\":[\"cursor://a/cb\",\
+                               \"https://claude.ai/api/mcp/auth_callback\",\"https://claude.com/api/mcp/auth_callback\"]}";
+                let request = example::request(request, &facts, &known).unwrap();
+                let answer = format!("{status}\nContent-Type: application/json\n\n{{\"error\":\"{said}\"}}");
+                let mut reply = example::reply(&answer).unwrap();
+                let site = Site { facts: &facts, known: &known };
+                let (_, ask) = Plan::new(REPAIRS, &BTreeMap::new()).mend_reply(&site, &request, &mut reply, true);
+                assert_eq!(ask, None, "{answer}");
+            }
+        }
+    }
+}
+
 /// A sound registration with one member changed.
 fn with(member: &str, value: Value, secret: bool) -> Value {
     let mut document = json!({

@@ -19,6 +19,7 @@ pub(super) fn any_site() -> impl Strategy<Value = SiteKind> {
         SiteKind::Confidential,
         SiteKind::Bare,
         SiteKind::HalfOpen,
+        SiteKind::LetsIn,
         SiteKind::Strict,
         SiteKind::Taught,
     ])

@@ -18,6 +18,13 @@ fn bodies_of_deployed_servers_say_what_they_mean() {
         // Nobody has logged in.
         (r#"{"detail":"Not authenticated"}"#, "l"),
         ("Unauthorized", "l"),
+        ("Unauthorized request", "l"),
+        ("unauthorized access", "l"),
+        ("Unauthorized - log in", "l"),
+        ("HTTP 401 Unauthorized: no", "l"),
+        (r#"{"error":"UnauthorizedError","message":"x"}"#, "l"),
+        ("HttpUnauthorizedException", "l"),
+        ("unauthorized. Domain expert? Ask.", "lb"),
         ("\"Unauthorized\"", "l"),
         (r#"{"message":"Unauthenticated."}"#, "l"),
         (r#"{"detail":"Authentication credentials were not provided."}"#, "l"),
@@ -77,10 +84,22 @@ fn bodies_of_deployed_servers_say_what_they_mean() {
         ("<title>Attention Required! | Cloudflare</title><h1>Sorry, you have been blocked</h1>", "b"),
         (r#"{"error":"Your IP is not allowed"}"#, "b"),
         (r#"{"error":"unauthorized host"}"#, "b"),
+        (r#"{"message":"Access denied: geo restriction"}"#, "b"),
+        (r#"{"error":"Slow down. Requests exceeded."}"#, "b"),
+        (r#"{"error":"forbidden","message":"Your organisation does not allow this network"}"#, "b"),
+        (r#"{"code":1020,"msg":"Access denied"}"#, "b"),
+        (r#"{"message":"error code: 1020"}"#, "b"),
+        (r#"{"error":"blocked by organization policy"}"#, "b"),
+        ("Unauthorized user agent", "lb"),
+        ("Unauthorized domain", "b"),
+        ("Unauthorised app", "b"),
+        (r#"{"error":"unauthorized_referer"}"#, "b"),
+        (r#"{"error":"UnauthorizedDevice"}"#, "b"),
+        ("unauthorized-region", "b"),
         // Nothing of the kind.
         (r#"{"status":403,"error":"Forbidden","path":"/mcp/token required"}"#, ""),
         ("<html><head><title>403 Forbidden</title></head><center><h1>403 Forbidden</h1></center></html>", ""),
-        ("RBAC: access denied", ""),
+        ("RBAC: access denied", "b"),
         (r#"{"error":"unauthorized_client"}"#, ""),
         (r#"{"jsonrpc":"2.0","error":{"code":-32602,"message":"Missing required parameter: token"},"id":1}"#, ""),
         (r#"{"jsonrpc":"2.0","error":{"code":-32602,"message":"Invalid progress token"},"id":1}"#, ""),
@@ -90,7 +109,7 @@ fn bodies_of_deployed_servers_say_what_they_mean() {
         (r#"{"error":"SyntaxError: Unexpected token < in JSON at position 0"}"#, ""),
         (r#"{"error":"not well-formed (invalid token): line 1, column 3"}"#, ""),
         (r#"{"error":"invalid continuation token"}"#, ""),
-        (r#"{"error":"token limit exceeded"}"#, ""),
+        (r#"{"error":"token limit exceeded"}"#, "b"),
         (r#"{"error":"Invalid token address"}"#, ""),
         (r#"{"error":"unknown token type"}"#, ""),
         (r#"{"error":"The token does not carry the role admin; token expired"}"#, ""),
@@ -106,6 +125,51 @@ fn bodies_of_deployed_servers_say_what_they_mean() {
 }
 
 #[test]
+fn others_are_told_from_this_server() {
+    for (text, is_another) in [
+        ("GitHub API answered 401 Unauthorized", true),
+        ("Weather API: invalid token", true),
+        ("Billing API rejected our token: token expired", true),
+        ("Database login required (pool: unauthorized)", true),
+        ("upstream: unauthorized", true),
+        ("Request failed with status code 401", true),
+        ("GitHub: bad credentials, token invalid", true),
+        ("Invalid API token", false),
+        ("Missing API key or token", false),
+        ("This API requires a token", false),
+        ("API: unauthorized", false),
+        ("Unauthorized", false),
+        ("your token has expired", false),
+        ("", false),
+    ] {
+        assert_eq!(speaks_of_another_party(text), is_another, "{text}");
+    }
+}
+
+#[test]
+fn a_bare_refusal_says_nothing_else() {
+    for (text, bare) in [
+        ("Unauthorized", true),
+        ("Unauthorized\n", true),
+        ("Unauthorized.\nThe access token expired!", true),
+        ("Internal error: unauthorized", false),
+        ("Unauthorized\nWeather", false),
+        ("", false),
+    ] {
+        assert_eq!(is_bare(text), bare, "{text}");
+    }
+}
+
+#[test]
+fn a_page_needs_a_sentence() {
+    for (text, demands) in
+        [("Unauthorized", false), ("Unauthorised", false), ("Not authenticated", true), ("Missing bearer token", true)]
+    {
+        assert_eq!(demands_login(text), demands, "{text}");
+    }
+}
+
+#[test]
 fn a_long_text_is_read_to_its_limit_and_no_further() {
     let text = format!("{}é unauthorized", "a ".repeat(LONGEST / 2));
     assert!(!speaks_of_missing_login(&text));
@@ -113,8 +177,8 @@ fn a_long_text_is_read_to_its_limit_and_no_further() {
 
 proptest::proptest! {
     #[test]
-    fn no_text_is_too_strange(text in "\\PC{0,80}|[a-z ]{0,80}|((no|not|invalid|token|is|scope|[a-z]) ?){0,20}") {
-        for speaks in [speaks_of_missing_login, speaks_of_bad_token, speaks_of_scope, speaks_of_a_block] {
+    fn no_text_is_too_strange(text in "\\PC{0,80}|[a-z ]{0,80}|((no|unauthorized|Unauthorised|api|É|not|invalid|token|is|scope|[a-z]) ?){0,20}") {
+        for speaks in [speaks_of_missing_login, speaks_of_bad_token, speaks_of_scope, speaks_of_a_block, speaks_of_another_party, demands_login, is_bare] {
             speaks(&text);
         }
     }

@@ -116,7 +116,8 @@ impl Visitor<'_> {
         let ask = Ask::post(&self.headers, self.facts.mcp_path.clone(), JSON, PING)
             .accepting("application/json, text/event-stream");
         let answers = self.ask_all(vec![ask]).await;
-        answers.into_iter().flatten().next().map(|fetched| fetched.reply.status)
+        let fetched = answers.into_iter().flatten().next()?;
+        Knowledge::reception(&fetched.reply, fetched.object().as_ref())
     }
 
     /// Takes the first of the answers that is the document.

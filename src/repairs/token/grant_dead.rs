@@ -31,18 +31,7 @@ const CODES: &[&str] = &[
 const EXACT: &[&str] = &["invalid_refresh_token", "expired_refresh_token", "token_expired"];
 
 /// A 400 or 401 of these words, or without any, says nothing: at a refresh that is most likely a dead token's.
-const NOTHING: &[&str] = &[
-    "bad request",
-    "bad",
-    "400",
-    "400 bad request",
-    "unauthorized",
-    "401",
-    "401 unauthorized",
-    "error",
-    "invalid request",
-    METABASE,
-];
+const NOTHING: &[&str] = &["bad request", "bad", "unauthorized", "400", "401", "error", "invalid request", METABASE];
 
 /// Its words for a refresh token that expired, with invalid_request.
 const METABASE: &str = "the token request is invalid";

@@ -111,9 +111,16 @@ impl Said {
         self.sentences.iter().any(|sentence| is(sentence))
     }
 
-    /// Whether all that is said is in these sentences, if anything is.
-    pub(super) fn says_only(&self, sentences: &[&str]) -> bool {
-        self.sentences.iter().all(|sentence| sentence.is_empty() || sentences.contains(&sentence.as_str()))
+    /// Whether all that is said is made of these phrases, if anything is: pages say it in the title and again. Of two
+    /// that begin alike the longer one is to be first.
+    pub(super) fn says_only(&self, phrases: &[&str]) -> bool {
+        self.sentences.iter().all(|sentence| {
+            let mut rest = sentence.as_str();
+            while let Some(behind) = phrases.iter().find_map(|phrase| behind(rest, phrase)) {
+                rest = behind;
+            }
+            rest.is_empty()
+        })
     }
 
     /// Whether anything tells of a code or a token that was taken: then the upstream is asked no more.
@@ -125,6 +132,12 @@ impl Said {
     pub(super) fn lacks_something(&self) -> bool {
         self.mentions(UNREAD)
     }
+}
+
+/// What is left behind a phrase, if it ends with a word.
+fn behind<'a>(text: &'a str, phrase: &str) -> Option<&'a str> {
+    let rest = text.strip_prefix(phrase)?;
+    if rest.is_empty() { Some(rest) } else { rest.strip_prefix(' ') }
 }
 
 /// Whether a text may stand for an error code: no sentence, no reason phrase.

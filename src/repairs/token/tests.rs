@@ -196,6 +196,12 @@ fn every_refusal_is_read_by_all_parsers() {
             (400, "invalid_request"),
             (400, "invalid_grant"),
         ),
+        (
+            "400",
+            "<html><title>Bad Request</title><h1>400 Bad Request</h1></html>",
+            (400, "invalid_request"),
+            (400, "invalid_grant"),
+        ),
         ("401", "Unauthorized", (401, "invalid_request"), (400, "invalid_grant")),
         ("429", "slow", (429, "temporarily_unavailable"), (429, "temporarily_unavailable")),
         (

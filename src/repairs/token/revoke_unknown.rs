@@ -17,9 +17,9 @@ pub static REPAIR: Repair = Repair {
     why: "The client wants the token to be of no use, and it is. Told of an error it keeps the token, tries again, or \
           does not finish logging out.",
     hits: "clients that log out",
-    remedy: "Becomes `200` where the upstream is the authorization server: at 400 and 404 with `invalid_token` or \
-             `invalid_grant`, and at a 400 that says in so many words that the token is unknown, expired or revoked. A \
-             404 without a code is a router's and stays a refusal, as does every 401, 403 and 5xx.",
+    remedy: "Becomes `200` where the upstream is the authorization server: at a 400 with `invalid_token` or \
+             `invalid_grant`, or one that says in so many words that the token is unknown, expired or revoked. A 404 is a \
+             router's and stays a refusal, as does every 401, 403 and 5xx.",
     advice: "Answer `200` to the revocation of a token that is not valid.",
     basis: &[basis::REVOKED],
     default: Mode::Fix,
@@ -46,7 +46,7 @@ pub static REPAIR: Repair = Repair {
             request: "POST /revoke\n\ntoken=t",
             reply: "404\nContent-Type: application/json\n\n\
                     {\"error\":\"invalid_grant\"}",
-            then: Then::Becomes("200\n\n(empty)"),
+            then: Then::Sound,
         },
         Example {
             note: "in words",
@@ -124,16 +124,14 @@ pub static REPAIR: Repair = Repair {
 };
 
 fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
-    if !site.has_own_authorization_server() {
+    // A 404 is a router's as a rule: it knows of no endpoint, let alone of tokens.
+    if !site.has_own_authorization_server() || reply.status != StatusCode::BAD_REQUEST {
         return Outcome::Sound;
     }
     let Some(said) = Said::by(reply) else { return Outcome::Sound };
     let is_dead = match said.meant.as_str() {
-        "invalid_token" | "invalid_grant" => said.has_code() || reply.status == StatusCode::BAD_REQUEST,
-        // Without a code of the endpoint's, a 404 is a router's: it knows of no endpoint, let alone of tokens.
-        "invalid_request" if reply.status == StatusCode::BAD_REQUEST => {
-            said.any(is_about_dead_token) && !said.mentions(&["client"]) && !said.lacks_something()
-        }
+        "invalid_token" | "invalid_grant" => true,
+        "invalid_request" => said.any(is_about_dead_token) && !said.mentions(&["client"]) && !said.lacks_something(),
         _ => false,
     };
     if !is_dead {

@@ -380,7 +380,7 @@ async fn a_token_that_is_not_valid_is_revoked_already() {
     for (status, body, expected) in [
         ("400 Bad Request", r#"{"error":"invalid_request","error_description":"Token not found"}"#, 200),
         ("400 Bad Request", r#"{"error":"invalid_token"}"#, 200),
-        ("404 Not Found", r#"{"error":"invalid_token"}"#, 200),
+        ("404 Not Found", r#"{"error":"invalid_token"}"#, 404),
         ("404 Not Found", r#"{"message":"Token not found"}"#, 404),
         ("404 Not Found", r#"{"message":"Not Found"}"#, 404),
         ("403 Forbidden", r#"{"message":"Invalid credentials for token revocation"}"#, 403),

@@ -240,7 +240,7 @@ fn only_a_token_that_is_said_to_be_dead_is_revoked_already() {
     for (site, status, body, expected) in [
         (SiteKind::Cohosted, "400", r#"{"error":"invalid_token"}"#, 200),
         (SiteKind::Cohosted, "400", r#"{"error":"invalid_grant"}"#, 200),
-        (SiteKind::Cohosted, "404", r#"{"error":"invalid_token"}"#, 200),
+        (SiteKind::Cohosted, "404", r#"{"error":"invalid_token"}"#, 404),
         (SiteKind::Cohosted, "400", r#"{"error":"invalid_request","error_description":"unknown token"}"#, 200),
         (SiteKind::Cohosted, "400", r#"{"error":"invalid_request","error_description":"token not found"}"#, 200),
         (

@@ -152,8 +152,19 @@ pub struct Request {
 /// Whether a header or query parameter of this name may let its sender in.
 #[must_use]
 pub fn is_credential(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    ["key", "token", "auth", "secret", "session", "cert", "jwt", "cookie"].iter().any(|part| name.contains(part))
+    // By the first letter: this is asked of every header field of a message without a token.
+    name.bytes().enumerate().any(|(at, byte)| {
+        let words: &[&str] = match byte.to_ascii_lowercase() {
+            b'a' => &["auth"],
+            b'c' => &["cert", "cookie"],
+            b'j' => &["jwt"],
+            b'k' => &["key"],
+            b's' => &["secret", "session"],
+            b't' => &["token"],
+            _ => &[],
+        };
+        words.iter().any(|word| name.get(at..at + word.len()).is_some_and(|part| part.eq_ignore_ascii_case(word)))
+    })
 }
 
 /// What a preflight asks for (Fetch section 4.8).
@@ -356,4 +367,38 @@ fn media_type(content_type: &HeaderValue) -> Option<&str> {
 pub struct Event {
     /// The text from the first field to the blank line, both included.
     pub text: Bytes,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_credential;
+
+    #[test]
+    fn a_credential_is_known_by_a_word_in_its_name() {
+        for name in [
+            "x-api-key",
+            "X-API-KEY",
+            "access_token",
+            "proxy-authorization",
+            "client_secret",
+            "Mcp-Session-Id",
+            "cookie",
+            "é-jwt",
+        ] {
+            assert!(is_credential(name), "{name}");
+        }
+        for name in [
+            "host",
+            "accept",
+            "content-type",
+            "user-agent",
+            "x-forwarded-for",
+            "mcp-protocol-version",
+            "",
+            "toké",
+            "ke",
+        ] {
+            assert!(!is_credential(name), "{name}");
+        }
+    }
 }

@@ -53,6 +53,8 @@ pub struct Bounds {
     pub body_time: Duration,
     /// How long something learned about the upstream is believed.
     pub learned: Duration,
+    /// After how much silence an event stream gets a comment.
+    pub silence: Duration,
     /// Client connections at a time.
     pub connections: usize,
     /// How long event streams may go on after the order to stop.

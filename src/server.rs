@@ -183,6 +183,7 @@ fn runtime(config: &Config, address: SocketAddr, access: AccessLog) -> Result<Ru
             body_bytes: limits.body_bytes,
             body_time: limits.mend,
             learned: limits.learned,
+            silence: limits.silence,
             connections: connections(limits.connections),
             drain: limits.drain,
         },

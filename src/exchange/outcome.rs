@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use http::header::LOCATION;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::{Reply, RequestBody};
 use crate::edit::json::Object;
@@ -53,6 +53,10 @@ pub struct Ask {
     pub target: Option<String>,
     /// Another body, and with it its media type.
     pub body: Option<RequestBody>,
+    /// Bodies to try after that one, while no answer is better.
+    pub further: Vec<RequestBody>,
+    /// Header fields with another value, or without one.
+    pub fields: Vec<(HeaderName, Option<HeaderValue>)>,
     /// Another place for the client's own credentials: `Some(None)` takes the `Authorization` header out.
     pub authorization: Option<Option<HeaderValue>>,
 }
@@ -76,10 +80,19 @@ impl Ask {
         Self { body: Some(RequestBody::Form(form.into())), ..Self::default() }
     }
 
+    /// The same request with another value of a header field, or without it.
+    #[must_use]
+    pub fn with_field(name: HeaderName, value: Option<HeaderValue>) -> Self {
+        Self { fields: vec![(name, value)], ..Self::default() }
+    }
+
     /// Whether the second answer is worth more than the first: a success; in a browser's login also a redirect or a
     /// page that is no error; and a refusal by an endpoint that the first ask did not get to.
     #[must_use]
     pub fn is_better(class: Class, first: &Reply, second: &Reply) -> bool {
+        if class.has_messages() {
+            return is_better_received(first, second);
+        }
         if second.status.is_success() {
             return true;
         }
@@ -100,6 +113,16 @@ impl Ask {
         // A grant is looked at after the client has been let in (RFC 6749 sections 4.1.3 and 6).
         at_the_door || (error(first).as_deref() == Some("invalid_client") && reason == "invalid_grant")
     }
+}
+
+/// Whether a message got further the second time: taken and not refused inside, or stopped by something else than a
+/// redirect, such as a missing token.
+fn is_better_received(first: &Reply, second: &Reply) -> bool {
+    if first.status.is_redirection() {
+        return !second.status.is_redirection() || first.headers.get(LOCATION) != second.headers.get(LOCATION);
+    }
+    let is_refused = second.json().is_some_and(|message| message.has("error") && !message.has("result"));
+    second.status.is_success() && !is_refused
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ pub static REPAIR: Repair = Repair {
     advice: "Check the token before the message is looked at, and answer 401.",
     basis: &[basis::TOKEN_HANDLING, basis::BEARER_ERRORS],
     default: Mode::Fix,
-    on: &[Class::Mcp, Class::LegacySse],
+    on: Class::OF_MESSAGES,
     hook: Hook::Reply { needs: Needs::Json, when, run },
     examples: &[
         Example {

@@ -66,7 +66,7 @@ pub static REPAIR: Repair = Repair {
     advice: "Take the MCP endpoint out of the web login's middleware and answer 401 there.",
     basis: &[basis::TOKEN_HANDLING, basis::BEARER_ERRORS],
     default: Mode::Fix,
-    on: &[Class::Mcp, Class::LegacySse],
+    on: Class::OF_MESSAGES,
     hook: Hook::Reply { needs: Needs::Head, when, run },
     examples: &[
         Example {

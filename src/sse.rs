@@ -14,6 +14,8 @@ pub struct Splitter {
     partial: BytesMut,
     /// How far `partial` was searched.
     searched: usize,
+    /// Whether the last event ended in a CR whose LF may still come.
+    after_cr: bool,
     /// The last bytes of an event that is too long to be held, while the rest of it goes by.
     passing: Option<[u8; 3]>,
 }
@@ -29,11 +31,23 @@ impl Splitter {
         self.partial.extend_from_slice(&bytes);
     }
 
-    /// The next whole event, its blank line included.
+    /// The next whole event, its blank line included. The LF of a CR LF that came in two pieces follows by itself.
     pub fn next_event(&mut self) -> Option<Bytes> {
+        if self.after_cr && !self.is_empty() {
+            self.after_cr = false;
+            if self.partial.first().or(self.whole.first()) == Some(&b'\n') {
+                return Some(self.take(1));
+            }
+        }
+        let event = self.find_event();
+        self.after_cr |= event.as_ref().is_some_and(|event| event.ends_with(b"\r"));
+        event
+    }
+
+    fn find_event(&mut self) -> Option<Bytes> {
         if !self.whole.is_empty() {
             if let Some(end) = end_of_event(&self.whole) {
-                return Some(self.whole.split_to(end));
+                return Some(self.take(end));
             }
             self.partial.extend_from_slice(&std::mem::take(&mut self.whole));
             self.searched = self.partial.len();
@@ -41,15 +55,17 @@ impl Splitter {
         }
         let from = self.searched.saturating_sub(3);
         match end_of_event(&self.partial[from..]) {
-            Some(end) => {
-                self.searched = 0;
-                Some(self.partial.split_to(from + end).freeze())
-            }
+            Some(end) => Some(self.take(from + end)),
             None => {
                 self.searched = self.partial.len();
                 None
             }
         }
+    }
+
+    fn take(&mut self, length: usize) -> Bytes {
+        self.searched = 0;
+        if self.partial.is_empty() { self.whole.split_to(length) } else { self.partial.split_to(length).freeze() }
     }
 
     /// Gives up an event that is too long to be held: what there is of it, and from now on whatever comes, to its end.

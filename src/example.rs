@@ -56,6 +56,7 @@ pub fn request(text: &str, facts: &Facts, known: &Knowledge) -> Result<Request, 
         class,
         accepts: Accepts::of(&headers),
         message,
+        session_sent: headers.get(endpoint::SESSION).cloned(),
         is_legacy: headers.remove(LEGACY).is_some(),
         moved,
         target,
@@ -164,6 +165,9 @@ pub fn write_request(request: &Request, ask: Option<&Ask>) -> String {
             }
             request.body = body.clone();
         }
+        if ask.listens {
+            (request.method, request.body) = (Method::GET, RequestBody::Unread);
+        }
         for (name, value) in &ask.fields {
             match value {
                 Some(value) => drop(request.headers.insert(name, value.clone())),
@@ -263,7 +267,7 @@ pub fn facts(kind: SiteKind) -> Facts {
         upstream: origin("http://localhost:3000"),
         mcp_path: "/mcp".into(),
         origins: vec![origin("https://claude.ai"), origin("https://claude.com")],
-        loopback_origins: false,
+        loopback_origins: kind == SiteKind::Loopback,
         scopes: if kind == SiteKind::Scoped { vec!["mcp:read".into(), "mcp:write".into()] } else { Vec::new() },
     }
 }
@@ -322,7 +326,7 @@ pub fn knowledge(kind: SiteKind) -> Knowledge {
             }),
             ..own
         },
-        SiteKind::Open => Knowledge::default(),
+        SiteKind::Open | SiteKind::Loopback => Knowledge::default(),
     }
 }
 

@@ -6,7 +6,11 @@ mod outcome;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
+use http::header::{
+    ACCEPT, ACCEPT_RANGES, AGE, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH,
+    CONTENT_LOCATION, CONTENT_RANGE, CONTENT_TYPE, ETAG, EXPIRES, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED,
+    LOCATION, REFRESH, WWW_AUTHENTICATE,
+};
 use http::uri::PathAndQuery;
 use http::{Method, StatusCode};
 
@@ -154,6 +158,8 @@ pub struct Request {
     pub is_legacy: bool,
     /// Where the upstream was lately seen to redirect messages to, path and query.
     pub moved: Option<Arc<str>>,
+    /// The session as the client names it.
+    pub session_sent: Option<HeaderValue>,
     /// Content codings that the client accepts, as it wrote them.
     pub accept_encoding: Option<HeaderValue>,
     /// The header fields on their way to the upstream. Empty once they were sent, unless the class may ask again.
@@ -324,6 +330,23 @@ pub struct Reply {
     pub form: Form,
 }
 
+/// Header fields that say something of the body or of where to go instead.
+pub const OF_THE_ANSWER: &[HeaderName] = &[
+    ACCEPT_RANGES,
+    AGE,
+    CONTENT_DISPOSITION,
+    CONTENT_ENCODING,
+    CONTENT_LANGUAGE,
+    CONTENT_LENGTH,
+    CONTENT_LOCATION,
+    CONTENT_RANGE,
+    ETAG,
+    EXPIRES,
+    LAST_MODIFIED,
+    LOCATION,
+    REFRESH,
+];
+
 /// What a body begins like, whatever its media type says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Opening {
@@ -439,6 +462,24 @@ impl Reply {
     #[must_use]
     pub fn is_json(&self) -> bool {
         self.headers.get(CONTENT_TYPE).is_some_and(is_json)
+    }
+
+    /// Says something else instead: `message`, or nothing. What described the body or led elsewhere goes, the rest stays.
+    pub fn say(&mut self, status: StatusCode, message: Option<Bytes>) {
+        for name in OF_THE_ANSWER {
+            self.headers.remove(name);
+        }
+        self.headers.remove(CONTENT_TYPE);
+        self.status = status;
+        self.body = match message {
+            Some(message) => {
+                self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                ReplyBody::Text(message)
+            }
+            None => ReplyBody::Empty,
+        };
+        (self.coding, self.decode, self.form) = (None, false, Form::AsItCame);
+        self.opening = Opening::Unseen;
     }
 
     /// Replaces the answer by a JSON document of ours. The upstream's header fields go: they described its body. Its

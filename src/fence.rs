@@ -72,7 +72,7 @@ pub fn check_request(before: &Request, after: &Request) -> Result<(), &'static s
 /// # Errors
 /// The promise that was broken.
 pub fn check_ask(request: &Request, reply: &Reply, ask: &Ask) -> Result<(), &'static str> {
-    if request.class.has_messages() && !was_turned_away(request, reply) {
+    if request.class.has_messages() && !ask.listens && !was_turned_away(request, reply) {
         return Err("a message was sent twice that may have been acted on");
     }
     let mut after = request.clone();
@@ -87,13 +87,11 @@ pub fn check_ask(request: &Request, reply: &Reply, ask: &Ask) -> Result<(), &'st
             None => drop(after.headers.remove(name)),
         }
     }
-    for body in ask.body.iter().chain(&ask.further).map(Some).chain([None]) {
-        if let Some(body) = body {
-            after.body.clone_from(body);
-        }
-        check_request(request, &after)?;
+    if let Some(body) = &ask.body {
+        after.body.clone_from(body);
     }
-    Ok(())
+    check_request(request, &after)?;
+    ask.otherwise.as_deref().map_or(Ok(()), |next| check_ask(request, reply, next))
 }
 
 /// Whether an answer says that the message was not acted on: it was sent elsewhere, refused for its form, or for what

@@ -12,6 +12,8 @@ pub const INVALID_REQUEST: i64 = -32600;
 pub const METHOD_NOT_FOUND: i64 = -32601;
 pub const INVALID_PARAMS: i64 = -32602;
 pub const INTERNAL_ERROR: i64 = -32603;
+/// Whatever else a server refuses; what the SDKs use.
+pub const SERVER_ERROR: i64 = -32000;
 /// A session that is not known (any more); what the SDKs use.
 pub const SESSION_NOT_FOUND: i64 = -32001;
 /// Errors that only servers of MCP 2026-07-28 know.
@@ -129,6 +131,13 @@ pub fn error(to: Option<&Envelope>, code: i64, message: &str) -> Bytes {
     let id = String::from_utf8_lossy(id);
     let message = serde_json::Value::from(message);
     format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":{code},"message":{message}}}}}"#).into()
+}
+
+/// The text of an answer that says nothing but that the message came.
+#[must_use]
+pub fn empty_result(to: Option<&Envelope>) -> Bytes {
+    let id = to.and_then(|to| to.id.as_deref()).unwrap_or(b"null");
+    format!(r#"{{"jsonrpc":"2.0","id":{},"result":{{}}}}"#, String::from_utf8_lossy(id)).into()
 }
 
 /// An id without its quotation marks and without a fraction of nothing.

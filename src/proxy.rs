@@ -121,6 +121,7 @@ impl Exchange {
             class,
             accepts: Accepts::of(&headers),
             message: None,
+            session_sent: headers.get(endpoint::SESSION).cloned(),
             is_legacy: false,
             moved: if class == Class::Mcp { self.runtime().learner.moved() } else { None },
             target,

@@ -163,6 +163,8 @@ pub enum SiteKind {
     Foreign,
     /// No OAuth at all.
     Open,
+    /// As `Open`, and the proxy listens on a loopback address.
+    Loopback,
     /// As `Cohosted`, and the operator states the scopes `mcp:read mcp:write`, which the metadata list.
     Scoped,
     /// As `Cohosted`, with metadata that know no public clients.

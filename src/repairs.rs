@@ -12,11 +12,15 @@ pub mod identity;
 pub mod metadata;
 pub mod oauth;
 pub mod register;
+pub mod session;
 pub mod token;
+pub mod transport;
+pub mod version;
 
 /// Every repair there is.
 pub static REPAIRS: &[&Repair] = &[
     // Requests. What is known to be refused is not asked.
+    &transport::origin_foreign::REPAIR,
     &auth::token_expired::REPAIR,
     &auth::open_get::REPAIR,
     &identity::resource_parameter::REPAIR,
@@ -25,6 +29,15 @@ pub static REPAIRS: &[&Repair] = &[
     &authorize::scope_form::REPAIR,
     &token::client_auth::REPAIR,
     &token::scope_empty::REPAIR,
+    // Messages: where they go, what they are called, which session and version they name.
+    &transport::moved::REPAIR,
+    &transport::accept_narrow::REPAIR,
+    &transport::media_type::REPAIR,
+    &session::sealed::REPAIR,
+    &version::initialize_too_new::REPAIR,
+    &version::header_too_new::REPAIR,
+    &transport::origin_passed::REPAIR,
+    &version::probe_known::REPAIR,
     // The preflight comes first: it replaces the whole answer.
     &cors::preflight::REPAIR,
     // What a document is called, so that it is known for one.
@@ -98,11 +111,35 @@ pub static REPAIRS: &[&Repair] = &[
     &auth::error_as_success::REPAIR,
     &auth::token_refused_otherwise::REPAIR,
     &auth::page_as_refusal::REPAIR,
+    &auth::head_unanswered::REPAIR,
     &auth::scope_unsaid::REPAIR,
     &auth::challenge_missing::REPAIR,
     &auth::challenge_malformed::REPAIR,
     &auth::challenge_pointer::REPAIR,
     &auth::challenge_scope::REPAIR,
+    // Messages that were turned away, asked again where or as they are taken.
+    &transport::redirected::REPAIR,
+    &version::refused::REPAIR,
+    &version::meta_refused::REPAIR,
+    &version::header_mismatch::REPAIR,
+    &transport::answer_elsewhere::REPAIR,
+    // What an answer to a message says by its status.
+    &version::probe_unanswered::REPAIR,
+    &session::lost::REPAIR,
+    &transport::notification_answered::REPAIR,
+    &transport::notification_refused::REPAIR,
+    &transport::stream_unanswered::REPAIR,
+    &transport::end_unanswered::REPAIR,
+    &transport::head_unanswered::REPAIR,
+    &transport::error_status::REPAIR,
+    &transport::method_unknown::REPAIR,
+    &transport::empty::REPAIR,
+    &transport::error_page::REPAIR,
+    // What it is, and in which form it leaves.
+    &transport::content_type::REPAIR,
+    &transport::form_unaccepted::REPAIR,
+    &session::id_illegal::REPAIR,
+    &session::cookie_needed::REPAIR,
     // Authorization responses, before their addresses and `iss` are made public.
     &authorize::elsewhere_foreign::REPAIR,
     &authorize::fragment::REPAIR,

@@ -53,10 +53,12 @@ pub struct Ask {
     pub target: Option<String>,
     /// Another body, and with it its media type.
     pub body: Option<RequestBody>,
-    /// Bodies to try after that one, while no answer is better.
-    pub further: Vec<RequestBody>,
     /// Header fields with another value, or without one.
     pub fields: Vec<(HeaderName, Option<HeaderValue>)>,
+    /// Whether the answer is looked for in the stream that a GET opens: the message itself was taken.
+    pub listens: bool,
+    /// What to try next, as long as no answer is better.
+    pub otherwise: Option<Box<Ask>>,
     /// Another place for the client's own credentials: `Some(None)` takes the `Authorization` header out.
     pub authorization: Option<Option<HeaderValue>>,
 }
@@ -78,6 +80,12 @@ impl Ask {
     #[must_use]
     pub fn with_form(form: impl Into<String>) -> Self {
         Self { body: Some(RequestBody::Form(form.into())), ..Self::default() }
+    }
+
+    /// Asks in the order of their promise; `None` if there are none.
+    #[must_use]
+    pub fn one_of(asks: impl DoubleEndedIterator<Item = Self>) -> Option<Self> {
+        asks.rev().fold(None, |next, ask| Some(Self { otherwise: next.map(Box::new), ..ask }))
     }
 
     /// The same request with another value of a header field, or without it.

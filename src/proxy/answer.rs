@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
 use http::uri::PathAndQuery;
 use http::{Method, StatusCode, Uri};
 use hyper::body::Incoming;
@@ -190,17 +190,18 @@ impl Exchange {
     /// A further ask. Its answer counts if it is better, and then it is said so; otherwise the first one stands.
     pub(super) async fn ask_again(&mut self, request: &mut Request, mut first: Answer, ask: &Ask) -> (Answer, bool) {
         let first_body = request.body.clone();
-        let bodies = [ask.body.as_ref()].into_iter().chain(ask.further.iter().map(Some));
-        for body in bodies {
-            let Some(question) = again(request, ask, body) else { continue };
-            if let Some(body) = body {
+        let mut next = Some(ask);
+        while let Some(ask) = next {
+            next = ask.otherwise.as_deref();
+            let Some(question) = again(request, ask) else { continue };
+            if let Some(body) = &ask.body {
                 request.body.clone_from(body);
             }
             let Ok(second) = self.ask(request, question).await else { continue };
             if !Ask::is_better(request.class, &first.reply, &second.reply) {
                 continue;
             }
-            let is_changed = !request.class.has_messages() && (body.is_some() || ask.authorization.is_some());
+            let is_changed = !request.class.has_messages() && (ask.body.is_some() || ask.authorization.is_some());
             if let (true, Some(fired)) = (is_changed, self.fired.last()) {
                 // Who asked for one thing and got another shall be able to find out (reliability 26).
                 tracing::warn!(repair = fired.id, "{}", fired.finding.what);
@@ -266,20 +267,21 @@ pub(super) fn question(
 }
 
 /// The question of a further ask; `None` if it cannot be put: its body has gone by unread.
-fn again(request: &Request, ask: &Ask, body: Option<&RequestBody>) -> Option<Question> {
+fn again(request: &Request, ask: &Ask) -> Option<Question> {
     let target = match &ask.target {
         Some(target) => PathAndQuery::try_from(target.as_str()).ok()?,
         None => request.target.clone(),
     };
     let mut headers = request.headers.clone();
-    let bytes = match body.unwrap_or(&request.body) {
+    let bytes = match ask.body.as_ref().unwrap_or(&request.body) {
+        _ if ask.listens => None,
         RequestBody::Unread if !matches!(request.method, Method::POST | Method::PUT | Method::PATCH) => None,
         RequestBody::Unread => return None,
         RequestBody::Json(object) => Some(object.to_bytes()),
         RequestBody::Form(form) => Some(Bytes::from(form.clone())),
         RequestBody::Whole(bytes) => Some(bytes.clone()),
     };
-    if let Some(kind) = body.and_then(RequestBody::media_type) {
+    if let Some(kind) = ask.body.as_ref().and_then(RequestBody::media_type) {
         headers.insert(CONTENT_TYPE, kind);
     }
     let authorization = ask.authorization.clone().map(|value| (AUTHORIZATION, value));
@@ -289,6 +291,10 @@ fn again(request: &Request, ask: &Ask, body: Option<&RequestBody>) -> Option<Que
             None => drop(headers.remove(name)),
         }
     }
+    if ask.listens {
+        headers.remove(CONTENT_TYPE);
+        headers.remove(CONTENT_LENGTH);
+    }
     let body = match bytes {
         None => body::RequestBody::Empty,
         Some(bytes) => {
@@ -296,7 +302,12 @@ fn again(request: &Request, ask: &Ask, body: Option<&RequestBody>) -> Option<Que
             body::RequestBody::Whole(bytes)
         }
     };
-    Some(question(request, target, headers, body, Upload::begun(Instant::now())))
+    let question = question(request, target, headers, body, Upload::begun(Instant::now()));
+    Some(if ask.listens {
+        Question { method: Method::GET, first_byte: Some(STREAM_PATIENCE), ..question }
+    } else {
+        question
+    })
 }
 
 /// Whether an answer may be the one message that was asked for: a success of any type but a stream.

@@ -210,7 +210,7 @@ fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
 }
 
 /// Whether a redirect takes people to where they log in.
-fn leads_to_login(site: &Site<'_>, request: &Request, location: &str) -> bool {
+pub(in crate::repairs) fn leads_to_login(site: &Site<'_>, request: &Request, location: &str) -> bool {
     let base = Url::parse(&format!("{}{}", site.facts.upstream, request.target));
     let Ok(to) = base.and_then(|base| base.join(location)) else { return false };
     // The same path with a slash, another scheme or host: the endpoint, moved.

@@ -15,6 +15,7 @@ pub(super) fn any_site() -> impl Strategy<Value = SiteKind> {
         SiteKind::NoResourceMetadata,
         SiteKind::Foreign,
         SiteKind::Open,
+        SiteKind::Loopback,
         SiteKind::Scoped,
         SiteKind::Confidential,
         SiteKind::Bare,

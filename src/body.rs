@@ -347,13 +347,14 @@ impl ReplyBody {
         Self { kind: Kind::Events(Box::new(events)), at_end, bytes: 0 }
     }
 
-    /// The one message of an event stream that answers what was asked, or else `otherwise`.
+    /// The one message of an event stream that answers what was asked, or else, after so much time, another.
     #[must_use]
     pub fn picked(
         start: Bytes,
         source: Source,
         relay: Relay,
-        (asked, otherwise): (Option<Envelope>, Bytes),
+        asked: Option<Envelope>,
+        otherwise: (Bytes, Duration),
         at_end: Option<Box<dyn AtEnd>>,
     ) -> Self {
         let picked = Picked::new(start, source, relay, asked, otherwise);

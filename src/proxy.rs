@@ -17,7 +17,7 @@ use http::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderValue, ORIGIN,
 };
 use http::uri::PathAndQuery;
-use http::{Method, Request as HttpRequest, Response};
+use http::{Method, Request as HttpRequest, Response, StatusCode};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -55,6 +55,8 @@ struct Exchange {
     connection: Arc<Connection>,
     started: Instant,
     known: Arc<Knowledge>,
+    /// What the client asked for.
+    target: PathAndQuery,
     fired: Vec<Fired>,
     untouched: Option<Untouched>,
     refused: Option<Refusal>,
@@ -72,8 +74,9 @@ pub async fn serve(
     let started = Instant::now();
     connection.enter_at(Phase::Waiting, started);
     let known = worker.runtime.learner.recall();
+    let target = target_of(&request);
     let mut exchange =
-        Exchange { worker, connection, started, known, fired: Vec::new(), untouched: None, refused: None };
+        Exchange { worker, connection, started, known, target, fired: Vec::new(), untouched: None, refused: None };
     let (mut request, body, host) = match exchange.admit(request) {
         Ok(admitted) => admitted,
         Err((request, refusal)) => {
@@ -85,6 +88,9 @@ pub async fn serve(
         Ok(answer) => answer,
         Err(failure) => {
             tracing::debug!(refusal = failure.refusal.name, cause = ?failure.cause, "no answer from the upstream");
+            if failure.refusal == refuse::ANSWER_TIMEOUT && request.calls(DISCOVER) {
+                exchange.runtime().learner.note_legacy(exchange.runtime().bounds.learned);
+            }
             exchange.refuse(&request, failure.refusal)
         }
     };
@@ -111,10 +117,10 @@ impl Exchange {
 
     /// The request as repairs see it.
     fn describe(&self, parts: http::request::Parts) -> Request {
-        let http::request::Parts { method, uri, mut headers, .. } = parts;
+        let http::request::Parts { method, mut headers, .. } = parts;
         let preflight = preflight(&method, &headers);
         headers::strip_hop_by_hop(&mut headers);
-        let target = uri.into_parts().path_and_query.unwrap_or_else(|| PathAndQuery::from_static("/"));
+        let target = self.target.clone();
         let class = self.classify(&method, &target);
         let guarded = !self.known.is_without_oauth();
         Request {
@@ -175,6 +181,7 @@ impl Exchange {
         if let Some(lesson) = knowledge::lesson(&self.site(&runtime), request, &answer.reply) {
             runtime.learner.teach(lesson);
         }
+        let is_unknown = is_older(request, &answer.reply);
         let mut asks_left = most_asks(request.class);
         loop {
             let (report, ask) =
@@ -185,6 +192,9 @@ impl Exchange {
             let is_better;
             (answer, is_better) = Box::pin(self.ask_again(request, answer, &ask)).await;
             asks_left = if is_better { asks_left } else { 0 };
+        }
+        if is_unknown && answer.reply.status == StatusCode::BAD_REQUEST {
+            runtime.learner.note_legacy(runtime.bounds.learned);
         }
         self.mend_message(request, &mut answer);
         Ok(answer)
@@ -389,6 +399,15 @@ impl Exchange {
         self.worker.runtime.counters.untouched(why);
         self.untouched = Some(why);
     }
+}
+
+fn target_of(request: &HttpRequest<Incoming>) -> PathAndQuery {
+    request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"))
+}
+
+/// Whether an upstream says by its answer to the probe of MCP 2026-07-28 that it does not know it: not by being down.
+fn is_older(request: &Request, reply: &Reply) -> bool {
+    request.calls(DISCOVER) && (reply.status.is_client_error() || reply.status.is_success())
 }
 
 /// How many further asks an exchange may take: a redirect may lead to another.

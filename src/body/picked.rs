@@ -1,9 +1,12 @@
 //! The one message of an event stream that answers a request, for a client that takes no streams.
 
+use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::Frame;
+use tokio::time::Sleep;
 
 use super::events::Relay;
 use super::{Ending, PolledFrame, Source};
@@ -19,14 +22,23 @@ pub(super) struct Picked {
     asked: Option<Envelope>,
     /// What is said if no answer comes.
     otherwise: Bytes,
+    /// When that is said, if the stream goes on.
+    deadline: Pin<Box<Sleep>>,
     over: bool,
 }
 
 impl Picked {
-    pub(super) fn new(start: Bytes, source: Source, relay: Relay, asked: Option<Envelope>, otherwise: Bytes) -> Self {
+    pub(super) fn new(
+        start: Bytes,
+        source: Source,
+        relay: Relay,
+        asked: Option<Envelope>,
+        (otherwise, patience): (Bytes, Duration),
+    ) -> Self {
         let mut splitter = Splitter::default();
         splitter.push(start);
-        Self { source, splitter, relay, asked, otherwise, over: false }
+        let deadline = Box::pin(tokio::time::sleep(patience));
+        Self { source, splitter, relay, asked, otherwise, deadline, over: false }
     }
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> (PolledFrame, Ending) {
@@ -43,6 +55,10 @@ impl Picked {
                 return (Poll::Ready(Some(Err("an event is too long to be unwrapped".into()))), Ending::UpstreamCut);
             }
             match self.source.poll_frame(cx) {
+                Poll::Pending if self.deadline.as_mut().poll(cx).is_ready() => {
+                    let otherwise = std::mem::take(&mut self.otherwise);
+                    return self.end_with(otherwise);
+                }
                 Poll::Pending => return (Poll::Pending, Ending::Whole),
                 Poll::Ready(Some(Ok(frame))) => self.splitter.push(frame.into_data().unwrap_or_default()),
                 Poll::Ready(Some(Err(error))) => return (Poll::Ready(Some(Err(error))), Ending::UpstreamCut),

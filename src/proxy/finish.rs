@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use http::uri::PathAndQuery;
 use http::{Method, Response, StatusCode};
 use tokio::time::Instant;
 
@@ -47,6 +46,7 @@ impl Exchange {
         let (status, form, coding, headers) =
             (reply.status, reply.form, reply.coding.filter(|_| reply.decode), std::mem::take(&mut reply.headers));
         let stop = self.worker.stop_streams.clone();
+        let patience = self.runtime().target.limits.first_byte;
         let asked = request.message.clone();
         let request = Arc::new(request);
         let (relay, seen) = self.relay(&request, reply, events && whole.is_none(), &headers).unzip();
@@ -62,7 +62,7 @@ impl Exchange {
                 match relay {
                     Some(relay) if form == Form::Message => {
                         let otherwise = jsonrpc::error(asked.as_ref(), jsonrpc::INTERNAL_ERROR, NO_ANSWER);
-                        ReplyBody::picked(prefix, source, relay, (asked, otherwise), at_end)
+                        ReplyBody::picked(prefix, source, relay, asked, (otherwise, patience), at_end)
                     }
                     relay if events => ReplyBody::events(prefix, source, relay, &stop, at_end),
                     _ => ReplyBody::upstream((!prefix.is_empty()).then_some(prefix), source, at_end),
@@ -98,7 +98,8 @@ impl Exchange {
     ) -> Option<(Relay, Arc<Mutex<Vec<Fired>>>)> {
         let runtime = self.worker.runtime.clone();
         let reply = Reply { headers: stream_head(headers), body: exchange::ReplyBody::Stream, ..reply };
-        if !events || headers::is_encoded(headers) || !runtime.plan.wants_events(request, &reply) {
+        let is_wanted = reply.form == Form::Message || runtime.plan.wants_events(request, &reply);
+        if !events || headers::is_encoded(headers) || !is_wanted {
             return None;
         }
         let silence = Some(runtime.bounds.silence).filter(|_| runtime.plan.heeds_silence(request, &reply));
@@ -133,7 +134,6 @@ impl Exchange {
             exchange: self,
             method: request.method.clone(),
             class: request.class,
-            target: request.target.clone(),
             status,
             lease,
             first_byte,
@@ -221,7 +221,6 @@ struct Tail {
     exchange: Exchange,
     method: Method,
     class: Class,
-    target: PathAndQuery,
     status: StatusCode,
     lease: Option<Lease>,
     first_byte: Duration,
@@ -230,7 +229,7 @@ struct Tail {
 
 impl AtEnd for Tail {
     fn at_end(self: Box<Self>, ending: Ending, bytes: u64) {
-        let Self { exchange, method, class, target, status, lease, first_byte, seen } = *self;
+        let Self { exchange, method, class, status, lease, first_byte, seen } = *self;
         let now = Instant::now();
         exchange.connection.enter_at(Phase::Idle, now);
         if let (Ending::Whole, Some(lease)) = (ending, lease) {
@@ -244,7 +243,7 @@ impl AtEnd for Tail {
             peer: exchange.connection.peer,
             class,
             method,
-            path: target.path(),
+            path: exchange.target.path(),
             status,
             fired,
             untouched: exchange.untouched,

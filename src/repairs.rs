@@ -9,10 +9,12 @@ pub mod authorize;
 pub mod body;
 pub mod cors;
 pub mod identity;
+pub mod message;
 pub mod metadata;
 pub mod oauth;
 pub mod register;
 pub mod session;
+pub mod stream;
 pub mod token;
 pub mod transport;
 pub mod version;
@@ -136,6 +138,7 @@ pub static REPAIRS: &[&Repair] = &[
     &transport::empty::REPAIR,
     &transport::error_page::REPAIR,
     // What it is, and in which form it leaves.
+    &message::batch::REPAIR,
     &transport::content_type::REPAIR,
     &transport::form_unaccepted::REPAIR,
     &session::id_illegal::REPAIR,
@@ -152,10 +155,31 @@ pub static REPAIRS: &[&Repair] = &[
     &identity::location::REPAIR,
     &metadata::cacheable::REPAIR,
     &token::cacheable::REPAIR,
+    &stream::buffered::REPAIR,
     &cors::origin::REPAIR,
     &cors::expose::REPAIR,
-    // Events.
+    // Events, as a text and then by what they carry.
+    &stream::bom::REPAIR,
+    &stream::bare_cr::REPAIR,
+    &stream::json_as_events::REPAIR,
+    &stream::event_unended::REPAIR,
+    &stream::event_name::REPAIR,
+    &stream::junk_data::REPAIR,
+    &stream::batch::REPAIR,
+    &stream::endpoint_data::REPAIR,
     &identity::endpoint_event::REPAIR,
+    // Silences.
+    &stream::open_after_answer::REPAIR,
+    &stream::silence::REPAIR,
+    // Messages.
+    &message::envelope::REPAIR,
+    &message::id::REPAIR,
+    &message::error::REPAIR,
+    &message::version_unknown::REPAIR,
+    &message::initialize_incomplete::REPAIR,
+    &message::nulls::REPAIR,
+    &message::input_schema::REPAIR,
+    &message::content::REPAIR,
 ];
 
 /// Ids that once named a repair, with what became of it: configuration that names them still loads, with a warning.

@@ -240,6 +240,21 @@ pub fn with_field(event: &[u8], name: &str, value: &str) -> Vec<u8> {
     out
 }
 
+/// The event without the lines of a field.
+#[must_use]
+pub fn without_field(event: &[u8], name: &str) -> Vec<u8> {
+    let (mut out, mut rest) = (Vec::with_capacity(event.len()), event);
+    while !rest.is_empty() {
+        let end = rest.iter().position(|b| matches!(b, b'\r' | b'\n')).unwrap_or(rest.len());
+        let full = end + line_end(&rest[end..]).unwrap_or(0);
+        if value_of(&rest[..end], name).is_none() {
+            out.extend_from_slice(&rest[..full]);
+        }
+        rest = &rest[full..];
+    }
+    out
+}
+
 fn lines(event: &[u8]) -> impl Iterator<Item = &[u8]> {
     event.split(|b| matches!(b, b'\r' | b'\n')).filter(|line| !line.is_empty())
 }

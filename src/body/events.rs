@@ -35,8 +35,8 @@ pub struct Relay {
     pub watcher: Watcher,
     /// An event longer than this passes raw.
     pub limit: usize,
-    /// After how much silence the watcher is asked, if it cares.
-    pub silence: Option<Duration>,
+    /// After how much silence the watcher is asked, if it cares: before anything was said, and later.
+    pub silence: Option<(Duration, Duration)>,
 }
 
 /// An event stream from the upstream.
@@ -52,8 +52,10 @@ pub(super) struct Events {
     /// Waits for the end of an event after the order to stop.
     grace: Option<Pin<Box<Sleep>>>,
     alarm: Alarm,
-    /// When something was handed out last; `None` before anything was.
-    spoke: Option<Instant>,
+    /// When something was handed out last, or the stream began.
+    spoke: Instant,
+    /// Whether anything was.
+    begun: bool,
     answered: bool,
     /// Nothing more is handed out.
     over: bool,
@@ -73,7 +75,8 @@ impl Events {
             lasting: 0,
             grace: None,
             alarm: Alarm::default(),
-            spoke: None,
+            spoke: Instant::now(),
+            begun: false,
             answered: false,
             over: false,
         }
@@ -152,31 +155,30 @@ impl Events {
     /// What is to be said into the silence, if it has lasted long enough and nothing is half handed out.
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> PolledFrame {
         let Some(relay) = &mut self.relay else { return Poll::Pending };
-        let Some(silence) = relay.silence else { return Poll::Pending };
-        if let Some(spoke) = self.spoke {
-            if self.alarm.poll(cx, || spoke + silence).is_pending() {
-                return Poll::Pending;
-            }
-            if !sse::is_between_events(&self.last[..self.lasting]) {
-                self.spoke = Some(Instant::now());
-                return self.poll_silence(cx);
-            }
+        let Some((first, later)) = relay.silence else { return Poll::Pending };
+        let (spoke, silence) = (self.spoke, if self.begun { later } else { first });
+        if !silence.is_zero() && self.alarm.poll(cx, || spoke + silence).is_pending() {
+            return Poll::Pending;
+        }
+        (self.spoke, self.begun) = (Instant::now(), true);
+        if !sse::is_between_events(&self.last[..self.lasting]) {
+            return self.poll_silence(cx);
         }
         let mut event = Event::at(At::Silence { answered: self.answered }, Bytes::new());
         (relay.watcher)(&mut event);
-        self.spoke = Some(Instant::now());
-        if event.ends && event.text.is_empty() {
-            self.over = true;
-            return Poll::Ready(None);
-        }
         self.over = event.ends;
-        if event.text.is_empty() { self.poll_silence(cx) } else { self.hand_out(event.text) }
+        match (event.text.is_empty(), self.over) {
+            (true, true) => Poll::Ready(None),
+            (true, false) => self.poll_silence(cx),
+            (false, _) => self.hand_out(event.text),
+        }
     }
 
     fn hand_out(&mut self, data: Bytes) -> PolledFrame {
         self.note(&data);
+        self.begun = true;
         if self.relay.as_ref().is_some_and(|relay| relay.silence.is_some()) {
-            self.spoke = Some(Instant::now());
+            self.spoke = Instant::now();
         }
         Poll::Ready(Some(Ok(Frame::data(data))))
     }

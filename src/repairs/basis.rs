@@ -165,3 +165,13 @@ pub const COOKIES: Basis =
     rule("RFC 6265 section 5.4", "https://www.rfc-editor.org/rfc/rfc6265#section-5.4", Level::Interop);
 pub const HEAD_METHOD: Basis =
     rule("RFC 9110 section 9.3.2", "https://www.rfc-editor.org/rfc/rfc9110#section-9.3.2", Level::Should);
+pub const SCHEMA: Basis =
+    rule("MCP 2025-11-25, schema", "https://modelcontextprotocol.io/specification/2025-11-25/schema", Level::Must);
+pub const EVENT_STREAM: Basis = rule(
+    "WHATWG HTML section 9.2.6",
+    "https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation",
+    Level::Must,
+);
+pub const STREAM_HYGIENE: Basis = rule("MCP 2026-07-28, Streamable HTTP", MCP_STATELESS, Level::Should);
+pub const NO_TRANSFORM: Basis =
+    rule("RFC 9111 section 5.2.2.6", "https://www.rfc-editor.org/rfc/rfc9111#section-5.2.2.6", Level::Interop);

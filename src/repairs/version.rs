@@ -24,7 +24,7 @@ fn newest() -> &'static str {
 }
 
 /// Whether a text has the form of a version, which is a date.
-fn is_date(text: &str) -> bool {
+pub(in crate::repairs) fn is_date(text: &str) -> bool {
     text.len() == 10
         && text.bytes().enumerate().all(|(at, b)| if at == 4 || at == 7 { b == b'-' } else { b.is_ascii_digit() })
 }

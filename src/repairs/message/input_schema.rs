@@ -1,0 +1,90 @@
+//! F-28: the schema of what a tool is given.
+
+use bytes::Bytes;
+use serde_json::json;
+
+use crate::edit::json::Object;
+use crate::endpoint::Class;
+use crate::exchange::{Outcome, Request, Site};
+use crate::jsonrpc::Envelope;
+use crate::repair::{Example, Hook, Mode, Repair, SiteKind, Then};
+use crate::repairs::basis;
+
+pub static REPAIR: Repair = Repair {
+    id: "message.input-schema",
+    rows: &["F-28"],
+    summary: "a tool has no `inputSchema`, or one without a type",
+    why: "The schema must be there and be one of an object. A tool without parameters is often written without \
+          it, and then the whole list is lost.",
+    hits: "every client (missing); TypeScript and Python SDK clients (no type)",
+    remedy: "Writes `{\"type\":\"object\"}`, or adds the type to a schema that has none. Any other schema stays.",
+    advice: "Give every tool an `inputSchema`; without parameters `{\"type\":\"object\"}`.",
+    basis: &[basis::SCHEMA],
+    default: Mode::Fix,
+    on: Class::OF_MESSAGES,
+    hook: Hook::Message { when, run },
+    examples: &[
+        Example {
+            note: "none",
+            site: SiteKind::Open,
+            request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}",
+            reply: "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"tools\":[{\"name\":\"a\"},{\"name\":\"b\",\"inputSchema\":null}]}}",
+            then: Then::Becomes(
+                "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"tools\":[{\"name\":\"a\",\"inputSchema\":{\"type\":\"object\"}},{\"name\":\"b\",\"inputSchema\":{\"type\":\"object\"}}]}}",
+            ),
+        },
+        Example {
+            note: "no type",
+            site: SiteKind::Open,
+            request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}",
+            reply: "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"tools\":[{\"name\":\"a\",\"inputSchema\":{},\"outputSchema\":{\"properties\":{}}}]}}",
+            then: Then::Becomes(
+                "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"tools\":[{\"name\":\"a\",\"inputSchema\":{\"type\":\"object\"},\"outputSchema\":{\"properties\":{},\"type\":\"object\"}}]}}",
+            ),
+        },
+        Example {
+            note: "right",
+            site: SiteKind::Open,
+            request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}",
+            reply: "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"tools\":[{\"name\":\"a\",\"inputSchema\":{ \"type\" : \"object\" }}]}}",
+            then: Then::Sound,
+        },
+        Example {
+            note: "no tool",
+            site: SiteKind::Open,
+            request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}",
+            reply: "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"tools\":[1]}}",
+            then: Then::Sound,
+        },
+    ],
+};
+
+fn when(request: &Request, message: &Envelope) -> bool {
+    request.calls("tools/list") && super::has_result(message)
+}
+
+fn run(_: &Site<'_>, _: &Request, message: &mut Object) -> Outcome {
+    let Some(mut result) = message.child("result") else { return Outcome::Sound };
+    let Some(mut tools) = result.list("tools") else { return Outcome::Sound };
+    if !tools.change(mended) {
+        return Outcome::Sound;
+    }
+    result.splice("tools", tools.to_bytes());
+    message.splice("result", result.to_bytes());
+    Outcome::mended("a tool without a schema of an object")
+}
+
+fn mended(text: Bytes) -> Option<Bytes> {
+    let mut tool = Object::parse_message(text).ok()?;
+    if !tool.has("inputSchema") || tool.is_null("inputSchema") {
+        tool.set("inputSchema", json!({ "type": "object" }));
+    }
+    for name in ["inputSchema", "outputSchema"] {
+        let Some(mut schema) = tool.child(name) else { continue };
+        if !schema.has("type") {
+            schema.set("type", "object".into());
+            tool.splice(name, schema.to_bytes());
+        }
+    }
+    tool.is_changed().then(|| tool.to_bytes())
+}

@@ -172,7 +172,6 @@ async fn what_is_refused_for_another_reason_stays() {
                 r#"{"jsonrpc":"2.0","error":{"code":-32000,"message":"Bad Request: No valid session ID provided"},"id":null}"#,
             ),
         ),
-        (&[], reply("307 Temporary Redirect", &["Location: /mcp/"], "")),
         (&[], reply("302 Found", &["Location: https://team.access.example.net/x"], "")),
         (&[], reply("302 Found", &["Location: https://status.example/maintenance"], "")),
         (&[TOKEN], reply("302 Found", &["Location: https://waf.example/blocked?reason=login+rate"], "")),

@@ -4,7 +4,7 @@
 //! might read as another (`//`, `/../`, `%2e`, `;`) is never metadata (reliability 16).
 
 use http::uri::PathAndQuery;
-use http::{HeaderName, Method};
+use http::{HeaderMap, HeaderName, Method};
 
 /// RFC 9728 section 3.
 pub const RESOURCE_METADATA: &str = "/.well-known/oauth-protected-resource";
@@ -25,6 +25,12 @@ pub const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 pub const NEGOTIATED: [&str; 4] = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"];
 /// The first version without `initialize` and without sessions.
 pub const FIRST_STATELESS: &str = "2026-07-28";
+
+/// Whether a message names a version without sessions.
+#[must_use]
+pub fn is_stateless(headers: &HeaderMap) -> bool {
+    headers.get(VERSION).is_some_and(|version| version.as_bytes() >= FIRST_STATELESS.as_bytes())
+}
 
 /// What a path is to a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -57,6 +57,7 @@ pub fn request(text: &str, facts: &Facts, known: &Knowledge) -> Result<Request, 
         accepts: Accepts::of(&headers),
         message,
         session_sent: headers.get(endpoint::SESSION).cloned(),
+        is_stateless: endpoint::is_stateless(&headers),
         is_legacy: headers.remove(LEGACY).is_some(),
         moved,
         target,
@@ -101,7 +102,11 @@ pub fn reply(text: &str) -> Result<Reply, String> {
         Some(body) => Opening::of(body.as_bytes()),
         None => Opening::Unseen,
     };
-    let mut reply = Reply { body, decode, form, opening, ..Reply::new(status, headers) };
+    let message = match &body {
+        ReplyBody::Json(object) => Envelope::peek(&object.to_bytes()),
+        _ => None,
+    };
+    let mut reply = Reply { body, decode, form, opening, message, ..Reply::new(status, headers) };
     reply.headers.remove(DECODE);
     reply.headers.remove(FORM);
     Ok(reply)

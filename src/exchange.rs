@@ -156,6 +156,8 @@ pub struct Request {
     pub message: Option<Envelope>,
     /// Whether the upstream was lately seen not to know the probe of MCP 2026-07-28.
     pub is_legacy: bool,
+    /// Whether it names a version without sessions.
+    pub is_stateless: bool,
     /// Where the upstream was lately seen to redirect messages to, path and query.
     pub moved: Option<Arc<str>>,
     /// The session as the client names it.
@@ -169,6 +171,9 @@ pub struct Request {
     pub sent: RequestBody,
 }
 
+/// An `Accept` that names both forms of an answer.
+pub const BOTH_FORMS: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
+
 /// The forms in which a client takes the answer to a message (MCP, Streamable HTTP).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Accepts {
@@ -181,8 +186,11 @@ impl Accepts {
     #[must_use]
     pub fn of(headers: &HeaderMap) -> Self {
         let any = Self { json: true, events: true };
-        if !headers.contains_key(ACCEPT) {
-            return any;
+        match headers.get(ACCEPT) {
+            None => return any,
+            // What the SDKs write.
+            Some(accept) if accept == BOTH_FORMS => return any,
+            Some(_) => {}
         }
         list::members(headers, ACCEPT).fold(Self { json: false, events: false }, |found, member| {
             let kind = member.split(';').next().unwrap_or(member).trim();
@@ -266,14 +274,13 @@ impl Request {
     /// The session that it names, if any (MCP 2025-03-26 to 2025-11-25).
     #[must_use]
     pub fn session(&self) -> Option<&HeaderValue> {
-        self.headers.get(endpoint::SESSION)
+        self.session_sent.as_ref()
     }
 
     /// Whether it speaks MCP 2026-07-28 or later: there are no sessions, and statuses mean other things.
     #[must_use]
     pub fn is_modern(&self) -> bool {
-        let version = self.headers.get(endpoint::VERSION).map(HeaderValue::as_bytes);
-        version.is_some_and(|version| version >= endpoint::FIRST_STATELESS.as_bytes()) && self.session().is_none()
+        self.is_stateless && self.session_sent.is_none() && !self.calls("initialize")
     }
 
     /// The query without `?`.
@@ -324,6 +331,8 @@ pub struct Reply {
     pub coding: Option<Coding>,
     /// Whether the body shall leave without it.
     pub decode: bool,
+    /// The message in the body, as far as it was peeked at.
+    pub message: Option<Envelope>,
     /// What the body begins like, where that was looked at.
     pub opening: Opening,
     /// The form in which the body shall leave.
@@ -415,6 +424,7 @@ impl Reply {
             cut_off: false,
             coding,
             decode: false,
+            message: None,
             opening: Opening::Unseen,
             form: Form::AsItCame,
         }
@@ -458,6 +468,12 @@ impl Reply {
         }
     }
 
+    /// Whether it is a success that carries an error, as far as it was peeked at.
+    #[must_use]
+    pub fn is_error_inside(&self) -> bool {
+        self.message.as_ref().is_some_and(|message| message.error.is_some())
+    }
+
     /// Whether the answer claims to be JSON.
     #[must_use]
     pub fn is_json(&self) -> bool {
@@ -479,7 +495,7 @@ impl Reply {
             None => ReplyBody::Empty,
         };
         (self.coding, self.decode, self.form) = (None, false, Form::AsItCame);
-        self.opening = Opening::Unseen;
+        (self.message, self.opening) = (None, Opening::Unseen);
     }
 
     /// Replaces the answer by a JSON document of ours. The upstream's header fields go: they described its body. Its
@@ -494,6 +510,7 @@ impl Reply {
             self.headers.append(WWW_AUTHENTICATE, challenge);
         }
         self.body = ReplyBody::Json(object);
+        self.message = None;
         (self.coding, self.decode) = (None, false);
     }
 }

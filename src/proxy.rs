@@ -128,6 +128,7 @@ impl Exchange {
             accepts: Accepts::of(&headers),
             message: None,
             session_sent: headers.get(endpoint::SESSION).cloned(),
+            is_stateless: class.has_messages() && endpoint::is_stateless(&headers),
             is_legacy: false,
             moved: if class == Class::Mcp { self.runtime().learner.moved() } else { None },
             target,
@@ -204,7 +205,13 @@ impl Exchange {
     fn mend_message(&mut self, request: &Request, answer: &mut Answer) {
         let runtime = self.worker.runtime.clone();
         let Some(text) = answer.message(request) else { return };
-        let (report, mended) = runtime.plan.mend_message(&self.site(&runtime), request, &text);
+        let site = self.site(&runtime);
+        let (report, mended) = match &answer.reply.message {
+            Some(peeked) if matches!(answer.reply.body, ReplyText::Stream) => {
+                runtime.plan.mend_peeked(&site, request, peeked, &text)
+            }
+            _ => runtime.plan.mend_message(&site, request, &text),
+        };
         if let Some(mended) = mended {
             answer.reply.body = ReplyText::Text(mended);
         }

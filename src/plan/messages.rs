@@ -48,7 +48,8 @@ impl Plan {
         }
     }
 
-    fn mend_peeked(
+    /// As [`Plan::mend_message`], of a message that was peeked at.
+    pub fn mend_peeked(
         &self,
         site: &Site<'_>,
         request: &Request,

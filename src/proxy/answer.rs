@@ -17,6 +17,7 @@ use crate::edit::json::Object;
 use crate::endpoint::Class;
 use crate::exchange::{Ask, Opening, Reply, ReplyBody, Request, RequestBody};
 use crate::headers;
+use crate::jsonrpc::Envelope;
 use crate::refuse;
 use crate::repair::Needs;
 use crate::telemetry::counters::Untouched;
@@ -145,7 +146,13 @@ impl Exchange {
                 reply.opening = Opening::of(&bytes);
                 match reply.opening {
                     Opening::Unseen => reply.opening = Opening::Nothing,
-                    Opening::Object => {}
+                    Opening::Object => {
+                        reply.message = Envelope::peek(&bytes);
+                        // Now that it is known what it is, somebody may want to see more of it.
+                        if self.runtime().plan.reply_needs(request, reply) != Needs::Head {
+                            return Ok(self.show(reply, bytes, bounds.body_bytes));
+                        }
+                    }
                     _ => reply.body = ReplyBody::Text(bytes.clone()),
                 }
                 Ok(Rest::Whole(bytes, None))
@@ -171,6 +178,9 @@ impl Exchange {
             }
         };
         let plain = decoded.as_ref().unwrap_or(&bytes);
+        if reply.message.is_none() {
+            reply.message = Envelope::peek(plain);
+        }
         reply.opening = Opening::of(plain);
         if plain.trim_ascii().is_empty() {
             reply.opening = Opening::Nothing;

@@ -116,6 +116,7 @@ fn when(request: &Request, reply: &Reply) -> bool {
         && may_be_refused(request)
         && request.method == Method::POST
         && reply.status == StatusCode::OK
+        && reply.is_error_inside()
         && reply.is_json()
         && reply.declared_length().is_none_or(|length| length <= LONGEST)
 }

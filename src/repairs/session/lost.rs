@@ -9,9 +9,6 @@ use crate::jsonrpc;
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
 
-/// No refusal is longer.
-const LONGEST: u64 = 4096;
-
 pub static REPAIR: Repair = Repair {
     id: "session.lost",
     rows: &["F-16"],
@@ -90,9 +87,7 @@ fn when(request: &Request, reply: &Reply) -> bool {
         return false;
     }
     match reply.status {
-        StatusCode::OK => {
-            request.asks() && reply.is_json() && reply.declared_length().is_none_or(|length| length <= LONGEST)
-        }
+        StatusCode::OK => request.asks() && reply.is_error_inside(),
         StatusCode::BAD_REQUEST
         | StatusCode::UNAUTHORIZED
         | StatusCode::NOT_FOUND

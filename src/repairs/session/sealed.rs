@@ -58,11 +58,11 @@ pub static REPAIR: Repair = Repair {
 };
 
 fn when(request: &Request) -> bool {
-    request.session().is_some_and(super::is_sealed)
+    request.session().is_some_and(super::is_sealed) && request.headers.get(SESSION).is_some_and(super::is_sealed)
 }
 
 fn run(_: &Site<'_>, request: &mut Request) -> Outcome {
-    let Some(Some((id, cookies))) = request.session().map(super::unseal) else { return Outcome::Sound };
+    let Some(Some((id, cookies))) = request.headers.get(SESSION).map(super::unseal) else { return Outcome::Sound };
     request.headers.insert(SESSION, id);
     if let Some(cookies) = cookies.and_then(|cookies| missing(&cookies, request)) {
         request.headers.insert(COOKIE, cookies);

@@ -1,11 +1,11 @@
 //! F-02: a message whose `Accept` names only one of the two forms of an answer.
 
 use http::Method;
-use http::header::{ACCEPT, HeaderMap, HeaderValue};
+use http::header::{ACCEPT, HeaderMap};
 
 use crate::edit::list;
 use crate::endpoint::Class;
-use crate::exchange::{Outcome, Request, Site};
+use crate::exchange::{BOTH_FORMS, Outcome, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
 
@@ -68,9 +68,6 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-/// What a client has to accept.
-const BOTH: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
-
 fn when(request: &Request) -> bool {
     request.method == Method::POST && request.message.is_some() && !names_both(&request.headers)
 }
@@ -80,11 +77,11 @@ fn names_both(headers: &HeaderMap) -> bool {
         list::members(headers, ACCEPT)
             .any(|member| member.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(wanted)))
     };
-    headers.get(ACCEPT).is_some_and(|accept| accept == BOTH)
+    headers.get(ACCEPT).is_some_and(|accept| accept == BOTH_FORMS)
         || (names("application/json") && names("text/event-stream"))
 }
 
 fn run(_: &Site<'_>, request: &mut Request) -> Outcome {
-    request.headers.insert(ACCEPT, BOTH);
+    request.headers.insert(ACCEPT, BOTH_FORMS);
     Outcome::mended("Accept does not name both forms of an answer")
 }

@@ -57,10 +57,15 @@ pub static REPAIR: Repair = Repair {
 };
 
 fn when(request: &Request, reply: &Reply) -> bool {
-    let is_empty = reply.opening == Opening::Nothing || reply.declared_length() == Some(0);
-    request.asks()
-        && (reply.status == StatusCode::NO_CONTENT
-            || (is_empty && matches!(reply.status, StatusCode::OK | StatusCode::CREATED)))
+    let is_empty = match reply.status {
+        StatusCode::NO_CONTENT => true,
+        StatusCode::OK | StatusCode::CREATED => {
+            reply.opening == Opening::Nothing
+                || (reply.opening == Opening::Unseen && reply.declared_length() == Some(0))
+        }
+        _ => false,
+    };
+    is_empty && request.asks()
 }
 
 fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {

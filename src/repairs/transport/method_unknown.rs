@@ -96,7 +96,7 @@ const OPTIONAL: [&str; 10] = [
 ];
 
 fn when(request: &Request, reply: &Reply) -> bool {
-    let is_page = reply.status == StatusCode::OK && reply.is_of("text/html");
+    let is_page = reply.status == StatusCode::OK && reply.message.is_none() && reply.is_of("text/html");
     let is_refusal = matches!(
         reply.status,
         StatusCode::BAD_REQUEST
@@ -105,10 +105,10 @@ fn when(request: &Request, reply: &Reply) -> bool {
             | StatusCode::INTERNAL_SERVER_ERROR
             | StatusCode::NOT_IMPLEMENTED
     );
-    request.asks()
+    (is_page || is_refusal)
+        && request.asks()
         && !request.is_modern()
         && OPTIONAL.iter().any(|method| request.calls(method))
-        && (is_page || is_refusal)
 }
 
 fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {

@@ -10,9 +10,6 @@ use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::auth::said;
 use crate::repairs::basis;
 
-/// No refusal is longer.
-const LONGEST: u64 = 4096;
-
 pub static REPAIR: Repair = Repair {
     id: "version.meta-refused",
     rows: &["F-10"],
@@ -60,9 +57,7 @@ fn when(request: &Request, reply: &Reply) -> bool {
     request.asks()
         && !request.is_modern()
         && !reply.cut_off
-        && ((reply.status == StatusCode::OK
-            && reply.is_json()
-            && reply.declared_length().is_none_or(|length| length <= LONGEST))
+        && ((reply.status == StatusCode::OK && reply.is_error_inside())
             || matches!(
                 reply.status,
                 StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY | StatusCode::INTERNAL_SERVER_ERROR

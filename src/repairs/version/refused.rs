@@ -86,7 +86,7 @@ fn when(request: &Request, reply: &Reply) -> bool {
         return false;
     }
     match reply.status {
-        StatusCode::OK => request.calls("initialize") && reply.is_json(),
+        StatusCode::OK => request.calls("initialize") && reply.is_error_inside(),
         StatusCode::BAD_REQUEST
         | StatusCode::NOT_ACCEPTABLE
         | StatusCode::UNPROCESSABLE_ENTITY

@@ -338,10 +338,10 @@ impl Exchange {
             return body;
         }
         let changed = match &request.body {
-            RequestBody::Unread => return body,
+            RequestBody::Unread | RequestBody::Whole(_) => return body,
+            RequestBody::Json(object) if !object.is_changed() => return body,
             RequestBody::Json(object) => object.to_bytes(),
             RequestBody::Form(form) => Bytes::from(form.clone()),
-            RequestBody::Whole(bytes) => bytes.clone(),
         };
         headers::reframe(&mut request.headers, changed.len());
         body::RequestBody::Whole(changed)

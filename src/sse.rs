@@ -192,6 +192,20 @@ pub fn data(event: &Bytes) -> Option<Bytes> {
     Some(joined.into())
 }
 
+/// The data of an event that is written as nearly all are, and as every parser reads: perhaps a name, which is `message`,
+/// and an id, then one line of data that begins like an object. Nothing about the event itself can be wrong.
+#[must_use]
+pub fn plain_message(event: &Bytes) -> Option<Bytes> {
+    let rest = event.strip_prefix(b"event: message\n").unwrap_or(event);
+    let rest = match rest.strip_prefix(b"id: ") {
+        Some(id) => &id[memchr::memchr2(b'\n', b'\r', id).filter(|end| id[*end] == b'\n')? + 1..],
+        None => rest,
+    };
+    let data = rest.strip_prefix(b"data: ")?.strip_suffix(b"\n\n")?;
+    let is_one_line = data.first() == Some(&b'{') && memchr::memchr2(b'\n', b'\r', data).is_none();
+    is_one_line.then(|| event.slice_ref(data))
+}
+
 /// A message as an event: every line of it a line of data.
 #[must_use]
 pub fn event_of(message: &[u8]) -> Bytes {
@@ -256,7 +270,17 @@ pub fn without_field(event: &[u8], name: &str) -> Vec<u8> {
 }
 
 fn lines(event: &[u8]) -> impl Iterator<Item = &[u8]> {
-    event.split(|b| matches!(b, b'\r' | b'\n')).filter(|line| !line.is_empty())
+    let mut rest = event;
+    std::iter::from_fn(move || {
+        loop {
+            let end = memchr::memchr2(b'\r', b'\n', rest);
+            let line = &rest[..end.unwrap_or(rest.len())];
+            rest = end.map_or(&[][..], |end| &rest[end + 1..]);
+            if !line.is_empty() || end.is_none() {
+                return (!line.is_empty()).then_some(line);
+            }
+        }
+    })
 }
 
 fn value_of<'a>(line: &'a [u8], name: &str) -> Option<&'a [u8]> {

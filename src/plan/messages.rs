@@ -89,15 +89,39 @@ impl Plan {
     /// Runs the event repairs on one event, and the message repairs on what it carries. Answers also whether that is the
     /// answer to the request.
     pub fn mend_event(&self, site: &Site<'_>, request: &Request, reply: &Reply, event: &mut Event) -> (Report, bool) {
+        let mut report = Report::default();
+        if let Some(data) = sse::plain_message(&event.text).filter(|_| event.at == At::Arrival) {
+            let (mended, answers) = self.mend_data(site, request, &data, &mut report);
+            if let Some(mended) = mended {
+                event.text = sse::with_field(&event.text, "data", &String::from_utf8_lossy(&mended)).into();
+            }
+            return (report, answers);
+        }
         let steps = self.lists(request.class).map_or(&[][..], |lists| &lists.event);
         let live = steps.iter().filter(|step| match step.repair.hook {
             Hook::Event { when, .. } => when(request, reply),
             _ => false,
         });
-        let mut report = run_steps(live, site, request, event);
+        report = run_steps(live, site, request, event);
         let looks_inside = report.panicked.is_empty() && self.wants_messages(request);
         let answers = looks_inside && self.mend_messages_of(site, request, event, &mut report);
         (report, answers)
+    }
+
+    /// Mends the message in the data of an event. Answers its new text, if any, and whether it is the answer.
+    fn mend_data(
+        &self,
+        site: &Site<'_>,
+        request: &Request,
+        data: &Bytes,
+        report: &mut Report,
+    ) -> (Option<Bytes>, bool) {
+        let Some(message) = Envelope::peek(data) else { return (None, false) };
+        let answers = request.message.as_ref().is_some_and(|asked| message.answers(asked));
+        let (found, text) = self.mend_peeked(site, request, &message, data);
+        report.fired.extend(found.fired);
+        report.panicked.extend(found.panicked);
+        (text, answers)
     }
 
     /// Runs the repairs that do something about silence.
@@ -119,11 +143,8 @@ impl Plan {
         for one in sse::events(&text) {
             let data = sse::data(&one).filter(|data| data.trim_ascii_start().first() == Some(&b'{'));
             let mended = data.and_then(|data| {
-                let message = Envelope::peek(&data)?;
-                answers |= request.message.as_ref().is_some_and(|asked| message.answers(asked));
-                let (found, text) = self.mend_peeked(site, request, &message, &data);
-                report.fired.extend(found.fired);
-                report.panicked.extend(found.panicked);
+                let (text, is_answer) = self.mend_data(site, request, &data, report);
+                answers |= is_answer;
                 text
             });
             if let Some(mended) = mended {

@@ -12,7 +12,6 @@ pub mod nulls;
 mod shape;
 pub mod version_unknown;
 
-use crate::edit::json::Object;
 use crate::jsonrpc::Envelope;
 
 /// Whether a message brings a result that is an object.
@@ -25,9 +24,4 @@ fn has_result(message: &Envelope) -> bool {
 fn is_foreign(message: &Envelope) -> bool {
     let is_text = message.error.as_deref().is_some_and(|error| error.first() != Some(&b'{'));
     is_text && !message.is_versioned && message.id.is_none() && message.result.is_none()
-}
-
-/// As [`is_foreign`], for a message that was read.
-fn is_plain_refusal(message: &Object) -> bool {
-    message.child("error").is_none() && !message.has("jsonrpc") && !message.has("id") && !message.has("result")
 }

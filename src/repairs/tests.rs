@@ -290,6 +290,26 @@ proptest! {
         }
     }
 
+    /// What `sse::plain_message` lets pass unseen, no event repair has anything to find in.
+    #[test]
+    fn a_plain_event_is_sound(
+        name in prop::sample::select(vec!["", "event: message\n"]),
+        id in prop::sample::select(vec!["", "id: 7\n", "id: \n"]),
+        data in prop_oneof![any_document(), "\\{[ -~]{0,30}"],
+        request in prop::sample::select(vec!["POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"a\"}", "GET /sse", "GET /mcp"]),
+    ) {
+        let stage = Stage::new(SiteKind::Open);
+        let request = example::request(request, &stage.facts, &stage.known).unwrap();
+        let text = Bytes::from(format!("{name}{id}data: {data}\n\n"));
+        prop_assert!(crate::sse::plain_message(&text).is_some(), "{text:?}");
+        for repair in REPAIRS {
+            if let Hook::Event { run, .. } = repair.hook {
+                let mut event = crate::exchange::Event::arrived(text.clone());
+                prop_assert_eq!(run(&stage.site(), &request, &mut event), crate::exchange::Outcome::Sound, "{}", repair.id);
+            }
+        }
+    }
+
     #[test]
     fn any_request_is_mended_once(kind in any_site(), request in any_request(), junk in "[a-z=&%]{0,20}", form in any_form()) {
         let stage = Stage::new(kind);

@@ -100,9 +100,11 @@ pub static REPAIR: Repair = Repair {
 };
 
 fn when(request: &Request, message: &Envelope) -> bool {
+    // As nearly every server writes it: then there is nothing to look for.
+    let is_plain = |result: &[u8]| result.starts_with(b"{\"content\":[") || result.starts_with(b"{\"content\": [");
     request.calls("tools/call")
         && message.is_response()
-        && message.result.as_deref().is_some_and(|result| result != b"null")
+        && message.result.as_deref().is_some_and(|result| result != b"null" && !is_plain(result))
 }
 
 fn run(_: &Site<'_>, _: &Request, message: &mut Object) -> Outcome {

@@ -95,9 +95,6 @@ fn run(_: &Site<'_>, _: &Request, message: &mut Object) -> Outcome {
 
 /// An error that is only a text, or a list of whatever.
 fn from_text(message: &mut Object) -> Outcome {
-    if super::is_plain_refusal(message) {
-        return Outcome::Sound;
-    }
     let Some(said) = message.get("error").filter(|said| !said.is_null()) else { return Outcome::Sound };
     let text = said.as_str().map_or_else(|| said.to_string(), str::to_owned);
     message.set("error", json!({ "code": jsonrpc::INTERNAL_ERROR, "message": text }));

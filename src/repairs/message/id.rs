@@ -76,15 +76,15 @@ pub static REPAIR: Repair = Repair {
 
 fn when(request: &Request, message: &Envelope) -> bool {
     let Some(asked) = request.message.as_ref().filter(|_| request.asks()) else { return false };
-    message.is_response() && message.id != asked.id && (!message.has_id() || message.answers(asked))
+    // What is no JSON-RPC message is nobody's answer.
+    message.is_response()
+        && message.id != asked.id
+        && (!message.has_id() || message.answers(asked))
+        && !super::is_foreign(message)
 }
 
 fn run(_: &Site<'_>, request: &Request, message: &mut Object) -> Outcome {
     let Some(id) = request.message.as_ref().and_then(|asked| asked.id.clone()) else { return Outcome::Sound };
-    // What is no JSON-RPC message is nobody's answer.
-    if super::is_plain_refusal(message) {
-        return Outcome::Sound;
-    }
     message.splice("id", id);
     Outcome::mended("an answer without the id of its request")
 }

@@ -79,9 +79,12 @@ pub static REPAIR: Repair = Repair {
 
 fn when(request: &Request, message: &Envelope) -> bool {
     let has_null = |text: &[u8]| memmem::find(text, b"null").is_some();
-    let has_empty_cursor =
-        |text: &[u8]| memmem::find(text, b"nextCursor").is_some() && memmem::find(text, b"\"\"").is_some();
-    message.result.as_ref().is_some_and(|text| has_null(text) || has_empty_cursor(text)) && shape_of(request).is_some()
+    let has_cursor = |text: &[u8]| memmem::find(text, b"\"nextCursor\"").is_some();
+    let is_list = || {
+        request.message.as_ref().and_then(|asked| asked.method.as_ref()).is_some_and(|method| method.ends_with("/list"))
+    };
+    message.result.as_ref().is_some_and(|text| has_null(text) || (is_list() && has_cursor(text)))
+        && shape_of(request).is_some()
 }
 
 fn run(_: &Site<'_>, request: &Request, message: &mut Object) -> Outcome {

@@ -88,8 +88,9 @@ fn when(request: &Request, reply: &Reply) -> bool {
     }
     match reply.status {
         StatusCode::OK => request.asks() && reply.is_error_inside(),
+        // Where clients log in, 401 is about that.
+        StatusCode::UNAUTHORIZED => !request.guarded,
         StatusCode::BAD_REQUEST
-        | StatusCode::UNAUTHORIZED
         | StatusCode::NOT_FOUND
         | StatusCode::GONE
         | StatusCode::UNPROCESSABLE_ENTITY

@@ -138,6 +138,7 @@ pub static REPAIRS: &[&Repair] = &[
     &transport::empty::REPAIR,
     &transport::error_page::REPAIR,
     // What it is, and in which form it leaves.
+    &message::bom::REPAIR,
     &message::batch::REPAIR,
     &transport::content_type::REPAIR,
     &transport::form_unaccepted::REPAIR,

@@ -90,8 +90,10 @@ impl Plan {
     /// answer to the request.
     pub fn mend_event(&self, site: &Site<'_>, request: &Request, reply: &Reply, event: &mut Event) -> (Report, bool) {
         let mut report = Report::default();
-        if let Some(data) = sse::plain_message(&event.text).filter(|_| event.at == At::Arrival) {
-            let (mended, answers) = self.mend_data(site, request, &data, &mut report);
+        let plain = sse::plain_message(&event.text).filter(|_| event.at == At::Arrival);
+        let peeked = plain.and_then(|data| Some((Envelope::peek(&data).filter(Envelope::is_message)?, data)));
+        if let Some((message, data)) = peeked {
+            let (mended, answers) = self.mend_data(site, request, &message, &data, &mut report);
             if let Some(mended) = mended {
                 event.text = sse::with_field(&event.text, "data", &String::from_utf8_lossy(&mended)).into();
             }
@@ -113,12 +115,12 @@ impl Plan {
         &self,
         site: &Site<'_>,
         request: &Request,
+        message: &Envelope,
         data: &Bytes,
         report: &mut Report,
     ) -> (Option<Bytes>, bool) {
-        let Some(message) = Envelope::peek(data) else { return (None, false) };
         let answers = request.message.as_ref().is_some_and(|asked| message.answers(asked));
-        let (found, text) = self.mend_peeked(site, request, &message, data);
+        let (found, text) = self.mend_peeked(site, request, message, data);
         report.fired.extend(found.fired);
         report.panicked.extend(found.panicked);
         (text, answers)
@@ -143,7 +145,8 @@ impl Plan {
         for one in sse::events(&text) {
             let data = sse::data(&one).filter(|data| data.trim_ascii_start().first() == Some(&b'{'));
             let mended = data.and_then(|data| {
-                let (text, is_answer) = self.mend_data(site, request, &data, report);
+                let message = Envelope::peek(&data)?;
+                let (text, is_answer) = self.mend_data(site, request, &message, &data, report);
                 answers |= is_answer;
                 text
             });

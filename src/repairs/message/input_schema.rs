@@ -1,7 +1,7 @@
 //! F-28: the schema of what a tool is given.
 
 use bytes::Bytes;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::edit::json::Object;
 use crate::endpoint::Class;
@@ -50,6 +50,15 @@ pub static REPAIR: Repair = Repair {
             then: Then::Sound,
         },
         Example {
+            note: "an empty list for an empty object",
+            site: SiteKind::Open,
+            request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}",
+            reply: "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"tools\":[{\"name\":\"a\",\"inputSchema\":{\"type\":[\"object\",\"null\"],\"properties\":[]}}]}}",
+            then: Then::Becomes(
+                "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"tools\":[{\"name\":\"a\",\"inputSchema\":{\"type\":\"object\",\"properties\":{}}}]}}",
+            ),
+        },
+        Example {
             note: "no tool",
             site: SiteKind::Open,
             request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}",
@@ -76,13 +85,21 @@ fn run(_: &Site<'_>, _: &Request, message: &mut Object) -> Outcome {
 
 fn mended(text: Bytes) -> Option<Bytes> {
     let mut tool = Object::parse_message(text).ok()?;
-    if !tool.has("inputSchema") || tool.is_null("inputSchema") {
+    let is_none = |text: Bytes| &text[..] == b"null" || &text[..] == b"[]";
+    if tool.raw("inputSchema").is_none_or(is_none) {
         tool.set("inputSchema", json!({ "type": "object" }));
     }
     for name in ["inputSchema", "outputSchema"] {
         let Some(mut schema) = tool.child(name) else { continue };
-        if !schema.has("type") {
+        let is_object = |kind: &Value| kind.as_array().is_some_and(|kinds| kinds.iter().any(|kind| kind == "object"));
+        if schema.get("type").is_none_or(|kind| kind.is_null() || is_object(&kind)) {
             schema.set("type", "object".into());
+        }
+        // PHP writes an empty object as an empty list.
+        if schema.raw("properties").as_deref() == Some(b"[]") {
+            schema.set("properties", json!({}));
+        }
+        if schema.is_changed() {
             tool.splice(name, schema.to_bytes());
         }
     }

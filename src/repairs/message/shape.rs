@@ -17,11 +17,15 @@ const fn flat(optional: &'static [&'static str]) -> Shape {
 
 static ICON: Shape = flat(&["mimeType", "sizes", "theme"]);
 static ANNOTATIONS: Shape = flat(&["audience", "priority", "lastModified"]);
+/// Of a JSON schema what the protocol itself names; the rest is the tool's.
+static SCHEMA: Shape = flat(&["$schema", "properties", "required"]);
 static TOOL: Shape = Shape {
     optional: &["title", "description", "annotations", "outputSchema", "icons", "execution", "_meta"],
     objects: &[
         ("annotations", &flat(&["title", "readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"])),
         ("execution", &flat(&["taskSupport"])),
+        ("inputSchema", &SCHEMA),
+        ("outputSchema", &SCHEMA),
     ],
     lists: &[("icons", &ICON)],
 };

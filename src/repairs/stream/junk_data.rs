@@ -6,6 +6,7 @@ use serde::de::IgnoredAny;
 use super::is_stream;
 use crate::endpoint::Class;
 use crate::exchange::{At, Event, Outcome, Request, Site};
+use crate::jsonrpc::Envelope;
 use crate::repair::{Example, Hook, Mode, Repair, SiteKind, Then};
 use crate::repairs::basis;
 
@@ -15,8 +16,8 @@ pub static REPAIR: Repair = Repair {
     summary: "an event that clients read as a message is none",
     why: "The Python SDK ends the stream at data that is no JSON; others report an error.",
     hits: "the Python SDK",
-    remedy: "Takes events out whose data is no JSON at all, such as `[DONE]` or `ping`. What begins like a \
-             message stays.",
+    remedy: "Takes events out whose data is no message at all, such as `[DONE]`, `ping` or `null`. What may be \
+             half a message stays.",
     advice: "Send comments (`: ping`) to keep a stream alive, and end it by closing it.",
     basis: &[basis::MESSAGE_SENT],
     default: Mode::Fix,
@@ -35,6 +36,13 @@ pub static REPAIR: Repair = Repair {
             site: SiteKind::Open,
             request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
             reply: "event: message\ndata: ping\n\n",
+            then: Then::Becomes(""),
+        },
+        Example {
+            note: "an object that says nothing",
+            site: SiteKind::Open,
+            request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
+            reply: "data: {\"status\":\"ok\"}\n\n",
             then: Then::Becomes(""),
         },
         Example {
@@ -72,7 +80,10 @@ fn run(_: &Site<'_>, _: &Request, event: &mut Event) -> Outcome {
     let is_heard = event.name().is_none_or(|name| name.is_empty() || name == "message");
     let is_junk = |data: Bytes| {
         let text = data.trim_ascii();
-        !text.is_empty() && text.first() != Some(&b'{') && serde_json::from_slice::<IgnoredAny>(text).is_err()
+        let is_cut = text.first() == Some(&b'{') && serde_json::from_slice::<IgnoredAny>(text).is_err();
+        !text.is_empty()
+            && !is_cut
+            && Envelope::peek(&data).is_none_or(|message| !message.is_message() && !message.is_versioned)
     };
     if event.at != At::Arrival || !is_heard || !event.data().is_some_and(is_junk) {
         return Outcome::Sound;

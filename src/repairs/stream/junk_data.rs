@@ -5,7 +5,7 @@ use serde::de::IgnoredAny;
 
 use super::is_stream;
 use crate::endpoint::Class;
-use crate::exchange::{At, Event, Outcome, Request, Site};
+use crate::exchange::{At, Event, Outcome, Reply, Request, Site};
 use crate::jsonrpc::Envelope;
 use crate::repair::{Example, Hook, Mode, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -17,12 +17,12 @@ pub static REPAIR: Repair = Repair {
     why: "The Python SDK ends the stream at data that is no JSON; others report an error.",
     hits: "the Python SDK",
     remedy: "Takes events out whose data is no message at all, such as `[DONE]`, `ping` or `null`. What may be \
-             half a message stays.",
+             half a message stays, and so does what comes on the stream of a GET.",
     advice: "Send comments (`: ping`) to keep a stream alive, and end it by closing it.",
     basis: &[basis::MESSAGE_SENT],
     default: Mode::Fix,
-    on: &[Class::Mcp, Class::LegacySse],
-    hook: Hook::Event { when: is_stream, run },
+    on: &[Class::Mcp],
+    hook: Hook::Event { when, run },
     examples: &[
         Example {
             note: "a mark of the end",
@@ -67,6 +67,13 @@ pub static REPAIR: Repair = Repair {
             then: Then::Sound,
         },
         Example {
+            note: "the stream of a GET",
+            site: SiteKind::Open,
+            request: "GET /mcp",
+            reply: "data: ping\n\n",
+            then: Then::Sound,
+        },
+        Example {
             note: "no data",
             site: SiteKind::Open,
             request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
@@ -75,6 +82,10 @@ pub static REPAIR: Repair = Repair {
         },
     ],
 };
+
+fn when(request: &Request, reply: &Reply) -> bool {
+    request.asks() && is_stream(request, reply)
+}
 
 fn run(_: &Site<'_>, _: &Request, event: &mut Event) -> Outcome {
     let is_heard = event.name().is_none_or(|name| name.is_empty() || name == "message");

@@ -59,6 +59,22 @@ pub static REPAIR: Repair = Repair {
             ),
         },
         Example {
+            note: "on the stream of the older transport",
+            site: SiteKind::Open,
+            request: "GET /sse",
+            reply: "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"tools\":[{\"name\":\"a\"}]}}",
+            then: Then::Becomes(
+                "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"tools\":[{\"name\":\"a\",\"inputSchema\":{\"type\":\"object\"}}]}}",
+            ),
+        },
+        Example {
+            note: "what a tool says",
+            site: SiteKind::Open,
+            request: "GET /sse",
+            reply: "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"content\":[],\"tools\":[{\"name\":\"a\"}]}}",
+            then: Then::Sound,
+        },
+        Example {
             note: "no tool",
             site: SiteKind::Open,
             request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}",
@@ -69,7 +85,7 @@ pub static REPAIR: Repair = Repair {
 };
 
 fn when(request: &Request, message: &Envelope) -> bool {
-    request.calls("tools/list") && super::has_result(message)
+    super::is_answer_to(request, message, "tools/list")
 }
 
 fn run(_: &Site<'_>, _: &Request, message: &mut Object) -> Outcome {

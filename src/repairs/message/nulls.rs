@@ -81,14 +81,18 @@ fn when(request: &Request, message: &Envelope) -> bool {
     let has_null = |text: &[u8]| memmem::find(text, b"null").is_some();
     let has_cursor = |text: &[u8]| memmem::find(text, b"\"nextCursor\"").is_some();
     let is_list = || {
-        request.message.as_ref().and_then(|asked| asked.method.as_ref()).is_some_and(|method| method.ends_with("/list"))
+        request
+            .message
+            .as_ref()
+            .is_none_or(|asked| asked.method.as_ref().is_some_and(|method| method.ends_with("/list")))
     };
     message.result.as_ref().is_some_and(|text| has_null(text) || (is_list() && has_cursor(text)))
-        && shape_of(request).is_some()
+        && shape_of(request, message.result.as_ref()).is_some()
 }
 
 fn run(_: &Site<'_>, request: &Request, message: &mut Object) -> Outcome {
-    let (Some(shape), Some(mut result)) = (shape_of(request), message.child("result")) else { return Outcome::Sound };
+    let Some(shape) = shape_of(request, message.raw("result").as_ref()) else { return Outcome::Sound };
+    let Some(mut result) = message.child("result") else { return Outcome::Sound };
     shape.tidy(&mut result);
     if result.text("nextCursor").as_deref() == Some("") {
         result.remove("nextCursor");

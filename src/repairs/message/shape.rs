@@ -1,6 +1,8 @@
 //! Which members of a result the schema of MCP 2025-11-25 (schema.ts) names as optional. Nothing but these is ever taken
 //! out, and nothing is looked into that is not named here.
 
+use bytes::Bytes;
+
 use crate::edit::json::Object;
 use crate::exchange::Request;
 
@@ -78,9 +80,12 @@ static RESULTS: &[(&str, Shape)] = &[
     ),
 ];
 
-/// What the result of a request is made of, as far as anything in it may be taken out.
-pub(super) fn shape_of(request: &Request) -> Option<&'static Shape> {
-    RESULTS.iter().find(|(method, _)| request.calls(method)).map(|(_, shape)| shape)
+/// What the result of a request is made of, as far as anything in it may be taken out. Where the request is not known, the
+/// result says itself what it is.
+pub(super) fn shape_of(request: &Request, result: Option<&Bytes>) -> Option<&'static Shape> {
+    let is_it =
+        |method: &str| request.calls(method) || result.is_some_and(|result| super::looks_like(request, result, method));
+    RESULTS.iter().find(|(method, _)| is_it(method)).map(|(_, shape)| shape)
 }
 
 impl Shape {

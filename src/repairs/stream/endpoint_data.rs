@@ -73,7 +73,7 @@ fn run(_: &Site<'_>, _: &Request, event: &mut Event) -> Outcome {
             let named = ["uri", "url", "endpoint"].iter().find_map(|name| members.get(*name)?.as_str());
             named.unwrap_or_default().to_owned()
         }
-        _ => said.trim().to_owned(),
+        _ => said.trim().trim_matches('\'').to_owned(),
     };
     if bare.is_empty() || bare == said || bare.contains(['\r', '\n']) {
         return Outcome::Sound;

@@ -1,0 +1,12 @@
+// All cases. A case that has `forms` is one for each of them: the answers as JSON, and as an event stream.
+import sound from './cases/sound.mjs';
+import transport from './cases/transport.mjs';
+import version from './cases/version.mjs';
+
+const groups = [sound, transport, version];
+
+export const CASES = groups.flat().flatMap((one) => (one.forms ?? ['']).map((form) => ({
+  ...one,
+  id: form ? `${one.id} (${form})` : one.id,
+  sse: form === 'sse' || one.sse,
+})));

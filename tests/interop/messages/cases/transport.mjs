@@ -153,13 +153,11 @@ const sessions = each({
   stream: false,
   expect: { call: (outcome, client) => lost[client](outcome), ping: ANYTHING, resources: ANYTHING, templates: ANYTHING, prompts: ANYTHING, close: ANYTHING },
   refuse({ rpc, id, session, sessionId, state }) {
-    if (rpc === 'tools/call' && session && !state.lost?.has(sessionId)) {
-      // A second one, which the client has begun because of this, is not lost.
-      state.lost ??= new Set();
-      if (state.sessions.get(sessionId).renewed) return undefined;
-      state.lost.add(sessionId);
-    }
-    return state.lost?.has(sessionId) ? answer(id) : undefined;
+    if (rpc === 'tools/list' && session) session.known = true;
+    // One that a client begins because of this has no list yet, and is not lost again.
+    if (rpc === 'tools/call' && session?.known) state.sessions.delete(sessionId);
+    const gone = sessionId !== undefined && !state.sessions.has(sessionId);
+    return gone ? answer(id ?? null) : undefined;
   },
 }));
 

@@ -69,11 +69,12 @@ const answers = each({
 
 // F-07: what is missing in the answer to initialize. Names that are made up are not compared.
 const without = (object, name) => Object.fromEntries(Object.entries(object).filter(([key]) => key !== name));
+const some = ({ value }) => value !== undefined;
 const named = (outcome) => typeof outcome.value?.serverInfo?.name === 'string' && typeof outcome.value?.serverInfo?.version === 'string';
 const initialize = each({
-  'no capabilities': [(r) => without(r, 'capabilities'), ANYTHING],
-  'capabilities null': [(r) => ({ ...r, capabilities: null }), ANYTHING],
-  'capabilities a list': [(r) => ({ ...r, capabilities: [] }), ANYTHING],
+  'no capabilities': [(r) => without(r, 'capabilities'), some],
+  'capabilities null': [(r) => ({ ...r, capabilities: null }), some],
+  'capabilities a list': [(r) => ({ ...r, capabilities: [] }), some],
   'no serverInfo': [(r) => without(r, 'serverInfo'), named],
   'serverInfo null': [(r) => ({ ...r, serverInfo: null }), named],
   'serverInfo {}': [(r) => ({ ...r, serverInfo: {} }), named],
@@ -95,7 +96,7 @@ const initialize = each({
   id: `initialize: ${name}`,
   rows: ['F-07'],
   forms: ['json', 'sse'],
-  expect: { connect, ...(connect === ANYTHING && { tools: ANYTHING, resources: ANYTHING, templates: ANYTHING, prompts: ANYTHING }) },
+  expect: { connect, ...(connect === some && { tools: ANYTHING, resources: ANYTHING, templates: ANYTHING, prompts: ANYTHING }) },
   result: (rpc, result) => (rpc === 'initialize' ? change(result) : undefined),
 }));
 

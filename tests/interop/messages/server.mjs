@@ -16,6 +16,7 @@ export const event = (text) => `event: message\ndata: ${text}\n\n`;
 export async function startServer(one) {
   const state = { one, sessions: new Map(), received: [] };
   const wire = await listenOnWire((request) => answer(state, request));
+  state.host = new URL(wire.origin).host;
   return { ...wire, received: state.received, sessions: state.sessions };
 }
 
@@ -70,7 +71,7 @@ async function streamable(exchange) {
   const text = messageOf(exchange);
   const headers = exchange.isInitialize ? { 'Mcp-Session-Id': begin(exchange) } : {};
   return state.one.sse && !exchange.isProbe
-    ? { status: 200, headers: { ...EVENT_TYPE, ...headers }, body: framed(exchange, text) }
+    ? { status: 200, headers: { ...EVENT_TYPE, ...headers }, body: framed(exchange, text), chunked: !state.one.measured }
     : answerJson(200, text, headers);
 }
 

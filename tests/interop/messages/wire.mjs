@@ -1,7 +1,8 @@
 // An HTTP/1.1 server on bare sockets: what it answers goes out byte for byte, however wrong it is.
 //
-// An answer is { status, headers, body } with a Content-Length, { stream } in chunks as they come,
-// { untilClose } without any length, { raw } that has its head in it, or { hang }.
+// An answer is { status, headers, body } with a Content-Length, in one chunk if it is { chunked } and
+// without any length if it is { untilClose }; or { stream } in chunks as they come, { raw } that has its
+// head in it, or { hang }.
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { LOOPBACK } from '../lib/serve.mjs';
@@ -94,7 +95,8 @@ function parseHead(head) {
 
 // Whether the connection can serve another request.
 async function send(socket, request, answer) {
-  const { status, headers = [], body = '', stream, untilClose, raw, hang } = answer;
+  const { status, headers = [], body = '', untilClose, raw, hang } = answer;
+  const stream = answer.stream ?? (answer.chunked && ((out) => (out.write(body), out.end())));
   if (hang) {
     await request.gone;
     return false;

@@ -90,12 +90,12 @@ const pieces = [
     rows: ['F-20'],
     sse: true,
     frame: (text) => `event: message\ndata: ${text}\n`,
-    answer: (answer, exchange) => (isAnswer(exchange) ? { ...answer, untilClose: true } : undefined),
+    answer: (answer, exchange) => (isAnswer(exchange) ? { ...answer, chunked: false, untilClose: true } : undefined),
   },
   {
     id: 'JSON: until the connection closes',
     rows: ['-'],
-    answer: (answer, exchange) => (isAnswer(exchange) ? { ...answer, untilClose: true } : undefined),
+    answer: (answer, exchange) => (isAnswer(exchange) ? { ...answer, chunked: false, untilClose: true } : undefined),
   },
   {
     id: 'events: the stream stays open after the answer',
@@ -111,13 +111,14 @@ const pieces = [
     frame: (text) => `event: response\ndata: ${text}\n\n`,
     answer: (answer, exchange) => (isAnswer(exchange) ? { ...answer, body: undefined, stream: (out) => out.write(answer.body) } : undefined),
   },
-  {
-    id: 'events: in chunks, a member is null',
-    rows: ['F-27'],
-    sse: true,
-    result: (rpc, result) => (rpc === 'tools/list' ? { ...result, nextCursor: result.nextCursor ?? null } : undefined),
-    answer: (answer, exchange) => (isAnswer(exchange) ? { ...answer, body: undefined, stream: (out) => (out.write(answer.body), out.end()) } : undefined),
-  },
+  // A stream whose length is known beforehand, as servers send it that write their answers as a whole.
+  ...each({
+    'sound': ['-', {}],
+    'a member is null': ['F-27', { result: (rpc, result) => (rpc === 'tools/list' ? { ...result, nextCursor: result.nextCursor ?? null } : undefined) }],
+    'a member is missing': ['F-24', { text: (text) => text.replace('"jsonrpc":"2.0",', '') }],
+    'no blank line at the end': ['F-20', { frame: (text) => `event: message\ndata: ${text}\n` }],
+    'odd name': ['F-21', { frame: (text) => `event: response\ndata: ${text}\n\n` }],
+  }, (name, [row, more]) => ({ id: `events of known length: ${name}`, rows: [row], sse: true, measured: true, ...more })),
   {
     id: 'JSON called text/event-stream, in chunks',
     rows: ['F-19'],

@@ -6,6 +6,7 @@ import { startProxy } from '../parsers/ask.mjs';
 import { asText } from '../parsers/verdict.mjs';
 import { Client } from './ask.mjs';
 import { CASES } from './cases.mjs';
+import { judgeExact } from './exact.mjs';
 import { isFailure, judge } from './judge.mjs';
 import { asMarkdown } from './results.mjs';
 import { startServer } from './server.mjs';
@@ -22,6 +23,7 @@ const python = (venv) => [here(`../.venv-${venv}/bin/python`), here('clients/pyt
 const npm = JSON.parse(readFileSync(here('../package.json'))).dependencies;
 const pin = (file, pattern) => new RegExp(pattern, 'm').exec(readFileSync(here(file), 'utf8'))[1];
 
+const EXACT = 'raw HTTP';
 const ts2 = `ts ${npm['@modelcontextprotocol/client']}`;
 const py2 = `py ${pin('../requirements-mcp.txt', '^mcp==(.+)$')}`;
 const PROGRAMS = {
@@ -40,6 +42,8 @@ const CLIENTS = {
   [py2]: { program: 'py2', mode: 'legacy', sse: true },
   [`${py2} auto`]: { program: 'py2', mode: 'auto', probesOnly: true },
   [`rmcp ${pin('rmcp/Cargo.toml', '^rmcp = .*"=([^"]+)"')}`]: { program: 'rmcp' },
+  // No SDK.
+  [EXACT]: { exact: true },
 };
 
 const { values: options } = parseArgs({
@@ -75,6 +79,11 @@ async function tryOn(one) {
   const proxy = await startProxy(server.origin + (one.upstream ?? ''), log(`mcp-mend ${one.id}`));
   try {
     const judged = await Promise.all(names.filter((name) => takesPart(one, CLIENTS[name])).map(async (name) => {
+      if (one.check) {
+        const judgement = await judgeExact(one, proxy.origin, server);
+        print(one, name, judgement, {}, [server.origin, proxy.origin]);
+        return [name, judgement];
+      }
       const [direct, mended] = await Promise.all([server.origin, proxy.origin].map((base) => visit(one, CLIENTS[name], base)));
       const judgement = judge(one, direct, mended, CLIENTS[name].program);
       print(one, name, judgement, { direct, mended }, [server.origin, proxy.origin]);
@@ -87,7 +96,8 @@ async function tryOn(one) {
   }
 }
 
-function takesPart({ legacy, bridged, probes, only }, { program, sse, probesOnly }) {
+function takesPart({ check, legacy, bridged, probes, only }, { exact, program, sse, probesOnly }) {
+  if (check || exact) return Boolean(check && exact);
   if (only && !only.includes(program)) return false;
   return (!legacy || bridged || sse) && (!probesOnly || probes);
 }
@@ -95,7 +105,7 @@ function takesPart({ legacy, bridged, probes, only }, { program, sse, probesOnly
 function visit(one, { program, mode }, base) {
   const sse = one.legacy && !one.bridged;
   const question = { url: base + (one.path ?? (sse ? '/sse' : '/mcp')), kind: sse ? 'sse' : 'http', mode, stream: one.stream ?? true };
-  return programs[program].ask({ ...question, limit: LIMIT_MS, wait: WAIT_MS, call: CALL }, VISIT_MS);
+  return programs[program].ask({ ...question, limit: one.limit ?? LIMIT_MS, wait: WAIT_MS, call: CALL }, VISIT_MS);
 }
 
 function print(one, name, judgement, steps, [direct, mended]) {
@@ -113,7 +123,7 @@ function conclude() {
   const count = (name, wanted) => judged(name).filter(({ verdict }) => verdict === wanted).length;
   const summary = [['client', 'cases', 'ok', 'mended', 'not mendable', 'failed']];
   for (const name of names) {
-    summary.push([name, judged(name).length, count(name, 'ok'), count(name, 'mended'), count(name, 'not mendable'), judged(name).filter(isFailure).length]);
+    summary.push([name, judged(name).length, count(name, 'ok') + count(name, 'exact'), count(name, 'mended'), count(name, 'not mendable'), judged(name).filter(isFailure).length]);
   }
   console.log(`\n${asText(summary)}\n`);
   if (options.write) writeFileSync(here('results.md'), asMarkdown(cases, names, grid, summary));

@@ -17,7 +17,8 @@ export async function startServer(one) {
   const state = { one, sessions: new Map(), received: [] };
   const wire = await listenOnWire((request) => answer(state, request));
   state.host = new URL(wire.origin).host;
-  return { ...wire, received: state.received, sessions: state.sessions };
+  await one.before?.(state);
+  return { ...wire, received: state.received, state };
 }
 
 async function answer(state, request) {

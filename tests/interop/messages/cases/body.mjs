@@ -40,11 +40,12 @@ const types = [
     'text/event-stream; charset=utf-8': 'text/event-stream; charset=utf-8',
   }, (name, type) => ({ id: `events called ${name} (right)`, rows: ['-'], sse: true, answer: typed(type) })),
   {
-    id: 'JSON over lines, with BOM, called text/plain',
+    id: 'JSON over lines, called text/plain',
     rows: ['F-19'],
-    text: (text) => `\ufeff\n${JSON.stringify(JSON.parse(text), null, 2)}\n`,
+    text: (text) => `\n${JSON.stringify(JSON.parse(text), null, 2)}\n`,
     answer: typed('text/plain'),
   },
+  { id: 'JSON with BOM', rows: ['F-21'], text: (text) => `\ufeff${text}` },
 ];
 
 // F-20, F-21: events.
@@ -57,7 +58,6 @@ const frames = each({
   'event: response': ['F-21', (text) => `event: response\ndata: ${text}\n\n`],
   'event: jsonrpc': ['F-21', (text) => `event: jsonrpc\ndata: ${text}\n\n`],
   'event: result, after data': ['F-21', (text) => `data: ${text}\nevent: result\n\n`],
-  'event without a name': ['-', (text) => `event\ndata: ${text}\n\n`],
   'bare CR': ['F-21', (text) => `event: message\rdata: ${text}\r\r`],
   BOM: ['F-21', (text) => `\ufeffevent: message\ndata: ${text}\n\n`],
   'BOM, data first': ['F-21', (text) => `\ufeffdata: ${text}\n\n`],
@@ -65,17 +65,21 @@ const frames = each({
   'junk JSON first': ['F-21', (text) => `data: {"status":"processing"}\n\nevent: message\ndata: ${text}\n\n`],
   'null first': ['F-21', (text) => `data: null\n\nevent: message\ndata: ${text}\n\n`],
   '[DONE] after': ['F-21', (text) => `event: message\ndata: ${text}\n\ndata: [DONE]\n\n`],
-  'ping first': ['-', (text) => `event: ping\ndata: {}\n\n: comment\n\nevent: message\ndata: ${text}\n\n`],
-  'ping with text first': ['-', (text) => `event: ping\ndata: ping\n\nevent: message\ndata: ${text}\n\n`],
   'batch of one': ['F-21', (text) => `event: message\ndata: [${text}]\n\n`],
   'batch of two': ['F-21', (text) => `event: message\ndata: [${NOTE},${text}]\n\n`],
   'over lines': ['-', (text) => `event: message\n${JSON.stringify(JSON.parse(text), null, 1).split('\n').map((line) => `data: ${line}\n`).join('')}\n`],
   CRLF: ['-', (text) => `event: message\r\ndata: ${text}\r\n\r\n`],
   'no blank after the colon': ['-', (text) => `event:message\ndata:${text}\n\n`],
   'empty data first, with id and retry': ['-', (text) => `id: 1\nretry: 500\ndata:\n\nid: 2\nevent: message\ndata: ${text}\n\n`],
-  'odd retry': ['-', (text) => `retry: soon\nevent: message\ndata: ${text}\n\n`],
   'notification first': ['-', (text) => `event: message\ndata: ${NOTE}\n\nevent: message\ndata: ${text}\n\n`],
 }, (name, [row, frame]) => ({ id: `events: ${name}`, rows: [row], sse: true, frame }));
+// These are sound, and rmcp takes them everywhere but in the answer to initialize.
+const oddities = each({
+  'event without a name': (text) => `event\ndata: ${text}\n\n`,
+  'ping first': (text) => `event: ping\ndata: {}\n\n: comment\n\nevent: message\ndata: ${text}\n\n`,
+  'ping with text first': (text) => `event: ping\ndata: ping\n\nevent: message\ndata: ${text}\n\n`,
+  'odd retry': (text) => `retry: soon\nevent: message\ndata: ${text}\n\n`,
+}, (name, frame) => ({ id: `events: ${name}`, rows: ['-'], sse: true, frame: (text, { isInitialize }) => (isInitialize ? undefined : frame(text)) }));
 
 // The same bodies in pieces: as they come from a server that writes while it works.
 const pieces = [
@@ -230,8 +234,6 @@ const nulls = [
   ...each({
     'annotations.title': (tool) => ({ ...tool, annotations: { title: null, ...tool.annotations } }),
     'annotations.destructiveHint': (tool) => (tool.annotations ? { ...tool, annotations: { ...tool.annotations, destructiveHint: null, idempotentHint: null, openWorldHint: null } } : tool),
-    'inputSchema.required': (tool) => ({ ...tool, inputSchema: { required: null, ...tool.inputSchema } }),
-    'inputSchema.properties': (tool) => ({ ...tool, inputSchema: { properties: null, ...tool.inputSchema } }),
   }, (name, change) => ({
     id: `null: tools ${name}`,
     rows: ['F-27'],
@@ -269,7 +271,9 @@ const schemas = each({
   '{}': [(tool) => ({ ...tool, inputSchema: {} }), { type: 'object' }],
   'without type': [(tool) => ({ ...tool, inputSchema: { properties: { a: { type: 'string', default: null } } } }), { type: 'object', properties: { a: { type: 'string', default: null } } }],
   'type null': [(tool) => ({ ...tool, inputSchema: { type: null, properties: {} } }), { type: 'object', properties: {} }],
+  // How PHP writes objects without members.
   'a list': [(tool) => ({ ...tool, inputSchema: [] }), { type: 'object' }],
+  'properties a list': [(tool) => ({ ...tool, inputSchema: { type: 'object', properties: [] } }), { type: 'object', properties: {} }],
 }, (name, [change, inputSchema]) => ({
   id: `inputSchema: ${name}`,
   rows: ['F-28'],
@@ -278,6 +282,14 @@ const schemas = each({
   expect: { tools: [TOOLS[0], { ...TOOLS[1], inputSchema }, ...MORE_TOOLS] },
   result: changing('tools/list', (result) => ({ ...result, tools: result.tools.map((tool) => (tool.name === 'echo' ? change(tool) : tool)) })),
 }));
+// Some clients hand on what is in a schema as it is: there they may stay.
+const schemaNulls = each({ properties: { properties: null }, required: { required: null } }, (name, members) => ({
+  id: `null: tools inputSchema.${name}`,
+  rows: ['F-27'],
+  expect: { tools: ({ value }) => value?.length === 3 && value[1].inputSchema.type === 'object' },
+  result: changing('tools/list', (result) => ({ ...result, tools: result.tools.map((tool) => (tool.name === 'echo' ? { ...tool, inputSchema: { type: 'object', ...members } } : tool)) })),
+}));
+
 // F-30: what a tool says. The tool has no output schema here, or the client would want its result.
 const plainTools = changing('tools/list', (result) => ({ ...result, tools: result.tools.map(({ outputSchema, ...tool }) => tool) }));
 const calls = each({
@@ -288,7 +300,6 @@ const calls = each({
   'result {}': [{}, (content) => Array.isArray(content)],
   'result a text': ['"sunny"', (content) => content.length === 1 && content[0].text === 'sunny'],
   'content of texts': [{ content: ['sunny'] }, (content) => content.length === 1 && content[0].text === 'sunny'],
-  'annotations null': [{ content: [{ type: 'text', text: 'sunny', annotations: null, _meta: null }] }, (content) => content[0].text === 'sunny'],
   'isError null': [{ content: [{ type: 'text', text: 'sunny' }], isError: null }, (content) => content[0].text === 'sunny'],
   'structuredContent null': [{ content: [{ type: 'text', text: 'sunny' }], structuredContent: null, _meta: null }, (content) => content[0].text === 'sunny'],
 }, (name, [result, right]) => ({
@@ -302,4 +313,12 @@ const calls = each({
   result: (rpc, was) => (rpc === 'tools/call' ? result : plainTools(rpc, was)),
 }));
 
-export default [...types, ...frames, ...pieces, ...envelopes, ...failures, ...batches, ...nulls, ...schemas, ...calls];
+// What a tool says is never touched.
+const untouched = {
+  id: 'tool result: annotations of the content null',
+  rows: ['F-27'],
+  unmendable: true,
+  result: (rpc) => (rpc === 'tools/call' ? { content: [{ type: 'text', text: 'sunny', annotations: null, _meta: null }], structuredContent: { ok: true } } : undefined),
+};
+
+export default [...types, ...frames, ...oddities, ...pieces, ...envelopes, ...failures, ...batches, ...nulls, ...schemas, ...schemaNulls, ...calls, untouched];

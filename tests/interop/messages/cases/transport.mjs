@@ -4,6 +4,7 @@ import { answerJson, answerText, page, rpcError } from '../server.mjs';
 
 const each = (table, build) => Object.entries(table).map(([name, value]) => build(name, value));
 const EMPTY = { status: 200 };
+// A client waits for as long as the proxy does, and somewhat longer.
 const NO_ANSWER = { hang: true };
 
 // F-01: the endpoint is somewhere else.
@@ -125,7 +126,7 @@ const ends = each({
   '501': answerText(501, 'Not Implemented'),
   '200 page': page(200, 'Welcome'),
   'no answer': NO_ANSWER,
-}, (name, answer) => ({ id: `DELETE: ${name}`, rows: ['F-15'], refuse: asked('DELETE', answer) }));
+}, (name, answer) => ({ id: `DELETE: ${name}`, rows: ['F-15'], limit: name === 'no answer' ? 6_000 : undefined, refuse: asked('DELETE', answer) }));
 
 // F-16: the session is gone when the tool is called. What a client makes of a 404, it shall make of these.
 const lost = {

@@ -1,7 +1,7 @@
 // Versions: which one the server says and takes, and how it answers the probe of the newer clients.
 import { VERSIONS, SERVER, CAPABILITIES } from '../sound.mjs';
 import { ANYTHING, SOUND } from '../judge.mjs';
-import { answerJson, answerText, page, rpcError } from '../server.mjs';
+import { answerJson, answerText, event, page, rpcError } from '../server.mjs';
 
 const each = (table, build) => Object.entries(table).map(([name, value]) => build(name, value));
 const version = ({ header }) => header('mcp-protocol-version');
@@ -117,7 +117,7 @@ const probes = each({
   'no answer': () => ({ hang: true }),
   '200 error, id null': () => answerJson(200, rpcError(null, -32601, 'Method not found')),
   '200 error without id': () => answerJson(200, { jsonrpc: '2.0', error: { code: -32601, message: 'Method not found' } }),
-  '200 event stream with error, id null': () => answerText(200, `event: message\ndata: ${rpcError(null, -32601, 'Method not found')}\n\n`, 'text/event-stream'),
+  '200 event stream with error, id null': () => ({ ...answerText(200, event(rpcError(null, -32601, 'Method not found')), 'text/event-stream'), chunked: true }),
   '200 event stream, empty': () => answerText(200, '', 'text/event-stream'),
   '404 text': () => answerText(404, 'Invalid session ID'),
   '400 error, id null': () => answerJson(400, rpcError(null, -32000, 'Bad Request: Server not initialized')),
@@ -128,6 +128,7 @@ const probes = each({
   rows: ['F-08'],
   probes: true,
   only: ['ts2', 'py2'],
+  limit: name === 'no answer' ? 6_000 : undefined,
   refuse: ({ isProbe, id }) => (isProbe ? answer(id) : undefined),
 }));
 

@@ -42,6 +42,7 @@ class Visit:
         self.limit = question["limit"] / 1000
         self.steps = {}
         self.told = asyncio.Event()
+        self.at = "connect"
 
     async def on_log(self, params):
         self.told.set()
@@ -53,8 +54,8 @@ class Visit:
         except Stopped:
             pass
         except BaseException as error:  # whatever the SDK raises is its answer
-            # What goes wrong outside of every step stands with the one that is missing.
-            self.steps.setdefault("close" if "connect" in self.steps else "connect", failure(error))
+            # 1.x ends the whole connection when a request fails.
+            self.steps.setdefault(self.at, failure(error))
         return self.steps
 
     def transport(self):
@@ -113,6 +114,7 @@ class Visit:
             self.steps["notified"] = {"value": self.told.is_set()}
 
     async def step(self, name, act):
+        self.at = name
         try:
             # The SDK's own limit comes first; this one is for what it does not limit.
             self.steps[name] = {"value": await asyncio.wait_for(act, self.limit + 0.5)}
@@ -120,6 +122,7 @@ class Visit:
             self.steps[name] = {"hung": True}
         except Exception as error:
             self.steps[name] = failure(error)
+        self.at = "close"
         if "hung" in self.steps[name]:
             raise Stopped
 

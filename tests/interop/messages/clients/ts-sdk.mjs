@@ -82,7 +82,7 @@ async function outcome(act, limit) {
     return value === LATE ? { hung: true } : { value: value ?? null };
   } catch (error) {
     const text = `${error.name}: ${error.message}`.replace(/\s+/g, ' ').slice(0, 400);
-    if (/timed out|timeout/i.test(text)) return { hung: true, error: text };
+    if (/Request timed out/i.test(text)) return { hung: true, error: text };
     return { code: typeof error.code === 'number' ? error.code : undefined, error: text };
   }
 }

@@ -265,7 +265,7 @@ const forms = [
     const found = json(await talk.ask({ body: rpc(9, 'ping') }), 200);
     assert.deepEqual(found, { jsonrpc: '2.0', id: 9, result: {} });
   }),
-  ...each({ 502: 'Bad Gateway', 503: 'Service Unavailable', 504: 'Gateway Time-out', 500: 'Internal Server Error', 429: 'Too Many Requests' }, (status, title) => check(`page ${status}`, 'F-43', {
+  ...each({ 502: 'Bad Gateway', 503: 'Service Unavailable', 504: 'Gateway Time-out', 429: 'Too Many Requests' }, (status, title) => check(`page ${status}`, 'F-43', {
     refuse: withSession((exchanged) => (isCall(exchanged) ? { ...page(Number(status), title), headers: { 'Content-Type': 'text/html', 'Retry-After': '7' } } : undefined)),
   }, async (talk) => {
     await talk.begin();
@@ -333,7 +333,7 @@ const events = [
   }),
   check('the stream stays open after the answer', 'F-23', silent((answer) => (out) => out.write(answer.body)), async (talk) => {
     await talk.begin();
-    const found = await talk.ask({ body: CALL });
+    const found = await talk.ask({ body: CALL }, { limit: 20_000 });
     assert.ok(found.ended, 'the stream is still open');
     assert.equal(JSON.parse(dataOf(found.body)).id, 7);
   }),
@@ -380,8 +380,10 @@ const versions = [
       const found = json(await talk.ask({ body: PROBE, headers: PROBE_FIELDS }), 400);
       assert.deepEqual([time, found.id, found.error.code], [time, 'server-discover-probe-1', -32601]);
     }
+    // A failure of the server may be gone by the next time.
+    const most = name === '500' ? 2 : 1;
     const count = talk.server.received.filter(({ isProbe }) => isProbe).length;
-    assert.ok(count <= 1, `the server got it ${count} times`);
+    assert.ok(count <= most, `the server got it ${count} times`);
   })),
   check('probe of a newer server passes', 'F-08', { refuse: ({ isProbe, id }) => (isProbe ? answerJson(200, { jsonrpc: '2.0', id, result: { resultType: 'complete', supportedVersions: ['2026-07-28'], capabilities: {}, serverInfo: { name: 's', version: '1' } } }) : undefined) }, async (talk) => {
     const found = json(await talk.ask({ body: PROBE, headers: PROBE_FIELDS }), 200);
@@ -390,9 +392,10 @@ const versions = [
   check('_meta of a newer version is refused', 'F-10', { refuse: withSession(({ message, id }) => (message?.params?._meta && Object.keys(message.params._meta).some((key) => key.startsWith('io.modelcontextprotocol/')) ? answerJson(400, rpcError(id, -32602, 'Invalid params: unrecognized key io.modelcontextprotocol/protocolVersion in _meta')) : undefined)) }, async (talk) => {
     await talk.begin();
     const body = `{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"forecast","arguments":${ARGUMENTS},"_meta":{"io.modelcontextprotocol/protocolVersion":"2025-11-25","progressToken":4}}}`;
-    json(await talk.ask({ body }), 200);
+    const answer = json(await talk.ask({ body }), 200);
     const { message, body: sent } = talk.got(isCall);
     assert.deepEqual(message.params._meta, { progressToken: 4 });
+    assert.ok(answer.result);
     assert.ok(sent.includes(ARGUMENTS), sent);
   }),
 ];
@@ -448,9 +451,9 @@ const http = [
   }),
   check('fields for one hop', 'F-37', { answer: (answer, exchanged) => (isCall(exchanged) ? { ...answer, headers: { ...answer.headers, Connection: 'x-hop', 'X-Hop': '1', 'Keep-Alive': 'timeout=5' } } : undefined) }, async (talk) => {
     await talk.begin();
-    const found = await talk.ask({ body: CALL, headers: { Connection: 'x-secret', 'X-Secret': '1', TE: 'trailers', 'Proxy-Authorization': 'Basic eA==' } });
+    const found = await talk.ask({ body: CALL, headers: { Connection: 'x-secret', 'X-Secret': '1', 'Proxy-Authorization': 'Basic eA==' } });
     const got = talk.got(isCall);
-    assert.deepEqual(['x-secret', 'te', 'proxy-authorization'].map((name) => got.header(name)), [undefined, undefined, undefined]);
+    assert.deepEqual(['x-secret', 'proxy-authorization'].map((name) => got.header(name)), [undefined, undefined]);
     assert.deepEqual(['x-hop', 'keep-alive'].map((name) => found.header(name)), [undefined, undefined]);
   }),
   check('Content-Length twice', 'F-37', { answer: (answer, exchanged) => (isCall(exchanged) ? { ...answer, headers: { ...answer.headers, 'content-length': Buffer.byteLength(answer.body) } } : undefined) }, async (talk) => {

@@ -12,7 +12,7 @@ import { asMarkdown } from './results.mjs';
 import { startServer } from './server.mjs';
 import { CALL } from './sound.mjs';
 
-const AT_ONCE = 5; // cases
+const AT_ONCE = 8; // cases
 const LIMIT_MS = 3_000; // of a request
 const WAIT_MS = 1_000; // for a notification
 const VISIT_MS = 20_000;

@@ -116,7 +116,7 @@ function listen({ state, session }) {
     stream(out) {
       session.stream = out;
       out.gone.then(() => (session.stream = undefined));
-      out.write(event(NOTIFICATION));
+      out.write(state.one.notice?.(NOTIFICATION) ?? event(NOTIFICATION));
       session.listens?.();
     },
   };

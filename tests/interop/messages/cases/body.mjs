@@ -1,4 +1,5 @@
 // What is wrong in the answers themselves: their form, their envelope, what is in the lists.
+import { setTimeout as pause } from 'node:timers/promises';
 import { MORE_TOOLS, PROMPTS, TOOLS } from '../sound.mjs';
 import { error, SOUND } from '../judge.mjs';
 import { messageOf } from '../server.mjs';
@@ -57,6 +58,7 @@ const frames = each({
   'CRLF, no blank line at the end': ['F-20', (text) => `event: message\r\ndata: ${text}\r\n`],
   'event: response': ['F-21', (text) => `event: response\ndata: ${text}\n\n`],
   'event: jsonrpc': ['F-21', (text) => `event: jsonrpc\ndata: ${text}\n\n`],
+  'event without a name': ['F-21', (text) => `event\ndata: ${text}\n\n`],
   'event: result, after data': ['F-21', (text) => `data: ${text}\nevent: result\n\n`],
   'bare CR': ['F-21', (text) => `event: message\rdata: ${text}\r\r`],
   BOM: ['F-21', (text) => `\ufeffevent: message\ndata: ${text}\n\n`],
@@ -75,11 +77,20 @@ const frames = each({
 }, (name, [row, frame]) => ({ id: `events: ${name}`, rows: [row], sse: true, frame }));
 // These are sound, and rmcp takes them everywhere but in the answer to initialize.
 const oddities = each({
-  'event without a name': (text) => `event\ndata: ${text}\n\n`,
   'ping first': (text) => `event: ping\ndata: {}\n\n: comment\n\nevent: message\ndata: ${text}\n\n`,
   'ping with text first': (text) => `event: ping\ndata: ping\n\nevent: message\ndata: ${text}\n\n`,
-  'odd retry': (text) => `retry: soon\nevent: message\ndata: ${text}\n\n`,
 }, (name, frame) => ({ id: `events: ${name}`, rows: ['-'], sse: true, frame: (text, { isInitialize }) => (isInitialize ? undefined : frame(text)) }));
+
+// The stream of a GET.
+const notices = each({
+  'event: notification': (text) => `event: notification\ndata: ${text}\n\n`,
+  'bare CR': (text) => `event: message\rdata: ${text}\r\r`,
+  BOM: (text) => `\ufeffevent: message\ndata: ${text}\n\n`,
+  'junk first': (text) => `data: connected\n\nevent: message\ndata: ${text}\n\n`,
+  'jsonrpc missing': (text) => `event: message\ndata: ${text.replace('"jsonrpc":"2.0",', '')}\n\n`,
+  'id null': (text) => `event: message\ndata: ${text.replace('"jsonrpc":"2.0",', '"jsonrpc":"2.0","id":null,')}\n\n`,
+  'batch of one': (text) => `event: message\ndata: [${text}]\n\n`,
+}, (name, notice) => ({ id: `notification on the stream: ${name}`, rows: [name.includes('id') || name.includes('jsonrpc') ? 'F-24' : 'F-21'], notice }));
 
 // The same bodies in pieces: as they come from a server that writes while it works.
 const pieces = [
@@ -88,6 +99,13 @@ const pieces = [
     rows: ['F-20'],
     answer: (answer, exchange) => (exchange.rpc === 'tools/call' ? stream((out) => drip(out, `event: response\ndata: ${messageOf(exchange)}`)) : undefined),
     sse: true,
+  },
+  {
+    id: 'events: odd retry',
+    rows: ['F-41'], // off by default, and rmcp alone stumbles over it
+    unmendable: true,
+    sse: true,
+    frame: (text) => `retry: soon\nevent: message\ndata: ${text}\n\n`,
   },
   {
     id: 'events: until the connection closes, no blank line',
@@ -144,6 +162,18 @@ async function drip(out, text) {
   }
   out.end();
 }
+
+// Long, and long in coming.
+const FILLER = { type: 'text', text: 'x'.repeat(1_500_000) };
+const long = (result) => ({ ...result, content: [result.content[0], FILLER, FILLER] });
+const callIs = (change) => (rpc, result) => (rpc === 'tools/call' ? change(result) : undefined);
+const fillers = ({ value }) => value?.content?.[1]?.text === FILLER.text && value.content[2]?.text === FILLER.text;
+const sizes = [
+  { id: 'long JSON', rows: ['-'], result: callIs(long), expect: { call: fillers } },
+  { id: 'long JSON called text/plain', rows: ['F-19'], result: callIs(long), expect: { call: fillers }, answer: typed('text/plain') },
+  { id: 'long event', rows: ['F-39'], unmendable: true, sse: true, result: callIs(long) }, // too long for Python
+  { id: 'slow answer', rows: ['-'], forms: FORMS, answer: async (answer, { rpc }) => void (rpc === 'tools/call' && (await pause(1_500))) },
+];
 
 // F-24: the envelope. F-25: batches.
 const envelopes = each({
@@ -203,7 +233,6 @@ const nulls = [
     ...members.map((name) => ({
       id: `null: ${step} ${name}`,
       rows: ['F-27'],
-      forms: FORMS,
       result: changing(method, (result) => ({ ...result, [member]: withNulls(result[member], [name]) })),
     })),
     {
@@ -282,6 +311,12 @@ const schemas = each({
   expect: { tools: [TOOLS[0], { ...TOOLS[1], inputSchema }, ...MORE_TOOLS] },
   result: changing('tools/list', (result) => ({ ...result, tools: result.tools.map((tool) => (tool.name === 'echo' ? change(tool) : tool)) })),
 }));
+const outputs = each({ '{}': {}, 'without type': { properties: {} }, 'a list': [] }, (name, outputSchema) => ({
+  id: `outputSchema: ${name}`,
+  rows: ['F-28'],
+  expect: { tools: ({ value }) => value?.length === 3 },
+  result: changing('tools/list', (result) => ({ ...result, tools: result.tools.map((tool) => (tool.name === 'echo' ? { ...tool, outputSchema } : tool)) })),
+}));
 // Some clients hand on what is in a schema as it is: there they may stay.
 const schemaNulls = each({ properties: { properties: null }, required: { required: null } }, (name, members) => ({
   id: `null: tools inputSchema.${name}`,
@@ -321,4 +356,4 @@ const untouched = {
   result: (rpc) => (rpc === 'tools/call' ? { content: [{ type: 'text', text: 'sunny', annotations: null, _meta: null }], structuredContent: { ok: true } } : undefined),
 };
 
-export default [...types, ...frames, ...oddities, ...pieces, ...envelopes, ...failures, ...batches, ...nulls, ...schemas, ...schemaNulls, ...calls, untouched];
+export default [...types, ...frames, ...oddities, ...notices, ...pieces, ...sizes, ...envelopes, ...failures, ...batches, ...nulls, ...schemas, ...schemaNulls, ...outputs, ...calls, untouched];

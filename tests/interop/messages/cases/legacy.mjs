@@ -60,6 +60,9 @@ const payload = [
 ].map((one) => ({ ...one, legacy: true }));
 
 // F-40: clients of the newer transport before such a server.
-const bridged = [{ id: 'legacy server, newer clients', rows: ['F-40'], legacy: true, bridged: true, path: '/sse' }];
+const bridged = [
+  { id: 'legacy server, newer clients', rows: ['F-40'], legacy: true, bridged: true, upstream: '/sse', path: '/sse' },
+  { id: 'legacy server, newer clients at /mcp', rows: ['F-40'], legacy: true, bridged: true },
+];
 
 export default [...endpoints, ...redirects, ...bodies, ...payload, ...bridged];

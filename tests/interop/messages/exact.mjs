@@ -115,9 +115,19 @@ const streams = [
     const found = await talk.ask({ method: 'HEAD' }, { until: ({ status }) => status });
     assert.ok([200, 405].includes(found.status), `${found.status}`);
   })),
+  check('HEAD without a token', 'F-36', {
+    refuse({ method, path, header }) {
+      if (path !== '/mcp' || header('authorization')) return undefined;
+      return method === 'HEAD' ? answerText(404, 'Not Found') : answerJson(401, { error: 'invalid_token' }, { 'WWW-Authenticate': 'Bearer' });
+    },
+  }, async (talk) => {
+    const found = await talk.ask({ method: 'HEAD' }, { until: ({ status }) => status });
+    assert.equal(found.status, 401);
+    assert.match(found.header('www-authenticate') ?? '', /^Bearer/);
+  }),
 ];
 
-const deadSession = (answer, status) => (exchanged) => (exchanged.session && (exchanged.rpc === 'tools/call' || exchanged.method === 'GET') ? answer(exchanged.id) : undefined);
+const deadSession = (answer) => (exchanged) => (exchanged.session && (exchanged.rpc === 'tools/call' || exchanged.method === 'GET') ? answer(exchanged.id) : undefined);
 const sessions = [
   ...each({
     '400': (id) => answerJson(400, rpcError(null, -32000, 'Bad Request: No valid session ID provided')),
@@ -306,6 +316,17 @@ const events = [
     assert.match(found.body, /\n\n:[^\n]*\n/);
     const late = found.parts.at(-1).at;
     assert.ok(late > 10_000 && late < 19_000, `after ${late} ms`);
+  }),
+  check('a comment comes at once on the stream of a GET', 'F-22', { answer: (answer, { method }) => (method === 'GET' && answer.stream ? { ...answer, stream: () => {} } : undefined) }, async (talk) => {
+    await talk.begin();
+    const found = await talk.ask({ method: 'GET' }, { until: ({ body }) => body.includes(':'), limit: 2_000 });
+    assert.equal(found.header('x-accel-buffering'), 'no');
+    assert.match(found.body, /^:[^\n]*\n\n?/);
+  }),
+  check('silence in the middle of an event', 'F-22', silent((answer) => (out) => (out.write(answer.body.slice(0, 60)), setTimeout(() => (out.write(answer.body.slice(60)), out.end()), 17_000))), async (talk) => {
+    await talk.begin();
+    const found = await talk.ask({ body: CALL }, { limit: 25_000 });
+    assert.equal(JSON.parse(dataOf(found.body)).id, 7);
   }),
   check('events come as they are written', 'F-22', silent((answer) => (out) => (out.write('data: {"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":1}}\n\n'), setTimeout(() => (out.write(answer.body), out.end()), 1_000))), async (talk) => {
     await talk.begin();

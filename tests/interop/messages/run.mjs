@@ -64,6 +64,7 @@ if (!cases.length || !names.length) quit('none of them is called like this');
 const log = (from) => (line) => options.verbose && console.log(`    ${from}: ${line}`);
 const programs = Object.fromEntries(Object.entries(PROGRAMS).map(([name, command]) => [name, new Client(command, log(name))]));
 const grid = new Map();
+const panics = [];
 try {
   const queue = [...cases];
   await Promise.all(Array.from({ length: AT_ONCE }, async () => {
@@ -76,7 +77,10 @@ conclude();
 
 async function tryOn(one) {
   const server = await startServer(one);
-  const proxy = await startProxy(server.origin + (one.upstream ?? ''), log(`mcp-mend ${one.id}`));
+  const proxy = await startProxy(server.origin + (one.upstream ?? ''), (line) => {
+    if (/panic/i.test(line)) panics.push(`${one.id}: ${line}`);
+    log(`mcp-mend ${one.id}`)(line);
+  });
   try {
     const judged = await Promise.all(names.filter((name) => takesPart(one, CLIENTS[name])).map(async (name) => {
       if (one.check) {
@@ -128,8 +132,9 @@ function conclude() {
   console.log(`\n${asText(summary)}\n`);
   if (options.write) writeFileSync(here('results.md'), asMarkdown(cases, names, grid, summary));
   const all = names.flatMap(judged);
-  const failed = all.filter(isFailure).length;
-  console.log(`${all.length - failed} passed, ${failed} failed`);
+  for (const line of panics) console.log(line);
+  const failed = all.filter(isFailure).length + panics.length;
+  console.log(`${all.length + panics.length - failed} passed, ${failed} failed`);
   process.exitCode = failed ? 1 : 0;
 }
 

@@ -1,5 +1,5 @@
 // What is wrong around the messages: where they go, what is refused, which status an answer has.
-import { ANYTHING, error } from '../judge.mjs';
+import { ANYTHING, error, QUIET } from '../judge.mjs';
 import { answerJson, answerText, page, rpcError } from '../server.mjs';
 
 const each = (table, build) => Object.entries(table).map(([name, value]) => build(name, value));
@@ -118,7 +118,7 @@ const streams = each({
   '200 empty': EMPTY,
   '204': { status: 204 },
   'no answer': NO_ANSWER,
-}, (name, answer) => ({ id: `GET: ${name}`, rows: ['F-14'], stream: false, refuse: asked('GET', answer) }));
+}, (name, answer) => ({ id: `GET: ${name}`, rows: ['F-14'], stream: false, expect: { quiet: QUIET }, refuse: asked('GET', answer) }));
 const ends = each({
   '404': answerText(404, 'Not Found'),
   '400': answerJson(400, { error: 'Bad Request' }),

@@ -16,6 +16,8 @@ export async function answerAll(sdk) {
 async function visit(sdk, { url, kind, mode, limit, wait, stream, call }) {
   const { client, transport, notified } = sdk.build({ url: new URL(url), kind, mode, limit });
   const options = { timeout: limit };
+  const complaints = [];
+  client.onerror = (error) => complaints.push(error.message);
   const list = (method, member) => async () => {
     const items = [];
     let cursor;
@@ -53,6 +55,8 @@ async function visit(sdk, { url, kind, mode, limit, wait, stream, call }) {
     await step('templates', list('listResourceTemplates', 'resourceTemplates'));
     await step('prompts', list('listPrompts', 'prompts'));
     if (stream) steps.notified = { value: (await within(notified, wait)) !== LATE };
+    // Hosts show these to their users.
+    steps.quiet = { value: [...complaints] };
     await step('close', async () => {
       await transport.terminateSession?.();
       await client.close();

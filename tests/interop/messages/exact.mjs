@@ -61,6 +61,14 @@ const withSession = (answer) => (exchanged) => (exchanged.session ? answer(excha
 const each = (table, build) => Object.entries(table).map(([name, value]) => build(name, value));
 const check = (id, rows, one, test) => ({ id: `exact: ${id}`, rows: [].concat(rows), ...one, check: test });
 
+// What a server that wants tokens says of itself.
+function metadataOf(path, header, endpoint) {
+  const origin = `http://${header('host')}`;
+  if (path.startsWith('/.well-known/oauth-protected-resource')) return answerJson(200, { resource: origin + endpoint, authorization_servers: [origin] });
+  if (path !== '/.well-known/oauth-authorization-server') return undefined;
+  return answerJson(200, { issuer: origin, authorization_endpoint: `${origin}/authorize`, token_endpoint: `${origin}/token`, response_types_supported: ['code'], code_challenge_methods_supported: ['S256'] });
+}
+
 const notifications = [
   ...each({
     'F-11 200 json': answerJson(200, { jsonrpc: '2.0', id: null, result: {} }),
@@ -117,7 +125,8 @@ const streams = [
   })),
   check('HEAD without a token', 'F-36', {
     refuse({ method, path, header }) {
-      if (path !== '/mcp' || header('authorization')) return undefined;
+      const metadata = metadataOf(path, header, '/mcp');
+      if (metadata || path !== '/mcp' || header('authorization')) return metadata;
       return method === 'HEAD' ? answerText(404, 'Not Found') : answerJson(401, { error: 'invalid_token' }, { 'WWW-Authenticate': 'Bearer' });
     },
   }, async (talk) => {
@@ -510,11 +519,8 @@ const legacy = [
   check('a page for whoever has no token', 'G-07', {
     legacy: true,
     refuse({ path, method, header }) {
-      const origin = `http://${header('host')}`;
-      if (path.startsWith('/.well-known/oauth-protected-resource')) return answerJson(200, { resource: `${origin}/sse`, authorization_servers: [origin] });
-      if (path === '/.well-known/oauth-authorization-server') {
-        return answerJson(200, { issuer: origin, authorization_endpoint: `${origin}/authorize`, token_endpoint: `${origin}/token`, response_types_supported: ['code'], code_challenge_methods_supported: ['S256'] });
-      }
+      const metadata = metadataOf(path, header, '/sse');
+      if (metadata) return metadata;
       return path === '/sse' && method === 'GET' && !header('authorization') ? page(200, 'Sign in') : undefined;
     },
   }, async (talk) => {

@@ -70,6 +70,7 @@ const frames = each({
   'batch of one': ['F-21', (text) => `event: message\ndata: [${text}]\n\n`],
   'batch of two': ['F-21', (text) => `event: message\ndata: [${NOTE},${text}]\n\n`],
   'over lines': ['-', (text) => `event: message\n${JSON.stringify(JSON.parse(text), null, 1).split('\n').map((line) => `data: ${line}\n`).join('')}\n`],
+  'data alone': ['-', (text) => `data: ${text}\n\n`],
   CRLF: ['-', (text) => `event: message\r\ndata: ${text}\r\n\r\n`],
   'no blank after the colon': ['-', (text) => `event:message\ndata:${text}\n\n`],
   'empty data first, with id and retry': ['-', (text) => `id: 1\nretry: 500\ndata:\n\nid: 2\nevent: message\ndata: ${text}\n\n`],

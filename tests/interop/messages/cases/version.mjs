@@ -60,9 +60,10 @@ const answers = each({
   'with a blank': () => '2025-11-25 ',
   'empty': () => '',
   'date in future': () => '2099-01-01',
+  '2024-11-05 (right)': () => '2024-11-05',
 }, (name, answered) => ({
   id: `initialize answers: ${name}`,
-  rows: ['F-06'],
+  rows: [name.includes('right') ? '-' : 'F-06'],
   expect: { connect: (outcome) => VERSIONS.includes(outcome.value?.protocolVersion) },
   result: (rpc, result, { message }) => (rpc === 'initialize' ? { ...result, protocolVersion: answered(message.params.protocolVersion) } : undefined),
 }));

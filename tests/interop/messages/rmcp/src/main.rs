@@ -63,7 +63,9 @@ impl Visit {
             let came = tokio::time::timeout(wait, told.notified()).await.is_ok();
             visit.steps.insert("notified".to_owned(), json!({ "value": came }));
         }
-        visit.step("close", async { client.cancel().await.map(|_| Value::Null).map_err(|e| (None, e.to_string())) }).await;
+        visit
+            .step("close", async { client.cancel().await.map(|_| Value::Null).map_err(|e| (None, e.to_string())) })
+            .await;
         visit.steps
     }
 
@@ -120,7 +122,8 @@ fn value<T: serde::Serialize>(result: Result<T, ServiceError>) -> Result<Value, 
 
 fn call_of(question: &Value) -> CallToolRequestParams {
     let name = question["call"]["name"].as_str().expect("a tool").to_owned();
-    CallToolRequestParams::new(name).with_arguments(question["call"]["arguments"].as_object().expect("arguments").clone())
+    CallToolRequestParams::new(name)
+        .with_arguments(question["call"]["arguments"].as_object().expect("arguments").clone())
 }
 
 fn ping() -> ClientRequest {

@@ -141,7 +141,9 @@ impl Plan {
         let mut out: Option<Vec<u8>> = None;
         let (mut at, mut answers) = (0, false);
         for one in sse::events(&text) {
-            let data = sse::data(&one).filter(|data| data.trim_ascii_start().first() == Some(&b'{'));
+            // What comes under another name than `message` is for somebody else (WHATWG HTML section 9.2.6).
+            let is_heard = sse::field(&one, "event").is_none_or(|name| name.is_empty() || name == "message");
+            let data = sse::data(&one).filter(|data| is_heard && data.trim_ascii_start().first() == Some(&b'{'));
             let mended = data.and_then(|data| {
                 let (text, is_answer) = self.mend_data(site, request, &data, report);
                 answers |= is_answer;

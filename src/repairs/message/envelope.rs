@@ -15,8 +15,8 @@ pub static REPAIR: Repair = Repair {
           member or a missing `jsonrpc` loses the whole answer, and a real error is masked by the failure to \
           read it.",
     hits: "TypeScript SDK clients (all of it), Python SDK, rmcp (its transport ends)",
-    remedy: "Writes `jsonrpc`, takes a null `error` or `result` beside the other one out, and of an answer the \
-             members that JSON-RPC does not know.",
+    remedy: "Writes `jsonrpc`, takes a null `error` or `result` beside the other one out, of an answer the members \
+             that JSON-RPC does not know, and of a question or notification what is null and may be left out.",
     advice: "Send `jsonrpc`, `id` and exactly one of `result` and `error`; leave out what is null.",
     basis: &[basis::JSONRPC_ANSWER],
     default: Mode::Fix,
@@ -54,6 +54,20 @@ pub static REPAIR: Repair = Repair {
             ),
         },
         Example {
+            note: "a notification with nulls",
+            site: SiteKind::Open,
+            request: "GET /mcp",
+            reply: "{\"jsonrpc\":\"2.0\",\"id\":null,\"method\":\"notifications/tools/list_changed\",\"params\":null,\"error\":null}",
+            then: Then::Becomes("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/tools/list_changed\"}"),
+        },
+        Example {
+            note: "a question of the server",
+            site: SiteKind::Open,
+            request: "GET /mcp",
+            reply: "{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"sampling/createMessage\",\"params\":{\"a\":null},\"x\":1}",
+            then: Then::Sound,
+        },
+        Example {
             note: "right",
             site: SiteKind::Open,
             request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}",
@@ -85,7 +99,11 @@ fn run(_: &Site<'_>, _: &Request, message: &mut Object) -> Outcome {
     if has_error && message.is_null("result") {
         message.remove("result");
     }
-    if (has_result || has_error) && !message.has("method") {
+    if message.has("method") {
+        let may_go = |name: &&&str| **name != "id" || is_notification(message);
+        let nulls = ["id", "params", "result", "error"].iter().filter(may_go).filter(|name| message.is_null(name));
+        nulls.copied().collect::<Vec<_>>().into_iter().for_each(|name| message.remove(name));
+    } else if has_result || has_error {
         let names = message.names();
         names.iter().filter(|name| !KNOWN.contains(&name.as_str())).for_each(|name| message.remove(name));
     }
@@ -93,6 +111,11 @@ fn run(_: &Site<'_>, _: &Request, message: &mut Object) -> Outcome {
         message.set("jsonrpc", "2.0".into());
     }
     if message.is_changed() { Outcome::mended("a message that JSON-RPC does not know") } else { Outcome::Sound }
+}
+
+/// Whether it is a notification by its name: one with an id would be none (JSON-RPC 2.0, section 4.1).
+fn is_notification(message: &Object) -> bool {
+    message.text("method").is_some_and(|method| method.starts_with("notifications/"))
 }
 
 fn is_something(message: &Object, name: &str) -> bool {

@@ -65,6 +65,8 @@ static RESULTS: &[(&str, Shape)] = &[
         },
     ),
     ("tools/call", flat(&["structuredContent", "isError", "_meta"])),
+    // A method of the newest version alone.
+    ("server/discover", flat(&["instructions", "_meta"])),
     ("prompts/get", flat(&["description", "_meta"])),
     ("resources/read", flat(&["_meta"])),
     ("ping", flat(&["_meta"])),
@@ -74,12 +76,25 @@ static RESULTS: &[(&str, Shape)] = &[
     ),
 ];
 
+/// What every result may have, also one to whatever was asked elsewhere.
+static ANY: Shape = flat(&["_meta", "nextCursor"]);
+/// Since MCP 2026-07-28 what a tool returns may be null (SEP-2106).
+static MODERN_CALL: Shape = flat(&["isError", "_meta"]);
+
 /// What the result of a request is made of, as far as anything in it may be taken out.
-pub(super) fn shape_of(request: &Request) -> Option<&'static Shape> {
-    RESULTS.iter().find(|(method, _)| request.calls(method)).map(|(_, shape)| shape)
+pub(super) fn shape_of(request: &Request) -> &'static Shape {
+    if request.calls("tools/call") && request.is_modern() {
+        return &MODERN_CALL;
+    }
+    RESULTS.iter().find(|(method, _)| request.calls(method)).map_or(&ANY, |(_, shape)| shape)
 }
 
 impl Shape {
+    /// Whether there may be a further page.
+    pub(super) fn is_paged(&self) -> bool {
+        self.optional.contains(&"nextCursor")
+    }
+
     /// Takes the nulls out that may be left out.
     pub(super) fn tidy(&self, object: &mut Object) {
         for name in self.optional.iter().filter(|name| object.is_null(name)).collect::<Vec<_>>() {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::de::IgnoredAny;
 
-use super::is_stream;
+use super::{is_heard, is_stream};
 use crate::endpoint::Class;
 use crate::exchange::{At, Event, Outcome, Request, Site};
 use crate::repair::{Example, Hook, Mode, Repair, SiteKind, Then};
@@ -69,12 +69,11 @@ pub static REPAIR: Repair = Repair {
 };
 
 fn run(_: &Site<'_>, _: &Request, event: &mut Event) -> Outcome {
-    let is_heard = event.name().is_none_or(|name| name.is_empty() || name == "message");
     let is_junk = |data: Bytes| {
         let text = data.trim_ascii();
         !text.is_empty() && text.first() != Some(&b'{') && serde_json::from_slice::<IgnoredAny>(text).is_err()
     };
-    if event.at != At::Arrival || !is_heard || !event.data().is_some_and(is_junk) {
+    if event.at != At::Arrival || !is_heard(event) || !event.data().is_some_and(is_junk) {
         return Outcome::Sound;
     }
     event.text = Bytes::new();

@@ -133,6 +133,17 @@ pub fn error(to: Option<&Envelope>, code: i64, message: &str) -> Bytes {
     format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":{code},"message":{message}}}}}"#).into()
 }
 
+/// As [`error`], for an HTTP error: which one stands beside what is said.
+#[must_use]
+pub fn error_of_status(to: Option<&Envelope>, status: u16, message: &str) -> Bytes {
+    let id = to.and_then(|to| to.id.as_deref()).unwrap_or(b"null");
+    let (id, message) = (String::from_utf8_lossy(id), serde_json::Value::from(message));
+    format!(
+        r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":{INTERNAL_ERROR},"message":{message},"data":{{"status":{status}}}}}}}"#
+    )
+    .into()
+}
+
 /// The text of an answer that says nothing but that the message came.
 #[must_use]
 pub fn empty_result(to: Option<&Envelope>) -> Bytes {

@@ -107,6 +107,7 @@ pub static REPAIRS: &[&Repair] = &[
     &identity::registration::REPAIR,
     &identity::redirect_document::REPAIR,
     // What should be a 401, and what is wrong with one; then its challenge.
+    &session::lost::REPAIR,
     &auth::challenge_renamed::REPAIR,
     &auth::refused_otherwise::REPAIR,
     &auth::login_page::REPAIR,
@@ -121,13 +122,12 @@ pub static REPAIRS: &[&Repair] = &[
     &auth::challenge_scope::REPAIR,
     // Messages that were turned away, asked again where or as they are taken.
     &transport::redirected::REPAIR,
-    &version::refused::REPAIR,
     &version::meta_refused::REPAIR,
     &version::header_mismatch::REPAIR,
+    &version::refused::REPAIR,
     &transport::answer_elsewhere::REPAIR,
     // What an answer to a message says by its status.
     &version::probe_unanswered::REPAIR,
-    &session::lost::REPAIR,
     &transport::notification_answered::REPAIR,
     &transport::notification_refused::REPAIR,
     &transport::stream_unanswered::REPAIR,
@@ -138,6 +138,7 @@ pub static REPAIRS: &[&Repair] = &[
     &transport::empty::REPAIR,
     &transport::error_page::REPAIR,
     // What it is, and in which form it leaves.
+    &message::bom::REPAIR,
     &message::batch::REPAIR,
     &transport::content_type::REPAIR,
     &transport::form_unaccepted::REPAIR,

@@ -59,9 +59,11 @@ impl Plan {
         let steps = self.lists(request.class).map_or(&[][..], |lists| &lists.message);
         let mut report = Report::default();
         let mut object = None;
+        // What a repair makes of a message may be the business of the next.
+        let mut anew = None;
         for step in steps {
             let Hook::Message { when, run } = step.repair.hook else { continue };
-            if !when(request, envelope) {
+            if !when(request, anew.as_ref().unwrap_or(envelope)) {
                 continue;
             }
             if object.is_none() {
@@ -75,6 +77,7 @@ impl Plan {
                 Some(Outcome::Mended(finding) | Outcome::Again(finding, _) | Outcome::Answer(finding, _)) => {
                     if step.mode == Mode::Fix {
                         *object = copy;
+                        anew = Envelope::peek(&object.to_bytes());
                     }
                     report.note(step, finding);
                 }
@@ -90,8 +93,10 @@ impl Plan {
     /// answer to the request.
     pub fn mend_event(&self, site: &Site<'_>, request: &Request, reply: &Reply, event: &mut Event) -> (Report, bool) {
         let mut report = Report::default();
-        if let Some(data) = sse::plain_message(&event.text).filter(|_| event.at == At::Arrival) {
-            let (mended, answers) = self.mend_data(site, request, &data, &mut report);
+        let plain = sse::plain_message(&event.text).filter(|_| event.at == At::Arrival);
+        let peeked = plain.and_then(|data| Some((Envelope::peek(&data).filter(Envelope::is_message)?, data)));
+        if let Some((message, data)) = peeked {
+            let (mended, answers) = self.mend_data(site, request, &message, &data, &mut report);
             if let Some(mended) = mended {
                 event.text = sse::with_field(&event.text, "data", &String::from_utf8_lossy(&mended)).into();
             }
@@ -113,12 +118,15 @@ impl Plan {
         &self,
         site: &Site<'_>,
         request: &Request,
+        message: &Envelope,
         data: &Bytes,
         report: &mut Report,
     ) -> (Option<Bytes>, bool) {
-        let Some(message) = Envelope::peek(data) else { return (None, false) };
+        let (found, text) = self.mend_peeked(site, request, message, data);
+        // An answer may have got its id only now (F-24).
+        let anew = text.as_ref().and_then(Envelope::peek);
+        let message = anew.as_ref().unwrap_or(message);
         let answers = request.message.as_ref().is_some_and(|asked| message.answers(asked));
-        let (found, text) = self.mend_peeked(site, request, &message, data);
         report.fired.extend(found.fired);
         report.panicked.extend(found.panicked);
         (text, answers)
@@ -145,7 +153,8 @@ impl Plan {
             let is_heard = sse::field(&one, "event").is_none_or(|name| name.is_empty() || name == "message");
             let data = sse::data(&one).filter(|data| is_heard && data.trim_ascii_start().first() == Some(&b'{'));
             let mended = data.and_then(|data| {
-                let (text, is_answer) = self.mend_data(site, request, &data, report);
+                let message = Envelope::peek(&data)?;
+                let (text, is_answer) = self.mend_data(site, request, &message, &data, report);
                 answers |= is_answer;
                 text
             });

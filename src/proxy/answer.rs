@@ -30,9 +30,11 @@ const DOCUMENT_PATIENCE: Duration = Duration::from_secs(5);
 /// The probe of MCP 2026-07-28; who does not know it says so at once, or is taken for one that does not.
 pub(super) const DISCOVER: &str = "server/discover";
 /// Clients wait five seconds for an answer to it (protocol 3.7).
-const PROBE_PATIENCE: Duration = Duration::from_secs(3);
-/// A stream that is not opened within this time is not opened; nor is a session ended.
+const PROBE_PATIENCE: Duration = Duration::from_millis(2500);
+/// A stream that is not opened within this time is not opened.
 const STREAM_PATIENCE: Duration = Duration::from_secs(5);
+/// A session that is not ended within this time cannot be ended: who ends it is about to close.
+const END_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A message longer than this is looked at only if it is of the kind that clients refuse as a whole for one member.
 const SHORT_MESSAGE: usize = 16 * 1024;
@@ -146,7 +148,7 @@ impl Exchange {
                 reply.opening = Opening::of(&bytes);
                 match reply.opening {
                     Opening::Unseen => reply.opening = Opening::Nothing,
-                    Opening::Object => {
+                    Opening::Object if bytes.first() != Some(&0xef) => {
                         reply.message = Envelope::peek(&bytes);
                         // Now that it is known what it is, somebody may want to see more of it.
                         if self.runtime().plan.reply_needs(request, reply) != Needs::Head {
@@ -269,7 +271,7 @@ pub(super) fn question(
     let first_byte = match request.method {
         _ if request.class.is_metadata() => Some(DOCUMENT_PATIENCE),
         Method::GET if is_mcp && request.accepts.events && !request.wants_page => Some(STREAM_PATIENCE),
-        Method::DELETE if is_mcp => Some(STREAM_PATIENCE),
+        Method::DELETE if is_mcp => Some(END_PATIENCE),
         Method::POST if is_mcp && request.calls(DISCOVER) => Some(PROBE_PATIENCE),
         _ => None,
     };

@@ -46,13 +46,17 @@ impl Exchange {
         let whole = whole_body(&mut reply, &rest);
         self.show_repairs(&mut reply.headers);
         let events = whole.is_none() && reply.form == Form::Message || reply.is_of("text/event-stream");
-        let (status, form, coding, headers) =
+        let (status, form, coding, mut headers) =
             (reply.status, reply.form, reply.coding.filter(|_| reply.decode), std::mem::take(&mut reply.headers));
         let stop = self.worker.stop_streams.clone();
         let patience = self.runtime().target.limits.first_byte;
         let asked = request.message.clone();
         let request = Arc::new(request);
         let (relay, seen) = self.relay(&request, reply, events && whole.is_none(), &headers).unzip();
+        if relay.is_some() {
+            // What is mended or said in between has another length.
+            headers.remove(CONTENT_LENGTH);
+        }
         let at_end = self.tail(&request, status, lease, seen);
         let body = match (whole, rest) {
             (Some(bytes), _) if bytes.is_empty() => ReplyBody::empty(at_end),

@@ -77,6 +77,11 @@ pub(super) fn speaks_of_a_lost_session(reply: &Reply) -> bool {
     LOST.iter().any(|lost| words.contains(lost)) || code(reply) == Some(jsonrpc::SESSION_NOT_FOUND)
 }
 
+/// Whether a refusal has no words.
+fn says_nothing(reply: &Reply) -> bool {
+    said::of(reply).is_none_or(|said| said.trim().is_empty())
+}
+
 /// Whether a refusal is about the session at all.
 fn speaks_of_a_session(reply: &Reply) -> bool {
     words(reply).contains("session") || speaks_of_a_lost_session(reply)

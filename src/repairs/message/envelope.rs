@@ -1,5 +1,7 @@
 //! F-24: what JSON-RPC says a message is made of.
 
+use serde_json::json;
+
 use crate::edit::json::Object;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Request, Site};
@@ -45,6 +47,13 @@ pub static REPAIR: Repair = Repair {
             then: Then::Becomes("{\"id\":1,\"result\":{\"tools\":[ ]},\"jsonrpc\":\"2.0\"}"),
         },
         Example {
+            note: "a result with nothing in it",
+            site: SiteKind::Open,
+            request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
+            reply: "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":null}",
+            then: Then::Becomes("{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}"),
+        },
+        Example {
             note: "a notification",
             site: SiteKind::Open,
             request: "GET /mcp",
@@ -86,26 +95,33 @@ pub static REPAIR: Repair = Repair {
 
 /// What an answer is made of.
 const KNOWN: [&str; 4] = ["jsonrpc", "id", "result", "error"];
+/// Requests whose result is an object without members.
+const NOTHING_TO_SAY: [&str; 4] = ["ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe"];
 
 fn when(_: &Request, message: &Envelope) -> bool {
     !message.is_surely_sound() && message.is_message() && !super::is_foreign(message)
 }
 
-fn run(_: &Site<'_>, _: &Request, message: &mut Object) -> Outcome {
-    let (has_result, has_error) = (is_something(message, "result"), is_something(message, "error"));
+fn run(_: &Site<'_>, request: &Request, message: &mut Object) -> Outcome {
+    let has_error = is_something(message, "error");
+    if message.is_null("result") && !has_error && NOTHING_TO_SAY.iter().any(|method| request.calls(method)) {
+        message.set("result", json!({}));
+    }
+    let has_result = is_something(message, "result");
     if has_result && message.is_null("error") {
         message.remove("error");
     }
     if has_error && message.is_null("result") {
         message.remove("result");
     }
-    if message.has("method") {
+    // To what was asked, what has a result is an answer, whatever else it says.
+    if (has_result || has_error) && (request.asks() || !message.has("method")) {
+        let names = message.names();
+        names.iter().filter(|name| !KNOWN.contains(&name.as_str())).for_each(|name| message.remove(name));
+    } else if message.has("method") {
         let may_go = |name: &&&str| **name != "id" || is_notification(message);
         let nulls = ["id", "params", "result", "error"].iter().filter(may_go).filter(|name| message.is_null(name));
         nulls.copied().collect::<Vec<_>>().into_iter().for_each(|name| message.remove(name));
-    } else if has_result || has_error {
-        let names = message.names();
-        names.iter().filter(|name| !KNOWN.contains(&name.as_str())).for_each(|name| message.remove(name));
     }
     if message.text("jsonrpc").as_deref() != Some("2.0") {
         message.set("jsonrpc", "2.0".into());

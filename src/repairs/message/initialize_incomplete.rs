@@ -54,7 +54,7 @@ pub static REPAIR: Repair = Repair {
 };
 
 fn when(request: &Request, message: &Envelope) -> bool {
-    request.calls("initialize") && super::has_result(message)
+    super::is_answer_to(request, message, "initialize")
 }
 
 fn run(site: &Site<'_>, _: &Request, message: &mut Object) -> Outcome {
@@ -62,7 +62,8 @@ fn run(site: &Site<'_>, _: &Request, message: &mut Object) -> Outcome {
     let mut capabilities = result.child("capabilities").unwrap_or_else(|| Object::new([]));
     for name in capabilities.names() {
         match capabilities.raw(&name).as_deref() {
-            Some(b"true") => capabilities.set(&name, json!({})),
+            // PHP writes an empty object as an empty list.
+            Some(b"true" | b"[]") => capabilities.set(&name, json!({})),
             Some(b"false" | b"null") => capabilities.remove(&name),
             _ => {}
         }

@@ -1,7 +1,7 @@
 //! F-28: the schema of what a tool is given.
 
 use bytes::Bytes;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::edit::json::Object;
 use crate::endpoint::Class;
@@ -60,6 +60,31 @@ pub static REPAIR: Repair = Repair {
             then: Then::Sound,
         },
         Example {
+            note: "an empty list for an empty object",
+            site: SiteKind::Open,
+            request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}",
+            reply: "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"tools\":[{\"name\":\"a\",\"inputSchema\":{\"type\":[\"object\",\"null\"],\"properties\":[]}}]}}",
+            then: Then::Becomes(
+                "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"tools\":[{\"name\":\"a\",\"inputSchema\":{\"type\":\"object\",\"properties\":{}}}]}}",
+            ),
+        },
+        Example {
+            note: "on the stream of the older transport",
+            site: SiteKind::Open,
+            request: "GET /sse",
+            reply: "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"tools\":[{\"name\":\"a\"}]}}",
+            then: Then::Becomes(
+                "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"tools\":[{\"name\":\"a\",\"inputSchema\":{\"type\":\"object\"}}]}}",
+            ),
+        },
+        Example {
+            note: "what a tool says",
+            site: SiteKind::Open,
+            request: "GET /sse",
+            reply: "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"content\":[],\"tools\":[{\"name\":\"a\"}]}}",
+            then: Then::Sound,
+        },
+        Example {
             note: "no tool",
             site: SiteKind::Open,
             request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}",
@@ -70,7 +95,7 @@ pub static REPAIR: Repair = Repair {
 };
 
 fn when(request: &Request, message: &Envelope) -> bool {
-    request.calls("tools/list") && super::has_result(message)
+    super::is_answer_to(request, message, "tools/list")
 }
 
 fn run(_: &Site<'_>, request: &Request, message: &mut Object) -> Outcome {
@@ -87,13 +112,21 @@ fn run(_: &Site<'_>, request: &Request, message: &mut Object) -> Outcome {
 
 fn mended(text: Bytes, of_objects: &[&str]) -> Option<Bytes> {
     let mut tool = Object::parse_message(text).ok()?;
-    if !tool.has("inputSchema") || tool.is_null("inputSchema") {
+    let is_none = |text: Bytes| &text[..] == b"null" || &text[..] == b"[]";
+    if tool.raw("inputSchema").is_none_or(is_none) {
         tool.set("inputSchema", json!({ "type": "object" }));
     }
     for name in of_objects {
         let Some(mut schema) = tool.child(name) else { continue };
-        if !schema.has("type") {
+        let is_object = |kind: &Value| kind.as_array().is_some_and(|kinds| kinds.iter().any(|kind| kind == "object"));
+        if schema.get("type").is_none_or(|kind| kind.is_null() || is_object(&kind)) {
             schema.set("type", "object".into());
+        }
+        // PHP writes an empty object as an empty list.
+        if schema.raw("properties").as_deref() == Some(b"[]") {
+            schema.set("properties", json!({}));
+        }
+        if schema.is_changed() {
             tool.splice(name, schema.to_bytes());
         }
     }

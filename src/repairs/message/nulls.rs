@@ -2,7 +2,7 @@
 
 use memchr::memmem;
 
-use super::shape::shape_of;
+use super::shape::{Shape, shape_by_request, shape_of};
 use crate::edit::json::Object;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Request, Site};
@@ -100,16 +100,17 @@ pub static REPAIR: Repair = Repair {
 
 fn when(request: &Request, message: &Envelope) -> bool {
     let has = |text: &[u8], what: &[u8]| memmem::find(text, what).is_some();
+    let is_paged = || shape_by_request(request).is_none_or(Shape::is_paged);
     message.is_response()
         && message
             .result
             .as_ref()
-            .is_some_and(|text| has(text, b"null") || (shape_of(request).is_paged() && has(text, b"\"nextCursor\"")))
+            .is_some_and(|text| has(text, b"null") || (is_paged() && has(text, b"\"nextCursor\"")))
 }
 
 fn run(_: &Site<'_>, request: &Request, message: &mut Object) -> Outcome {
     let Some(mut result) = message.child("result") else { return Outcome::Sound };
-    let shape = shape_of(request);
+    let shape = shape_of(request, message.raw("result").as_ref());
     shape.tidy(&mut result);
     if shape.is_paged() && result.text("nextCursor").as_deref() == Some("") {
         result.remove("nextCursor");

@@ -1,6 +1,8 @@
 //! Which members of a result the schema of MCP 2025-11-25 (schema.ts) names as optional. Nothing but these is ever taken
 //! out, and nothing is looked into that is not named here.
 
+use bytes::Bytes;
+
 use crate::edit::json::Object;
 use crate::exchange::Request;
 
@@ -17,11 +19,15 @@ const fn flat(optional: &'static [&'static str]) -> Shape {
 
 static ICON: Shape = flat(&["mimeType", "sizes", "theme"]);
 static ANNOTATIONS: Shape = flat(&["audience", "priority", "lastModified"]);
+/// Of a JSON schema what the protocol itself names; the rest is the tool's.
+static SCHEMA: Shape = flat(&["$schema", "properties", "required"]);
 static TOOL: Shape = Shape {
     optional: &["title", "description", "annotations", "outputSchema", "icons", "execution", "_meta"],
     objects: &[
         ("annotations", &flat(&["title", "readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"])),
         ("execution", &flat(&["taskSupport"])),
+        ("inputSchema", &SCHEMA),
+        ("outputSchema", &SCHEMA),
     ],
     lists: &[("icons", &ICON)],
 };
@@ -76,17 +82,25 @@ static RESULTS: &[(&str, Shape)] = &[
     ),
 ];
 
-/// What every result may have, also one to whatever was asked elsewhere.
+/// What every result may have, also one of a method that is not known.
 static ANY: Shape = flat(&["_meta", "nextCursor"]);
 /// Since MCP 2026-07-28 what a tool returns may be null (SEP-2106).
 static MODERN_CALL: Shape = flat(&["isError", "_meta"]);
 
-/// What the result of a request is made of, as far as anything in it may be taken out.
-pub(super) fn shape_of(request: &Request) -> &'static Shape {
+/// What the result of a request is made of, as far as anything in it may be taken out. Where the request is not known, the
+/// result says itself what it is.
+pub(super) fn shape_of(request: &Request, result: Option<&Bytes>) -> &'static Shape {
+    let is_it = |method: &str| result.is_some_and(|result| super::looks_like(request, result, method));
+    let by_itself = || RESULTS.iter().find(|(method, _)| is_it(method)).map(|(_, shape)| shape);
+    shape_by_request(request).or_else(by_itself).unwrap_or(&ANY)
+}
+
+/// As [`shape_of`], as far as the request tells.
+pub(super) fn shape_by_request(request: &Request) -> Option<&'static Shape> {
     if request.calls("tools/call") && request.is_modern() {
-        return &MODERN_CALL;
+        return Some(&MODERN_CALL);
     }
-    RESULTS.iter().find(|(method, _)| request.calls(method)).map_or(&ANY, |(_, shape)| shape)
+    RESULTS.iter().find(|(method, _)| request.calls(method)).map(|(_, shape)| shape)
 }
 
 impl Shape {

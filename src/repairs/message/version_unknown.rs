@@ -77,7 +77,7 @@ pub static REPAIR: Repair = Repair {
 };
 
 fn when(request: &Request, message: &Envelope) -> bool {
-    request.calls("initialize") && super::has_result(message)
+    super::is_answer_to(request, message, "initialize")
 }
 
 fn run(_: &Site<'_>, request: &Request, message: &mut Object) -> Outcome {

@@ -88,8 +88,10 @@ fn when(request: &Request, reply: &Reply) -> bool {
     }
     match reply.status {
         StatusCode::OK => request.asks() && reply.is_error_inside(),
-        // Where clients log in, 401 is about that.
-        StatusCode::UNAUTHORIZED => !request.guarded,
+        // Where clients log in, 401 without a token is about that, and one with a challenge always.
+        StatusCode::UNAUTHORIZED => {
+            (request.authorized || !request.guarded) && !reply.headers.contains_key(WWW_AUTHENTICATE)
+        }
         StatusCode::BAD_REQUEST
         | StatusCode::NOT_FOUND
         | StatusCode::GONE
@@ -115,7 +117,6 @@ fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
         return Outcome::Sound;
     }
     let message = jsonrpc::error(request.message.as_ref(), jsonrpc::SESSION_NOT_FOUND, "Session not found");
-    reply.headers.remove(WWW_AUTHENTICATE);
     reply.say(StatusCode::NOT_FOUND, Some(message));
     Outcome::mended("a lost session that is not told by 404")
 }

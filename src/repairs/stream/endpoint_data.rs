@@ -90,6 +90,9 @@ fn bare(said: &str) -> String {
             let named = ["uri", "url", "endpoint"].iter().find_map(|name| members.get(*name)?.as_str());
             named.map(bare).unwrap_or_default()
         }
-        _ => said.trim().to_owned(),
+        _ => {
+            let inner = said.trim_matches(|c: char| c.is_whitespace() || c == '\'');
+            if inner.len() < said.len() { bare(inner) } else { inner.to_owned() }
+        }
     }
 }

@@ -5,7 +5,8 @@ use serde::de::IgnoredAny;
 
 use super::{is_heard, is_stream};
 use crate::endpoint::Class;
-use crate::exchange::{At, Event, Outcome, Request, Site};
+use crate::exchange::{At, Event, Outcome, Reply, Request, Site};
+use crate::jsonrpc::Envelope;
 use crate::repair::{Example, Hook, Mode, Repair, SiteKind, Then};
 use crate::repairs::basis;
 
@@ -15,13 +16,13 @@ pub static REPAIR: Repair = Repair {
     summary: "an event that clients read as a message is none",
     why: "The Python SDK ends the stream at data that is no JSON; others report an error.",
     hits: "the Python SDK",
-    remedy: "Takes events out whose data is no JSON at all, such as `[DONE]` or `ping`. What begins like a \
-             message stays.",
+    remedy: "Takes events out whose data is no message at all, such as `[DONE]`, `ping` or `null`. What may be \
+             half a message stays, and so does what comes on the stream of a GET.",
     advice: "Send comments (`: ping`) to keep a stream alive, and end it by closing it.",
     basis: &[basis::MESSAGE_SENT],
     default: Mode::Fix,
-    on: &[Class::Mcp, Class::LegacySse],
-    hook: Hook::Event { when: is_stream, run },
+    on: &[Class::Mcp],
+    hook: Hook::Event { when, run },
     examples: &[
         Example {
             note: "a mark of the end",
@@ -35,6 +36,13 @@ pub static REPAIR: Repair = Repair {
             site: SiteKind::Open,
             request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
             reply: "event: message\ndata: ping\n\n",
+            then: Then::Becomes(""),
+        },
+        Example {
+            note: "an object that says nothing",
+            site: SiteKind::Open,
+            request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
+            reply: "data: {\"status\":\"ok\"}\n\n",
             then: Then::Becomes(""),
         },
         Example {
@@ -59,6 +67,13 @@ pub static REPAIR: Repair = Repair {
             then: Then::Sound,
         },
         Example {
+            note: "the stream of a GET",
+            site: SiteKind::Open,
+            request: "GET /mcp",
+            reply: "data: ping\n\n",
+            then: Then::Sound,
+        },
+        Example {
             note: "no data",
             site: SiteKind::Open,
             request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
@@ -68,10 +83,17 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
+fn when(request: &Request, reply: &Reply) -> bool {
+    request.asks() && is_stream(request, reply)
+}
+
 fn run(_: &Site<'_>, _: &Request, event: &mut Event) -> Outcome {
     let is_junk = |data: Bytes| {
         let text = data.trim_ascii();
-        !text.is_empty() && text.first() != Some(&b'{') && serde_json::from_slice::<IgnoredAny>(text).is_err()
+        let is_cut = text.first() == Some(&b'{') && serde_json::from_slice::<IgnoredAny>(text).is_err();
+        !text.is_empty()
+            && !is_cut
+            && Envelope::peek(&data).is_none_or(|message| !message.is_message() && !message.is_versioned)
     };
     if event.at != At::Arrival || !is_heard(event) || !event.data().is_some_and(is_junk) {
         return Outcome::Sound;

@@ -63,6 +63,20 @@ fn places() -> impl Strategy<Value = Vec<f64>> {
     prop::collection::vec(0.0..1.0, 0..12)
 }
 
+/// The end of a stream behind its answer depends on it (F-23).
+#[test]
+fn an_answer_that_gets_its_id_is_known_for_the_answer() {
+    let (stage, request) = stage_and("POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}");
+    for (id, answers) in [("1", true), ("\"1\"", true), ("null", true), ("2", false)] {
+        for before in ["data: ", "id: 7\nevent: response\ndata:"] {
+            let text = format!("{before}{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":{{}}}}\n\n");
+            let mut event = Event::arrived(text.into());
+            let (_, is_answer) = all().mend_event(&stage.site(), &request, &stream_head(), &mut event);
+            assert_eq!(is_answer, answers, "{before}{id}");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
 

@@ -16,7 +16,7 @@ pub static REPAIR: Repair = Repair {
           neither done nor said not to be possible.",
     hits: "TypeScript SDK clients (an error at the end), everybody where it hangs",
     remedy: "Answers 405. Token, rights, a session that is lost and a server that is down stay. No answer \
-             within five seconds counts as refused.",
+             within two seconds counts as refused.",
     advice: "Answer 405 to DELETE if sessions cannot be ended.",
     basis: &[basis::SESSIONS],
     default: Mode::Fix,

@@ -28,7 +28,7 @@ pub static REPAIR: Repair = Repair {
             request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
             reply: "429\nContent-Type: text/html\nRetry-After: 5",
             then: Then::Becomes(
-                "429\nContent-Type: application/json\nRetry-After: 5\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32603,\"message\":\"The server answered 429 Too Many Requests\"}}",
+                "429\nContent-Type: application/json\nRetry-After: 5\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32603,\"message\":\"The server answered 429 Too Many Requests\",\"data\":{\"status\":429}}}",
             ),
         },
         Example {
@@ -37,7 +37,7 @@ pub static REPAIR: Repair = Repair {
             request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
             reply: "502",
             then: Then::Becomes(
-                "502\nContent-Type: application/json\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32603,\"message\":\"The server answered 502 Bad Gateway\"}}",
+                "502\nContent-Type: application/json\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32603,\"message\":\"The server answered 502 Bad Gateway\",\"data\":{\"status\":502}}}",
             ),
         },
         Example {
@@ -67,7 +67,7 @@ fn when(request: &Request, reply: &Reply) -> bool {
 
 fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     let text = format!("The server answered {}", reply.status);
-    let message = jsonrpc::error(request.message.as_ref(), jsonrpc::INTERNAL_ERROR, &text);
+    let message = jsonrpc::error_of_status(request.message.as_ref(), reply.status.as_u16(), &text);
     reply.say(reply.status, Some(message));
     Outcome::mended("an error page")
 }

@@ -16,8 +16,8 @@ pub static REPAIR: Repair = Repair {
     why: "The TypeScript SDK shows the HTTP error with its raw text instead of the message in it, and some \
           hosts take the server for broken.",
     hits: "Claude Code, Inspector, VS Code and other TypeScript SDK clients",
-    remedy: "Answers 200. Not a missing token or right, a lost session, too many requests, a server that is \
-             down, nor to clients of MCP 2026-07-28, where the statuses are meant so.",
+    remedy: "Answers 200. Not a missing token or right, a lost session, too many requests, nor to clients of \
+             MCP 2026-07-28, where the statuses are meant so.",
     advice: "Answer 200 with the JSON-RPC error if the request was read.",
     basis: &[basis::JSONRPC_ANSWER],
     default: Mode::Fix,
@@ -81,15 +81,8 @@ pub static REPAIR: Repair = Repair {
 };
 
 fn when(request: &Request, reply: &Reply) -> bool {
-    let is_meant = matches!(
-        reply.status,
-        StatusCode::UNAUTHORIZED
-            | StatusCode::FORBIDDEN
-            | StatusCode::TOO_MANY_REQUESTS
-            | StatusCode::BAD_GATEWAY
-            | StatusCode::SERVICE_UNAVAILABLE
-            | StatusCode::GATEWAY_TIMEOUT
-    );
+    let is_meant =
+        matches!(reply.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS);
     request.asks()
         && !request.is_modern()
         && !request.calls(PROBE)
@@ -99,8 +92,12 @@ fn when(request: &Request, reply: &Reply) -> bool {
 
 fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     let Some(message) = reply.json() else { return Outcome::Sound };
-    let Some(code) = message.child("error").and_then(|error| error.get("code")) else { return Outcome::Sound };
-    let code = code.as_i64();
+    let Some(error) = message.child("error").filter(|error| error.has("code")) else { return Outcome::Sound };
+    let code = error.get("code").and_then(|code| code.as_i64());
+    // An error that names its HTTP status means it.
+    if error.child("data").and_then(|data| data.get("status")?.as_u64()) == Some(reply.status.as_u16().into()) {
+        return Outcome::Sound;
+    }
     let is_lost =
         reply.status == StatusCode::NOT_FOUND && request.session().is_some() && !super::is_about_a_method(code);
     let is_own = Envelope::peek(&message.to_bytes())

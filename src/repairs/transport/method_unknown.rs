@@ -3,7 +3,7 @@
 use http::StatusCode;
 
 use crate::endpoint::Class;
-use crate::exchange::{Outcome, Reply, Request, Site};
+use crate::exchange::{Opening, Outcome, Reply, Request, Site};
 use crate::jsonrpc;
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -58,10 +58,17 @@ pub static REPAIR: Repair = Repair {
             ),
         },
         Example {
+            note: "a lost session",
+            site: SiteKind::Open,
+            request: "POST /mcp\nMcp-Session-Id: s\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"resources/list\"}",
+            reply: "404\nContent-Type: text/plain\n\nSession not found",
+            then: Then::Sound,
+        },
+        Example {
             note: "perhaps a lost session",
             site: SiteKind::Open,
             request: "POST /mcp\nMcp-Session-Id: s\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"resources/list\"}",
-            reply: "404\nContent-Type: text/plain\n\nNot Found",
+            reply: "404\nContent-Length: 0",
             then: Then::Sound,
         },
         Example {
@@ -115,9 +122,16 @@ fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     if reply.json().is_some_and(|message| message.child("error").is_some_and(|error| error.has("code"))) {
         return Outcome::Sound;
     }
-    let may_be_lost = reply.status == StatusCode::NOT_FOUND && request.session().is_some();
+    // Events or a message under a wrong name are no page.
+    if reply.status == StatusCode::OK && reply.opening != Opening::Other {
+        return Outcome::Sound;
+    }
+    // A lost session is told by 404, in words or without any. If one is meant after all, the next request shows it.
+    let may_be_lost = reply.status == StatusCode::NOT_FOUND
+        && request.session().is_some()
+        && (super::says_nothing(reply) || super::speaks_of_a_lost_session(reply));
     let is_vague = matches!(reply.status, StatusCode::BAD_REQUEST | StatusCode::INTERNAL_SERVER_ERROR);
-    if (may_be_lost || is_vague) && !super::speaks_of_a_method(reply) {
+    if may_be_lost || (is_vague && !super::speaks_of_a_method(reply)) {
         return Outcome::Sound;
     }
     let message = if request.calls("ping") {

@@ -86,9 +86,8 @@ fn when(request: &Request, reply: &Reply) -> bool {
 }
 
 fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
-    // 404 is how a lost session is told, and an empty one may be meant so (MCP 2025-11-25, Session Management).
-    let may_be_lost = reply.status == StatusCode::NOT_FOUND && request.session().is_some();
-    if may_be_lost && !super::speaks_of_a_method(reply) {
+    // 404 is how a lost session is told; where it is not said, the next request will show.
+    if request.session().is_some() && reply.status == StatusCode::NOT_FOUND && super::speaks_of_a_lost_session(reply) {
         return Outcome::Sound;
     }
     reply.say(StatusCode::ACCEPTED, None);

@@ -18,7 +18,7 @@ pub static REPAIR: Repair = Repair {
     hits: "Claude Code and every TypeScript SDK 2 host, C#, Go and Copilot CLI clients",
     remedy: "Answers 400 with -32601 and the id of the request, the one answer that every client takes for \
              that. A result, an error of the newer version, a proper JSON-RPC error and a missing token stay. \
-             Silence counts after three seconds.",
+             Silence counts after two and a half seconds.",
     advice: "Answer an unknown method with a JSON-RPC error -32601 that carries the id.",
     basis: &[basis::FALLBACK],
     default: Mode::Fix,

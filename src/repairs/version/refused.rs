@@ -106,19 +106,24 @@ fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     let whole = reply.json().map(|message| message.to_bytes()).unwrap_or_default();
     let named = versions_in(&format!("{said} {}", String::from_utf8_lossy(&whole)));
     if request.calls("initialize") {
-        return initialize(request, &named);
+        return initialize(request, &named, &said);
     }
     let sent = request.headers.get(VERSION).map(|version| String::from_utf8_lossy(version.as_bytes()).into_owned());
     let older = |version: &&&str| sent.as_deref().is_none_or(|sent| **version < sent);
-    let best = named.iter().filter(older).max().copied().or(if sent.is_none() { Some("2025-03-26") } else { None });
-    Outcome::again(
-        if sent.is_none() { "a message is refused for naming no version" } else { "a version that the server refuses" },
-        Ask::with_field(VERSION, best.map(HeaderValue::from_static)),
-    )
+    let best = named.iter().filter(older).max().copied();
+    let (what, versions) = match (sent.is_none(), best) {
+        // What a missing header stands for, and the first version that has one.
+        (true, None) => ("a message is refused for naming no version", vec![Some("2025-03-26"), Some("2025-06-18")]),
+        (true, best) => ("a message is refused for naming no version", vec![best]),
+        (false, None) => ("a version that the server refuses", vec![None]),
+        (false, best) => ("a version that the server refuses", vec![best, None]),
+    };
+    let asks = versions.into_iter().map(|version| Ask::with_field(VERSION, version.map(HeaderValue::from_static)));
+    Ask::one_of(asks).map_or(Outcome::Sound, |ask| Outcome::again(what, ask))
 }
 
 /// `initialize` with the versions that the server may know, the newest first.
-fn initialize(request: &Request, named: &[&'static str]) -> Outcome {
+fn initialize(request: &Request, named: &[&'static str], said: &str) -> Outcome {
     let Some(message) = request.json() else { return Outcome::Sound };
     let Some(params) = message.child("params") else { return Outcome::Sound };
     let asked = params.text("protocolVersion").unwrap_or_default();
@@ -135,7 +140,10 @@ fn initialize(request: &Request, named: &[&'static str]) -> Outcome {
         let header = request.headers.get(VERSION).map(|_| (VERSION, HeaderValue::from_str(version).ok()));
         Ask { fields: header.into_iter().collect(), ..Ask::with_json(message) }
     };
-    match Ask::one_of(older.iter().rev().map(with)) {
+    // Some want the header with this message too, which comes before anything is negotiated.
+    let is_missed = !request.headers.contains_key(VERSION) && said.to_ascii_lowercase().contains("header");
+    let header = is_missed.then(|| Ask::with_field(VERSION, HeaderValue::from_str(&asked).ok()));
+    match Ask::one_of(header.into_iter().chain(older.iter().rev().map(with))) {
         Some(ask) => Outcome::again("initialize is refused for its version", ask),
         None => Outcome::Sound,
     }

@@ -115,6 +115,9 @@ fn was_turned_away(request: &Request, reply: &Reply) -> bool {
 /// The promise that was broken.
 pub fn check_message(before: &Object, after: &Object) -> Result<(), &'static str> {
     let (Some(before), Some(after)) = (before.child("result"), after.child("result")) else { return Ok(()) };
+    if is_told_whole(&before, &after) {
+        return Ok(());
+    }
     let is_said = |text: &bytes::Bytes| matches!(text.first(), Some(b'[' | b'{'));
     for name in ["structuredContent", "content", "contents", "messages"] {
         let was = before.raw(name).filter(is_said);
@@ -127,6 +130,17 @@ pub fn check_message(before: &Object, after: &Object) -> Result<(), &'static str
         }
     }
     Ok(())
+}
+
+/// Whether a result that had no content stands as a text in the one block that it has now.
+fn is_told_whole(before: &Object, after: &Object) -> bool {
+    let has_content = before.raw("content").is_some_and(|content| &content[..] != b"null");
+    let blocks = after.get("content");
+    let text = blocks.as_ref().and_then(|blocks| match blocks.as_array()?.as_slice() {
+        [block] => block.get("text")?.as_str(),
+        _ => None,
+    });
+    !has_content && text.is_some_and(|text| text.as_bytes() == before.to_bytes())
 }
 
 fn holds_text(list: &[u8], block: &[u8]) -> bool {

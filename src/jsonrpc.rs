@@ -33,7 +33,7 @@ pub struct Envelope {
     pub result: Option<Bytes>,
     pub error: Option<Bytes>,
     pub method: Option<String>,
-    /// Whether there are members that JSON-RPC does not know.
+    /// Whether there are members that JSON-RPC does not know there, or `params` that are null.
     pub has_more: bool,
 }
 
@@ -180,10 +180,12 @@ impl<'de> Visitor<'de> for Outline<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let Self { text, found } = self;
+        // Whether there are any, and whether they say something.
+        let mut params = None;
         while let Some(name) = map.next_key_seed(Name)? {
             let value: &'de RawValue = match name {
                 Member::Params => {
-                    map.next_value::<IgnoredAny>()?;
+                    params = Some(map.next_value::<Option<IgnoredAny>>()?.is_some());
                     continue;
                 }
                 _ => map.next_value()?,
@@ -199,6 +201,7 @@ impl<'de> Visitor<'de> for Outline<'_> {
                 Member::Params | Member::Other => found.has_more = true,
             }
         }
+        found.has_more |= params.is_some_and(|says_something| !says_something || found.method.is_none());
         Ok(())
     }
 
@@ -299,6 +302,8 @@ mod tests {
             (r#"{"jsonrpc":"2.0","id":1,"result":[]}"#, false),
             (r#"{"jsonrpc":"2.0","id":1,"result":{},"error":null}"#, false),
             (r#"{"jsonrpc":"2.0","id":1,"result":{},"x":1}"#, false),
+            (r#"{"jsonrpc":"2.0","id":1,"result":{},"params":{}}"#, false),
+            (r#"{"jsonrpc":"2.0","method":"notifications/message","params":null}"#, false),
         ] {
             assert_eq!(peek(text).unwrap().is_surely_sound(), sound, "{text}");
         }

@@ -59,9 +59,11 @@ impl Plan {
         let steps = self.lists(request.class).map_or(&[][..], |lists| &lists.message);
         let mut report = Report::default();
         let mut object = None;
+        // What a repair makes of a message may be the business of the next.
+        let mut anew = None;
         for step in steps {
             let Hook::Message { when, run } = step.repair.hook else { continue };
-            if !when(request, envelope) {
+            if !when(request, anew.as_ref().unwrap_or(envelope)) {
                 continue;
             }
             if object.is_none() {
@@ -75,6 +77,7 @@ impl Plan {
                 Some(Outcome::Mended(finding) | Outcome::Again(finding, _) | Outcome::Answer(finding, _)) => {
                     if step.mode == Mode::Fix {
                         *object = copy;
+                        anew = Envelope::peek(&object.to_bytes());
                     }
                     report.note(step, finding);
                 }
@@ -119,8 +122,11 @@ impl Plan {
         data: &Bytes,
         report: &mut Report,
     ) -> (Option<Bytes>, bool) {
-        let answers = request.message.as_ref().is_some_and(|asked| message.answers(asked));
         let (found, text) = self.mend_peeked(site, request, message, data);
+        // An answer may have got its id only now (F-24).
+        let anew = text.as_ref().and_then(Envelope::peek);
+        let message = anew.as_ref().unwrap_or(message);
+        let answers = request.message.as_ref().is_some_and(|asked| message.answers(asked));
         report.fired.extend(found.fired);
         report.panicked.extend(found.panicked);
         (text, answers)
@@ -143,7 +149,9 @@ impl Plan {
         let mut out: Option<Vec<u8>> = None;
         let (mut at, mut answers) = (0, false);
         for one in sse::events(&text) {
-            let data = sse::data(&one).filter(|data| data.trim_ascii_start().first() == Some(&b'{'));
+            // What comes under another name than `message` is for somebody else (WHATWG HTML section 9.2.6).
+            let is_heard = sse::field(&one, "event").is_none_or(|name| name.is_empty() || name == "message");
+            let data = sse::data(&one).filter(|data| is_heard && data.trim_ascii_start().first() == Some(&b'{'));
             let mended = data.and_then(|data| {
                 let message = Envelope::peek(&data)?;
                 let (text, is_answer) = self.mend_data(site, request, &message, &data, report);

@@ -14,11 +14,16 @@ pub mod silence;
 
 use http::Method;
 
-use crate::exchange::{Reply, Request};
+use crate::exchange::{Event, Reply, Request};
 
 /// Whether the answer is an event stream.
 fn is_stream(_: &Request, reply: &Reply) -> bool {
     reply.is_of("text/event-stream")
+}
+
+/// Whether clients take the event for a message (WHATWG HTML section 9.2.6).
+fn is_heard(event: &Event) -> bool {
+    event.name().is_none_or(|name| name.is_empty() || name == "message")
 }
 
 /// Whether the answer is an event stream that a GET has opened.

@@ -19,7 +19,7 @@ use crate::jsonrpc;
 pub const PROBE: &str = "server/discover";
 
 /// The newest version that is negotiated in `initialize`.
-fn newest() -> &'static str {
+pub(in crate::repairs) fn newest() -> &'static str {
     NEGOTIATED[NEGOTIATED.len() - 1]
 }
 
@@ -30,7 +30,7 @@ pub(in crate::repairs) fn is_date(text: &str) -> bool {
 }
 
 /// The message of a request, if it was held.
-fn message(request: &Request) -> Option<Object> {
+pub(in crate::repairs) fn message(request: &Request) -> Option<Object> {
     match &request.body {
         RequestBody::Json(object) => Some(object.clone()),
         RequestBody::Whole(bytes) => Object::parse_message(bytes.clone()).ok(),

@@ -67,6 +67,22 @@ pub static REPAIR: Repair = Repair {
             ),
         },
         Example {
+            note: "an error in its own form",
+            site: SiteKind::Open,
+            request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"t\"}}",
+            reply: "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"isError\":true,\"reason\":\"full\"}}",
+            then: Then::Becomes(
+                "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"content\":[{\"type\":\"text\",\"text\":\"{\\\"isError\\\":true,\\\"reason\\\":\\\"full\\\"}\"}],\"isError\":true}}",
+            ),
+        },
+        Example {
+            note: "an object that is no block",
+            site: SiteKind::Open,
+            request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"t\"}}",
+            reply: "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"content\":{\"a\":1}}}",
+            then: Then::Sound,
+        },
+        Example {
             note: "a text as the result",
             site: SiteKind::Open,
             request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"t\"}}",
@@ -119,6 +135,9 @@ fn run(_: &Site<'_>, _: &Request, message: &mut Object) -> Outcome {
     }
     match result.raw("content") {
         Some(block) if block.first() == Some(&b'{') => {
+            if result.child("content").is_none_or(|block| block.text("type").is_none()) {
+                return Outcome::Sound;
+            }
             result.splice("content", [&b"["[..], &block, b"]"].concat().into());
         }
         Some(text) if &text[..] != b"null" => {
@@ -133,13 +152,20 @@ fn run(_: &Site<'_>, _: &Request, message: &mut Object) -> Outcome {
 
 /// A result that says it elsewhere, or not at all.
 fn without_content(message: &Object, result: &mut Object) {
-    if let Some(text) = result.raw("structuredContent").filter(|text| text.first() == Some(&b'{')) {
+    if let Some(text) = result.raw("structuredContent").filter(|text| &text[..] != b"null") {
         result.set("content", block(String::from_utf8_lossy(&text).into_owned().into()));
     } else if result.names().iter().all(|name| OF_A_RESULT.contains(&name.as_str())) {
         result.set("content", json!([]));
     } else {
         let text = message.raw("result").unwrap_or_default();
-        *result = Object::new([("content", block(String::from_utf8_lossy(&text).into_owned().into()))]);
+        let mut told = Object::new([("content", block(String::from_utf8_lossy(&text).into_owned().into()))]);
+        // An error stays one.
+        for name in OF_A_RESULT.iter().filter(|name| **name != "content" && !result.is_null(name)) {
+            if let Some(text) = result.raw(name) {
+                told.splice(name, text);
+            }
+        }
+        *result = told;
     }
 }
 

@@ -54,6 +54,13 @@ pub static REPAIR: Repair = Repair {
             ),
         },
         Example {
+            note: "beside a result",
+            site: SiteKind::Open,
+            request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}",
+            reply: "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"tools\":[]},\"error\":false}",
+            then: Then::Sound,
+        },
+        Example {
             note: "right",
             site: SiteKind::Open,
             request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}",
@@ -64,7 +71,9 @@ pub static REPAIR: Repair = Repair {
 };
 
 fn when(_: &Request, message: &Envelope) -> bool {
+    // Beside a result nobody can tell which of the two counts.
     message.is_response()
+        && message.result.as_deref().is_none_or(|result| result == b"null")
         && message.error.as_deref().is_some_and(|error| error != b"null")
         && !super::is_foreign(message)
 }

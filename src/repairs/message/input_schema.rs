@@ -17,7 +17,8 @@ pub static REPAIR: Repair = Repair {
     why: "The schema must be there and be one of an object. A tool without parameters is often written without \
           it, and then the whole list is lost.",
     hits: "every client (missing); TypeScript and Python SDK clients (no type)",
-    remedy: "Writes `{\"type\":\"object\"}`, or adds the type to a schema that has none. Any other schema stays.",
+    remedy: "Writes `{\"type\":\"object\"}`, or adds the type to a schema that has none. Any other schema stays, and \
+             with MCP 2026-07-28 every `outputSchema`: there it may be of anything (SEP-2106).",
     advice: "Give every tool an `inputSchema`; without parameters `{\"type\":\"object\"}`.",
     basis: &[basis::SCHEMA],
     default: Mode::Fix,
@@ -40,6 +41,15 @@ pub static REPAIR: Repair = Repair {
             reply: "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"tools\":[{\"name\":\"a\",\"inputSchema\":{},\"outputSchema\":{\"properties\":{}}}]}}",
             then: Then::Becomes(
                 "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"tools\":[{\"name\":\"a\",\"inputSchema\":{\"type\":\"object\"},\"outputSchema\":{\"properties\":{},\"type\":\"object\"}}]}}",
+            ),
+        },
+        Example {
+            note: "of anything, in the newest version",
+            site: SiteKind::Open,
+            request: "POST /mcp\nMcp-Protocol-Version: 2026-07-28\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}",
+            reply: "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"tools\":[{\"name\":\"a\",\"inputSchema\":{},\"outputSchema\":{\"anyOf\":[]}}]}}",
+            then: Then::Becomes(
+                "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"tools\":[{\"name\":\"a\",\"inputSchema\":{\"type\":\"object\"},\"outputSchema\":{\"anyOf\":[]}}]}}",
             ),
         },
         Example {
@@ -88,10 +98,11 @@ fn when(request: &Request, message: &Envelope) -> bool {
     super::is_answer_to(request, message, "tools/list")
 }
 
-fn run(_: &Site<'_>, _: &Request, message: &mut Object) -> Outcome {
+fn run(_: &Site<'_>, request: &Request, message: &mut Object) -> Outcome {
     let Some(mut result) = message.child("result") else { return Outcome::Sound };
     let Some(mut tools) = result.list("tools") else { return Outcome::Sound };
-    if !tools.change(mended) {
+    let of_objects: &[&str] = if request.is_modern() { &["inputSchema"] } else { &["inputSchema", "outputSchema"] };
+    if !tools.change(|tool| mended(tool, of_objects)) {
         return Outcome::Sound;
     }
     result.splice("tools", tools.to_bytes());
@@ -99,13 +110,13 @@ fn run(_: &Site<'_>, _: &Request, message: &mut Object) -> Outcome {
     Outcome::mended("a tool without a schema of an object")
 }
 
-fn mended(text: Bytes) -> Option<Bytes> {
+fn mended(text: Bytes, of_objects: &[&str]) -> Option<Bytes> {
     let mut tool = Object::parse_message(text).ok()?;
     let is_none = |text: Bytes| &text[..] == b"null" || &text[..] == b"[]";
     if tool.raw("inputSchema").is_none_or(is_none) {
         tool.set("inputSchema", json!({ "type": "object" }));
     }
-    for name in ["inputSchema", "outputSchema"] {
+    for name in of_objects {
         let Some(mut schema) = tool.child(name) else { continue };
         let is_object = |kind: &Value| kind.as_array().is_some_and(|kinds| kinds.iter().any(|kind| kind == "object"));
         if schema.get("type").is_none_or(|kind| kind.is_null() || is_object(&kind)) {

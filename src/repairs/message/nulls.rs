@@ -2,7 +2,7 @@
 
 use memchr::memmem;
 
-use super::shape::shape_of;
+use super::shape::{Shape, shape_by_request, shape_of};
 use crate::edit::json::Object;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Request, Site};
@@ -61,6 +61,27 @@ pub static REPAIR: Repair = Repair {
             ),
         },
         Example {
+            note: "whatever was asked on the other stream",
+            site: SiteKind::Open,
+            request: "GET /sse",
+            reply: "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"x\":null,\"nextCursor\":\"\",\"_meta\":null}}",
+            then: Then::Becomes("{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"x\":null}}"),
+        },
+        Example {
+            note: "a page of a tool's own",
+            site: SiteKind::Open,
+            request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"t\"}}",
+            reply: "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"rows\":null,\"nextCursor\":\"\"}}",
+            then: Then::Sound,
+        },
+        Example {
+            note: "nothing, as a value of the newest version",
+            site: SiteKind::Open,
+            request: "POST /mcp\nMcp-Protocol-Version: 2026-07-28\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"t\"}}",
+            reply: "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"resultType\":\"complete\",\"content\":[],\"structuredContent\":null}}",
+            then: Then::Sound,
+        },
+        Example {
             note: "what a tool says",
             site: SiteKind::Open,
             request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"t\"}}",
@@ -78,23 +99,20 @@ pub static REPAIR: Repair = Repair {
 };
 
 fn when(request: &Request, message: &Envelope) -> bool {
-    let has_null = |text: &[u8]| memmem::find(text, b"null").is_some();
-    let has_cursor = |text: &[u8]| memmem::find(text, b"\"nextCursor\"").is_some();
-    let is_list = || {
-        request
-            .message
+    let has = |text: &[u8], what: &[u8]| memmem::find(text, what).is_some();
+    let is_paged = || shape_by_request(request).is_none_or(Shape::is_paged);
+    message.is_response()
+        && message
+            .result
             .as_ref()
-            .is_none_or(|asked| asked.method.as_ref().is_some_and(|method| method.ends_with("/list")))
-    };
-    message.result.as_ref().is_some_and(|text| has_null(text) || (is_list() && has_cursor(text)))
-        && shape_of(request, message.result.as_ref()).is_some()
+            .is_some_and(|text| has(text, b"null") || (is_paged() && has(text, b"\"nextCursor\"")))
 }
 
 fn run(_: &Site<'_>, request: &Request, message: &mut Object) -> Outcome {
-    let Some(shape) = shape_of(request, message.raw("result").as_ref()) else { return Outcome::Sound };
     let Some(mut result) = message.child("result") else { return Outcome::Sound };
+    let shape = shape_of(request, message.raw("result").as_ref());
     shape.tidy(&mut result);
-    if result.text("nextCursor").as_deref() == Some("") {
+    if shape.is_paged() && result.text("nextCursor").as_deref() == Some("") {
         result.remove("nextCursor");
     }
     if !result.is_changed() {

@@ -71,6 +71,8 @@ static RESULTS: &[(&str, Shape)] = &[
         },
     ),
     ("tools/call", flat(&["structuredContent", "isError", "_meta"])),
+    // A method of the newest version alone.
+    ("server/discover", flat(&["instructions", "_meta"])),
     ("prompts/get", flat(&["description", "_meta"])),
     ("resources/read", flat(&["_meta"])),
     ("ping", flat(&["_meta"])),
@@ -80,15 +82,33 @@ static RESULTS: &[(&str, Shape)] = &[
     ),
 ];
 
+/// What every result may have, also one of a method that is not known.
+static ANY: Shape = flat(&["_meta", "nextCursor"]);
+/// Since MCP 2026-07-28 what a tool returns may be null (SEP-2106).
+static MODERN_CALL: Shape = flat(&["isError", "_meta"]);
+
 /// What the result of a request is made of, as far as anything in it may be taken out. Where the request is not known, the
 /// result says itself what it is.
-pub(super) fn shape_of(request: &Request, result: Option<&Bytes>) -> Option<&'static Shape> {
-    let is_it =
-        |method: &str| request.calls(method) || result.is_some_and(|result| super::looks_like(request, result, method));
-    RESULTS.iter().find(|(method, _)| is_it(method)).map(|(_, shape)| shape)
+pub(super) fn shape_of(request: &Request, result: Option<&Bytes>) -> &'static Shape {
+    let is_it = |method: &str| result.is_some_and(|result| super::looks_like(request, result, method));
+    let by_itself = || RESULTS.iter().find(|(method, _)| is_it(method)).map(|(_, shape)| shape);
+    shape_by_request(request).or_else(by_itself).unwrap_or(&ANY)
+}
+
+/// As [`shape_of`], as far as the request tells.
+pub(super) fn shape_by_request(request: &Request) -> Option<&'static Shape> {
+    if request.calls("tools/call") && request.is_modern() {
+        return Some(&MODERN_CALL);
+    }
+    RESULTS.iter().find(|(method, _)| request.calls(method)).map(|(_, shape)| shape)
 }
 
 impl Shape {
+    /// Whether there may be a further page.
+    pub(super) fn is_paged(&self) -> bool {
+        self.optional.contains(&"nextCursor")
+    }
+
     /// Takes the nulls out that may be left out.
     pub(super) fn tidy(&self, object: &mut Object) {
         for name in self.optional.iter().filter(|name| object.is_null(name)).collect::<Vec<_>>() {

@@ -28,6 +28,13 @@ pub static REPAIR: Repair = Repair {
             then: Then::Becomes("event: message\ndata: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n\n"),
         },
         Example {
+            note: "now so, now so",
+            site: SiteKind::Open,
+            request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
+            reply: "event: message\r\ndata: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\r\r",
+            then: Then::Becomes("event: message\r\ndata: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n\n"),
+        },
+        Example {
             note: "CR LF",
             site: SiteKind::Open,
             request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
@@ -54,10 +61,12 @@ pub static REPAIR: Repair = Repair {
 fn run(_: &Site<'_>, _: &Request, event: &mut Event) -> Outcome {
     let text = &event.text;
     let is_bare = |at: usize| text.get(at + 1).is_some_and(|next| *next != b'\n');
-    // The last CR may be the half of a CR LF that was cut; it is only what the others are.
-    if !memchr::memchr_iter(b'\r', text).any(is_bare) || memchr::memmem::find(text, b"\r\n").is_some() {
+    // The last CR may be the half of a CR LF that was cut: it is taken for what another one before it is.
+    if !memchr::memchr_iter(b'\r', text).any(is_bare) {
         return Outcome::Sound;
     }
-    event.text = text.iter().map(|byte| if *byte == b'\r' { b'\n' } else { *byte }).collect::<Vec<u8>>().into();
+    let is_pair = |at: usize| text.get(at + 1) == Some(&b'\n');
+    let ended = |(at, byte): (usize, &u8)| if *byte == b'\r' && !is_pair(at) { b'\n' } else { *byte };
+    event.text = text.iter().enumerate().map(ended).collect::<Vec<u8>>().into();
     Outcome::mended("lines that end in CR alone")
 }

@@ -1,6 +1,6 @@
 //! F-25: a list of messages in one event.
 
-use super::is_stream;
+use super::{is_heard, is_stream};
 use crate::endpoint::Class;
 use crate::exchange::{Event, Outcome, Request, Site};
 use crate::repair::{Example, Hook, Mode, Repair, SiteKind, Then};
@@ -46,6 +46,20 @@ pub static REPAIR: Repair = Repair {
             then: Then::Sound,
         },
         Example {
+            note: "without its end",
+            site: SiteKind::Open,
+            request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
+            reply: "(end)data: [{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}]",
+            then: Then::Sound,
+        },
+        Example {
+            note: "for somebody else",
+            site: SiteKind::Open,
+            request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
+            reply: "event: log\ndata: [{\"method\":\"GET\"}]\n\n",
+            then: Then::Sound,
+        },
+        Example {
             note: "no messages",
             site: SiteKind::Open,
             request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
@@ -56,7 +70,9 @@ pub static REPAIR: Repair = Repair {
 };
 
 fn run(_: &Site<'_>, request: &Request, event: &mut Event) -> Outcome {
-    if request.message.as_ref().is_some_and(|asked| asked.is_batch) {
+    let is_asked_for = request.message.as_ref().is_some_and(|asked| asked.is_batch);
+    // One that has no end (F-20) would run into the next.
+    if is_asked_for || !is_heard(event) || !sse::is_between_events(&event.text) {
         return Outcome::Sound;
     }
     let data = event.data().filter(|data| data.trim_ascii_start().first() == Some(&b'['));

@@ -43,6 +43,9 @@ fn run(_: &Site<'_>, _: &Request, event: &mut Event) -> Outcome {
     if !event.text.starts_with(MARK) {
         return Outcome::Sound;
     }
-    event.text = event.text.slice(MARK.len()..);
+    // Each writer on the way may have put one there.
+    while event.text.starts_with(MARK) {
+        event.text = event.text.slice(MARK.len()..);
+    }
     Outcome::mended("a byte order mark before an event")
 }

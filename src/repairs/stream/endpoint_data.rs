@@ -45,6 +45,13 @@ pub static REPAIR: Repair = Repair {
             then: Then::Becomes("event: endpoint\ndata: /messages?sessionId=a\n\n"),
         },
         Example {
+            note: "in all of them",
+            site: SiteKind::Open,
+            request: "GET /sse",
+            reply: "event: endpoint\ndata: {\"endpoint\":\" /messages?sessionId=a\"}\n\n",
+            then: Then::Becomes("event: endpoint\ndata: /messages?sessionId=a\n\n"),
+        },
+        Example {
             note: "right",
             site: SiteKind::Open,
             request: "GET /sse",
@@ -67,17 +74,25 @@ fn run(_: &Site<'_>, _: &Request, event: &mut Event) -> Outcome {
     }
     let Some(data) = event.data() else { return Outcome::Sound };
     let said = String::from_utf8_lossy(&data);
-    let bare = match serde_json::from_str::<Value>(&said) {
-        Ok(Value::String(address)) => address,
-        Ok(Value::Object(members)) => {
-            let named = ["uri", "url", "endpoint"].iter().find_map(|name| members.get(*name)?.as_str());
-            named.unwrap_or_default().to_owned()
-        }
-        _ => said.trim().trim_matches('\'').to_owned(),
-    };
+    let bare = bare(&said);
     if bare.is_empty() || bare == said || bare.contains(['\r', '\n']) {
         return Outcome::Sound;
     }
     event.text = sse::with_field(&event.text, "data", &bare).into();
     Outcome::mended("an endpoint event with more than an address")
+}
+
+/// The address itself; empty if there is none. What is taken out of something may be wrapped in turn, and is shorter.
+fn bare(said: &str) -> String {
+    match serde_json::from_str::<Value>(said) {
+        Ok(Value::String(address)) => bare(&address),
+        Ok(Value::Object(members)) => {
+            let named = ["uri", "url", "endpoint"].iter().find_map(|name| members.get(*name)?.as_str());
+            named.map(bare).unwrap_or_default()
+        }
+        _ => {
+            let inner = said.trim_matches(|c: char| c.is_whitespace() || c == '\'');
+            if inner.len() < said.len() { bare(inner) } else { inner.to_owned() }
+        }
+    }
 }

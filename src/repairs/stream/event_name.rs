@@ -2,12 +2,13 @@
 
 use bytes::Bytes;
 
-use super::is_stream;
+use super::{is_heard, is_stream};
 use crate::endpoint::Class;
 use crate::exchange::{Event, Outcome, Request, Site};
 use crate::jsonrpc::Envelope;
 use crate::repair::{Example, Hook, Mode, Repair, SiteKind, Then};
 use crate::repairs::basis;
+use crate::repairs::message::batch::messages_in;
 use crate::sse;
 
 pub static REPAIR: Repair = Repair {
@@ -17,7 +18,7 @@ pub static REPAIR: Repair = Repair {
     why: "Clients listen for events without a name or of the name `message`. Under `response` or `data` the \
           answer is not heard.",
     hits: "TypeScript SDK clients (a hang), Python SDK, rmcp",
-    remedy: "Names the event `message` if it carries a JSON-RPC message.",
+    remedy: "Names the event `message` if it carries a JSON-RPC message, or the answer to the request.",
     advice: "Send `event: message`, or no name.",
     basis: &[basis::MESSAGE_SENT],
     default: Mode::Fix,
@@ -30,6 +31,27 @@ pub static REPAIR: Repair = Repair {
             request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
             reply: "event: response\ndata: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n\n",
             then: Then::Becomes("event: message\ndata: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n\n"),
+        },
+        Example {
+            note: "the answer, without its version",
+            site: SiteKind::Open,
+            request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
+            reply: "event: response\ndata: {\"id\":1,\"result\":{}}\n\n",
+            then: Then::Becomes("event: message\ndata: {\"id\":1,\"result\":{}}\n\n"),
+        },
+        Example {
+            note: "a list of them",
+            site: SiteKind::Open,
+            request: "POST /mcp\n\n[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}]",
+            reply: "event: response\ndata: [{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}]\n\n",
+            then: Then::Becomes("event: message\ndata: [{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}]\n\n"),
+        },
+        Example {
+            note: "something like a message",
+            site: SiteKind::Open,
+            request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
+            reply: "event: log\ndata: {\"method\":\"GET\",\"error\":null}\n\n",
+            then: Then::Sound,
         },
         Example {
             note: "right",
@@ -62,15 +84,27 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(_: &Site<'_>, _: &Request, event: &mut Event) -> Outcome {
-    if event.name().is_none_or(|name| name.is_empty() || name == "message" || name == "endpoint") {
+fn run(_: &Site<'_>, request: &Request, event: &mut Event) -> Outcome {
+    if is_heard(event) || event.name().as_deref() == Some("endpoint") {
         return Outcome::Sound;
     }
-    let is_message =
-        |data: Bytes| Envelope::peek(&data).is_some_and(|message| message.is_message() && message.is_versioned);
-    if !event.data().is_some_and(is_message) {
+    let is_meant = |data: Bytes| match Envelope::peek(&data) {
+        Some(message) if message.is_batch => {
+            let is_one = |text: &Bytes| Envelope::peek(text).is_some_and(|message| is_message(&message, request));
+            messages_in(&data).is_some_and(|messages| !messages.is_empty() && messages.iter().all(is_one))
+        }
+        Some(message) => is_message(&message, request),
+        None => false,
+    };
+    if !event.data().is_some_and(is_meant) {
         return Outcome::Sound;
     }
     event.text = sse::with_field(&event.text, "event", "message").into();
     Outcome::mended("a message under another name")
+}
+
+/// Whether it says that it is JSON-RPC, or answers what was asked.
+fn is_message(message: &Envelope, request: &Request) -> bool {
+    let asked = request.message.as_ref().filter(|_| request.asks());
+    (message.is_message() && message.is_versioned) || asked.is_some_and(|asked| message.answers(asked))
 }

@@ -35,6 +35,13 @@ pub static REPAIR: Repair = Repair {
             then: Then::Becomes("(end)event: message\r\ndata: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\r\n\r\n"),
         },
         Example {
+            note: "cut within its line end",
+            site: SiteKind::Open,
+            request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
+            reply: "(end)event: message\r\ndata: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\r",
+            then: Then::Becomes("(end)event: message\r\ndata: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\r\n\r\n"),
+        },
+        Example {
             note: "a long one that has passed",
             site: SiteKind::Open,
             request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
@@ -77,7 +84,12 @@ fn run(_: &Site<'_>, _: &Request, event: &mut Event) -> Outcome {
         return Outcome::Sound;
     }
     let line_end: &[u8] = if memchr::memmem::find(&event.text, b"\r\n").is_some() { b"\r\n" } else { b"\n" };
-    let lacking = if event.text.ends_with(b"\n") { 1 } else { 2 };
-    event.text = [&event.text[..], &line_end.repeat(lacking)].concat().into();
+    let end_of_line: &[u8] = match event.text.last() {
+        Some(b'\n') => b"",
+        // The other half of it was cut off.
+        Some(b'\r') => b"\n",
+        _ => line_end,
+    };
+    event.text = [&event.text[..], end_of_line, line_end].concat().into();
     Outcome::mended("the last event of a stream has no end")
 }

@@ -21,7 +21,7 @@ pub static REPAIR: Repair = Repair {
     advice: "Send `Content-Type: application/json` with a message.",
     basis: &[basis::MESSAGE_SENT],
     default: Mode::Fix,
-    on: &[Class::Mcp],
+    on: &[Class::Mcp, Class::LegacySse],
     hook: Hook::Event { when: is_stream, run },
     examples: &[
         Example {

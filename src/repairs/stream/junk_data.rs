@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::de::IgnoredAny;
 
-use super::is_stream;
+use super::{is_heard, is_stream};
 use crate::endpoint::Class;
 use crate::exchange::{At, Event, Outcome, Reply, Request, Site};
 use crate::jsonrpc::Envelope;
@@ -88,7 +88,6 @@ fn when(request: &Request, reply: &Reply) -> bool {
 }
 
 fn run(_: &Site<'_>, _: &Request, event: &mut Event) -> Outcome {
-    let is_heard = event.name().is_none_or(|name| name.is_empty() || name == "message");
     let is_junk = |data: Bytes| {
         let text = data.trim_ascii();
         let is_cut = text.first() == Some(&b'{') && serde_json::from_slice::<IgnoredAny>(text).is_err();
@@ -96,7 +95,7 @@ fn run(_: &Site<'_>, _: &Request, event: &mut Event) -> Outcome {
             && !is_cut
             && Envelope::peek(&data).is_none_or(|message| !message.is_message() && !message.is_versioned)
     };
-    if event.at != At::Arrival || !is_heard || !event.data().is_some_and(is_junk) {
+    if event.at != At::Arrival || !is_heard(event) || !event.data().is_some_and(is_junk) {
         return Outcome::Sound;
     }
     event.text = Bytes::new();

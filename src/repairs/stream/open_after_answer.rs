@@ -14,7 +14,8 @@ pub static REPAIR: Repair = Repair {
           some clients wait for its end.",
     hits: "clients that read an answer to its end; whoever counts connections",
     remedy: "Ends the stream of a POST once the answer has passed and nothing has followed for \
-             limits.silence_seconds. The streams that a GET opens are not meant.",
+             limits.silence_seconds. The streams that a GET opens are not meant, nor those of MCP 2026-07-28, where \
+             the end of a stream means something else.",
     advice: "Close the stream behind the answer.",
     basis: &[basis::MESSAGE_SENT],
     default: Mode::Fix,
@@ -42,11 +43,18 @@ pub static REPAIR: Repair = Repair {
             reply: "(silence, answered)",
             then: Then::Sound,
         },
+        Example {
+            note: "the newest version",
+            site: SiteKind::Open,
+            request: "POST /mcp\nMcp-Protocol-Version: 2026-07-28\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
+            reply: "(silence, answered)",
+            then: Then::Sound,
+        },
     ],
 };
 
 fn when(request: &Request, reply: &Reply) -> bool {
-    request.asks() && is_stream(request, reply)
+    request.asks() && !request.is_modern() && is_stream(request, reply)
 }
 
 fn run(_: &Site<'_>, _: &Request, event: &mut Event) -> Outcome {

@@ -1,5 +1,7 @@
 //! Messages of every kind, for the properties: what servers and clients send, and what nobody should.
 
+pub(super) mod messages;
+
 use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::{Value, json};

@@ -185,7 +185,7 @@ impl Plan {
                         report.note(step, finding);
                     } else if may_ask {
                         report.note(step, finding);
-                        return (report, Some(ask));
+                        return (report, Some(*ask));
                     }
                 }
                 Some(Outcome::Sound) => {}

@@ -25,7 +25,7 @@ pub enum Outcome {
     /// Something was wrong and has been changed.
     Mended(Finding),
     /// Something is wrong that only the upstream can mend: ask it once more, so.
-    Again(Finding, Ask),
+    Again(Finding, Box<Ask>),
     /// What a sound server says to this request is known without asking the upstream (request hooks alone).
     Answer(Finding, Box<Reply>),
 }
@@ -38,7 +38,7 @@ impl Outcome {
 
     /// The upstream shall be asked again because of this.
     pub fn again(what: impl Into<Cow<'static, str>>, ask: Ask) -> Self {
-        Self::Again(Finding { what: what.into() }, ask)
+        Self::Again(Finding { what: what.into() }, Box::new(ask))
     }
 
     /// The request is answered because of this.

@@ -1,6 +1,7 @@
 //! The closed set of bodies, both ways: what streams, what was read, what is ours; and what happens when one ends.
 
 pub mod events;
+pub mod inbox;
 mod picked;
 pub mod source;
 

@@ -186,8 +186,15 @@ fn default_class(path: &str) -> Option<Class> {
 /// wherever the upstream takes those.
 #[must_use]
 pub fn names_a_session(query: &str) -> bool {
-    let mut names = query.split('&').filter_map(|pair| pair.split('=').next());
-    names.any(|name| matches!(name, "sessionId" | "session_id" | "sessionid" | "session"))
+    session_in(query).is_some()
+}
+
+/// The session that a query names so.
+#[must_use]
+pub fn session_in(query: &str) -> Option<&str> {
+    let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    let is_it = |name: &str| matches!(name, "sessionId" | "session_id" | "sessionid" | "session");
+    pairs.find(|(name, _)| is_it(name)).map(|(_, value)| value)
 }
 
 /// The class of a request.

@@ -27,6 +27,9 @@ const DECODE: &str = "x-decoded";
 const LEGACY: &str = "x-legacy";
 const MOVED: &str = "x-moved";
 
+/// Stands in the request of a further ask for `Ask::bridge`.
+const BRIDGE: &str = "x-bridge";
+
 /// Stands in an example's reply for `Reply::form`.
 const FORM: &str = "x-form";
 
@@ -95,6 +98,7 @@ pub fn reply(text: &str) -> Result<Reply, String> {
     let form = match headers.get(FORM).map(HeaderValue::as_bytes) {
         Some(b"event") => Form::Event,
         Some(b"message") => Form::Message,
+        Some(b"posted") => Form::Posted,
         _ => Form::AsItCame,
     };
     let opening = match text.split_once("\n\n").map(|(_, body)| body) {
@@ -170,6 +174,12 @@ pub fn write_request(request: &Request, ask: Option<&Ask>) -> String {
             }
             request.body = body.clone();
         }
+        if let Some(at) = &ask.bridge {
+            request.headers.insert(BRIDGE, HeaderValue::from_str(at).unwrap_or(HeaderValue::from_static("?")));
+        }
+        if !ask.parts.is_empty() {
+            request.body = RequestBody::Whole(ask.parts.join(&b" then "[..]).into());
+        }
         if ask.listens {
             (request.method, request.body) = (Method::GET, RequestBody::Unread);
         }
@@ -217,6 +227,7 @@ pub fn write_reply(reply: &Reply) -> String {
         Form::AsItCame => {}
         Form::Event => drop(headers.insert(FORM, HeaderValue::from_static("event"))),
         Form::Message => drop(headers.insert(FORM, HeaderValue::from_static("message"))),
+        Form::Posted => drop(headers.insert(FORM, HeaderValue::from_static("posted"))),
     }
     write(reply.status.as_str(), &headers, &body)
 }

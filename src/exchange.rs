@@ -397,6 +397,8 @@ pub enum Form {
     Event,
     /// The one message of a stream that answers the request.
     Message,
+    /// A message, on the stream of the session that its request was posted for.
+    Posted,
 }
 
 /// An answer's body, as far as a repair asked to see it.

@@ -102,7 +102,9 @@ fn was_turned_away(request: &Request, reply: &Reply) -> bool {
     }
     let code = reply.json().and_then(|message| message.child("error")?.get("code")?.as_i64());
     let is_form = code.is_some_and(|code| {
-        jsonrpc::MODERN.contains(&code) || (jsonrpc::INVALID_PARAMS..=jsonrpc::INVALID_REQUEST).contains(&code)
+        code == jsonrpc::PARSE_ERROR
+            || jsonrpc::MODERN.contains(&code)
+            || (jsonrpc::INVALID_PARAMS..=jsonrpc::INVALID_REQUEST).contains(&code)
     });
     reply.status.is_client_error() || is_form
 }

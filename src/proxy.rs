@@ -6,7 +6,9 @@
 
 mod admit;
 mod answer;
+mod bridge;
 mod finish;
+mod parts;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -28,7 +30,9 @@ use crate::connection::{Connection, Phase};
 use crate::edit::{jwt, list};
 use crate::endpoint::{self, Class};
 use crate::example::preflight;
-use crate::exchange::{Accepts, Reply, ReplyBody as ReplyText, Request, RequestBody, Site, is_credential};
+use crate::exchange::{
+    Accepts, Form, Opening, Reply, ReplyBody as ReplyText, Request, RequestBody, Site, is_credential,
+};
 use crate::headers::{self, Forwarding};
 use crate::jsonrpc::Envelope;
 use crate::knowledge::{self, Knowledge};
@@ -37,6 +41,7 @@ use crate::plan::{Fired, Report};
 use crate::refuse::{self, Refusal};
 use crate::repair::Needs;
 use crate::runtime::Runtime;
+use crate::sse;
 use crate::telemetry::counters::Untouched;
 use crate::upstream::{Failure, Upstream};
 
@@ -198,6 +203,9 @@ impl Exchange {
             runtime.learner.note_legacy(runtime.bounds.learned);
         }
         self.mend_message(request, &mut answer);
+        if answer.reply.form == Form::Posted {
+            self.send_to_stream(request, &mut answer);
+        }
         Ok(answer)
     }
 
@@ -216,6 +224,20 @@ impl Exchange {
             answer.reply.body = ReplyText::Text(mended);
         }
         self.note(report);
+    }
+
+    /// Sends an answer to the stream of its session, where that runs through this process.
+    fn send_to_stream(&self, request: &Request, answer: &mut Answer) {
+        answer.reply.form = Form::AsItCame;
+        let session = request.query().and_then(endpoint::session_in);
+        let event = match answer.reply.opening {
+            Opening::Events => answer.text(),
+            _ => answer.message(request).map(|message| sse::event_of(&message)),
+        };
+        let (Some(session), Some(event)) = (session, event) else { return };
+        if self.runtime().inboxes.deliver(session, event) {
+            answer.reply.say(StatusCode::ACCEPTED, None);
+        }
     }
 
     fn site<'a>(&'a self, runtime: &'a Runtime) -> Site<'a> {

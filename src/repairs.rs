@@ -126,6 +126,8 @@ pub static REPAIRS: &[&Repair] = &[
     &version::header_mismatch::REPAIR,
     &version::refused::REPAIR,
     &transport::answer_elsewhere::REPAIR,
+    &transport::older_alone::REPAIR,
+    &message::batch_refused::REPAIR,
     // What an answer to a message says by its status.
     &version::probe_unanswered::REPAIR,
     &transport::notification_answered::REPAIR,
@@ -142,6 +144,7 @@ pub static REPAIRS: &[&Repair] = &[
     &message::batch::REPAIR,
     &transport::content_type::REPAIR,
     &transport::form_unaccepted::REPAIR,
+    &transport::answer_in_place::REPAIR,
     &session::id_illegal::REPAIR,
     &session::cookie_needed::REPAIR,
     // Authorization responses, before their addresses and `iss` are made public.
@@ -182,6 +185,12 @@ pub static REPAIRS: &[&Repair] = &[
     &message::input_schema::REPAIR,
     &message::content::REPAIR,
 ];
+
+/// Where a reference leads, if that is on the upstream itself: path and query.
+#[must_use]
+pub fn stream_target(site: &crate::exchange::Site<'_>, from: &str, to: &str) -> Option<String> {
+    oauth::moved::own_target(site, from, to)
+}
 
 /// Ids that once named a repair, with what became of it: configuration that names them still loads, with a warning.
 pub static RETIRED: &[(&str, &str)] = &[];

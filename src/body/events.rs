@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::Frame;
+use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
@@ -37,6 +38,8 @@ pub struct Relay {
     pub limit: usize,
     /// After how much silence the watcher is asked, if it cares: before anything was said, and later.
     pub silence: Option<(Duration, Duration)>,
+    /// Events that come from elsewhere.
+    pub inbox: Option<mpsc::Receiver<Bytes>>,
 }
 
 /// An event stream from the upstream.
@@ -100,7 +103,13 @@ impl Events {
                 return (self.hand_out(data), Ending::Whole);
             }
             match self.source.poll_frame(cx) {
-                Poll::Pending => return (self.poll_silence(cx), Ending::Whole),
+                Poll::Pending => {
+                    let frame = match self.poll_inbox(cx) {
+                        Some(event) => self.hand_out(event),
+                        None => self.poll_silence(cx),
+                    };
+                    return (frame, Ending::Whole);
+                }
                 Poll::Ready(None) => {
                     self.over = true;
                     let rest = self.last_words();
@@ -150,6 +159,18 @@ impl Events {
         let mut event = Event::at(At::End { open }, rest);
         (relay.watcher)(&mut event);
         event.text
+    }
+
+    /// What was sent to this stream from elsewhere, if no event is half handed out.
+    fn poll_inbox(&mut self, cx: &mut Context<'_>) -> Option<Bytes> {
+        let inbox = self.relay.as_mut()?.inbox.as_mut()?;
+        if !sse::is_between_events(&self.last[..self.lasting]) {
+            return None;
+        }
+        match inbox.poll_recv(cx) {
+            Poll::Ready(event) => event,
+            Poll::Pending => None,
+        }
     }
 
     /// What is to be said into the silence, if it has lasted long enough and nothing is half handed out.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use bytes::Bytes;
 use http::header::LOCATION;
 use http::{HeaderName, HeaderValue, StatusCode};
 
@@ -57,6 +58,10 @@ pub struct Ask {
     pub fields: Vec<(HeaderName, Option<HeaderValue>)>,
     /// Whether the answer is looked for in the stream that a GET opens: the message itself was taken.
     pub listens: bool,
+    /// Messages to ask one by one instead of the list that they came in.
+    pub parts: Vec<Bytes>,
+    /// Where the stream of the HTTP+SSE transport is opened, over which the message is asked.
+    pub bridge: Option<String>,
     /// What to try next, as long as no answer is better.
     pub otherwise: Option<Box<Ask>>,
     /// Another place for the client's own credentials: `Some(None)` takes the `Authorization` header out.

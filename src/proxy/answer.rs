@@ -63,9 +63,11 @@ impl Answer {
 
     /// The text of the one message that it is, if that was read.
     pub(super) fn message(&self, request: &Request) -> Option<Bytes> {
-        if !request.class.has_messages() || !self.reply.is_json() {
-            return None;
-        }
+        if request.class.has_messages() && self.reply.is_json() { self.text() } else { None }
+    }
+
+    /// The text of the body, if it was read.
+    pub(super) fn text(&self) -> Option<Bytes> {
         match (&self.reply.body, &self.rest) {
             (ReplyBody::Json(object), _) => Some(object.to_bytes()),
             (ReplyBody::Text(text), _) => Some(text.clone()),
@@ -142,7 +144,13 @@ impl Exchange {
         if reply.declared_length().is_some_and(|length| length > most as u64) || reply.coding.is_some() {
             return Ok(Rest::Stream(Bytes::new(), incoming));
         }
-        let is_message = |start: &[u8]| !matches!(Opening::of(start), Opening::Events | Opening::Other);
+        // What is answered to a POST of the older transport is short, whatever it is.
+        let is_posted = request.class == Class::LegacyPost;
+        let is_message = |start: &[u8]| match Opening::of(start) {
+            Opening::Events => is_posted,
+            Opening::Other => false,
+            _ => true,
+        };
         match Box::pin(body::read_while(&mut incoming, most, bounds.body_time, is_message)).await {
             Read::Whole(bytes) => {
                 reply.opening = Opening::of(&bytes);
@@ -205,11 +213,7 @@ impl Exchange {
         let mut next = Some(ask);
         while let Some(ask) = next {
             next = ask.otherwise.as_deref();
-            let Some(question) = again(request, ask) else { continue };
-            if let Some(body) = &ask.body {
-                request.body.clone_from(body);
-            }
-            let Ok(second) = self.ask(request, question).await else { continue };
+            let Some(second) = self.ask_so(request, ask).await else { continue };
             if !Ask::is_better(request.class, &first.reply, &second.reply) {
                 continue;
             }
@@ -227,6 +231,21 @@ impl Exchange {
         request.body = first_body;
         self.fired.pop();
         (first, false)
+    }
+
+    /// The answer to a request that is put otherwise, if it can be.
+    async fn ask_so(&mut self, request: &mut Request, ask: &Ask) -> Option<Answer> {
+        if !ask.parts.is_empty() {
+            return Box::pin(self.ask_parts(request, &ask.parts)).await;
+        }
+        if let Some(at) = &ask.bridge {
+            return self.bridge(request, at).await;
+        }
+        let question = again(request, ask)?;
+        if let Some(body) = &ask.body {
+            request.body.clone_from(body);
+        }
+        self.ask(request, question).await.ok()
     }
 
     /// Messages that were redirected go there at once from now on.
@@ -279,7 +298,7 @@ pub(super) fn question(
 }
 
 /// The question of a further ask; `None` if it cannot be put: its body has gone by unread.
-fn again(request: &Request, ask: &Ask) -> Option<Question> {
+pub(super) fn again(request: &Request, ask: &Ask) -> Option<Question> {
     let target = match &ask.target {
         Some(target) => PathAndQuery::try_from(target.as_str()).ok()?,
         None => request.target.clone(),
@@ -324,7 +343,9 @@ fn again(request: &Request, ask: &Ask) -> Option<Question> {
 
 /// Whether an answer may be the one message that was asked for: a success of any type but a stream.
 fn may_be_message(request: &Request, reply: &Reply) -> bool {
-    request.asks() && reply.status.is_success() && !reply.is_of("text/event-stream")
+    request.asks()
+        && reply.status.is_success()
+        && (request.class == Class::LegacyPost || !reply.is_of("text/event-stream"))
 }
 
 /// Whether the answer is of the kind that clients refuse as a whole for one member of one element.

@@ -13,10 +13,11 @@ use tokio::time::Instant;
 use super::Exchange;
 use super::answer::{Answer, Rest, is_list};
 use crate::body::events::{Relay, Verdict};
+use crate::body::inbox::{self, Inbox};
 use crate::body::{AtEnd, Ending, ReplyBody, Source};
 use crate::coding::Decoder;
 use crate::connection::Phase;
-use crate::endpoint::Class;
+use crate::endpoint::{self, Class};
 use crate::exchange::{self, At, Event, Form, Reply, Request, Site};
 use crate::headers;
 use crate::jsonrpc;
@@ -116,7 +117,16 @@ impl Exchange {
             if is_list(request) { runtime.bounds.body_bytes } else { LONGEST_EVENT.min(runtime.bounds.body_bytes) };
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (known, request, found) = (self.known.clone(), request.clone(), seen.clone());
+        // Where an answer may come to that was posted elsewhere.
+        let (sender, inbox) = match request.class {
+            Class::LegacySse => Some(inbox::channel()).unzip(),
+            _ => (None, None),
+        };
+        let mut registered: Option<Inbox> = None;
         let watcher = Box::new(move |event: &mut Event| {
+            if let (None, Some(sender)) = (&registered, &sender) {
+                registered = session_of(event).and_then(|session| runtime.inboxes.open(session, sender.clone()));
+            }
             let site = Site { facts: &runtime.facts, known: &known };
             let (report, answers) = match event.at {
                 At::Silence { .. } => (runtime.plan.mend_silence(&site, &request, &reply, event), false),
@@ -127,7 +137,7 @@ impl Exchange {
             let is_last = !request.class.has_messages() && event.data().is_some();
             Verdict { answers, is_last }
         });
-        Some((Relay { watcher, limit, silence }, seen))
+        Some((Relay { watcher, limit, silence, inbox }, seen))
     }
 
     fn tail(
@@ -154,6 +164,16 @@ impl Exchange {
 /// What of an answer's head an event repair may ask for.
 fn stream_head(headers: &HeaderMap) -> HeaderMap {
     headers.get(CONTENT_TYPE).map(|kind| (CONTENT_TYPE, kind.clone())).into_iter().collect()
+}
+
+/// The session that the first event of the older transport names.
+fn session_of(event: &Event) -> Option<String> {
+    if event.name().as_deref() != Some("endpoint") {
+        return None;
+    }
+    let address = String::from_utf8(event.data()?.to_vec()).ok()?;
+    let (_, query) = address.split_once('?')?;
+    endpoint::session_in(query.trim_end_matches(['"', '}', ' '])).map(str::to_owned)
 }
 
 /// Counts what a stream brought up. It may go on for days: each repair is kept once.

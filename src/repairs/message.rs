@@ -2,6 +2,7 @@
 //! tool is given and what it says is never touched.
 
 pub mod batch;
+pub mod batch_refused;
 pub mod bom;
 pub mod content;
 pub mod envelope;

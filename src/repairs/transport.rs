@@ -2,6 +2,7 @@
 
 pub mod accept_narrow;
 pub mod answer_elsewhere;
+pub mod answer_in_place;
 pub mod content_type;
 pub mod empty;
 pub mod end_unanswered;
@@ -14,6 +15,7 @@ pub mod method_unknown;
 pub mod moved;
 pub mod notification_answered;
 pub mod notification_refused;
+pub mod older_alone;
 pub mod origin_foreign;
 pub mod origin_passed;
 pub mod redirected;

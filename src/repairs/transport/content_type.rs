@@ -21,7 +21,7 @@ pub static REPAIR: Repair = Repair {
     advice: "Send `Content-Type: application/json` with a message, `text/event-stream` with events.",
     basis: &[basis::MESSAGE_SENT],
     default: Mode::Fix,
-    on: &[Class::Mcp],
+    on: &[Class::Mcp, Class::LegacyPost],
     hook: Hook::Reply { needs: Needs::Head, when, run },
     examples: &[
         Example {

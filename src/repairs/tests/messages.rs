@@ -3,8 +3,10 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::any::messages::{UNKNOWN, UNKNOWN_VALUES, any_call, any_exchange, any_stream_text, sound_stream_text};
-use super::{Stage, all, only};
+use super::any::messages::{
+    UNKNOWN, UNKNOWN_VALUES, any_answer, any_call, any_exchange, any_stream_text, sound_stream_text,
+};
+use super::{Stage, all, is_mended_once, only};
 use crate::example;
 use crate::exchange::{At, Event, Reply, Request};
 use crate::plan::{Plan, Report};
@@ -119,6 +121,14 @@ proptest! {
             found
         };
         prop_assert_eq!(spellings(&mended), spellings(&message), "{}", mended);
+    }
+
+    /// The answer as a whole: its status, its form, and a list of messages in it.
+    #[test]
+    fn any_answer_to_a_message_is_mended_once(request in any_call(), answer in any_answer()) {
+        if let Ok(reply) = example::reply(&answer) {
+            is_mended_once(SiteKind::Open, &request, reply)?;
+        }
     }
 
     #[test]

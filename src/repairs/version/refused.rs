@@ -4,6 +4,7 @@ use http::{HeaderValue, StatusCode};
 
 use crate::endpoint::{Class, NEGOTIATED, VERSION};
 use crate::exchange::{Ask, Outcome, Reply, Request, Site};
+use crate::jsonrpc;
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::auth::said;
 use crate::repairs::basis;
@@ -72,6 +73,13 @@ pub static REPAIR: Repair = Repair {
             then: Then::Sound,
         },
         Example {
+            note: "a server that broke down may have acted",
+            site: SiteKind::Open,
+            request: "POST /mcp\nMcp-Protocol-Version: 2025-11-25\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\"}",
+            reply: "500\nContent-Type: text/plain\n\nCannot read protocolVersion of undefined",
+            then: Then::Sound,
+        },
+        Example {
             note: "a client of the newest version goes on by itself",
             site: SiteKind::Open,
             request: "POST /mcp\nMcp-Protocol-Version: 2026-07-28\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}",
@@ -107,6 +115,14 @@ fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     let named = versions_in(&format!("{said} {}", String::from_utf8_lossy(&whole)));
     if request.calls("initialize") {
         return initialize(request, &named, &said);
+    }
+    // A server that broke down may have done what was asked, whatever it says: only what was refused is sent again.
+    let code = reply.json().and_then(|message| message.child("error")?.get("code")?.as_i64());
+    let is_form = |code: i64| {
+        jsonrpc::MODERN.contains(&code) || (jsonrpc::INVALID_PARAMS..=jsonrpc::INVALID_REQUEST).contains(&code)
+    };
+    if !reply.status.is_client_error() && !code.is_some_and(is_form) {
+        return Outcome::Sound;
     }
     let sent = request.headers.get(VERSION).map(|version| String::from_utf8_lossy(version.as_bytes()).into_owned());
     let older = |version: &&&str| sent.as_deref().is_none_or(|sent| **version < sent);

@@ -329,3 +329,23 @@ pub(in crate::repairs::tests) fn sound_stream_text() -> impl Strategy<Value = St
         .prop_map(|(text, crlf)| if crlf { text.replace('\n', "\r\n") } else { text });
     prop::collection::vec(event, 1..6).prop_map(|events| events.concat())
 }
+
+/// An answer to a message, of every form and under every name: the text that `example::reply` reads.
+pub(in crate::repairs::tests) fn any_answer() -> impl Strategy<Value = String> {
+    let status = text(&["200", "200", "200", "201", "202", "400", "404", "500"]);
+    let kind = text(&[
+        "application/json",
+        "application/json",
+        "text/event-stream",
+        "application/json-rpc",
+        "text/plain",
+        "text/html; charset=utf-8",
+    ]);
+    let body = prop_oneof![
+        2 => any_message_text().prop_filter("a body", |body| body.starts_with('{')),
+        2 => list(any_message_text()),
+        1 => any_stream_text(),
+        1 => text(&["(empty)", "[]", "[1]", "no"]),
+    ];
+    (status, kind, body).prop_map(|(status, kind, body)| format!("{status}\nContent-Type: {kind}\n\n{body}"))
+}

@@ -19,6 +19,7 @@ const SERVERS = {
   everything: (port) => ['env', `PORT=${port}`, process.execPath,
     modules('@modelcontextprotocol/server-everything/dist/index.js'), 'streamableHttp'],
   stateful: (port) => [process.execPath, here('servers/stateful.mjs'), String(port)],
+  stateless: (port) => [process.execPath, here('servers/stateless.mjs'), String(port)],
 };
 const SUITES = {
   '0.1.16 all': ['conformance', '--suite', 'all'],

@@ -18,6 +18,8 @@ const modules = (path) => here(`node_modules/${path}`);
 const SERVERS = {
   everything: (port) => ['env', `PORT=${port}`, process.execPath,
     modules('@modelcontextprotocol/server-everything/dist/index.js'), 'streamableHttp'],
+  stateful: (port) => [process.execPath, here('servers/stateful.mjs'), String(port)],
+  stateless: (port) => [process.execPath, here('servers/stateless.mjs'), String(port)],
 };
 const SUITES = {
   '0.1.16 all': ['conformance', '--suite', 'all'],
@@ -54,8 +56,8 @@ let failed = 0;
 for (const { server, suite, checks } of runs) {
   const { kept, gained, lost } = compare(checks.direct, checks.mended);
   console.log(`${server}, ${suite}: direct ${total(checks.direct)}, through mcp-mend ${total(checks.mended)}`);
-  for (const check of gained) console.log(`  gained ${check.name}${check.why}`);
-  for (const check of lost) console.log(`  LOST   ${check.name}${check.why}`);
+  for (const check of gained) console.log(`  gained ${check.name}${times(check)}${options.verbose ? check.why : ''}`);
+  for (const check of lost) console.log(`  LOST   ${check.name}${times(check)}${check.why}`);
   // Nothing to lose means that the suite did not run, which proves nothing.
   if (kept + lost.length === 0) console.log('  LOST   everything: no check passes directly');
   passed += kept + sum(gained);
@@ -96,6 +98,10 @@ async function checksOf({ server, suite }, way) {
 
 function sum(checks) {
   return checks.reduce((all, { count }) => all + count, 0);
+}
+
+function times({ count }) {
+  return count > 1 ? ` (${count} times)` : '';
 }
 
 function quit(why) {

@@ -280,7 +280,14 @@ impl Request {
     /// Whether it speaks MCP 2026-07-28 or later: there are no sessions, and statuses mean other things.
     #[must_use]
     pub fn is_modern(&self) -> bool {
-        self.is_stateless && self.session_sent.is_none() && !self.calls("initialize")
+        self.is_stateless && self.session_sent.is_none() && (!self.calls("initialize") || self.says_so_itself())
+    }
+
+    /// Whether the message itself names its version, as those of MCP 2026-07-28 and later do.
+    #[must_use]
+    pub fn says_so_itself(&self) -> bool {
+        let meta = self.json().and_then(|message| message.child("params")?.child("_meta"));
+        meta.is_some_and(|meta| meta.has("io.modelcontextprotocol/protocolVersion"))
     }
 
     /// The query without `?`.

@@ -128,6 +128,13 @@ impl Learner {
         self.seen.rcu(|seen| Seen { legacy_until: Some(Instant::now() + life), ..(**seen).clone() });
     }
 
+    /// The upstream knows the probe after all.
+    pub fn note_modern(&self) {
+        if self.is_legacy() {
+            self.seen.rcu(|seen| Seen { legacy_until: None, ..(**seen).clone() });
+        }
+    }
+
     /// Where messages were lately redirected to.
     #[must_use]
     pub fn moved(&self) -> Option<Arc<str>> {

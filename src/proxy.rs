@@ -34,7 +34,7 @@ use crate::exchange::{
     Accepts, Form, Opening, Reply, ReplyBody as ReplyText, Request, RequestBody, Site, is_credential,
 };
 use crate::headers::{self, Forwarding};
-use crate::jsonrpc::Envelope;
+use crate::jsonrpc::{self, Envelope};
 use crate::knowledge::{self, Knowledge};
 use crate::learn;
 use crate::plan::{Fired, Report};
@@ -201,6 +201,8 @@ impl Exchange {
         }
         if is_unknown && answer.reply.status == StatusCode::BAD_REQUEST {
             runtime.learner.note_legacy(runtime.bounds.learned);
+        } else if request.calls(DISCOVER) && answer.reply.status == StatusCode::OK {
+            runtime.learner.note_modern();
         }
         self.mend_message(request, &mut answer);
         if answer.reply.form == Form::Posted {
@@ -434,9 +436,13 @@ fn target_of(request: &HttpRequest<Incoming>) -> PathAndQuery {
     request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"))
 }
 
-/// Whether an upstream says by its answer to the probe of MCP 2026-07-28 that it does not know it: not by being down.
+/// Whether an upstream says by its answer to the probe of MCP 2026-07-28 that it does not know it: not by being down, and
+/// not by an error that only somebody has who knows it.
 fn is_older(request: &Request, reply: &Reply) -> bool {
-    request.calls(DISCOVER) && (reply.status.is_client_error() || reply.status.is_success())
+    let has_answered = reply.status.is_client_error() || reply.status.is_success();
+    let unknown = [jsonrpc::METHOD_NOT_FOUND, jsonrpc::INVALID_REQUEST, jsonrpc::SERVER_ERROR];
+    let error = reply.json().and_then(|message| message.child("error")?.get("code")?.as_i64());
+    request.calls(DISCOVER) && has_answered && error.is_none_or(|code| unknown.contains(&code))
 }
 
 /// How many further asks an exchange may take: a redirect may lead to another.

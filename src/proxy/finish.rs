@@ -113,8 +113,11 @@ impl Exchange {
         // Nothing has to be heard of an answer that comes in a moment.
         let first = if request.asks() { FIRST_SILENCE } else { Duration::ZERO };
         let silence = Some((first, runtime.bounds.silence)).filter(|_| runtime.plan.heeds_silence(request, &reply));
-        let limit =
-            if is_list(request) { runtime.bounds.body_bytes } else { LONGEST_EVENT.min(runtime.bounds.body_bytes) };
+        let limit = if is_list(request) || reply.form == Form::Message {
+            runtime.bounds.body_bytes
+        } else {
+            LONGEST_EVENT.min(runtime.bounds.body_bytes)
+        };
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (known, request, found) = (self.known.clone(), request.clone(), seen.clone());
         // Where an answer may come to that was posted elsewhere.

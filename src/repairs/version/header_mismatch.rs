@@ -52,7 +52,8 @@ const METHOD: HeaderName = HeaderName::from_static("mcp-method");
 const NAME: HeaderName = HeaderName::from_static("mcp-name");
 
 fn when(request: &Request, reply: &Reply) -> bool {
-    request.asks() && reply.status == StatusCode::BAD_REQUEST && !reply.cut_off
+    // Who names the version in both places and contradicts the message is refused for good reason.
+    request.asks() && !request.is_stateless && reply.status == StatusCode::BAD_REQUEST && !reply.cut_off
 }
 
 fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {

@@ -60,7 +60,9 @@ pub static REPAIR: Repair = Repair {
 fn when(request: &Request) -> bool {
     let is_too_new = |version: &HeaderValue| version.as_bytes() >= FIRST_STATELESS.as_bytes();
     request.headers.get(VERSION).is_some_and(is_too_new)
-        && (request.session().is_some() || request.calls("initialize") || request.calls("notifications/initialized"))
+        && (request.session().is_some()
+            || (request.calls("initialize") && !request.says_so_itself())
+            || request.calls("notifications/initialized"))
 }
 
 fn run(_: &Site<'_>, request: &mut Request) -> Outcome {

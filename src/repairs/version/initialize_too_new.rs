@@ -47,7 +47,7 @@ pub static REPAIR: Repair = Repair {
 };
 
 fn when(request: &Request) -> bool {
-    request.calls("initialize")
+    request.calls("initialize") && !request.says_so_itself()
 }
 
 fn run(_: &Site<'_>, request: &mut Request) -> Outcome {

@@ -13,6 +13,14 @@ export const page = (status, title = 'Not Found') => answerText(status, `<!DOCTY
 export const rpcError = (id, code, message) => JSON.stringify({ jsonrpc: '2.0', id, error: { code, message } });
 export const event = (text) => `event: message\ndata: ${text}\n\n`;
 
+// What a server that wants tokens says of itself.
+export function metadataOf(path, header, endpoint) {
+  const origin = `http://${header('host')}`;
+  if (path.startsWith('/.well-known/oauth-protected-resource')) return answerJson(200, { resource: origin + endpoint, authorization_servers: [origin] });
+  if (path !== '/.well-known/oauth-authorization-server') return undefined;
+  return answerJson(200, { issuer: origin, authorization_endpoint: `${origin}/authorize`, token_endpoint: `${origin}/token`, response_types_supported: ['code'], code_challenge_methods_supported: ['S256'] });
+}
+
 export async function startServer(one) {
   const state = { one, sessions: new Map(), received: [] };
   const wire = await listenOnWire((request) => answer(state, request));

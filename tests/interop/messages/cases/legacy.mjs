@@ -1,7 +1,7 @@
 // The older transport, HTTP+SSE: where the endpoint is said to be, and where answers come.
 import { event, messageOf, answerJson, answerText } from '../server.mjs';
+import { each } from './table.mjs';
 
-const each = (table, build) => Object.entries(table).map(([name, value]) => build(name, value));
 const data = (text) => `event: endpoint\ndata: ${text}\n\n`;
 
 const endpoints = each({

@@ -3,8 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { ANYTHING, error } from '../judge.mjs';
 import { answerJson, answerText, event, messageOf, page, rpcError } from '../server.mjs';
-
-const each = (table, build) => Object.entries(table).map(([name, value]) => build(name, value));
+import { each } from './table.mjs';
 
 // F-18: ids that are no visible ASCII. On the wire they are bytes, and come back as such.
 const ids = each({

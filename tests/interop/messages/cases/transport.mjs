@@ -1,8 +1,8 @@
 // What is wrong around the messages: where they go, what is refused, which status an answer has.
 import { ANYTHING, error, QUIET } from '../judge.mjs';
 import { answerJson, answerText, page, rpcError } from '../server.mjs';
+import { each } from './table.mjs';
 
-const each = (table, build) => Object.entries(table).map(([name, value]) => build(name, value));
 const EMPTY = { status: 200 };
 // A client waits for as long as the proxy does, and somewhat longer.
 const NO_ANSWER = { hang: true };

@@ -2,8 +2,8 @@
 import { VERSIONS, SERVER, CAPABILITIES } from '../sound.mjs';
 import { ANYTHING, SOUND } from '../judge.mjs';
 import { answerJson, answerText, event, page, rpcError } from '../server.mjs';
+import { each } from './table.mjs';
 
-const each = (table, build) => Object.entries(table).map(([name, value]) => build(name, value));
 const version = ({ header }) => header('mcp-protocol-version');
 
 // F-04: the header.

@@ -130,30 +130,16 @@ pub fn banner(config: &Config, runtime: &Runtime, address: SocketAddr) -> String
     out
 }
 
-/// How many repairs mend, by group, and which are only observed or off.
+/// How many repairs mend, and which are only observed or off.
 #[must_use]
 pub fn tally(mode: impl Fn(&Repair) -> Mode) -> String {
     let in_mode = |wanted: Mode| REPAIRS.iter().copied().filter(|repair| mode(repair) == wanted).collect::<Vec<_>>();
-    let fixed = in_mode(Mode::Fix);
-    let mut out = format!("{} on", fixed.len());
+    let mut out = format!("{} on", in_mode(Mode::Fix).len());
     for (wanted, word) in [(Mode::Observe, "observed"), (Mode::Off, "off")] {
         let names: Vec<&str> = in_mode(wanted).iter().map(|repair| repair.id).collect();
         if !names.is_empty() {
             let _ = write!(out, ", {} {word} ({})", names.len(), names.join(", "));
         }
     }
-    let _ = write!(out, ": {}", groups(&fixed));
     out
-}
-
-fn groups(repairs: &[&Repair]) -> String {
-    let mut groups: Vec<(&str, usize)> = Vec::new();
-    for repair in repairs {
-        let group = repair.id.split('.').next().unwrap_or(repair.id);
-        match groups.iter_mut().find(|(name, _)| *name == group) {
-            Some((_, count)) => *count += 1,
-            None => groups.push((group, 1)),
-        }
-    }
-    groups.iter().map(|(name, count)| format!("{name} {count}")).collect::<Vec<_>>().join(", ")
 }

@@ -227,6 +227,7 @@ pub fn write_reply(reply: &Reply) -> String {
         Form::AsItCame => {}
         Form::Event => drop(headers.insert(FORM, HeaderValue::from_static("event"))),
         Form::Message => drop(headers.insert(FORM, HeaderValue::from_static("message"))),
+        Form::Listened => drop(headers.insert(FORM, HeaderValue::from_static("listened"))),
         Form::Posted => drop(headers.insert(FORM, HeaderValue::from_static("posted"))),
     }
     write(reply.status.as_str(), &headers, &body)

@@ -404,6 +404,8 @@ pub enum Form {
     Event,
     /// The one message of a stream that answers the request.
     Message,
+    /// A stream that somebody listens to for one answer: it ends behind that.
+    Listened,
     /// A message, on the stream of the session that its request was posted for.
     Posted,
 }

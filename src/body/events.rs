@@ -38,6 +38,8 @@ pub struct Relay {
     pub limit: usize,
     /// After how much silence the watcher is asked, if it cares: before anything was said, and later.
     pub silence: Option<(Duration, Duration)>,
+    /// Whether the stream ends behind the answer to the request.
+    pub ends_with_answer: bool,
     /// Events that come from elsewhere.
     pub inbox: Option<mpsc::Receiver<Bytes>>,
 }
@@ -142,7 +144,7 @@ impl Events {
         let mut event = Event::arrived(text);
         let verdict = (relay.watcher)(&mut event);
         self.answered |= verdict.answers;
-        self.over = event.ends;
+        self.over = event.ends || (verdict.answers && relay.ends_with_answer);
         if verdict.is_last {
             self.relay = None;
             let rest = self.splitter.take_rest();

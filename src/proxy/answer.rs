@@ -15,7 +15,7 @@ use crate::body::{self, Read, Upload};
 use crate::coding;
 use crate::edit::json::Object;
 use crate::endpoint::Class;
-use crate::exchange::{Ask, Opening, Reply, ReplyBody, Request, RequestBody};
+use crate::exchange::{Ask, Form, Opening, Reply, ReplyBody, Request, RequestBody};
 use crate::headers;
 use crate::jsonrpc::Envelope;
 use crate::refuse;
@@ -245,7 +245,11 @@ impl Exchange {
         if let Some(body) = &ask.body {
             request.body.clone_from(body);
         }
-        self.ask(request, question).await.ok()
+        let mut answer = self.ask(request, question).await.ok()?;
+        if ask.listens && answer.reply.is_of("text/event-stream") {
+            answer.reply.form = Form::Listened;
+        }
+        Some(answer)
     }
 
     /// Messages that were redirected go there at once from now on.

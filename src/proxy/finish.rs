@@ -118,6 +118,7 @@ impl Exchange {
         } else {
             LONGEST_EVENT.min(runtime.bounds.body_bytes)
         };
+        let ends_with_answer = reply.form == Form::Listened;
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (known, request, found) = (self.known.clone(), request.clone(), seen.clone());
         // Where an answer may come to that was posted elsewhere.
@@ -140,7 +141,7 @@ impl Exchange {
             let is_last = !request.class.has_messages() && event.data().is_some();
             Verdict { answers, is_last }
         });
-        Some((Relay { watcher, limit, silence, inbox }, seen))
+        Some((Relay { watcher, limit, silence, ends_with_answer, inbox }, seen))
     }
 
     fn tail(

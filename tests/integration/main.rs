@@ -19,6 +19,7 @@ mod leaks;
 mod learning;
 mod leaving;
 mod malformed;
+mod messages;
 mod metadata;
 mod paths;
 mod pool;

@@ -58,7 +58,7 @@ pub static REPAIR: Repair = Repair {
 fn when(request: &Request, reply: &Reply) -> bool {
     request.asks()
         && reply.status == StatusCode::OK
-        && reply.form == Form::AsItCame
+        && matches!(reply.form, Form::AsItCame | Form::Listened)
         && request.accepts.json != request.accepts.events
 }
 

@@ -141,8 +141,20 @@ impl Exchange {
     ) -> Result<Rest, Failure> {
         let bounds = self.runtime().bounds;
         let most = if is_list(request) { bounds.body_bytes } else { bounds.body_bytes.min(SHORT_MESSAGE) };
-        if reply.declared_length().is_some_and(|length| length > most as u64) || reply.coding.is_some() {
+        if reply.coding.is_some() {
             return Ok(Rest::Stream(Bytes::new(), incoming));
+        }
+        if reply.declared_length().is_some_and(|length| length > most as u64) {
+            // It is not read; how it begins tells what it should be called.
+            let start = match reply.is_json() {
+                true => Bytes::new(),
+                false => match Box::pin(body::read_start(&mut incoming, bounds.body_time)).await {
+                    Read::Whole(start) | Read::Partly(start) => start,
+                    Read::Failed(_) => return Err(refuse::CUT_OFF.into()),
+                },
+            };
+            reply.opening = Opening::of(&start);
+            return Ok(Rest::Stream(start, incoming));
         }
         // What is answered to a POST of the older transport is short, whatever it is.
         let is_posted = request.class == Class::LegacyPost;

@@ -84,7 +84,11 @@ impl Exchange {
             reply.body = ReplyBody::Text(said);
             return Some(Answer::ours(reply));
         }
-        reply.form = Form::Message;
+        // What the server says by the way goes to those who can hear it.
+        reply.form = if request.accepts.events { Form::Listened } else { Form::Message };
+        if request.accepts.events {
+            reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+        }
         Some(Answer { reply, rest: Rest::Stream(events.splitter.take_rest(), events.incoming), lease: Some(lease) })
     }
 

@@ -116,6 +116,10 @@ fn mended(text: Bytes, of_objects: &[&str]) -> Option<Bytes> {
     if tool.raw("inputSchema").is_none_or(is_none) {
         tool.set("inputSchema", json!({ "type": "object" }));
     }
+    // PHP writes an empty object as an empty list, and an empty schema says as much as none.
+    if tool.raw("outputSchema").as_deref() == Some(b"[]") {
+        tool.remove("outputSchema");
+    }
     for name in of_objects {
         let Some(mut schema) = tool.child(name) else { continue };
         let is_object = |kind: &Value| kind.as_array().is_some_and(|kinds| kinds.iter().any(|kind| kind == "object"));

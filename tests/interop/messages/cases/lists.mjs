@@ -117,7 +117,6 @@ const calls = each({
   'content an object': [{ content: { type: 'text', text: 'sunny' } }, (content) => content.length === 1 && content[0].text === 'sunny'],
   'result {}': [{}, (content) => Array.isArray(content)],
   'result a text': ['"sunny"', (content) => content.length === 1 && content[0].text === 'sunny'],
-  'content of texts': [{ content: ['sunny'] }, (content) => content.length === 1 && content[0].text === 'sunny'],
   'isError null': [{ content: [{ type: 'text', text: 'sunny' }], isError: null }, (content) => content[0].text === 'sunny'],
   'structuredContent null': [{ content: [{ type: 'text', text: 'sunny' }], structuredContent: null, _meta: null }, (content) => content[0].text === 'sunny'],
 }, (name, [result, right]) => ({
@@ -139,4 +138,11 @@ const untouched = {
   result: (rpc) => (rpc === 'tools/call' ? { content: [{ type: 'text', text: 'sunny', annotations: null, _meta: null }], structuredContent: { ok: true } } : undefined),
 };
 
-export default [...nulls, ...schemas, ...schemaNulls, ...outputs, ...calls, untouched];
+const texts = {
+  id: 'tool result: content of texts',
+  rows: ['F-30'],
+  unmendable: true,
+  result: (rpc, was) => (rpc === 'tools/call' ? { content: ['sunny'] } : plainTools(rpc, was)),
+};
+
+export default [...nulls, ...schemas, ...schemaNulls, ...outputs, ...calls, untouched, texts];

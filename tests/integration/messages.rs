@@ -342,7 +342,7 @@ async fn a_server_of_the_older_transport_is_reached_message_by_message() {
         assert_eq!((answer.status(), answer.get("content-type")), (200, Some("text/event-stream")));
         assert!(answer.whole && answer.text().contains(&format!("\"was\":\"{was}\"")), "{}", answer.text());
     }
-    let answer = proxy.ask(message(&["Accept: application/json"], CALL)).await;
+    let answer = proxy.ask(message(&["Accept: application/json", "Authorization: Bearer t"], CALL)).await;
     assert_eq!(answer.json()["result"]["was"], "tools/call");
     assert_eq!(proxy.ask(message(&[BOTH], NOTE)).await.status(), 202);
     assert!(upstream.seen_at("/sse").iter().all(|seen| seen.get("authorization") == Some("Bearer t")));

@@ -234,7 +234,7 @@ fn classify(bencher: Bencher) {
 #[divan::bench]
 fn endpoint_event(bencher: Bencher) {
     let stage = &*STAGE;
-    let (request, _) = stage.exchange(&Case {
+    let (request, reply) = stage.exchange(&Case {
         name: "",
         request: "GET /sse\nAccept: text/event-stream",
         head: "200\nContent-Type: text/event-stream",
@@ -243,9 +243,54 @@ fn endpoint_event(bencher: Bencher) {
     });
     let text = Bytes::from_static(b"event: endpoint\ndata: http://localhost:3000/messages?session=1\n\n");
     bencher
-        .with_inputs(|| Event { text: text.clone() })
-        .bench_local_refs(|event| stage.plan.mend_event(&stage.site(), request.class, event));
+        .with_inputs(|| Event::arrived(text.clone()))
+        .bench_local_refs(|event| stage.plan.mend_event(&stage.site(), &request, &reply, event));
 }
+
+/// What each event of a stream costs, all repairs on: a progress notification, and the answer of a tool.
+#[divan::bench(args = [
+    ("notification", r#"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":50}}"#),
+    ("answer", r#"{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"It is sunny in Rome."}]}}"#),
+])]
+fn sound_event(bencher: Bencher, (_, message): (&str, &str)) {
+    let stage = &*STAGE;
+    let (request, reply) = stage.exchange(&Case {
+        name: "",
+        request: CALL,
+        head: "200\nContent-Type: text/event-stream",
+        cache: "",
+        body: "",
+    });
+    let text = Bytes::from(format!("event: message\ndata: {message}\n\n"));
+    bencher
+        .with_inputs(|| Event::arrived(text.clone()))
+        .bench_local_refs(|event| stage.plan.mend_event(&stage.site(), &request, &reply, event));
+}
+
+/// What a message in a body costs, all repairs on: a small answer of a tool, and a list of a hundred tools, sound and with a
+/// null in each.
+#[divan::bench(args = [("answer", 0, false), ("list", 100, false), ("list with nulls", 100, true)])]
+fn message(bencher: Bencher, (_, tools, nulls): (&str, usize, bool)) {
+    let stage = &*STAGE;
+    let request = if tools == 0 { CALL } else { LIST };
+    let (request, _) = stage.exchange(&Case { name: "", request, head: "200", cache: "", body: "" });
+    let title = if nulls { r#""title":null,"# } else { "" };
+    let tool = format!(
+        r#"{{"name":"get_weather",{title}"description":"The weather of a city, now and in the next days","inputSchema":{{"type":"object","properties":{{"city":{{"type":"string","description":"Its name"}}}},"required":["city"]}}}}"#
+    );
+    let text = match tools {
+        0 => r#"{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"It is sunny in Rome."}]}}"#
+            .to_owned(),
+        _ => format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"tools":[{}]}}}}"#, vec![tool; tools].join(",")),
+    };
+    let text = Bytes::from(text);
+    bencher.bench_local(|| stage.plan.mend_message(&stage.site(), &request, &text));
+}
+
+const CALL: &str = "POST /mcp\nAccept: application/json, text/event-stream\nContent-Type: application/json\n\n\
+                    {\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"get_weather\"}}";
+const LIST: &str = "POST /mcp\nAccept: application/json, text/event-stream\nContent-Type: application/json\n\n\
+                    {\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}";
 
 #[divan::bench_group]
 mod object {
@@ -314,7 +359,7 @@ mod events {
         bencher.counter(ItemsCount::new(EVENTS)).bench_local(|| {
             let (mut splitter, mut found) = (Splitter::default(), 0);
             for piece in text.as_bytes().chunks(piece) {
-                splitter.push(piece);
+                splitter.push(Bytes::copy_from_slice(piece));
                 while splitter.next_event().is_some() {
                     found += 1;
                 }

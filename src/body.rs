@@ -1,6 +1,8 @@
 //! The closed set of bodies, both ways: what streams, what was read, what is ours; and what happens when one ends.
 
 pub mod events;
+pub mod inbox;
+mod picked;
 pub mod source;
 
 use std::pin::Pin;
@@ -15,9 +17,11 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use self::events::{Events, Watcher};
+use self::events::{Events, Relay};
+use self::picked::Picked;
 pub use self::source::Source;
 use crate::connection::{Connection, Phase};
+use crate::jsonrpc::Envelope;
 use crate::refuse::{self, Refusal};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -213,6 +217,25 @@ pub enum Read {
 
 /// Reads a body up to a limit and for a time; gives everything back if it stops.
 pub async fn read(incoming: &mut Incoming, limit: usize, time: Duration) -> Read {
+    read_while(incoming, limit, time, |_| true).await
+}
+
+/// Reads the first piece of a body, to be handed back.
+pub async fn read_start(incoming: &mut Incoming, time: Duration) -> Read {
+    match tokio::time::timeout(time, std::future::poll_fn(|cx| Pin::new(&mut *incoming).poll_frame(cx))).await {
+        Err(_) | Ok(None) => Read::Partly(Bytes::new()),
+        Ok(Some(Err(error))) => Read::Failed(error),
+        Ok(Some(Ok(frame))) => Read::Partly(frame.into_data().unwrap_or_default()),
+    }
+}
+
+/// As [`read`], and stops as soon as what has come is not what was looked for.
+pub async fn read_while(
+    incoming: &mut Incoming,
+    limit: usize,
+    time: Duration,
+    is_right: impl Fn(&[u8]) -> bool,
+) -> Read {
     if incoming.size_hint().lower() > limit as u64 {
         return Read::Partly(Bytes::new());
     }
@@ -237,7 +260,8 @@ pub async fn read(incoming: &mut Incoming, limit: usize, time: Duration) -> Read
             all.extend_from_slice(&data);
         }
         let length = first.len().max(all.len());
-        if length > limit {
+        let so_far: &[u8] = if all.is_empty() { &first } else { &all };
+        if length > limit || !is_right(so_far) {
             return Read::Partly(joined(first, all));
         }
         if incoming.is_end_stream() {
@@ -291,6 +315,8 @@ enum Kind {
         source: Source,
     },
     Events(Box<Events>),
+    /// One message of an event stream.
+    Picked(Box<Picked>),
 }
 
 impl ReplyBody {
@@ -309,16 +335,31 @@ impl ReplyBody {
         Self { kind: Kind::Upstream { prefix, source }, at_end, bytes: 0 }
     }
 
-    /// An event stream: it ends between two events when `stop` is cancelled.
+    /// An event stream, after what was read of it already: it ends between two events when `stop` is cancelled.
     #[must_use]
     pub fn events(
+        start: Bytes,
         source: Source,
-        watcher: Option<(Watcher, usize)>,
+        relay: Option<Relay>,
         stop: &CancellationToken,
         at_end: Option<Box<dyn AtEnd>>,
     ) -> Self {
-        let events = Events::new(source, watcher, stop);
+        let events = Events::new(start, source, relay, stop);
         Self { kind: Kind::Events(Box::new(events)), at_end, bytes: 0 }
+    }
+
+    /// The one message of an event stream that answers what was asked, or else, after so much time, another.
+    #[must_use]
+    pub fn picked(
+        start: Bytes,
+        source: Source,
+        relay: Relay,
+        asked: Option<Envelope>,
+        otherwise: (Bytes, Duration),
+        at_end: Option<Box<dyn AtEnd>>,
+    ) -> Self {
+        let picked = Picked::new(start, source, relay, asked, otherwise);
+        Self { kind: Kind::Picked(Box::new(picked)), at_end, bytes: 0 }
     }
 
     fn finish(&mut self, ending: Ending) {
@@ -352,6 +393,10 @@ impl Body for ReplyBody {
                 let (frame, ending) = events.poll(cx);
                 (frame, false, ending)
             }
+            Kind::Picked(picked) => {
+                let (frame, ending) = picked.poll(cx);
+                (frame, false, ending)
+            }
         };
         match &frame {
             Poll::Pending => {}
@@ -372,7 +417,7 @@ impl Body for ReplyBody {
             Kind::Empty => true,
             Kind::Whole(bytes) => bytes.is_empty(),
             Kind::Upstream { prefix, source } => prefix.is_none() && source.is_end_stream(),
-            Kind::Events(_) => false,
+            Kind::Events(_) | Kind::Picked(_) => false,
         }
     }
 
@@ -390,7 +435,7 @@ impl Body for ReplyBody {
                 all.set_lower(hint.lower() + more);
                 all
             }
-            Kind::Events(_) => SizeHint::new(),
+            Kind::Events(_) | Kind::Picked(_) => SizeHint::new(),
         }
     }
 }

@@ -75,6 +75,7 @@ pub struct Limits {
     pub first_byte: Duration,
     pub mend: Duration,
     pub learned: Duration,
+    pub silence: Duration,
     pub pool_idle: Duration,
     pub pool_age: Duration,
     pub drain: Duration,
@@ -254,7 +255,7 @@ impl Checker<'_> {
         let (connect, first_byte) = (seconds("limits.connect_seconds"), seconds("limits.first_byte_seconds"));
         let (pool_idle, pool_age) = (seconds("limits.pool_idle_seconds"), seconds("limits.pool_age_seconds"));
         let (mend, drain) = (seconds("limits.mend_seconds"), seconds("limits.drain_seconds"));
-        let learned = seconds("limits.learned_seconds");
+        let (learned, silence) = (seconds("limits.learned_seconds"), seconds("limits.silence_seconds"));
         Some(Limits {
             connections: connections?,
             head_bytes: head_bytes?,
@@ -268,6 +269,7 @@ impl Checker<'_> {
             first_byte: first_byte?,
             mend: mend?,
             learned: learned?,
+            silence: silence?,
             pool_idle: pool_idle?,
             pool_age: pool_age?,
             drain: drain?,

@@ -3,6 +3,9 @@
 //! A class turns repairs on; it never grants access. Paths are compared as they came, undecoded: one that a server
 //! might read as another (`//`, `/../`, `%2e`, `;`) is never metadata (reliability 16).
 
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderName, Method};
+
 /// RFC 9728 section 3.
 pub const RESOURCE_METADATA: &str = "/.well-known/oauth-protected-resource";
 /// RFC 8414 section 3.
@@ -13,6 +16,21 @@ pub const OPENID_CONFIGURATION: &str = "/.well-known/openid-configuration";
 pub const KEYS: &str = "/.well-known/jwks.json";
 /// The first of the two requests of the HTTP+SSE transport (MCP 2024-11-05), where servers put it by convention.
 pub const LEGACY_SSE: &str = "/sse";
+
+/// Names the session of a message (MCP 2025-03-26 to 2025-11-25).
+pub const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
+/// Names the version that a message is of.
+pub const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+/// The versions that are negotiated in `initialize`, oldest first.
+pub const NEGOTIATED: [&str; 4] = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"];
+/// The first version without `initialize` and without sessions.
+pub const FIRST_STATELESS: &str = "2026-07-28";
+
+/// Whether a message names a version without sessions.
+#[must_use]
+pub fn is_stateless(headers: &HeaderMap) -> bool {
+    headers.get(VERSION).is_some_and(|version| version.as_bytes() >= FIRST_STATELESS.as_bytes())
+}
 
 /// What a path is to a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -35,12 +53,14 @@ pub enum Class {
     Authorize,
     /// The stream of the HTTP+SSE transport.
     LegacySse,
+    /// Where the messages of the HTTP+SSE transport are posted.
+    LegacyPost,
     /// Everything else.
     Other,
 }
 
 impl Class {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Mcp,
         Self::ResourceMetadata,
         Self::ServerMetadata,
@@ -50,8 +70,12 @@ impl Class {
         Self::Revoke,
         Self::Authorize,
         Self::LegacySse,
+        Self::LegacyPost,
         Self::Other,
     ];
+
+    /// Where messages are exchanged, over either transport.
+    pub const OF_MESSAGES: &[Self] = &[Self::Mcp, Self::LegacySse, Self::LegacyPost];
 
     /// The name in logs and reports.
     #[must_use]
@@ -66,6 +90,7 @@ impl Class {
             Self::Revoke => "revoke",
             Self::Authorize => "authorize",
             Self::LegacySse => "legacy-sse",
+            Self::LegacyPost => "legacy-post",
             Self::Other => "other",
         }
     }
@@ -77,11 +102,18 @@ impl Class {
     }
 
     /// Whether the upstream may be asked a second time with the same request or a changed one: reading a document or
-    /// a page, a registration, token or revocation request that was refused. Never a message: it may have been acted
-    /// on. Nor is a code or token sent twice unless the first answer says that it was not looked at.
+    /// a page, a registration, token or revocation request that was refused, a message that was turned away at the
+    /// door (`fence::check_ask`). A code, a token or a message is not sent twice unless the first answer says that it
+    /// was not looked at.
     #[must_use]
     pub fn may_ask_again(self) -> bool {
-        self.is_metadata() || self.is_oauth()
+        self.is_metadata() || self.is_oauth() || self.has_messages()
+    }
+
+    /// Where messages are exchanged.
+    #[must_use]
+    pub fn has_messages(self) -> bool {
+        Self::OF_MESSAGES.contains(&self)
     }
 
     /// The endpoints of an authorization server.
@@ -147,6 +179,32 @@ fn default_class(path: &str) -> Option<Class> {
         LEGACY_SSE => Some(Class::LegacySse),
         KEYS => Some(Class::Keys),
         _ => None,
+    }
+}
+
+/// Whether a query names a session as the HTTP+SSE transport of the SDKs does: then a POST with it is a message,
+/// wherever the upstream takes those.
+#[must_use]
+pub fn names_a_session(query: &str) -> bool {
+    session_in(query).is_some()
+}
+
+/// The session that a query names so.
+#[must_use]
+pub fn session_in(query: &str) -> Option<&str> {
+    let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    let is_it = |name: &str| matches!(name, "sessionId" | "session_id" | "sessionid" | "session");
+    pairs.find(|(name, _)| is_it(name)).map(|(_, value)| value)
+}
+
+/// The class of a request.
+#[must_use]
+pub fn classify_request(method: &Method, target: &PathAndQuery, mcp_path: &str, endpoints: &Endpoints) -> Class {
+    // OPTIONS asks whether a page may POST.
+    let is_post = matches!(*method, Method::POST | Method::OPTIONS);
+    match classify(target.path(), mcp_path, endpoints) {
+        Class::Other if is_post && target.query().is_some_and(names_a_session) => Class::LegacyPost,
+        class => class,
     }
 }
 

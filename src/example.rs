@@ -12,12 +12,26 @@ use crate::edit::json::Object;
 use crate::edit::list;
 use crate::edit::origin::Origin;
 use crate::endpoint::{self, Class, Endpoints};
-use crate::exchange::{Ask, Facts, Preflight, Reply, ReplyBody, Request, RequestBody, Site, is_credential};
+use crate::exchange::{
+    Accepts, Ask, At, Event, Facts, Form, Opening, Preflight, Reply, ReplyBody, Request, RequestBody, Site,
+    is_credential,
+};
+use crate::jsonrpc::Envelope;
 use crate::knowledge::{Foreign, Knowledge};
 use crate::repair::SiteKind;
 
 /// Stands in an example's reply for `Reply::decode`, which is no header field.
 const DECODE: &str = "x-decoded";
+
+/// Stand in an example's request for `Request::is_legacy` and `Request::moved`.
+const LEGACY: &str = "x-legacy";
+const MOVED: &str = "x-moved";
+
+/// Stands in the request of a further ask for `Ask::bridge`.
+const BRIDGE: &str = "x-bridge";
+
+/// Stands in an example's reply for `Reply::form`.
+const FORM: &str = "x-form";
 
 /// The time at which examples play: 2025-06-11, in seconds since 1970.
 const CLOCK: i64 = 1_749_600_000;
@@ -31,13 +45,24 @@ pub fn request(text: &str, facts: &Facts, known: &Knowledge) -> Result<Request, 
     let (method, target) = start.split_once(' ').ok_or("the first line is METHOD /target")?;
     let target: PathAndQuery = target.parse().map_err(|_| format!("no target: {target}"))?;
     let method: Method = method.parse().map_err(|_| format!("no method: {method}"))?;
+    let class = endpoint::classify_request(&method, &target, &facts.mcp_path, &known.endpoints);
+    let message = class.has_messages().then(|| Envelope::peek(&Bytes::copy_from_slice(body.as_bytes()))).flatten();
     let body = match body {
         "" => RequestBody::Unread,
         text if text.starts_with('{') => RequestBody::Json(object(text)?),
+        text if class.has_messages() => RequestBody::Whole(Bytes::copy_from_slice(text.as_bytes())),
         text => RequestBody::Form(text.to_owned()),
     };
+    let mut headers = headers;
+    let moved = headers.remove(MOVED).and_then(|to| to.to_str().ok().map(Into::into));
     Ok(Request {
-        class: endpoint::classify(target.path(), &facts.mcp_path, &known.endpoints),
+        class,
+        accepts: Accepts::of(&headers),
+        message,
+        session_sent: headers.get(endpoint::SESSION).cloned(),
+        is_stateless: endpoint::is_stateless(&headers),
+        is_legacy: headers.remove(LEGACY).is_some(),
+        moved,
         target,
         origin: headers.get(ORIGIN).cloned(),
         preflight: preflight(&method, &headers),
@@ -70,9 +95,55 @@ pub fn reply(text: &str) -> Result<Reply, String> {
         text => ReplyBody::Text(Bytes::copy_from_slice(text.as_bytes())),
     };
     let decode = headers.contains_key(DECODE);
-    let mut reply = Reply { body, decode, ..Reply::new(status, headers) };
+    let form = match headers.get(FORM).map(HeaderValue::as_bytes) {
+        Some(b"event") => Form::Event,
+        Some(b"message") => Form::Message,
+        Some(b"posted") => Form::Posted,
+        _ => Form::AsItCame,
+    };
+    let opening = match text.split_once("\n\n").map(|(_, body)| body) {
+        Some("(empty)") => Opening::Nothing,
+        Some(body) => Opening::of(body.as_bytes()),
+        None => Opening::Unseen,
+    };
+    let message = match &body {
+        ReplyBody::Json(object) => Envelope::peek(&object.to_bytes()),
+        _ => None,
+    };
+    let mut reply = Reply { body, decode, form, opening, message, ..Reply::new(status, headers) };
     reply.headers.remove(DECODE);
+    reply.headers.remove(FORM);
     Ok(reply)
+}
+
+/// Reads an event, what is left at the end of a stream, or a silence.
+#[must_use]
+pub fn event(text: &str) -> Event {
+    let rest = |text: &str| Bytes::copy_from_slice(text.as_bytes());
+    match text {
+        "(silence)" => Event::at(At::Silence { answered: false }, Bytes::new()),
+        "(silence, answered)" => Event::at(At::Silence { answered: true }, Bytes::new()),
+        _ => match (text.strip_prefix("(end)"), text.strip_prefix("(end, open)")) {
+            (Some(text), _) => Event::at(At::End { open: false }, rest(text)),
+            (_, Some(text)) => Event::at(At::End { open: true }, rest(text)),
+            _ => Event::arrived(rest(text)),
+        },
+    }
+}
+
+/// Writes an event as examples are written.
+#[must_use]
+pub fn write_event(event: &Event) -> String {
+    let before = match event.at {
+        At::Arrival => "",
+        At::End { open: false } => "(end)",
+        At::End { open: true } => "(end, open)",
+        At::Silence { answered } if event.text.is_empty() && !event.ends => {
+            return if answered { "(silence, answered)" } else { "(silence)" }.to_owned();
+        }
+        At::Silence { .. } => "",
+    };
+    format!("{before}{}{}", text(&event.text), if event.ends { "(the stream ends)" } else { "" })
 }
 
 /// What a preflight asks for, if the request is one (Fetch section 4.8: both Origin and the method it is about).
@@ -103,6 +174,21 @@ pub fn write_request(request: &Request, ask: Option<&Ask>) -> String {
             }
             request.body = body.clone();
         }
+        if let Some(at) = &ask.bridge {
+            request.headers.insert(BRIDGE, HeaderValue::from_str(at).unwrap_or(HeaderValue::from_static("?")));
+        }
+        if !ask.parts.is_empty() {
+            request.body = RequestBody::Whole(ask.parts.join(&b" then "[..]).into());
+        }
+        if ask.listens {
+            (request.method, request.body) = (Method::GET, RequestBody::Unread);
+        }
+        for (name, value) in &ask.fields {
+            match value {
+                Some(value) => drop(request.headers.insert(name, value.clone())),
+                None => drop(request.headers.remove(name)),
+            }
+        }
         match &ask.authorization {
             Some(Some(value)) => drop(request.headers.insert(AUTHORIZATION, value.clone())),
             Some(None) => drop(request.headers.remove(AUTHORIZATION)),
@@ -113,7 +199,14 @@ pub fn write_request(request: &Request, ask: Option<&Ask>) -> String {
         RequestBody::Unread => String::new(),
         RequestBody::Json(object) => text(&object.to_bytes()),
         RequestBody::Form(form) => form.clone(),
+        RequestBody::Whole(bytes) => text(bytes),
     };
+    if request.is_legacy {
+        request.headers.insert(LEGACY, HeaderValue::from_static("yes"));
+    }
+    if let Some(Ok(to)) = request.moved.as_deref().map(HeaderValue::from_str) {
+        request.headers.insert(MOVED, to);
+    }
     write(&format!("{} {}", request.method, target), &request.headers, &body)
 }
 
@@ -129,6 +222,12 @@ pub fn write_reply(reply: &Reply) -> String {
     let mut headers = reply.headers.clone();
     if reply.decode {
         headers.insert(DECODE, HeaderValue::from_static("yes"));
+    }
+    match reply.form {
+        Form::AsItCame => {}
+        Form::Event => drop(headers.insert(FORM, HeaderValue::from_static("event"))),
+        Form::Message => drop(headers.insert(FORM, HeaderValue::from_static("message"))),
+        Form::Posted => drop(headers.insert(FORM, HeaderValue::from_static("posted"))),
     }
     write(reply.status.as_str(), &headers, &body)
 }
@@ -184,7 +283,7 @@ pub fn facts(kind: SiteKind) -> Facts {
         upstream: origin("http://localhost:3000"),
         mcp_path: "/mcp".into(),
         origins: vec![origin("https://claude.ai"), origin("https://claude.com")],
-        loopback_origins: false,
+        loopback_origins: kind == SiteKind::Loopback,
         scopes: if kind == SiteKind::Scoped { vec!["mcp:read".into(), "mcp:write".into()] } else { Vec::new() },
     }
 }
@@ -243,7 +342,7 @@ pub fn knowledge(kind: SiteKind) -> Knowledge {
             }),
             ..own
         },
-        SiteKind::Open => Knowledge::default(),
+        SiteKind::Open | SiteKind::Loopback => Knowledge::default(),
     }
 }
 

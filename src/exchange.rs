@@ -1,18 +1,28 @@
 //! What a repair sees of an exchange: the site, the request, the reply. Pure values, no I/O.
 
+mod event;
 mod outcome;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
+use http::header::{
+    ACCEPT, ACCEPT_RANGES, AGE, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH,
+    CONTENT_LOCATION, CONTENT_RANGE, CONTENT_TYPE, ETAG, EXPIRES, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED,
+    LOCATION, REFRESH, WWW_AUTHENTICATE,
+};
 use http::uri::PathAndQuery;
 use http::{Method, StatusCode};
 
 use crate::coding::Coding;
 use crate::edit::json::Object;
+use crate::edit::list;
 use crate::edit::origin::{Origin, after_origin};
 use crate::endpoint::{self, Class};
+use crate::jsonrpc::Envelope;
 use crate::knowledge::Knowledge;
 
+pub use event::{At, Event};
 pub use outcome::{Ask, Finding, Outcome};
 
 /// What the operator states about a site. Never changes while the process runs.
@@ -140,6 +150,18 @@ pub struct Request {
     pub guarded: bool,
     /// Whether a browser asks for something to show: `Accept` names `text/html`.
     pub wants_page: bool,
+    /// What forms of an answer the client takes.
+    pub accepts: Accepts,
+    /// The message in the body, as far as it was peeked at.
+    pub message: Option<Envelope>,
+    /// Whether the upstream was lately seen not to know the probe of MCP 2026-07-28.
+    pub is_legacy: bool,
+    /// Whether it names a version without sessions.
+    pub is_stateless: bool,
+    /// Where the upstream was lately seen to redirect messages to, path and query.
+    pub moved: Option<Arc<str>>,
+    /// The session as the client names it.
+    pub session_sent: Option<HeaderValue>,
     /// Content codings that the client accepts, as it wrote them.
     pub accept_encoding: Option<HeaderValue>,
     /// The header fields on their way to the upstream. Empty once they were sent, unless the class may ask again.
@@ -147,6 +169,38 @@ pub struct Request {
     pub body: RequestBody,
     /// The body as the client sent it, before any repair.
     pub sent: RequestBody,
+}
+
+/// An `Accept` that names both forms of an answer.
+pub const BOTH_FORMS: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
+
+/// The forms in which a client takes the answer to a message (MCP, Streamable HTTP).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accepts {
+    pub json: bool,
+    pub events: bool,
+}
+
+impl Accepts {
+    /// What an `Accept` header says; who sends none or `*/*` takes anything (RFC 9110 section 12.5.1).
+    #[must_use]
+    pub fn of(headers: &HeaderMap) -> Self {
+        let any = Self { json: true, events: true };
+        match headers.get(ACCEPT) {
+            None => return any,
+            // What the SDKs write.
+            Some(accept) if accept == BOTH_FORMS => return any,
+            Some(_) => {}
+        }
+        list::members(headers, ACCEPT).fold(Self { json: false, events: false }, |found, member| {
+            let kind = member.split(';').next().unwrap_or(member).trim();
+            let is = |wanted: &str| kind.eq_ignore_ascii_case(wanted);
+            Self {
+                json: found.json || is("application/json") || is("application/*") || is("*/*"),
+                events: found.events || is("text/event-stream") || is("text/*") || is("*/*"),
+            }
+        })
+    }
 }
 
 /// Whether a header or query parameter of this name may let its sender in.
@@ -183,6 +237,8 @@ pub enum RequestBody {
     Json(Object),
     /// `application/x-www-form-urlencoded` text.
     Form(String),
+    /// A message that nothing wants to see the inside of.
+    Whole(Bytes),
 }
 
 impl RequestBody {
@@ -191,7 +247,7 @@ impl RequestBody {
     pub fn media_type(&self) -> Option<HeaderValue> {
         match self {
             Self::Unread => None,
-            Self::Json(_) => Some(HeaderValue::from_static("application/json")),
+            Self::Json(_) | Self::Whole(_) => Some(HeaderValue::from_static("application/json")),
             Self::Form(_) => Some(HeaderValue::from_static("application/x-www-form-urlencoded")),
         }
     }
@@ -201,6 +257,30 @@ impl Request {
     #[must_use]
     pub fn path(&self) -> &str {
         self.target.path()
+    }
+
+    /// Whether it is a POST of a message that wants an answer.
+    #[must_use]
+    pub fn asks(&self) -> bool {
+        self.method == Method::POST && self.message.as_ref().is_some_and(Envelope::is_request)
+    }
+
+    /// Whether it is a POST of a message with this method.
+    #[must_use]
+    pub fn calls(&self, method: &str) -> bool {
+        self.method == Method::POST && self.message.as_ref().is_some_and(|message| message.is(method))
+    }
+
+    /// The session that it names, if any (MCP 2025-03-26 to 2025-11-25).
+    #[must_use]
+    pub fn session(&self) -> Option<&HeaderValue> {
+        self.session_sent.as_ref()
+    }
+
+    /// Whether it speaks MCP 2026-07-28 or later: there are no sessions, and statuses mean other things.
+    #[must_use]
+    pub fn is_modern(&self) -> bool {
+        self.is_stateless && self.session_sent.is_none() && !self.calls("initialize")
     }
 
     /// The query without `?`.
@@ -251,6 +331,74 @@ pub struct Reply {
     pub coding: Option<Coding>,
     /// Whether the body shall leave without it.
     pub decode: bool,
+    /// The message in the body, as far as it was peeked at.
+    pub message: Option<Envelope>,
+    /// What the body begins like, where that was looked at.
+    pub opening: Opening,
+    /// The form in which the body shall leave.
+    pub form: Form,
+}
+
+/// Header fields that say something of the body or of where to go instead.
+pub const OF_THE_ANSWER: &[HeaderName] = &[
+    ACCEPT_RANGES,
+    AGE,
+    CONTENT_DISPOSITION,
+    CONTENT_ENCODING,
+    CONTENT_LANGUAGE,
+    CONTENT_LENGTH,
+    CONTENT_LOCATION,
+    CONTENT_RANGE,
+    ETAG,
+    EXPIRES,
+    LAST_MODIFIED,
+    LOCATION,
+    REFRESH,
+];
+
+/// What a body begins like, whatever its media type says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Opening {
+    /// Nobody looked.
+    #[default]
+    Unseen,
+    /// There is none.
+    Nothing,
+    Object,
+    List,
+    /// A field of a server-sent event.
+    Events,
+    /// Anything else.
+    Other,
+}
+
+impl Opening {
+    /// Judges by the first bytes; `Unseen` if they do not tell yet.
+    #[must_use]
+    pub fn of(start: &[u8]) -> Self {
+        let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start).trim_ascii_start();
+        let is_field = [&b"data:"[..], b"event:", b"id:", b"retry:", b":"].iter().any(|field| start.starts_with(field));
+        match start.first() {
+            None => Self::Unseen,
+            Some(b'{') => Self::Object,
+            Some(b'[') => Self::List,
+            Some(_) if is_field => Self::Events,
+            Some(_) => Self::Other,
+        }
+    }
+}
+
+/// The form in which a body leaves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    #[default]
+    AsItCame,
+    /// A message, as the one event of a stream.
+    Event,
+    /// The one message of a stream that answers the request.
+    Message,
+    /// A message, on the stream of the session that its request was posted for.
+    Posted,
 }
 
 /// An answer's body, as far as a repair asked to see it.
@@ -260,7 +408,7 @@ pub enum ReplyBody {
     #[default]
     Stream,
     Json(Object),
-    /// Was read whole and is no JSON object.
+    /// Was read whole and is no JSON object, or is what a repair answers with.
     Text(Bytes),
     /// The repair answers without a body.
     Empty,
@@ -271,7 +419,17 @@ impl Reply {
     #[must_use]
     pub fn new(status: StatusCode, headers: HeaderMap) -> Self {
         let coding = Coding::of(&headers);
-        Self { status, headers, body: ReplyBody::Stream, cut_off: false, coding, decode: false }
+        Self {
+            status,
+            headers,
+            body: ReplyBody::Stream,
+            cut_off: false,
+            coding,
+            decode: false,
+            message: None,
+            opening: Opening::Unseen,
+            form: Form::AsItCame,
+        }
     }
 
     /// The body if it was read and is text that is no JSON object.
@@ -312,10 +470,34 @@ impl Reply {
         }
     }
 
+    /// Whether it is a success that carries an error, as far as it was peeked at.
+    #[must_use]
+    pub fn is_error_inside(&self) -> bool {
+        self.message.as_ref().is_some_and(|message| message.error.is_some())
+    }
+
     /// Whether the answer claims to be JSON.
     #[must_use]
     pub fn is_json(&self) -> bool {
         self.headers.get(CONTENT_TYPE).is_some_and(is_json)
+    }
+
+    /// Says something else instead: `message`, or nothing. What described the body or led elsewhere goes, the rest stays.
+    pub fn say(&mut self, status: StatusCode, message: Option<Bytes>) {
+        for name in OF_THE_ANSWER {
+            self.headers.remove(name);
+        }
+        self.headers.remove(CONTENT_TYPE);
+        self.status = status;
+        self.body = match message {
+            Some(message) => {
+                self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                ReplyBody::Text(message)
+            }
+            None => ReplyBody::Empty,
+        };
+        (self.coding, self.decode, self.form) = (None, false, Form::AsItCame);
+        (self.message, self.opening) = (None, Opening::Unseen);
     }
 
     /// Replaces the answer by a JSON document of ours. The upstream's header fields go: they described its body. Its
@@ -330,6 +512,7 @@ impl Reply {
             self.headers.append(WWW_AUTHENTICATE, challenge);
         }
         self.body = ReplyBody::Json(object);
+        self.message = None;
         (self.coding, self.decode) = (None, false);
     }
 }
@@ -360,13 +543,6 @@ pub fn is_media_type(content_type: &HeaderValue, wanted: &str) -> bool {
 fn media_type(content_type: &HeaderValue) -> Option<&str> {
     let text = content_type.to_str().ok()?;
     Some(text.split(';').next().unwrap_or(text).trim())
-}
-
-/// One event of a stream (WHATWG HTML, server-sent events), as the lines that make it up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
-    /// The text from the first field to the blank line, both included.
-    pub text: Bytes,
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! What no repair may ever do. Checked after every repaired reply in tests and debug builds.
 
-use http::StatusCode;
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN, AUTHORIZATION, HeaderMap, SET_COOKIE,
 };
+use http::{Method, StatusCode};
 use serde_json::Value;
 
 use crate::edit::basic::Credentials;
@@ -11,6 +11,7 @@ use crate::edit::json::Object;
 use crate::edit::params;
 use crate::endpoint::Class;
 use crate::exchange::{Ask, Reply, Request, RequestBody, Site};
+use crate::jsonrpc;
 
 /// Whether the changed reply breaks a promise, and which.
 ///
@@ -66,21 +67,84 @@ pub fn check_request(before: &Request, after: &Request) -> Result<(), &'static s
     Ok(())
 }
 
-/// As [`check_request`], for a further ask.
+/// As [`check_request`], for a further ask after this answer.
 ///
 /// # Errors
 /// The promise that was broken.
-pub fn check_ask(request: &Request, ask: &Ask) -> Result<(), &'static str> {
-    let mut after = request.clone();
-    if let Some(body) = &ask.body {
-        after.body.clone_from(body);
+pub fn check_ask(request: &Request, reply: &Reply, ask: &Ask) -> Result<(), &'static str> {
+    if request.class.has_messages() && !ask.listens && !was_turned_away(request, reply) {
+        return Err("a message was sent twice that may have been acted on");
     }
+    let mut after = request.clone();
     match &ask.authorization {
         Some(Some(value)) => drop(after.headers.insert(AUTHORIZATION, value.clone())),
         Some(None) => drop(after.headers.remove(AUTHORIZATION)),
         None => {}
     }
-    check_request(request, &after)
+    for (name, value) in &ask.fields {
+        match value {
+            Some(value) => drop(after.headers.insert(name.clone(), value.clone())),
+            None => drop(after.headers.remove(name)),
+        }
+    }
+    if let Some(body) = &ask.body {
+        after.body.clone_from(body);
+    }
+    check_request(request, &after)?;
+    ask.otherwise.as_deref().map_or(Ok(()), |next| check_ask(request, reply, next))
+}
+
+/// Whether an answer says that the message was not acted on: it was sent elsewhere, refused for its form, or for what
+/// JSON-RPC itself forbids. Reading and beginning a session may be repeated.
+fn was_turned_away(request: &Request, reply: &Reply) -> bool {
+    if request.method != Method::POST || request.calls("initialize") || reply.status.is_redirection() {
+        return true;
+    }
+    let code = reply.json().and_then(|message| message.child("error")?.get("code")?.as_i64());
+    let is_form = code.is_some_and(|code| {
+        code == jsonrpc::PARSE_ERROR
+            || jsonrpc::MODERN.contains(&code)
+            || (jsonrpc::INVALID_PARAMS..=jsonrpc::INVALID_REQUEST).contains(&code)
+    });
+    reply.status.is_client_error() || is_form
+}
+
+/// As [`check_reply`], for one message of an answer: what a tool has said is nobody's to change.
+///
+/// # Errors
+/// The promise that was broken.
+pub fn check_message(before: &Object, after: &Object) -> Result<(), &'static str> {
+    let (Some(before), Some(after)) = (before.child("result"), after.child("result")) else { return Ok(()) };
+    if is_told_whole(&before, &after) {
+        return Ok(());
+    }
+    let is_said = |text: &bytes::Bytes| matches!(text.first(), Some(b'[' | b'{'));
+    for name in ["structuredContent", "content", "contents", "messages"] {
+        let was = before.raw(name).filter(is_said);
+        // One block that should have been a list of one stays as it is in the list.
+        let is_kept = was.as_ref().is_none_or(|was| {
+            after.raw(name).is_some_and(|is| is == *was || (name == "content" && holds_text(&is, was)))
+        });
+        if !is_kept {
+            return Err("what a tool has said was touched");
+        }
+    }
+    Ok(())
+}
+
+/// Whether a result that had no content stands as a text in the one block that it has now.
+fn is_told_whole(before: &Object, after: &Object) -> bool {
+    let has_content = before.raw("content").is_some_and(|content| &content[..] != b"null");
+    let blocks = after.get("content");
+    let text = blocks.as_ref().and_then(|blocks| match blocks.as_array()?.as_slice() {
+        [block] => block.get("text")?.as_str(),
+        _ => None,
+    });
+    !has_content && text.is_some_and(|text| text.as_bytes() == before.to_bytes())
+}
+
+fn holds_text(list: &[u8], block: &[u8]) -> bool {
+    list.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]")) == Some(block)
 }
 
 /// Whether the client authenticates as the same one as before, at the token or revocation endpoint, be it in the
@@ -236,7 +300,7 @@ mod tests {
                 let verdict = check_request(&request(was, form, path), &request(is, now, path));
                 assert_eq!(verdict.is_ok(), allowed, "{name}");
             }
-            let elsewhere = check_request(&request(was, form, "/mcp"), &request(is, now, "/mcp"));
+            let elsewhere = check_request(&request(was, form, "/consent"), &request(is, now, "/consent"));
             assert!(elsewhere.is_err() || (was, form) == (is, now), "{name}");
         }
     }

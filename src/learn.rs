@@ -42,6 +42,17 @@ pub struct Learner {
     settled: AtomicBool,
     /// Counts how often something was learned; those who wait for it watch this.
     learned: watch::Sender<u64>,
+    /// What messages have shown in passing.
+    seen: ArcSwap<Seen>,
+}
+
+/// What messages have shown in passing. It saves a round trip and nothing more: who has not seen it asks, and sees it.
+#[derive(Clone, Default)]
+struct Seen {
+    /// Until when the upstream is taken for one that does not know the probe of MCP 2026-07-28.
+    legacy_until: Option<Instant>,
+    /// Where messages are redirected to, and until when that is believed.
+    moved: Option<(Arc<str>, Instant)>,
 }
 
 struct State {
@@ -58,6 +69,7 @@ impl Default for Learner {
             busy: AtomicBool::new(false),
             settled: AtomicBool::new(false),
             learned: watch::Sender::new(0),
+            seen: ArcSwap::default(),
         }
     }
 }
@@ -103,6 +115,30 @@ impl Learner {
             known.take_lesson(lesson);
             State { known: Arc::new(known), until: state.until }
         });
+    }
+
+    /// Whether the upstream was lately seen not to know the probe of MCP 2026-07-28.
+    #[must_use]
+    pub fn is_legacy(&self) -> bool {
+        self.seen.load().legacy_until.is_some_and(|until| Instant::now() < until)
+    }
+
+    /// The upstream does not know the probe.
+    pub fn note_legacy(&self, life: Duration) {
+        self.seen.rcu(|seen| Seen { legacy_until: Some(Instant::now() + life), ..(**seen).clone() });
+    }
+
+    /// Where messages were lately redirected to.
+    #[must_use]
+    pub fn moved(&self) -> Option<Arc<str>> {
+        let seen = self.seen.load();
+        let (to, until) = seen.moved.as_ref()?;
+        (Instant::now() < *until).then(|| to.clone())
+    }
+
+    /// Messages are redirected there.
+    pub fn note_move(&self, to: &str, life: Duration) {
+        self.seen.rcu(|seen| Seen { moved: Some((to.into(), Instant::now() + life)), ..(**seen).clone() });
     }
 
     fn store(&self, visit: Option<Visit>, life: Duration) {

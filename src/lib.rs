@@ -8,6 +8,7 @@ pub mod coding;
 pub mod documents;
 pub mod edit;
 pub mod exchange;
+pub mod jsonrpc;
 pub mod knowledge;
 pub mod repair;
 pub mod repairs;

@@ -1,10 +1,12 @@
 //! The registry and the operator's modes, resolved once into one list per class and side; and running a list.
 
+mod messages;
+
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::endpoint::Class;
-use crate::exchange::{Ask, Event, Finding, Outcome, Reply, Request, Site};
+use crate::exchange::{Ask, Finding, Outcome, Reply, Request, Site};
 use crate::fence;
 use crate::repair::{Hook, Mode, Needs, Repair};
 
@@ -19,6 +21,8 @@ struct Lists {
     request: Vec<Step>,
     reply: Vec<Step>,
     event: Vec<Step>,
+    silence: Vec<Step>,
+    message: Vec<Step>,
 }
 
 #[derive(Clone, Copy)]
@@ -71,6 +75,8 @@ impl Plan {
                     Hook::Request { .. } => lists.request.push(Step { repair, slot, mode }),
                     Hook::Reply { .. } => lists.reply.push(Step { repair, slot, mode }),
                     Hook::Event { .. } => lists.event.push(Step { repair, slot, mode }),
+                    Hook::Silence { .. } => lists.silence.push(Step { repair, slot, mode }),
+                    Hook::Message { .. } => lists.message.push(Step { repair, slot, mode }),
                 }
             }
         }
@@ -111,17 +117,6 @@ impl Plan {
             _ => None,
         });
         wanted.max().unwrap_or(Needs::Head)
-    }
-
-    /// Whether a live repair wants to see the events of this reply.
-    #[must_use]
-    pub fn wants_events(&self, request: &Request, reply: &Reply) -> bool {
-        self.lists(request.class).is_some_and(|lists| {
-            lists.event.iter().any(|step| match step.repair.hook {
-                Hook::Event { when, .. } => when(request, reply),
-                _ => false,
-            })
-        })
     }
 
     /// Runs the request repairs. The first that knows the answer ends the run.
@@ -185,7 +180,7 @@ impl Plan {
             match outcome {
                 Some(Outcome::Mended(finding) | Outcome::Answer(finding, _)) => report.note(step, finding),
                 Some(Outcome::Again(finding, ask)) => {
-                    debug_assert_eq!(fence::check_ask(request, &ask), Ok(()), "{}", step.repair.id);
+                    debug_assert_eq!(fence::check_ask(request, before, &ask), Ok(()), "{}", step.repair.id);
                     if step.mode == Mode::Observe {
                         report.note(step, finding);
                     } else if may_ask {
@@ -198,30 +193,6 @@ impl Plan {
             }
         }
         (report, None)
-    }
-
-    /// Runs the event repairs on one event.
-    pub fn mend_event(&self, site: &Site<'_>, class: Class, event: &mut Event) -> Report {
-        let steps = self.lists(class).map_or(&[][..], |lists| &lists.event);
-        let mut report = Report::default();
-        let before = event.clone();
-        for step in steps {
-            let Hook::Event { run, .. } = step.repair.hook else { continue };
-            let outcome = if step.mode == Mode::Observe {
-                let mut copy = event.clone();
-                guarded(|| run(site, &mut copy))
-            } else {
-                guarded(|| run(site, event))
-            };
-            match outcome {
-                Some(Outcome::Mended(finding) | Outcome::Again(finding, _) | Outcome::Answer(finding, _)) => {
-                    report.note(step, finding);
-                }
-                Some(Outcome::Sound) => {}
-                None => return report.after_panic(step, || event.clone_from(&before)),
-            }
-        }
-        report
     }
 }
 

@@ -6,7 +6,9 @@
 
 mod admit;
 mod answer;
+mod bridge;
 mod finish;
+mod parts;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -17,25 +19,29 @@ use http::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderValue, ORIGIN,
 };
 use http::uri::PathAndQuery;
-use http::{Method, Request as HttpRequest, Response};
+use http::{Method, Request as HttpRequest, Response, StatusCode};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use self::answer::{Answer, question};
+use self::answer::{Answer, DISCOVER, question};
 use crate::body::{self, Read, ReplyBody, Upload};
 use crate::connection::{Connection, Phase};
 use crate::edit::{jwt, list};
 use crate::endpoint::{self, Class};
 use crate::example::preflight;
-use crate::exchange::{Reply, Request, RequestBody, Site, is_credential};
+use crate::exchange::{
+    Accepts, Form, Opening, Reply, ReplyBody as ReplyText, Request, RequestBody, Site, is_credential,
+};
 use crate::headers::{self, Forwarding};
+use crate::jsonrpc::Envelope;
 use crate::knowledge::{self, Knowledge};
 use crate::learn;
 use crate::plan::{Fired, Report};
 use crate::refuse::{self, Refusal};
 use crate::repair::Needs;
 use crate::runtime::Runtime;
+use crate::sse;
 use crate::telemetry::counters::Untouched;
 use crate::upstream::{Failure, Upstream};
 
@@ -54,6 +60,8 @@ struct Exchange {
     connection: Arc<Connection>,
     started: Instant,
     known: Arc<Knowledge>,
+    /// What the client asked for.
+    target: PathAndQuery,
     fired: Vec<Fired>,
     untouched: Option<Untouched>,
     refused: Option<Refusal>,
@@ -71,8 +79,9 @@ pub async fn serve(
     let started = Instant::now();
     connection.enter_at(Phase::Waiting, started);
     let known = worker.runtime.learner.recall();
+    let target = target_of(&request);
     let mut exchange =
-        Exchange { worker, connection, started, known, fired: Vec::new(), untouched: None, refused: None };
+        Exchange { worker, connection, started, known, target, fired: Vec::new(), untouched: None, refused: None };
     let (mut request, body, host) = match exchange.admit(request) {
         Ok(admitted) => admitted,
         Err((request, refusal)) => {
@@ -84,6 +93,9 @@ pub async fn serve(
         Ok(answer) => answer,
         Err(failure) => {
             tracing::debug!(refusal = failure.refusal.name, cause = ?failure.cause, "no answer from the upstream");
+            if failure.refusal == refuse::ANSWER_TIMEOUT && request.calls(DISCOVER) {
+                exchange.runtime().learner.note_legacy(exchange.runtime().bounds.learned);
+            }
             exchange.refuse(&request, failure.refusal)
         }
     };
@@ -110,14 +122,20 @@ impl Exchange {
 
     /// The request as repairs see it.
     fn describe(&self, parts: http::request::Parts) -> Request {
-        let http::request::Parts { method, uri, mut headers, .. } = parts;
+        let http::request::Parts { method, mut headers, .. } = parts;
         let preflight = preflight(&method, &headers);
         headers::strip_hop_by_hop(&mut headers);
-        let target = uri.into_parts().path_and_query.unwrap_or_else(|| PathAndQuery::from_static("/"));
-        let class = self.classify(&target);
+        let target = self.target.clone();
+        let class = self.classify(&method, &target);
         let guarded = !self.known.is_without_oauth();
         Request {
             class,
+            accepts: Accepts::of(&headers),
+            message: None,
+            session_sent: headers.get(endpoint::SESSION).cloned(),
+            is_stateless: class.has_messages() && endpoint::is_stateless(&headers),
+            is_legacy: false,
+            moved: if class == Class::Mcp { self.runtime().learner.moved() } else { None },
             target,
             origin: headers.get(ORIGIN).cloned(),
             preflight,
@@ -135,8 +153,8 @@ impl Exchange {
     }
 
     /// The class of a request. One with more parameters than any login has is nobody's login.
-    fn classify(&self, target: &PathAndQuery) -> Class {
-        let class = endpoint::classify(target.path(), &self.runtime().facts.mcp_path, &self.known.endpoints);
+    fn classify(&self, method: &Method, target: &PathAndQuery) -> Class {
+        let class = endpoint::classify_request(method, target, &self.runtime().facts.mcp_path, &self.known.endpoints);
         let is_flooded = || admit::has_too_many_parameters(target.query().unwrap_or_default().as_bytes());
         if class == Class::Authorize && is_flooded() { Class::Other } else { class }
     }
@@ -147,7 +165,7 @@ impl Exchange {
         self.set_forwarding(request, host);
         if admit::is_about_oauth(request) {
             Box::pin(self.learn(request)).await;
-            request.class = self.classify(&request.target);
+            request.class = self.classify(&request.method, &request.target);
         } else if runtime.learner.is_on_first_visit() {
             Box::pin(runtime.learner.first_visit()).await;
             self.take(runtime.learner.recall(), request);
@@ -169,13 +187,57 @@ impl Exchange {
         if let Some(lesson) = knowledge::lesson(&self.site(&runtime), request, &answer.reply) {
             runtime.learner.teach(lesson);
         }
-        let (report, ask) = runtime.plan.mend_reply(&self.site(&runtime), request, &mut answer.reply, may_ask);
-        self.note(report);
-        if let Some(ask) = ask {
-            let headers = request.headers.clone();
-            answer = Box::pin(self.ask_again(request, answer, &ask, headers)).await?;
+        let is_unknown = is_older(request, &answer.reply);
+        let mut asks_left = most_asks(request.class);
+        loop {
+            let (report, ask) =
+                runtime.plan.mend_reply(&self.site(&runtime), request, &mut answer.reply, asks_left > 0);
+            self.note(report);
+            let Some(ask) = ask else { break };
+            asks_left = asks_left.saturating_sub(1);
+            let is_better;
+            (answer, is_better) = Box::pin(self.ask_again(request, answer, &ask)).await;
+            asks_left = if is_better { asks_left } else { 0 };
+        }
+        if is_unknown && answer.reply.status == StatusCode::BAD_REQUEST {
+            runtime.learner.note_legacy(runtime.bounds.learned);
+        }
+        self.mend_message(request, &mut answer);
+        if answer.reply.form == Form::Posted {
+            self.send_to_stream(request, &mut answer);
         }
         Ok(answer)
+    }
+
+    /// Mends the one message of an answer that was read whole.
+    fn mend_message(&mut self, request: &Request, answer: &mut Answer) {
+        let runtime = self.worker.runtime.clone();
+        let Some(text) = answer.message(request) else { return };
+        let site = self.site(&runtime);
+        let (report, mended) = match &answer.reply.message {
+            Some(peeked) if matches!(answer.reply.body, ReplyText::Stream) => {
+                runtime.plan.mend_peeked(&site, request, peeked, &text)
+            }
+            _ => runtime.plan.mend_message(&site, request, &text),
+        };
+        if let Some(mended) = mended {
+            answer.reply.body = ReplyText::Text(mended);
+        }
+        self.note(report);
+    }
+
+    /// Sends an answer to the stream of its session, where that runs through this process.
+    fn send_to_stream(&self, request: &Request, answer: &mut Answer) {
+        answer.reply.form = Form::AsItCame;
+        let session = request.query().and_then(endpoint::session_in);
+        let event = match answer.reply.opening {
+            Opening::Events => answer.text(),
+            _ => answer.message(request).map(|message| sse::event_of(&message)),
+        };
+        let (Some(session), Some(event)) = (session, event) else { return };
+        if self.runtime().inboxes.deliver(session, event) {
+            answer.reply.say(StatusCode::ACCEPTED, None);
+        }
     }
 
     fn site<'a>(&'a self, runtime: &'a Runtime) -> Site<'a> {
@@ -226,6 +288,9 @@ impl Exchange {
         if declared.is_some_and(|length| length > bounds.request_bytes) {
             return Err(refuse::BODY_TOO_LARGE.into());
         }
+        if request.class.has_messages() && request.method == Method::POST {
+            return self.peek_message(request, incoming, declared).await;
+        }
         let needs = self.runtime().plan.request_needs(request);
         let mut prefix = None;
         if needs != Needs::Head && admit::carries(request, needs) {
@@ -245,13 +310,48 @@ impl Exchange {
                 Read::Failed(error) => return Err(Failure::of_upload(error)),
             }
         }
-        Ok(body::RequestBody::from_client(
-            prefix,
-            incoming,
-            self.connection.clone(),
-            bounds.request_bytes,
-            self.started,
-        ))
+        Ok(self.stream_up(prefix, incoming))
+    }
+
+    fn stream_up(&self, prefix: Option<Bytes>, incoming: Incoming) -> (body::RequestBody, Upload) {
+        let limit = self.runtime().bounds.request_bytes;
+        body::RequestBody::from_client(prefix, incoming, self.connection.clone(), limit, self.started)
+    }
+
+    /// Peeks at a message: at all of a short one, which then can be mended and sent again; at the beginning of a long one,
+    /// which streams.
+    async fn peek_message(
+        &self,
+        request: &mut Request,
+        mut incoming: Incoming,
+        declared: Option<u64>,
+    ) -> Result<(body::RequestBody, Upload), Failure> {
+        let bounds = self.runtime().bounds;
+        let longest = bounds.body_bytes.min(admit::LONGEST_BODY);
+        let is_long = declared.is_some_and(|length| length > longest as u64);
+        self.connection.enter(Phase::Body);
+        let read = if is_long {
+            Box::pin(body::read_start(&mut incoming, bounds.body_time)).await
+        } else {
+            Box::pin(body::read(&mut incoming, longest, bounds.body_time)).await
+        };
+        self.connection.leave(Phase::Body);
+        match read {
+            Read::Whole(bytes) => {
+                request.message = Envelope::peek(&bytes);
+                request.is_legacy = request.calls(DISCOVER) && self.runtime().learner.is_legacy();
+                request.body = match self.runtime().plan.request_needs(request) {
+                    Needs::Json => admit::parse(Needs::Json, bytes.clone()),
+                    _ => RequestBody::Whole(bytes.clone()),
+                };
+                Ok((body::RequestBody::Whole(bytes), Upload::begun(Instant::now())))
+            }
+            Read::Partly(bytes) => {
+                request.message = Some(Envelope::peek_start(&bytes)).filter(Envelope::is_message);
+                Ok(self.stream_up(Some(bytes).filter(|bytes| !bytes.is_empty()), incoming))
+            }
+            Read::Failed(error) => Err(Failure::of_upload(error)),
+        }
     }
 
     /// The body that goes up: the changed one, framed anew, or the one that came.
@@ -260,7 +360,8 @@ impl Exchange {
             return body;
         }
         let changed = match &request.body {
-            RequestBody::Unread => return body,
+            RequestBody::Unread | RequestBody::Whole(_) => return body,
+            RequestBody::Json(object) if !object.is_changed() => return body,
             RequestBody::Json(object) => object.to_bytes(),
             RequestBody::Form(form) => Bytes::from(form.clone()),
         };
@@ -275,7 +376,13 @@ impl Exchange {
         let to = if runtime.preserve_host { host.clone() } else { runtime.target.authority.clone() };
         headers::aim(&mut request.headers, to);
         let mended_as_a_document = match request.class {
-            Class::Mcp | Class::LegacySse => false,
+            class if class.has_messages() => {
+                // Events must not wait in a compressor (reliability of streams, MCP 2026-07-28).
+                if runtime.plan.wants_messages(request) {
+                    request.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+                }
+                false
+            }
             Class::Other => request.method == Method::POST,
             _ => true,
         };
@@ -323,16 +430,33 @@ impl Exchange {
     }
 }
 
+fn target_of(request: &HttpRequest<Incoming>) -> PathAndQuery {
+    request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"))
+}
+
+/// Whether an upstream says by its answer to the probe of MCP 2026-07-28 that it does not know it: not by being down.
+fn is_older(request: &Request, reply: &Reply) -> bool {
+    request.calls(DISCOVER) && (reply.status.is_client_error() || reply.status.is_success())
+}
+
+/// How many further asks an exchange may take: a redirect may lead to another.
+fn most_asks(class: Class) -> usize {
+    match class {
+        class if class.has_messages() => 3,
+        class => usize::from(class.may_ask_again()),
+    }
+}
+
 /// Whether a message without a token carries another credential.
 fn is_keyed(class: Class, headers: &HeaderMap) -> bool {
-    matches!(class, Class::Mcp | Class::LegacySse)
+    class.has_messages()
         && !headers.contains_key(AUTHORIZATION)
         && headers.keys().any(|name| is_credential(name.as_str()))
 }
 
 /// Whether a message carries a token whose time is over.
 fn has_expired(class: Class, headers: &HeaderMap) -> bool {
-    matches!(class, Class::Mcp | Class::LegacySse)
+    class.has_messages()
         && headers
             .get(AUTHORIZATION)
             .is_some_and(|value| jwt::may_expire(value) && jwt::has_expired(value, seconds_now()))

@@ -3,8 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::edit::json::Object;
 use crate::endpoint::Class;
 use crate::exchange::{Event, Outcome, Reply, Request, Site};
+use crate::jsonrpc::Envelope;
 
 /// Everything there is to know about one repair. From the registry of these come the data path, the command line,
 /// the README table, the configuration keys and the tests.
@@ -112,8 +114,13 @@ pub enum Hook {
     Request { needs: Needs, when: fn(&Request) -> bool, run: fn(&Site<'_>, &mut Request) -> Outcome },
     /// After the upstream answered.
     Reply { needs: Needs, when: fn(&Request, &Reply) -> bool, run: fn(&Site<'_>, &Request, &mut Reply) -> Outcome },
-    /// On each event of an answer that streams events, up to and including the first it finds anything in.
-    Event { when: fn(&Request, &Reply) -> bool, run: fn(&Site<'_>, &mut Event) -> Outcome },
+    /// On each event of an answer that streams events, and on what is left when the stream ends.
+    Event { when: fn(&Request, &Reply) -> bool, run: fn(&Site<'_>, &Request, &mut Event) -> Outcome },
+    /// Whenever an event stream has been silent for a while.
+    Silence { when: fn(&Request, &Reply) -> bool, run: fn(&Site<'_>, &Request, &mut Event) -> Outcome },
+    /// On one message of an answer, whether it is the body or the data of an event. `when` decides from its outermost
+    /// members whether it is read.
+    Message { when: fn(&Request, &Envelope) -> bool, run: fn(&Site<'_>, &Request, &mut Object) -> Outcome },
 }
 
 /// A message and what the repair makes of it, as text (`example.rs` reads it).
@@ -124,7 +131,8 @@ pub struct Example {
     pub site: SiteKind,
     /// `METHOD /target`, header lines, blank line, body.
     pub request: &'static str,
-    /// `STATUS`, header lines, blank line, body; for an event hook the event. Empty for a request hook.
+    /// `STATUS`, header lines, blank line, body; for an event hook the event, behind `(end)` what is left at the end;
+    /// for a silence `(silence)` or `(silence, answered)`; for a message hook the message. Empty for a request hook.
     pub reply: &'static str,
     pub then: Then,
 }
@@ -155,6 +163,8 @@ pub enum SiteKind {
     Foreign,
     /// No OAuth at all.
     Open,
+    /// As `Open`, and the proxy listens on a loopback address.
+    Loopback,
     /// As `Cohosted`, and the operator states the scopes `mcp:read mcp:write`, which the metadata list.
     Scoped,
     /// As `Cohosted`, with metadata that know no public clients.

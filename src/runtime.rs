@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::HeaderValue;
 use ipnet::IpNet;
 
+use crate::body::inbox::Inboxes;
 use crate::connection::Patience;
 use crate::exchange::Facts;
 use crate::learn::Learner;
@@ -33,6 +34,8 @@ pub struct Runtime {
     /// Whether the upstream is asked about itself before anybody needs it.
     pub probe: bool,
     pub learner: Learner,
+    /// The streams of the HTTP+SSE transport that run through this process.
+    pub inboxes: Inboxes,
     pub counters: Counters,
     pub access: AccessLog,
 }
@@ -53,6 +56,8 @@ pub struct Bounds {
     pub body_time: Duration,
     /// How long something learned about the upstream is believed.
     pub learned: Duration,
+    /// After how much silence an event stream gets a comment.
+    pub silence: Duration,
     /// Client connections at a time.
     pub connections: usize,
     /// How long event streams may go on after the order to stop.

@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::body::inbox::Inboxes;
 use crate::config::Config;
 use crate::connection::{Connection, Patience, Timed};
 use crate::edit::origin::Origin;
@@ -183,6 +184,7 @@ fn runtime(config: &Config, address: SocketAddr, access: AccessLog) -> Result<Ru
             body_bytes: limits.body_bytes,
             body_time: limits.mend,
             learned: limits.learned,
+            silence: limits.silence,
             connections: connections(limits.connections),
             drain: limits.drain,
         },
@@ -193,6 +195,7 @@ fn runtime(config: &Config, address: SocketAddr, access: AccessLog) -> Result<Ru
         ca_file: config.ca_file.clone(),
         probe: config.probe,
         learner: Learner::default(),
+        inboxes: Inboxes::default(),
         counters: Counters::default(),
         access,
     })

@@ -1,4 +1,5 @@
-//! An event stream on its way down: never read whole, never more than one event held, ended between two events.
+//! An event stream on its way down: never read whole, never more than one event held, none later than its blank line,
+//! ended between two events. Silence is told from death by a comment now and then.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -6,20 +7,46 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::Frame;
-use tokio::time::Sleep;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, Sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::{Ending, PolledFrame, Source};
+use crate::alarm::Alarm;
+use crate::exchange::{At, Event};
 use crate::sse::{self, Splitter};
 
 /// How long an event may take to end after the order to stop; less than the last words of `server.rs`.
 const END_OF_EVENT: Duration = Duration::from_millis(400);
 
+/// Gets to see each event, what is left at the end, and each silence, and may change what is sent.
+pub type Watcher = Box<dyn FnMut(&mut Event) -> Verdict + Send>;
+
+/// What the watcher says of what it has seen.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Verdict {
+    /// It was the answer to the request.
+    pub answers: bool,
+    /// There is nothing more to look for: the rest may pass as it comes.
+    pub is_last: bool,
+}
+
+/// How an event stream is relayed.
+pub struct Relay {
+    pub watcher: Watcher,
+    /// An event longer than this passes raw.
+    pub limit: usize,
+    /// After how much silence the watcher is asked, if it cares: before anything was said, and later.
+    pub silence: Option<(Duration, Duration)>,
+    /// Events that come from elsewhere.
+    pub inbox: Option<mpsc::Receiver<Bytes>>,
+}
+
 /// An event stream from the upstream.
 pub(super) struct Events {
     source: Source,
-    /// Looks at events until it has found what it looks for.
-    watch: Option<Watch>,
+    splitter: Splitter,
+    relay: Option<Relay>,
     stop: Pin<Box<WaitForCancellationFutureOwned>>,
     /// The last bytes that were handed out: they tell whether the stream is between two events.
     last: [u8; 4],
@@ -27,74 +54,154 @@ pub(super) struct Events {
     lasting: usize,
     /// Waits for the end of an event after the order to stop.
     grace: Option<Pin<Box<Sleep>>>,
-}
-
-/// Gets to see each event and may change it; answers whether it wants to see more.
-pub type Watcher = Box<dyn FnMut(Bytes) -> (Bytes, bool) + Send>;
-
-struct Watch {
-    splitter: Splitter,
-    watcher: Watcher,
-    /// An event longer than this passes raw.
-    limit: usize,
+    alarm: Alarm,
+    /// When something was handed out last, or the stream began.
+    spoke: Instant,
+    /// Whether anything was.
+    begun: bool,
+    answered: bool,
+    /// Nothing more is handed out.
+    over: bool,
 }
 
 impl Events {
-    pub(super) fn new(source: Source, watcher: Option<(Watcher, usize)>, stop: &CancellationToken) -> Self {
-        let watch = watcher.map(|(watcher, limit)| Watch { splitter: Splitter::default(), watcher, limit });
-        let stop = Box::pin(stop.clone().cancelled_owned());
-        Self { source, watch, stop, last: [0; 4], lasting: 0, grace: None }
+    /// A stream behind what was read of it already.
+    pub(super) fn new(start: Bytes, source: Source, relay: Option<Relay>, stop: &CancellationToken) -> Self {
+        let mut splitter = Splitter::default();
+        splitter.push(start);
+        Self {
+            source,
+            splitter,
+            relay,
+            stop: Box::pin(stop.clone().cancelled_owned()),
+            last: [0; 4],
+            lasting: 0,
+            grace: None,
+            alarm: Alarm::default(),
+            spoke: Instant::now(),
+            begun: false,
+            answered: false,
+            over: false,
+        }
     }
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> (PolledFrame, Ending) {
+        if self.over {
+            return (Poll::Ready(None), Ending::Whole);
+        }
         if self.shall_stop(cx) {
             return (Poll::Ready(None), Ending::Drained);
         }
         loop {
-            if let Some(frame) = self.next_watched() {
-                return (Poll::Ready(Some(Ok(frame))), Ending::Whole);
+            if let Some(data) = self.next_watched() {
+                if data.is_empty() {
+                    if self.over {
+                        return (Poll::Ready(None), Ending::Whole);
+                    }
+                    continue;
+                }
+                return (self.hand_out(data), Ending::Whole);
             }
             match self.source.poll_frame(cx) {
-                Poll::Pending => return (Poll::Pending, Ending::Whole),
+                Poll::Pending => {
+                    let frame = match self.poll_inbox(cx) {
+                        Some(event) => self.hand_out(event),
+                        None => self.poll_silence(cx),
+                    };
+                    return (frame, Ending::Whole);
+                }
                 Poll::Ready(None) => {
-                    let rest = self.watch.take().map(|mut watch| watch.splitter.take_rest()).unwrap_or_default();
-                    let frame = (!rest.is_empty()).then(|| Ok(Frame::data(rest)));
-                    return (Poll::Ready(frame), Ending::Whole);
+                    self.over = true;
+                    let rest = self.last_words();
+                    let frame = if rest.is_empty() { Poll::Ready(None) } else { self.hand_out(rest) };
+                    return (frame, Ending::Whole);
                 }
                 Poll::Ready(Some(Err(error))) => {
                     return (Poll::Ready(Some(Err(error))), Ending::UpstreamCut);
                 }
-                Poll::Ready(Some(Ok(frame))) => match (&mut self.watch, frame.data_ref()) {
-                    (Some(watch), Some(data)) => watch.splitter.push(data),
-                    (_, data) => {
-                        if let Some(data) = data.cloned() {
-                            self.note(&data);
-                        }
-                        return (Poll::Ready(Some(Ok(frame))), Ending::Whole);
-                    }
+                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(data) if self.relay.is_some() => self.splitter.push(data),
+                    Ok(data) => return (self.hand_out(data), Ending::Whole),
+                    Err(trailers) => return (Poll::Ready(Some(Ok(trailers))), Ending::Whole),
                 },
             }
         }
     }
 
-    /// The next event that the watcher has seen, or the rest once it wants to see no more.
-    fn next_watched(&mut self) -> Option<Frame<Bytes>> {
-        let watch = self.watch.as_mut()?;
-        let (data, go_on) = match watch.splitter.next_event() {
-            Some(event) => (watch.watcher)(event),
-            None if watch.splitter.len() > watch.limit => (Bytes::new(), false),
-            None => return None,
+    /// What is to be handed out next of what has come; empty if the watcher took it out, `None` if there is nothing.
+    fn next_watched(&mut self) -> Option<Bytes> {
+        let Some(relay) = &mut self.relay else {
+            return (!self.splitter.is_empty()).then(|| self.splitter.take_rest());
         };
-        let mut data = data;
-        if !go_on {
-            let rest = watch.splitter.take_rest();
-            if !rest.is_empty() {
-                data = [data, rest].concat().into();
-            }
-            self.watch = None;
+        if self.splitter.is_passing() {
+            return self.splitter.next_passing();
         }
+        let Some(text) = self.splitter.next_event() else {
+            return (self.splitter.len() > relay.limit).then(|| self.splitter.let_pass());
+        };
+        let mut event = Event::arrived(text);
+        let verdict = (relay.watcher)(&mut event);
+        self.answered |= verdict.answers;
+        self.over = event.ends;
+        if verdict.is_last {
+            self.relay = None;
+            let rest = self.splitter.take_rest();
+            return Some(if rest.is_empty() { event.text } else { [event.text, rest].concat().into() });
+        }
+        Some(event.text)
+    }
+
+    /// What stands behind the last blank line when the stream ends.
+    fn last_words(&mut self) -> Bytes {
+        let rest = self.splitter.take_rest();
+        let Some(relay) = &mut self.relay else { return rest };
+        let open = self.splitter.is_passing() && !sse::is_between_events(&self.last[..self.lasting]);
+        let mut event = Event::at(At::End { open }, rest);
+        (relay.watcher)(&mut event);
+        event.text
+    }
+
+    /// What was sent to this stream from elsewhere, if no event is half handed out.
+    fn poll_inbox(&mut self, cx: &mut Context<'_>) -> Option<Bytes> {
+        let inbox = self.relay.as_mut()?.inbox.as_mut()?;
+        if !sse::is_between_events(&self.last[..self.lasting]) {
+            return None;
+        }
+        match inbox.poll_recv(cx) {
+            Poll::Ready(event) => event,
+            Poll::Pending => None,
+        }
+    }
+
+    /// What is to be said into the silence, if it has lasted long enough and nothing is half handed out.
+    fn poll_silence(&mut self, cx: &mut Context<'_>) -> PolledFrame {
+        let Some(relay) = &mut self.relay else { return Poll::Pending };
+        let Some((first, later)) = relay.silence else { return Poll::Pending };
+        let (spoke, silence) = (self.spoke, if self.begun { later } else { first });
+        if !silence.is_zero() && self.alarm.poll(cx, || spoke + silence).is_pending() {
+            return Poll::Pending;
+        }
+        (self.spoke, self.begun) = (Instant::now(), true);
+        if !sse::is_between_events(&self.last[..self.lasting]) {
+            return self.poll_silence(cx);
+        }
+        let mut event = Event::at(At::Silence { answered: self.answered }, Bytes::new());
+        (relay.watcher)(&mut event);
+        self.over = event.ends;
+        match (event.text.is_empty(), self.over) {
+            (true, true) => Poll::Ready(None),
+            (true, false) => self.poll_silence(cx),
+            (false, _) => self.hand_out(event.text),
+        }
+    }
+
+    fn hand_out(&mut self, data: Bytes) -> PolledFrame {
         self.note(&data);
-        Some(Frame::data(data))
+        self.begun = true;
+        if self.relay.as_ref().is_some_and(|relay| relay.silence.is_some()) {
+            self.spoke = Instant::now();
+        }
+        Poll::Ready(Some(Ok(Frame::data(data))))
     }
 
     /// Keeps the last bytes, over however many frames they came.

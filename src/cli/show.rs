@@ -81,6 +81,8 @@ fn places(repair: &Repair) -> String {
         Hook::Request { .. } => "requests",
         Hook::Reply { .. } => "answers",
         Hook::Event { .. } => "events of a stream",
+        Hook::Silence { .. } => "event streams that are silent",
+        Hook::Message { .. } => "messages",
     };
     if repair.on.len() == Class::ALL.len() {
         return format!("{what} of every path");

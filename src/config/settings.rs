@@ -246,6 +246,14 @@ pub const SETTINGS: &[Setting] = &[
         "How long it is believed what the upstream's metadata and endpoints have shown; then they are asked anew.",
     ),
     number(
+        "limits.silence_seconds",
+        "limit-silence-seconds",
+        "SECONDS",
+        "15",
+        "After how much silence an event stream gets a comment, so that nobody on the way takes it for dead. Switch \
+         `stream.silence` off to send none.",
+    ),
+    number(
         "limits.pool_idle_seconds",
         "limit-pool-idle-seconds",
         "SECONDS",

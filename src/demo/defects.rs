@@ -4,6 +4,7 @@
 mod authorize;
 mod challenge;
 mod head;
+mod messages;
 mod page;
 mod refused_registration;
 mod refused_token;
@@ -11,6 +12,7 @@ mod registration;
 mod resource;
 mod server;
 mod token;
+mod transport;
 
 use http::StatusCode;
 use http::header::LOCATION;
@@ -71,6 +73,9 @@ static GROUPS: &[&[Defect]] = &[
     authorize::DEFECTS,
     refused_token::DEFECTS,
     token::DEFECTS,
+    transport::DEFECTS,
+    messages::DOCUMENTS,
+    messages::FORMS,
     head::DEFECTS,
     page::DEFECTS,
 ];

@@ -1,5 +1,7 @@
 //! What a sound answer looks like (protocol sections 2 and 5), asked of bytes. Each check says what is wrong first.
 
+pub(super) mod messages;
+
 use http::StatusCode;
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,

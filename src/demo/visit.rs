@@ -3,6 +3,8 @@
 //! Paths are the server's own and not taken from its metadata, so that one broken document does not hide what comes
 //! after it. Nothing here knows how the proxy mends.
 
+pub(super) mod messages;
+
 use std::pin::Pin;
 
 use base64::Engine as _;

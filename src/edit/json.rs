@@ -3,6 +3,8 @@
 //! Printing a parsed document again would normalise escapes, blanks and numbers and drop duplicates. Here a member
 //! is a range of the source text; an edit replaces that range alone (reliability: JSON fidelity).
 
+mod list;
+
 use std::fmt;
 use std::ops::Range;
 
@@ -10,6 +12,8 @@ use bytes::Bytes;
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
+
+pub use list::List;
 
 /// Documents nested deeper than this are nobody's metadata: they pass untouched.
 const MAX_DEPTH: usize = 128;
@@ -43,6 +47,8 @@ struct Span {
 enum State {
     Kept,
     Set(Value),
+    /// Another JSON text in its place.
+    Spliced(Bytes),
     Removed,
 }
 
@@ -65,7 +71,6 @@ impl Object {
     /// # Errors
     /// When the text is no JSON object, not UTF-8, nested too deep, or has too many members or values.
     pub fn parse(source: Bytes) -> Result<Self, NotAnObject> {
-        let text = std::str::from_utf8(&source).map_err(|_| NotAnObject::NotText)?;
         let (depth, values) = extent(&source);
         if depth > MAX_DEPTH {
             return Err(NotAnObject::TooDeep);
@@ -73,6 +78,15 @@ impl Object {
         if values > MAX_VALUES {
             return Err(NotAnObject::TooMany);
         }
+        Self::parse_message(source)
+    }
+
+    /// As [`Object::parse`], for messages: lists of tools are long and deep, and nobody looks for every member of theirs.
+    ///
+    /// # Errors
+    /// When the text is no JSON object, not UTF-8, or has too many members.
+    pub fn parse_message(source: Bytes) -> Result<Self, NotAnObject> {
+        let text = std::str::from_utf8(&source).map_err(|_| NotAnObject::NotText)?;
         let mut reader = serde_json::Deserializer::from_str(text);
         let members = reader.deserialize_map(Outline { text }).map_err(|_| NotAnObject::NotJson)?;
         reader.end().map_err(|_| NotAnObject::NotJson)?;
@@ -98,9 +112,34 @@ impl Object {
         let member = self.members.iter().rev().find(|m| m.name == name && !matches!(m.state, State::Removed))?;
         match &member.state {
             State::Set(value) => Some(value.clone()),
+            State::Spliced(text) => serde_json::from_slice(text).ok(),
             State::Kept => self.parsed(member),
             State::Removed => None,
         }
+    }
+
+    /// The JSON text of a member as it stands.
+    #[must_use]
+    pub fn raw(&self, name: &str) -> Option<Bytes> {
+        let member = self.members.iter().rev().find(|m| m.name == name && !matches!(m.state, State::Removed))?;
+        match (&member.state, &member.span) {
+            (State::Set(value), _) => Some(value.to_string().into()),
+            (State::Spliced(text), _) => Some(text.clone()),
+            (State::Kept, Some(span)) => Some(self.source.slice(span.value.clone())),
+            _ => None,
+        }
+    }
+
+    /// A member that is itself an object, to be changed and spliced in again.
+    #[must_use]
+    pub fn child(&self, name: &str) -> Option<Self> {
+        self.raw(name).and_then(|text| Self::parse_message(text).ok())
+    }
+
+    /// A member that is a list, to be changed and spliced in again.
+    #[must_use]
+    pub fn list(&self, name: &str) -> Option<List> {
+        self.raw(name).and_then(List::parse)
     }
 
     /// The value of a member if it is a string.
@@ -124,6 +163,7 @@ impl Object {
         let Some(member) = self.members.iter().rev().find(live) else { return false };
         match (&member.state, &member.span) {
             (State::Set(value), _) => value.is_null(),
+            (State::Spliced(text), _) => &text[..] == b"null",
             (_, Some(span)) => &self.source[span.value.clone()] == b"null",
             _ => false,
         }
@@ -143,6 +183,15 @@ impl Object {
 
     /// Sets a member: in its place if it is there (earlier duplicates go), at the end otherwise.
     pub fn set(&mut self, name: &str, value: Value) {
+        self.put(name, State::Set(value));
+    }
+
+    /// As [`Object::set`], to a JSON text: the rest of the member stays byte for byte.
+    pub fn splice(&mut self, name: &str, text: Bytes) {
+        self.put(name, State::Spliced(text));
+    }
+
+    fn put(&mut self, name: &str, state: State) {
         self.changed = true;
         let mut last = None;
         for (index, member) in self.members.iter_mut().enumerate().rev() {
@@ -156,8 +205,8 @@ impl Object {
             }
         }
         match last {
-            Some(index) => self.members[index].state = State::Set(value),
-            None => self.members.push(Member { name: name.to_owned(), span: None, state: State::Set(value) }),
+            Some(index) => self.members[index].state = state,
+            None => self.members.push(Member { name: name.to_owned(), span: None, state }),
         }
     }
 
@@ -221,19 +270,20 @@ impl Object {
     }
 
     fn print_member(&self, member: &Member, out: &mut Vec<u8>) {
-        match (&member.state, &member.span) {
-            (State::Kept, Some(span)) => out.extend_from_slice(&self.source[span.name..span.value.end]),
-            (State::Set(value), Some(span)) => {
-                out.extend_from_slice(&self.source[span.name..span.value.start]);
-                out.extend_from_slice(value.to_string().as_bytes());
-            }
-            (State::Set(value), None) => {
+        let printed = match (&member.state, &member.span) {
+            (State::Kept, Some(span)) => return out.extend_from_slice(&self.source[span.name..span.value.end]),
+            (State::Kept, None) | (State::Removed, _) => return,
+            (State::Set(value), _) => Bytes::from(value.to_string()),
+            (State::Spliced(text), _) => text.clone(),
+        };
+        match &member.span {
+            Some(span) => out.extend_from_slice(&self.source[span.name..span.value.start]),
+            None => {
                 out.extend_from_slice(Value::from(member.name.as_str()).to_string().as_bytes());
                 out.push(b':');
-                out.extend_from_slice(value.to_string().as_bytes());
             }
-            (State::Kept, None) | (State::Removed, _) => {}
         }
+        out.extend_from_slice(&printed);
     }
 }
 
@@ -308,120 +358,4 @@ impl<'de> Visitor<'de> for Outline<'de> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use serde_json::json;
-
-    use super::*;
-
-    fn object(text: &str) -> Object {
-        Object::parse(Bytes::copy_from_slice(text.as_bytes())).unwrap()
-    }
-
-    fn printed(object: &Object) -> String {
-        String::from_utf8(object.to_bytes().to_vec()).unwrap()
-    }
-
-    #[test]
-    fn changes_only_the_named_member() {
-        let mut it = object("{ \"a\" : 1e400,\n \"b\":\"\\u00e9\\/\", \"c\" : 1.50 , \"d\":null }\n");
-        it.set("c", json!(1));
-        it.remove("d");
-        it.set("e", json!("x"));
-        assert_eq!(printed(&it), "{ \"a\" : 1e400,\n \"b\":\"\\u00e9\\/\", \"c\" : 1,\"e\":\"x\" }\n");
-    }
-
-    #[test]
-    fn removes_first_middle_last_and_all() {
-        for (names, left) in [
-            (&["a"][..], r#"{"b":2, "c":3}"#),
-            (&["b"], r#"{"a":1, "c":3}"#),
-            (&["c"], r#"{"a":1, "b":2}"#),
-            (&["a", "b", "c"], "{}"),
-        ] {
-            let mut it = object(r#"{"a":1, "b":2, "c":3}"#);
-            names.iter().for_each(|name| it.remove(name));
-            assert_eq!(printed(&it), left);
-        }
-    }
-
-    #[test]
-    fn the_last_duplicate_counts() {
-        let mut it = object(r#"{"a":1,"x":0,"a":2}"#);
-        assert_eq!(it.get("a"), Some(json!(2)));
-        it.set("a", json!(3));
-        assert_eq!(printed(&it), r#"{"x":0,"a":3}"#);
-    }
-
-    #[test]
-    fn refuses_what_it_cannot_mend() {
-        for text in ["", "[]", "{", "{}x", "null", "{\"a\":}", "{\"a\":1,}"] {
-            assert_eq!(Object::parse(Bytes::from(text)).unwrap_err(), NotAnObject::NotJson, "{text}");
-        }
-        assert_eq!(Object::parse(Bytes::from_static(b"{\"\xff\":1}")).unwrap_err(), NotAnObject::NotText);
-        let deep = format!("{{\"a\":{}{}}}", "[".repeat(200), "]".repeat(200));
-        assert_eq!(Object::parse(Bytes::from(deep)).unwrap_err(), NotAnObject::TooDeep);
-        assert!(Object::parse(Bytes::from(format!("{{\"a\":\"{}\"}}", "[".repeat(200)))).is_ok());
-        let members = |count: usize| {
-            let all: Vec<String> = (0..count).map(|number| format!("\"{number}\":0")).collect();
-            Object::parse(Bytes::from(format!("{{{}}}", all.join(","))))
-        };
-        assert!(members(MAX_MEMBERS).is_ok());
-        assert_eq!(members(MAX_MEMBERS + 1).unwrap_err(), NotAnObject::TooMany);
-        let list = format!("{{\"a\":[{}0]}}", "0,".repeat(MAX_VALUES + 1));
-        assert_eq!(Object::parse(Bytes::from(list)).unwrap_err(), NotAnObject::TooMany);
-    }
-
-    #[test]
-    fn escaped_names_are_found() {
-        let mut it = object(r#"{"\u0061":1}"#);
-        it.set("a", json!(2));
-        assert_eq!(printed(&it), r#"{"\u0061":2}"#);
-    }
-
-    fn any_json() -> impl Strategy<Value = Value> {
-        let leaf = prop_oneof![
-            Just(Value::Null),
-            any::<bool>().prop_map(Value::from),
-            any::<i64>().prop_map(Value::from),
-            ".{0,8}".prop_map(Value::from),
-        ];
-        leaf.prop_recursive(3, 16, 4, |inner| {
-            prop_oneof![
-                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-                prop::collection::hash_map(".{0,4}", inner, 0..4).prop_map(|m| Value::Object(m.into_iter().collect())),
-            ]
-        })
-    }
-
-    proptest! {
-        #[test]
-        fn agrees_with_a_parsed_map(
-            members in prop::collection::vec(("[a-e]", any_json()), 0..6),
-            pretty: bool,
-            edits in prop::collection::vec(("[a-g]", prop::option::of(any_json())), 0..5),
-        ) {
-            let mut model: serde_json::Map<String, Value> = members.into_iter().collect();
-            let value = Value::Object(model.clone());
-            let text = if pretty { format!("{value:#}") } else { value.to_string() };
-            let mut it = object(&text);
-            prop_assert_eq!(printed(&it), text);
-            for (name, edit) in edits {
-                match edit {
-                    Some(value) => { it.set(&name, value.clone()); model.insert(name, value); }
-                    None => { it.remove(&name); model.shift_remove(&name); }
-                }
-            }
-            let reread: Value = serde_json::from_str(&printed(&it)).unwrap();
-            prop_assert_eq!(reread, Value::Object(model));
-        }
-
-        #[test]
-        fn never_panics(text in "[{}\\[\\]\":,a0\\\\ ]{0,40}") {
-            if let Ok(mut it) = Object::parse(Bytes::from(text)) {
-                it.set("a", json!(1));
-                prop_assert!(Object::parse(it.to_bytes()).is_ok());
-            }
-        }
-    }
-}
+mod tests;

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
+use bytes::Bytes;
 use http::header::LOCATION;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::{Reply, RequestBody};
 use crate::edit::json::Object;
@@ -53,6 +54,16 @@ pub struct Ask {
     pub target: Option<String>,
     /// Another body, and with it its media type.
     pub body: Option<RequestBody>,
+    /// Header fields with another value, or without one.
+    pub fields: Vec<(HeaderName, Option<HeaderValue>)>,
+    /// Whether the answer is looked for in the stream that a GET opens: the message itself was taken.
+    pub listens: bool,
+    /// Messages to ask one by one instead of the list that they came in.
+    pub parts: Vec<Bytes>,
+    /// Where the stream of the HTTP+SSE transport is opened, over which the message is asked.
+    pub bridge: Option<String>,
+    /// What to try next, as long as no answer is better.
+    pub otherwise: Option<Box<Ask>>,
     /// Another place for the client's own credentials: `Some(None)` takes the `Authorization` header out.
     pub authorization: Option<Option<HeaderValue>>,
 }
@@ -76,10 +87,25 @@ impl Ask {
         Self { body: Some(RequestBody::Form(form.into())), ..Self::default() }
     }
 
+    /// Asks in the order of their promise; `None` if there are none.
+    #[must_use]
+    pub fn one_of(asks: impl DoubleEndedIterator<Item = Self>) -> Option<Self> {
+        asks.rev().fold(None, |next, ask| Some(Self { otherwise: next.map(Box::new), ..ask }))
+    }
+
+    /// The same request with another value of a header field, or without it.
+    #[must_use]
+    pub fn with_field(name: HeaderName, value: Option<HeaderValue>) -> Self {
+        Self { fields: vec![(name, value)], ..Self::default() }
+    }
+
     /// Whether the second answer is worth more than the first: a success; in a browser's login also a redirect or a
     /// page that is no error; and a refusal by an endpoint that the first ask did not get to.
     #[must_use]
     pub fn is_better(class: Class, first: &Reply, second: &Reply) -> bool {
+        if class.has_messages() {
+            return is_better_received(first, second);
+        }
         if second.status.is_success() {
             return true;
         }
@@ -100,6 +126,16 @@ impl Ask {
         // A grant is looked at after the client has been let in (RFC 6749 sections 4.1.3 and 6).
         at_the_door || (error(first).as_deref() == Some("invalid_client") && reason == "invalid_grant")
     }
+}
+
+/// Whether a message got further the second time: taken and not refused inside, or stopped by something else than a
+/// redirect, such as a missing token.
+fn is_better_received(first: &Reply, second: &Reply) -> bool {
+    if first.status.is_redirection() {
+        return !second.status.is_redirection() || first.headers.get(LOCATION) != second.headers.get(LOCATION);
+    }
+    let is_refused = second.json().is_some_and(|message| message.has("error") && !message.has("result"));
+    second.status.is_success() && !is_refused
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
 use http::uri::PathAndQuery;
 use http::{Method, StatusCode, Uri};
 use hyper::body::Incoming;
@@ -15,8 +15,9 @@ use crate::body::{self, Read, Upload};
 use crate::coding;
 use crate::edit::json::Object;
 use crate::endpoint::Class;
-use crate::exchange::{Ask, Reply, ReplyBody, Request, RequestBody};
+use crate::exchange::{Ask, Opening, Reply, ReplyBody, Request, RequestBody};
 use crate::headers;
+use crate::jsonrpc::Envelope;
 use crate::refuse;
 use crate::repair::Needs;
 use crate::telemetry::counters::Untouched;
@@ -25,6 +26,18 @@ use crate::upstream::{Failure, Lease, Question};
 /// A discovery document that does not come within this time is none: the most patient clients wait ten seconds
 /// (field report 7), and ask at several places.
 const DOCUMENT_PATIENCE: Duration = Duration::from_secs(5);
+
+/// The probe of MCP 2026-07-28; who does not know it says so at once, or is taken for one that does not.
+pub(super) const DISCOVER: &str = "server/discover";
+/// Clients wait five seconds for an answer to it (protocol 3.7).
+const PROBE_PATIENCE: Duration = Duration::from_millis(2500);
+/// A stream that is not opened within this time is not opened.
+const STREAM_PATIENCE: Duration = Duration::from_secs(5);
+/// A session that is not ended within this time cannot be ended: who ends it is about to close.
+const END_PATIENCE: Duration = Duration::from_secs(2);
+
+/// A message longer than this is looked at only if it is of the kind that clients refuse as a whole for one member.
+const SHORT_MESSAGE: usize = 16 * 1024;
 
 /// An answer of the upstream, its body still to come.
 pub(super) struct Answer {
@@ -46,6 +59,21 @@ pub(super) enum Rest {
 impl Answer {
     pub(super) fn ours(reply: Reply) -> Self {
         Self { reply, rest: Rest::Nothing, lease: None }
+    }
+
+    /// The text of the one message that it is, if that was read.
+    pub(super) fn message(&self, request: &Request) -> Option<Bytes> {
+        if request.class.has_messages() && self.reply.is_json() { self.text() } else { None }
+    }
+
+    /// The text of the body, if it was read.
+    pub(super) fn text(&self) -> Option<Bytes> {
+        match (&self.reply.body, &self.rest) {
+            (ReplyBody::Json(object), _) => Some(object.to_bytes()),
+            (ReplyBody::Text(text), _) => Some(text.clone()),
+            (ReplyBody::Stream, Rest::Whole(bytes, decoded)) => Some(decoded.as_ref().unwrap_or(bytes).clone()),
+            _ => None,
+        }
     }
 }
 
@@ -81,6 +109,9 @@ impl Exchange {
             Needs::Json if !reply.is_json() => Needs::Head,
             needs => needs,
         };
+        if needs == Needs::Head && runtime.plan.wants_messages(request) && may_be_message(request, reply) {
+            return self.peek_answer(request, reply, incoming).await;
+        }
         if needs == Needs::Head {
             return Ok(Rest::Stream(Bytes::new(), incoming));
         }
@@ -101,6 +132,49 @@ impl Exchange {
         }
     }
 
+    /// Peeks at the answer to a message: at what it begins like, and if it is one message, at all of it.
+    async fn peek_answer(
+        &mut self,
+        request: &Request,
+        reply: &mut Reply,
+        mut incoming: Incoming,
+    ) -> Result<Rest, Failure> {
+        let bounds = self.runtime().bounds;
+        let most = if is_list(request) { bounds.body_bytes } else { bounds.body_bytes.min(SHORT_MESSAGE) };
+        if reply.declared_length().is_some_and(|length| length > most as u64) || reply.coding.is_some() {
+            return Ok(Rest::Stream(Bytes::new(), incoming));
+        }
+        // What is answered to a POST of the older transport is short, whatever it is.
+        let is_posted = request.class == Class::LegacyPost;
+        let is_message = |start: &[u8]| match Opening::of(start) {
+            Opening::Events => is_posted,
+            Opening::Other => false,
+            _ => true,
+        };
+        match Box::pin(body::read_while(&mut incoming, most, bounds.body_time, is_message)).await {
+            Read::Whole(bytes) => {
+                reply.opening = Opening::of(&bytes);
+                match reply.opening {
+                    Opening::Unseen => reply.opening = Opening::Nothing,
+                    Opening::Object if bytes.first() != Some(&0xef) => {
+                        reply.message = Envelope::peek(&bytes);
+                        // Now that it is known what it is, somebody may want to see more of it.
+                        if self.runtime().plan.reply_needs(request, reply) != Needs::Head {
+                            return Ok(self.show(reply, bytes, bounds.body_bytes));
+                        }
+                    }
+                    _ => reply.body = ReplyBody::Text(bytes.clone()),
+                }
+                Ok(Rest::Whole(bytes, None))
+            }
+            Read::Partly(prefix) => {
+                reply.opening = Opening::of(&prefix);
+                Ok(Rest::Stream(prefix, incoming))
+            }
+            Read::Failed(_) => Err(refuse::CUT_OFF.into()),
+        }
+    }
+
     /// Lets the repairs see a body that was read whole, without its content coding.
     fn show(&mut self, reply: &mut Reply, bytes: Bytes, most: usize) -> Rest {
         let decoded = match reply.coding.map(|coding| coding::decode(coding, &bytes, most)) {
@@ -114,6 +188,13 @@ impl Exchange {
             }
         };
         let plain = decoded.as_ref().unwrap_or(&bytes);
+        if reply.message.is_none() {
+            reply.message = Envelope::peek(plain);
+        }
+        reply.opening = Opening::of(plain);
+        if plain.trim_ascii().is_empty() {
+            reply.opening = Opening::Nothing;
+        }
         match Object::parse(plain.clone()) {
             Ok(object) => reply.body = ReplyBody::Json(object),
             Err(_) => {
@@ -126,52 +207,62 @@ impl Exchange {
         Rest::Whole(bytes, decoded)
     }
 
-    /// The one further ask. Its answer counts if it is better; otherwise the first one stands, mended as it is.
-    pub(super) async fn ask_again(
-        &mut self,
-        request: &mut Request,
-        mut first: Answer,
-        ask: &Ask,
-        headers: HeaderMap,
-    ) -> Result<Answer, Failure> {
-        let runtime = self.worker.runtime.clone();
+    /// A further ask. Its answer counts if it is better, and then it is said so; otherwise the first one stands.
+    pub(super) async fn ask_again(&mut self, request: &mut Request, mut first: Answer, ask: &Ask) -> (Answer, bool) {
         let first_body = request.body.clone();
-        let second = match again(request, ask, headers) {
-            Some(question) => {
-                if let Some(body) = &ask.body {
-                    request.body.clone_from(body);
-                }
-                self.ask(request, question).await.ok()
+        let mut next = Some(ask);
+        while let Some(ask) = next {
+            next = ask.otherwise.as_deref();
+            let Some(second) = self.ask_so(request, ask).await else { continue };
+            if !Ask::is_better(request.class, &first.reply, &second.reply) {
+                continue;
             }
-            None => None,
-        };
-        let mut answer = match second {
-            Some(second) if Ask::is_better(request.class, &first.reply, &second.reply) => {
-                if let (true, Some(fired)) = (ask.body.is_some() || ask.authorization.is_some(), self.fired.last()) {
-                    // Who asked for one thing and got another shall be able to find out (reliability 26).
-                    tracing::warn!(repair = fired.id, "{}", fired.finding.what);
-                }
-                if let (Rest::Whole(..), Some(lease)) = (&first.rest, first.lease.take()) {
-                    lease.give_back(Instant::now());
-                }
-                second
+            let is_changed = !request.class.has_messages() && (ask.body.is_some() || ask.authorization.is_some());
+            if let (true, Some(fired)) = (is_changed, self.fired.last()) {
+                // Who asked for one thing and got another shall be able to find out (reliability 26).
+                tracing::warn!(repair = fired.id, "{}", fired.finding.what);
             }
-            _ => {
-                request.body = first_body;
-                self.fired.pop();
-                first
+            if let (Rest::Whole(..), Some(lease)) = (&first.rest, first.lease.take()) {
+                lease.give_back(Instant::now());
             }
-        };
-        let (report, _) = runtime.plan.mend_reply(&self.site(&runtime), request, &mut answer.reply, false);
-        self.note(report);
-        Ok(answer)
+            self.remember_move(request, &first.reply, ask, &second.reply);
+            return (second, true);
+        }
+        request.body = first_body;
+        self.fired.pop();
+        (first, false)
+    }
+
+    /// The answer to a request that is put otherwise, if it can be.
+    async fn ask_so(&mut self, request: &mut Request, ask: &Ask) -> Option<Answer> {
+        if !ask.parts.is_empty() {
+            return Box::pin(self.ask_parts(request, &ask.parts)).await;
+        }
+        if let Some(at) = &ask.bridge {
+            return self.bridge(request, at).await;
+        }
+        let question = again(request, ask)?;
+        if let Some(body) = &ask.body {
+            request.body.clone_from(body);
+        }
+        self.ask(request, question).await.ok()
+    }
+
+    /// Messages that were redirected go there at once from now on.
+    fn remember_move(&self, request: &Request, first: &Reply, ask: &Ask, second: &Reply) {
+        let is_move = request.class == Class::Mcp && first.status.is_redirection() && !second.status.is_redirection();
+        let Some(target) = ask.target.as_ref().filter(|_| is_move) else { return };
+        // A message to nowhere is no reason to send all others there.
+        if second.status != StatusCode::NOT_FOUND && request.query().is_none() {
+            self.runtime().learner.note_move(target, self.runtime().bounds.learned);
+        }
     }
 }
 
 /// Whether what a sound server answers depends on whether clients log in to this one: a refusal, or what some servers
 /// send for one. Only then does a message wait until that is known.
 fn depends_on_login(request: &Request, reply: &Reply) -> bool {
-    if !matches!(request.class, Class::Mcp | Class::LegacySse) || request.preflight.is_some() {
+    if !request.class.has_messages() || request.preflight.is_some() {
         return false;
     }
     match reply.status {
@@ -195,30 +286,45 @@ pub(super) fn question(
     body: body::RequestBody,
     upload: Upload,
 ) -> Question {
-    let first_byte = request.class.is_metadata().then_some(DOCUMENT_PATIENCE);
+    let is_mcp = request.class == Class::Mcp;
+    let first_byte = match request.method {
+        _ if request.class.is_metadata() => Some(DOCUMENT_PATIENCE),
+        Method::GET if is_mcp && request.accepts.events && !request.wants_page => Some(STREAM_PATIENCE),
+        Method::DELETE if is_mcp => Some(END_PATIENCE),
+        Method::POST if is_mcp && request.calls(DISCOVER) => Some(PROBE_PATIENCE),
+        _ => None,
+    };
     Question { method: asked_with(request), target: Uri::from(target), headers, body, upload, first_byte }
 }
 
 /// The question of a further ask; `None` if it cannot be put: its body has gone by unread.
-fn again(request: &Request, ask: &Ask, mut headers: HeaderMap) -> Option<Question> {
+pub(super) fn again(request: &Request, ask: &Ask) -> Option<Question> {
     let target = match &ask.target {
         Some(target) => PathAndQuery::try_from(target.as_str()).ok()?,
         None => request.target.clone(),
     };
-    let body = ask.body.as_ref().unwrap_or(&request.body);
-    let bytes = match body {
-        RequestBody::Unread if matches!(request.method, Method::GET | Method::HEAD | Method::OPTIONS) => None,
+    let mut headers = request.headers.clone();
+    let bytes = match ask.body.as_ref().unwrap_or(&request.body) {
+        _ if ask.listens => None,
+        RequestBody::Unread if !matches!(request.method, Method::POST | Method::PUT | Method::PATCH) => None,
         RequestBody::Unread => return None,
         RequestBody::Json(object) => Some(object.to_bytes()),
         RequestBody::Form(form) => Some(Bytes::from(form.clone())),
+        RequestBody::Whole(bytes) => Some(bytes.clone()),
     };
     if let Some(kind) = ask.body.as_ref().and_then(RequestBody::media_type) {
         headers.insert(CONTENT_TYPE, kind);
     }
-    match &ask.authorization {
-        Some(Some(value)) => drop(headers.insert(AUTHORIZATION, value.clone())),
-        Some(None) => drop(headers.remove(AUTHORIZATION)),
-        None => {}
+    let authorization = ask.authorization.clone().map(|value| (AUTHORIZATION, value));
+    for (name, value) in ask.fields.iter().cloned().chain(authorization) {
+        match value {
+            Some(value) => drop(headers.insert(name, value)),
+            None => drop(headers.remove(name)),
+        }
+    }
+    if ask.listens {
+        headers.remove(CONTENT_TYPE);
+        headers.remove(CONTENT_LENGTH);
     }
     let body = match bytes {
         None => body::RequestBody::Empty,
@@ -227,5 +333,23 @@ fn again(request: &Request, ask: &Ask, mut headers: HeaderMap) -> Option<Questio
             body::RequestBody::Whole(bytes)
         }
     };
-    Some(question(request, target, headers, body, Upload::begun(Instant::now())))
+    let question = question(request, target, headers, body, Upload::begun(Instant::now()));
+    Some(if ask.listens {
+        Question { method: Method::GET, first_byte: Some(STREAM_PATIENCE), ..question }
+    } else {
+        question
+    })
+}
+
+/// Whether an answer may be the one message that was asked for: a success of any type but a stream.
+fn may_be_message(request: &Request, reply: &Reply) -> bool {
+    request.asks()
+        && reply.status.is_success()
+        && (request.class == Class::LegacyPost || !reply.is_of("text/event-stream"))
+}
+
+/// Whether the answer is of the kind that clients refuse as a whole for one member of one element.
+pub(super) fn is_list(request: &Request) -> bool {
+    let method = request.message.as_ref().and_then(|message| message.method.as_deref()).unwrap_or_default();
+    method == "initialize" || method.ends_with("/list")
 }

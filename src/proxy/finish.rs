@@ -7,23 +7,35 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use http::uri::PathAndQuery;
 use http::{Method, Response, StatusCode};
 use tokio::time::Instant;
 
 use super::Exchange;
-use super::answer::{Answer, Rest};
-use crate::body::events::Watcher;
+use super::answer::{Answer, Rest, is_list};
+use crate::body::events::{Relay, Verdict};
+use crate::body::inbox::{self, Inbox};
 use crate::body::{AtEnd, Ending, ReplyBody, Source};
 use crate::coding::Decoder;
 use crate::connection::Phase;
-use crate::endpoint::Class;
-use crate::exchange::{self, Event, Reply, Request, Site};
+use crate::endpoint::{self, Class};
+use crate::exchange::{self, At, Event, Form, Reply, Request, Site};
 use crate::headers;
-use crate::plan::Fired;
+use crate::jsonrpc;
+use crate::plan::{Fired, Report};
 use crate::repair::Mode;
+use crate::runtime::Runtime;
+use crate::sse;
 use crate::telemetry::access::Record;
 use crate::upstream::Lease;
+
+/// An event longer than this passes as it comes, but for lists.
+const LONGEST_EVENT: usize = 64 * 1024;
+
+/// How long the stream of an answer may be silent before anything has come; one that a GET opens, not at all.
+const FIRST_SILENCE: Duration = Duration::from_millis(200);
+
+/// What a client is told that takes no streams, when a stream brought no answer.
+const NO_ANSWER: &str = "The server ended its answer without a message";
 
 /// On mended answers, if the operator wants it.
 const SHOW: HeaderName = HeaderName::from_static("mcp-mend");
@@ -34,32 +46,41 @@ impl Exchange {
         let Answer { mut reply, rest, lease } = answer;
         let whole = whole_body(&mut reply, &rest);
         self.show_repairs(&mut reply.headers);
-        let events =
-            reply.headers.get(CONTENT_TYPE).is_some_and(|kind| exchange::is_media_type(kind, "text/event-stream"));
-        let watched = self.watcher(&request, &reply, events && whole.is_none());
+        let events = whole.is_none() && reply.form == Form::Message || reply.is_of("text/event-stream");
+        let (status, form, coding, mut headers) =
+            (reply.status, reply.form, reply.coding.filter(|_| reply.decode), std::mem::take(&mut reply.headers));
         let stop = self.worker.stop_streams.clone();
-        let (watcher, seen) = watched.unzip();
-        let limit = self.runtime().bounds.body_bytes;
-        let at_end = self.tail(request, reply.status, lease, seen);
+        let patience = self.runtime().target.limits.first_byte;
+        let asked = request.message.clone();
+        let request = Arc::new(request);
+        let (relay, seen) = self.relay(&request, reply, events && whole.is_none(), &headers).unzip();
+        if relay.is_some() {
+            // What is mended or said in between has another length.
+            headers.remove(CONTENT_LENGTH);
+        }
+        let at_end = self.tail(&request, status, lease, seen);
         let body = match (whole, rest) {
             (Some(bytes), _) if bytes.is_empty() => ReplyBody::empty(at_end),
             (Some(bytes), _) => ReplyBody::whole(bytes, at_end),
             (None, Rest::Stream(prefix, incoming)) => {
-                let (prefix, source) = match reply.coding.filter(|_| reply.decode) {
+                let (prefix, source) = match coding {
                     Some(coding) => (Bytes::new(), Source::decoded(prefix, incoming, Decoder::new(coding))),
                     None => (prefix, Source::Plain(incoming)),
                 };
-                if events && prefix.is_empty() {
-                    ReplyBody::events(source, watcher.map(|watcher| (watcher, limit)), &stop, at_end)
-                } else {
-                    ReplyBody::upstream((!prefix.is_empty()).then_some(prefix), source, at_end)
+                match relay {
+                    Some(relay) if form == Form::Message => {
+                        let otherwise = jsonrpc::error(asked.as_ref(), jsonrpc::INTERNAL_ERROR, NO_ANSWER);
+                        ReplyBody::picked(prefix, source, relay, asked, (otherwise, patience), at_end)
+                    }
+                    relay if events => ReplyBody::events(prefix, source, relay, &stop, at_end),
+                    _ => ReplyBody::upstream((!prefix.is_empty()).then_some(prefix), source, at_end),
                 }
             }
             (None, _) => ReplyBody::empty(at_end),
         };
         let mut response = Response::new(body);
-        *response.status_mut() = reply.status;
-        *response.headers_mut() = reply.headers;
+        *response.status_mut() = status;
+        *response.headers_mut() = headers;
         response
     }
 
@@ -75,34 +96,53 @@ impl Exchange {
         }
     }
 
-    /// Shows events to the repairs that want them, until one has found something.
-    fn watcher(&self, request: &Request, reply: &Reply, events: bool) -> Option<(Watcher, Arc<Mutex<Vec<Fired>>>)> {
-        if !events || headers::is_encoded(&reply.headers) || !self.runtime().plan.wants_events(request, reply) {
+    /// Shows the events of a stream, its end and its silences to the repairs that want them.
+    fn relay(
+        &self,
+        request: &Arc<Request>,
+        reply: Reply,
+        events: bool,
+        headers: &HeaderMap,
+    ) -> Option<(Relay, Arc<Mutex<Vec<Fired>>>)> {
+        let runtime = self.worker.runtime.clone();
+        let reply = Reply { headers: stream_head(headers), body: exchange::ReplyBody::Stream, ..reply };
+        let is_wanted = reply.form == Form::Message || runtime.plan.wants_events(request, &reply);
+        if !events || headers::is_encoded(headers) || !is_wanted {
             return None;
         }
+        // Nothing has to be heard of an answer that comes in a moment.
+        let first = if request.asks() { FIRST_SILENCE } else { Duration::ZERO };
+        let silence = Some((first, runtime.bounds.silence)).filter(|_| runtime.plan.heeds_silence(request, &reply));
+        let limit =
+            if is_list(request) { runtime.bounds.body_bytes } else { LONGEST_EVENT.min(runtime.bounds.body_bytes) };
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let (runtime, known, class, found) =
-            (self.worker.runtime.clone(), self.known.clone(), request.class, seen.clone());
-        let watcher = Box::new(move |text: Bytes| {
-            let mut event = Event { text };
-            let report = runtime.plan.mend_event(&Site { facts: &runtime.facts, known: &known }, class, &mut event);
-            for fired in &report.fired {
-                runtime.counters.fired(fired.slot);
+        let (known, request, found) = (self.known.clone(), request.clone(), seen.clone());
+        // Where an answer may come to that was posted elsewhere.
+        let (sender, inbox) = match request.class {
+            Class::LegacySse => Some(inbox::channel()).unzip(),
+            _ => (None, None),
+        };
+        let mut registered: Option<Inbox> = None;
+        let watcher = Box::new(move |event: &mut Event| {
+            if let (None, Some(sender)) = (&registered, &sender) {
+                registered = session_of(event).and_then(|session| runtime.inboxes.open(session, sender.clone()));
             }
-            let is_endpoint = crate::sse::field(&event.text, "event").as_deref() == Some("endpoint");
-            if let Ok(mut found) = found.lock() {
-                found.extend(report.fired);
-            }
-            // The endpoint event is the first that is no comment; behind it there is nothing to look for.
-            let is_comment = crate::sse::field(&event.text, "data").is_none();
-            (event.text, is_comment && !is_endpoint)
+            let site = Site { facts: &runtime.facts, known: &known };
+            let (report, answers) = match event.at {
+                At::Silence { .. } => (runtime.plan.mend_silence(&site, &request, &reply, event), false),
+                _ => runtime.plan.mend_event(&site, &request, &reply, event),
+            };
+            note(&runtime, &found, report);
+            // Where no messages are looked at, the one event that matters is the first that is no comment.
+            let is_last = !request.class.has_messages() && event.data().is_some();
+            Verdict { answers, is_last }
         });
-        Some((watcher, seen))
+        Some((Relay { watcher, limit, silence, inbox }, seen))
     }
 
     fn tail(
         self,
-        request: Request,
+        request: &Arc<Request>,
         status: StatusCode,
         lease: Option<Lease>,
         seen: Option<Arc<Mutex<Vec<Fired>>>>,
@@ -111,9 +151,8 @@ impl Exchange {
         let first_byte = self.started.elapsed();
         Some(Box::new(Tail {
             exchange: self,
-            method: request.method,
+            method: request.method.clone(),
             class: request.class,
-            target: request.target,
             status,
             lease,
             first_byte,
@@ -122,11 +161,57 @@ impl Exchange {
     }
 }
 
+/// What of an answer's head an event repair may ask for.
+fn stream_head(headers: &HeaderMap) -> HeaderMap {
+    headers.get(CONTENT_TYPE).map(|kind| (CONTENT_TYPE, kind.clone())).into_iter().collect()
+}
+
+/// The session that the first event of the older transport names.
+fn session_of(event: &Event) -> Option<String> {
+    if event.name().as_deref() != Some("endpoint") {
+        return None;
+    }
+    let address = String::from_utf8(event.data()?.to_vec()).ok()?;
+    let (_, query) = address.split_once('?')?;
+    endpoint::session_in(query.trim_end_matches(['"', '}', ' '])).map(str::to_owned)
+}
+
+/// Counts what a stream brought up. It may go on for days: each repair is kept once.
+fn note(runtime: &Runtime, found: &Mutex<Vec<Fired>>, report: Report) {
+    for fired in &report.fired {
+        runtime.counters.fired(fired.slot);
+    }
+    for id in &report.panicked {
+        runtime.counters.panics.fetch_add(1, Ordering::Relaxed);
+        tracing::error!(repair = id, "a repair panicked; the event passed untouched");
+    }
+    if report.fired.is_empty() {
+        return;
+    }
+    let Ok(mut found) = found.lock() else { return };
+    for fired in report.fired {
+        if !found.iter().any(|have| have.slot == fired.slot) {
+            found.push(fired);
+        }
+    }
+}
+
 /// The body if it leaves as a whole, framed; `None` if it streams.
 fn whole_body(reply: &mut Reply, rest: &Rest) -> Option<Bytes> {
     match (&reply.body, rest) {
         (exchange::ReplyBody::Json(object), _) if object.is_changed() => {
-            let bytes = object.to_bytes();
+            let text = object.to_bytes();
+            let bytes = if reply.form == Form::Event { sse::event_of(&text) } else { text };
+            headers::reframe(&mut reply.headers, bytes.len());
+            Some(bytes)
+        }
+        (exchange::ReplyBody::Text(text), rest) if !is_as_it_came(text, rest) => {
+            let bytes = if reply.form == Form::Event { sse::event_of(text) } else { text.clone() };
+            headers::reframe(&mut reply.headers, bytes.len());
+            Some(bytes)
+        }
+        (_, Rest::Whole(bytes, decoded)) if reply.form == Form::Event => {
+            let bytes = sse::event_of(decoded.as_ref().unwrap_or(bytes));
             headers::reframe(&mut reply.headers, bytes.len());
             Some(bytes)
         }
@@ -141,11 +226,22 @@ fn whole_body(reply: &mut Reply, rest: &Rest) -> Option<Bytes> {
         (_, Rest::Whole(bytes, _)) => Some(bytes.clone()),
         (_, Rest::Nothing) => Some(Bytes::new()),
         (_, Rest::Stream(..)) => {
-            if reply.decode {
+            if reply.decode || reply.form != Form::AsItCame {
                 headers::unframe(&mut reply.headers);
             }
             None
         }
+    }
+}
+
+/// Whether a text is the body that was read, and not one of ours.
+fn is_as_it_came(text: &Bytes, rest: &Rest) -> bool {
+    match rest {
+        Rest::Whole(bytes, decoded) => {
+            let plain = decoded.as_ref().unwrap_or(bytes);
+            (text.as_ptr(), text.len()) == (plain.as_ptr(), plain.len())
+        }
+        _ => false,
     }
 }
 
@@ -154,7 +250,6 @@ struct Tail {
     exchange: Exchange,
     method: Method,
     class: Class,
-    target: PathAndQuery,
     status: StatusCode,
     lease: Option<Lease>,
     first_byte: Duration,
@@ -163,7 +258,7 @@ struct Tail {
 
 impl AtEnd for Tail {
     fn at_end(self: Box<Self>, ending: Ending, bytes: u64) {
-        let Self { exchange, method, class, target, status, lease, first_byte, seen } = *self;
+        let Self { exchange, method, class, status, lease, first_byte, seen } = *self;
         let now = Instant::now();
         exchange.connection.enter_at(Phase::Idle, now);
         if let (Ending::Whole, Some(lease)) = (ending, lease) {
@@ -177,7 +272,7 @@ impl AtEnd for Tail {
             peer: exchange.connection.peer,
             class,
             method,
-            path: target.path(),
+            path: exchange.target.path(),
             status,
             fired,
             untouched: exchange.untouched,

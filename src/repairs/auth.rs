@@ -6,45 +6,25 @@ pub mod challenge_pointer;
 pub mod challenge_renamed;
 pub mod challenge_scope;
 pub mod error_as_success;
+pub mod head_unanswered;
 pub mod login_page;
 pub mod open_get;
 pub mod page_as_refusal;
 pub mod refused_otherwise;
-mod said;
+pub(super) mod said;
 pub mod scope_unsaid;
 pub mod token_expired;
 pub mod token_refused_otherwise;
 mod words;
 
-use http::header::{
-    ACCEPT_RANGES, AGE, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH,
-    CONTENT_LOCATION, CONTENT_RANGE, CONTENT_TYPE, ETAG, EXPIRES, HeaderName, HeaderValue, LAST_MODIFIED, LOCATION,
-    REFRESH, WWW_AUTHENTICATE,
-};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
 use http::{Method, StatusCode};
 use serde_json::json;
 
 use crate::edit::challenge::{Challenge, Challenges};
 use crate::edit::json::Object;
 use crate::endpoint::RESOURCE_METADATA;
-use crate::exchange::{Reply, ReplyBody, Request, Site, is_credential};
-
-/// Header fields that say something of the body or of where to go instead.
-const OF_THE_ANSWER: &[HeaderName] = &[
-    ACCEPT_RANGES,
-    AGE,
-    CONTENT_DISPOSITION,
-    CONTENT_ENCODING,
-    CONTENT_LANGUAGE,
-    CONTENT_LENGTH,
-    CONTENT_LOCATION,
-    CONTENT_RANGE,
-    ETAG,
-    EXPIRES,
-    LAST_MODIFIED,
-    LOCATION,
-    REFRESH,
-];
+use crate::exchange::{OF_THE_ANSWER, Reply, ReplyBody, Request, Site, is_credential};
 
 /// Why there is a 401.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -141,3 +141,37 @@ pub const REGISTRATION_JSON: Basis =
     rule("RFC 7591 section 3.1", "https://www.rfc-editor.org/rfc/rfc7591#section-3.1", Level::Must);
 pub const NATIVE_REDIRECTS: Basis =
     rule("RFC 8252 section 7", "https://www.rfc-editor.org/rfc/rfc8252#section-7", Level::Must);
+
+const MCP_TRANSPORT: &str = "https://modelcontextprotocol.io/specification/2025-11-25/basic/transports";
+const MCP_LIFECYCLE: &str = "https://modelcontextprotocol.io/specification/2025-11-25/basic/lifecycle";
+const MCP_STATELESS: &str = "https://modelcontextprotocol.io/specification/2026-07-28/basic/transports/streamable-http";
+
+pub const MESSAGE_SENT: Basis = rule("MCP 2025-11-25, Sending Messages to the Server", MCP_TRANSPORT, Level::Must);
+pub const LISTENING: Basis = rule("MCP 2025-11-25, Listening for Messages from the Server", MCP_TRANSPORT, Level::Must);
+pub const SESSIONS: Basis = rule("MCP 2025-11-25, Session Management", MCP_TRANSPORT, Level::Must);
+pub const VERSION_HEADER: Basis = rule("MCP 2025-11-25, Protocol Version Header", MCP_TRANSPORT, Level::Must);
+pub const VERSION_NEGOTIATION: Basis = rule("MCP 2025-11-25, Version Negotiation", MCP_LIFECYCLE, Level::Must);
+pub const ORIGIN_CHECK: Basis = rule("MCP 2025-11-25, Streamable HTTP, Security Warning", MCP_TRANSPORT, Level::Must);
+pub const FALLBACK: Basis = rule("MCP 2026-07-28, Backward Compatibility", MCP_STATELESS, Level::Interop);
+pub const STANDARD_HEADERS: Basis = rule("MCP 2026-07-28, Standard Request Headers", MCP_STATELESS, Level::Must);
+pub const JSONRPC_ANSWER: Basis =
+    rule("JSON-RPC 2.0, Response object", "https://www.jsonrpc.org/specification#response_object", Level::Must);
+pub const MCP_REDIRECT: Basis = rule(
+    "Fetch, HTTP-redirect fetch: 301 and 302 turn POST into GET",
+    "https://fetch.spec.whatwg.org/#http-redirect-fetch",
+    Level::Interop,
+);
+pub const COOKIES: Basis =
+    rule("RFC 6265 section 5.4", "https://www.rfc-editor.org/rfc/rfc6265#section-5.4", Level::Interop);
+pub const HEAD_METHOD: Basis =
+    rule("RFC 9110 section 9.3.2", "https://www.rfc-editor.org/rfc/rfc9110#section-9.3.2", Level::Should);
+pub const SCHEMA: Basis =
+    rule("MCP 2025-11-25, schema", "https://modelcontextprotocol.io/specification/2025-11-25/schema", Level::Must);
+pub const EVENT_STREAM: Basis = rule(
+    "WHATWG HTML section 9.2.6",
+    "https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation",
+    Level::Must,
+);
+pub const STREAM_HYGIENE: Basis = rule("MCP 2026-07-28, Streamable HTTP", MCP_STATELESS, Level::Should);
+pub const NO_TRANSFORM: Basis =
+    rule("RFC 9111 section 5.2.2.6", "https://www.rfc-editor.org/rfc/rfc9111#section-5.2.2.6", Level::Interop);

@@ -13,7 +13,8 @@ use crate::exchange::{Request, Site};
 const PUBLIC: HeaderValue = HeaderValue::from_static("*");
 
 /// Endpoints that pages call with credentials in headers: listed origins only.
-const LISTED: &[Class] = &[Class::Mcp, Class::LegacySse, Class::Register, Class::Token, Class::Revoke];
+const LISTED: &[Class] =
+    &[Class::Mcp, Class::LegacySse, Class::LegacyPost, Class::Register, Class::Token, Class::Revoke];
 
 /// Every class that a page may have to call.
 const CALLED_BY_PAGES: &[Class] = &[
@@ -21,6 +22,7 @@ const CALLED_BY_PAGES: &[Class] = &[
     Class::ServerMetadata,
     Class::Mcp,
     Class::LegacySse,
+    Class::LegacyPost,
     Class::Register,
     Class::Token,
     Class::Revoke,

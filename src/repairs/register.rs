@@ -83,7 +83,7 @@ fn asked_for(request: &Request, member: &str) -> Vec<String> {
             .filter(|(name, _)| name == member)
             .map(|(_, value)| value.into_owned())
             .collect(),
-        RequestBody::Unread => Vec::new(),
+        RequestBody::Unread | RequestBody::Whole(_) => Vec::new(),
     }
 }
 

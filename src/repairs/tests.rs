@@ -11,13 +11,14 @@ use self::any::{
 use super::{REPAIRS, RETIRED, find, nearest};
 use crate::endpoint::Class;
 use crate::example;
-use crate::exchange::{Ask, Event, Facts, Reply, Request, RequestBody, Site};
+use crate::exchange::{Ask, Facts, Reply, Request, RequestBody, Site};
 use crate::fence;
 use crate::knowledge::{Knowledge, strings};
 use crate::plan::{Plan, Report};
 use crate::repair::{Example, Hook, Mode, Repair, SiteKind, Then};
 
 mod any;
+mod messages;
 
 struct Stage {
     facts: Facts,
@@ -63,16 +64,20 @@ fn play(plan: &Plan, stage: &Stage, hook: &Hook, request: &Request, reply: &str)
             let (report, ask) = plan.mend_reply(&site, &request, &mut reply, true);
             Played { report, ask, answered: false, request, text: example::write_reply(&reply) }
         }
-        Hook::Event { .. } => {
-            let mut event = Event { text: Bytes::copy_from_slice(reply.as_bytes()) };
-            let report = plan.mend_event(&site, request.class, &mut event);
-            Played {
-                report,
-                ask: None,
-                answered: false,
-                request,
-                text: String::from_utf8(event.text.to_vec()).unwrap(),
-            }
+        Hook::Event { .. } | Hook::Silence { .. } => {
+            let mut event = example::event(reply);
+            let head = example::reply("200\nContent-Type: text/event-stream").unwrap();
+            let report = match hook {
+                Hook::Silence { .. } => plan.mend_silence(&site, &request, &head, &mut event),
+                _ => plan.mend_event(&site, &request, &head, &mut event).0,
+            };
+            Played { report, ask: None, answered: false, request, text: example::write_event(&event) }
+        }
+        Hook::Message { .. } => {
+            let text = Bytes::copy_from_slice(reply.as_bytes());
+            let (report, mended) = plan.mend_message(&site, &request, &text);
+            let text = String::from_utf8(mended.unwrap_or(text).to_vec()).unwrap();
+            Played { report, ask: None, answered: false, request, text }
         }
     }
 }
@@ -90,7 +95,10 @@ fn input<'a>(hook: &Hook, example: &'a Example) -> &'a str {
 }
 
 fn comparable(hook: &Hook, text: &str) -> String {
-    if matches!(hook, Hook::Event { .. }) { text.to_owned() } else { example::normalised(text).unwrap() }
+    match hook {
+        Hook::Request { .. } | Hook::Reply { .. } => example::normalised(text).unwrap(),
+        Hook::Event { .. } | Hook::Silence { .. } | Hook::Message { .. } => text.to_owned(),
+    }
 }
 
 fn for_each_example(mut run: impl FnMut(&'static Repair, &Example, &str)) {
@@ -140,6 +148,10 @@ fn a_second_pass_finds_nothing() {
         let request = stage.request(example);
         let first = play(&all(), &stage, &repair.hook, &request, example.reply);
         if first.ask.is_some() || first.answered {
+            return;
+        }
+        // What is said into a silence ends it.
+        if matches!(repair.hook, Hook::Silence { .. }) {
             return;
         }
         let second = play(&all(), &stage, &repair.hook, &first.request, &first.text);
@@ -196,8 +208,11 @@ fn the_fence_holds_for_every_example() {
     for_each_example(|repair, example, name| {
         let stage = Stage::new(example.site);
         let request = stage.request(example);
-        if let Hook::Reply { run, .. } = repair.hook {
+        if let Hook::Reply { when, run, .. } = repair.hook {
             let before = example::reply(example.reply).unwrap();
+            if !when(&request, &before) {
+                return;
+            }
             let mut after = before.clone();
             run(&stage.site(), &request, &mut after);
             assert_eq!(fence::check_reply(&stage.site(), &request, &before, &after), Ok(()), "{name}");
@@ -273,6 +288,26 @@ proptest! {
         if let Some(after) = reply.json().filter(|after| after.has("x_unknown")) {
             let printed = String::from_utf8(after.to_bytes().to_vec()).unwrap();
             prop_assert!(printed.contains(&member), "{printed}");
+        }
+    }
+
+    /// What `sse::plain_message` lets pass unseen, no event repair has anything to find in.
+    #[test]
+    fn a_plain_event_is_sound(
+        name in prop::sample::select(vec!["", "event: message\n"]),
+        id in prop::sample::select(vec!["", "id: 7\n", "id: \n"]),
+        result in prop_oneof![any_document(), any_odd_text().prop_map(str::to_owned)],
+        request in prop::sample::select(vec!["POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"a\"}", "GET /sse", "GET /mcp"]),
+    ) {
+        let stage = Stage::new(SiteKind::Open);
+        let request = example::request(request, &stage.facts, &stage.known).unwrap();
+        let text = Bytes::from(format!("{name}{id}data: {{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{result}}}\n\n"));
+        prop_assert!(crate::sse::plain_message(&text).is_some(), "{text:?}");
+        for repair in REPAIRS {
+            if let Hook::Event { run, .. } = repair.hook {
+                let mut event = crate::exchange::Event::arrived(text.clone());
+                prop_assert_eq!(run(&stage.site(), &request, &mut event), crate::exchange::Outcome::Sound, "{}", repair.id);
+            }
         }
     }
 

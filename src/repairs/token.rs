@@ -36,7 +36,7 @@ fn parameter(request: &Request, name: &str) -> Option<String> {
     match &request.body {
         RequestBody::Form(form) => params::get(form, name).map(std::borrow::Cow::into_owned),
         RequestBody::Json(object) => object.text(name),
-        RequestBody::Unread => None,
+        RequestBody::Unread | RequestBody::Whole(_) => None,
     }
 }
 

@@ -249,7 +249,7 @@ async fn parts_and_unchanged_answers_of_documents_are_never_rewritten() {
 
 #[tokio::test]
 async fn a_message_of_the_mcp_endpoint_passes_to_the_byte_both_ways() {
-    let answer = r#"{"jsonrpc":"2.0","id":1,"result":{"structuredContent":{"url":"http://localhost:3000/x","n":1.0}}}"#;
+    let answer = r#"{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"\/","_meta":null}],"structuredContent":{"url":"http://localhost:3000/x","n":1.0}}}"#;
     let upstream = Upstream::always(reply("200 OK", &["Content-Type: application/json", "ETag: \"a\""], answer)).await;
     let proxy = Proxy::to(&upstream).start();
     let asked = "{ \"jsonrpc\":\"2.0\",\t\"id\":1e0, \"method\":\"tools/call\" }";
@@ -261,7 +261,9 @@ async fn a_message_of_the_mcp_endpoint_passes_to_the_byte_both_ways() {
 #[tokio::test]
 async fn a_large_answer_is_decoded_whole_slice_by_slice() {
     let text: Vec<u8> = crate::kit::noise(1 << 18).iter().flat_map(|byte| format!("{byte:08b}").into_bytes()).collect();
-    for (body, kind) in [(text, "application/json"), (vec![b' '; 4 << 20], "text/event-stream")] {
+    for (body, kind) in
+        [(text, "application/json"), ([vec![b' '; 4 << 20], b"\n\n".to_vec()].concat(), "text/event-stream")]
+    {
         let upstream = Upstream::always(coded("200 OK", kind, &gzip(&body))).await;
         let asked = post("/mcp", &["Accept-Encoding: identity", "Authorization: Bearer t"], "{}");
         let answer = Proxy::to(&upstream).start().ask(asked).await;

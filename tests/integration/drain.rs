@@ -50,7 +50,7 @@ async fn a_process_that_is_told_to_stop_ends_all_in_order() {
     })
     .await;
     let url = format!("http://{}", upstream.address);
-    let proxy = Binary::start(&[&url, "--limit-drain-seconds", "1"]).await;
+    let proxy = Binary::start(&[&url, "--limit-drain-seconds", "1", "--repair", "stream.silence=off"]).await;
     let mut idle = proxy.connect().await;
     idle.send(get("/idle", &[])).await;
     assert_eq!(idle.reply().await.status(), 200);
@@ -153,7 +153,9 @@ async fn a_stream_ends_cleanly_wherever_its_chunks_were_cut() {
         for parts in cuts {
             checks.spawn(async move {
                 let whole = parts.concat();
-                assert_eq!(drained(path, parts, &whole).await, Some(whole), "{path} {parts:?}");
+                // CR alone becomes LF.
+                let expected = if whole.contains('\n') { whole.clone() } else { whole.replace('\r', "\n") };
+                assert_eq!(drained(path, parts, &whole).await, Some(expected), "{path} {parts:?}");
             });
         }
     }
@@ -177,7 +179,7 @@ async fn a_stream_may_end_by_itself_while_it_is_drained() {
         conn.send(STREAM).await;
         conn.send(chunk("data: 1\n\n")).await;
         tokio::time::sleep(Duration::from_millis(100)).await;
-        conn.send(chunk("data: last\n\n")).await;
+        conn.send(chunk("data: 2\n\n")).await;
         conn.send("0\r\n\r\n").await;
         conn.until_closed().await;
     })
@@ -190,6 +192,6 @@ async fn a_stream_may_end_by_itself_while_it_is_drained() {
     let began = Instant::now();
     let rest = async { (client.chunk().await, client.chunk().await) };
     let (rest, ()) = tokio::join!(rest, proxy.stop());
-    assert_eq!(rest, (Some(Some(b"data: last\n\n".to_vec())), Some(None)));
+    assert_eq!(rest, (Some(Some(b"data: 2\n\n".to_vec())), Some(None)));
     assert!(began.elapsed() < Duration::from_secs(2));
 }

@@ -6,7 +6,7 @@ use crate::kit::{Proxy, Upstream, get, json, post};
 async fn a_path_with_two_readings_is_no_metadata_and_passes_byte_for_byte() {
     let upstream =
         Upstream::always(json("200 OK", r#"{"issuer":"http://localhost:3000","resource":"http://x/"}"#)).await;
-    let proxy = Proxy::to(&upstream).set("show_repairs", "true").start();
+    let proxy = Proxy::to(&upstream).set("show_repairs", "true").set("repairs", "transport.origin-foreign=off").start();
     let mut client = proxy.connect().await;
     for path in [
         "//.well-known/oauth-protected-resource",
@@ -52,7 +52,7 @@ async fn a_path_with_two_readings_is_no_metadata_and_passes_byte_for_byte() {
 #[tokio::test]
 async fn other_spellings_of_an_endpoint_get_no_star_and_no_favours() {
     let upstream = Upstream::sound().await;
-    let proxy = Proxy::to(&upstream).start();
+    let proxy = Proxy::to(&upstream).set("repairs", "transport.origin-foreign=off").start();
     for path in ["//mcp", "/./mcp", "/x/../mcp", "/%6dcp", "/MCP", "/mcp;x", "/mcp%00", "/mcp/.", "/token/", "//token"]
     {
         let answer = proxy.ask(post(path, &["Origin: https://evil.example"], "{}")).await;

@@ -41,6 +41,7 @@ fn names_are_unique_and_rows_exist() {
             "C" => 20,
             "D" => 25,
             "E" => 24,
+            "F" => 43,
             "H" => 10,
             "R" => 50,
             _ => 0,

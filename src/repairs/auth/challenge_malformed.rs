@@ -20,7 +20,7 @@ pub static REPAIR: Repair = Repair {
              Basic or Negotiate.",
     basis: &[basis::CHALLENGE_GRAMMAR],
     default: Mode::Fix,
-    on: &[Class::Mcp, Class::LegacySse],
+    on: Class::OF_MESSAGES,
     hook: Hook::Reply { needs: Needs::Head, when: is_unauthorized, run },
     examples: &[
         Example {

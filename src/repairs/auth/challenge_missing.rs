@@ -22,7 +22,7 @@ pub static REPAIR: Repair = Repair {
              with every 401 of the MCP endpoint, before any other middleware ends the request.",
     basis: &[basis::CHALLENGE, basis::CHALLENGE_MCP],
     default: Mode::Fix,
-    on: &[Class::Mcp, Class::LegacySse],
+    on: Class::OF_MESSAGES,
     hook: Hook::Reply { needs: Needs::Head, when: is_unauthorized, run },
     examples: &[
         Example {

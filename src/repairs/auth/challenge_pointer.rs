@@ -22,7 +22,7 @@ pub static REPAIR: Repair = Repair {
     advice: "Build the URL from the configured public base URL, never from the Host header.",
     basis: &[basis::CHALLENGE, basis::RESOURCE_PLACE],
     default: Mode::Fix,
-    on: &[Class::Mcp, Class::LegacySse],
+    on: Class::OF_MESSAGES,
     hook: Hook::Reply { needs: Needs::Head, when, run },
     examples: &[
         Example {

@@ -22,7 +22,7 @@ pub static REPAIR: Repair = Repair {
     advice: "Map the header in a gateway response, or put the server behind an ALB or CloudFront instead.",
     basis: &[basis::CHALLENGE_GRAMMAR],
     default: Mode::Fix,
-    on: &[Class::Mcp, Class::LegacySse, Class::Token],
+    on: &[Class::Mcp, Class::LegacySse, Class::LegacyPost, Class::Token],
     hook: Hook::Reply { needs: Needs::Head, when, run },
     examples: &[
         Example {

@@ -18,7 +18,7 @@ pub static REPAIR: Repair = Repair {
     advice: "Name the scopes that a first connection needs in the `scope` parameter of the challenge.",
     basis: &[basis::CHALLENGE_SCOPE],
     default: Mode::Fix,
-    on: &[Class::Mcp, Class::LegacySse],
+    on: Class::OF_MESSAGES,
     hook: Hook::Reply { needs: Needs::Head, when: is_unauthorized, run },
     examples: &[
         Example {

@@ -23,7 +23,7 @@ pub static REPAIR: Repair = Repair {
     advice: "Check the token before the message is looked at, and answer 401.",
     basis: &[basis::TOKEN_HANDLING, basis::BEARER_ERRORS],
     default: Mode::Fix,
-    on: &[Class::Mcp, Class::LegacySse],
+    on: Class::OF_MESSAGES,
     hook: Hook::Reply { needs: Needs::Json, when, run },
     examples: &[
         Example {
@@ -116,6 +116,7 @@ fn when(request: &Request, reply: &Reply) -> bool {
         && may_be_refused(request)
         && request.method == Method::POST
         && reply.status == StatusCode::OK
+        && reply.is_error_inside()
         && reply.is_json()
         && reply.declared_length().is_none_or(|length| length <= LONGEST)
 }

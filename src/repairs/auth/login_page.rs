@@ -66,7 +66,7 @@ pub static REPAIR: Repair = Repair {
     advice: "Take the MCP endpoint out of the web login's middleware and answer 401 there.",
     basis: &[basis::TOKEN_HANDLING, basis::BEARER_ERRORS],
     default: Mode::Fix,
-    on: &[Class::Mcp, Class::LegacySse],
+    on: Class::OF_MESSAGES,
     hook: Hook::Reply { needs: Needs::Head, when, run },
     examples: &[
         Example {
@@ -210,7 +210,7 @@ fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
 }
 
 /// Whether a redirect takes people to where they log in.
-fn leads_to_login(site: &Site<'_>, request: &Request, location: &str) -> bool {
+pub(in crate::repairs) fn leads_to_login(site: &Site<'_>, request: &Request, location: &str) -> bool {
     let base = Url::parse(&format!("{}{}", site.facts.upstream, request.target));
     let Ok(to) = base.and_then(|base| base.join(location)) else { return false };
     // The same path with a slash, another scheme or host: the endpoint, moved.

@@ -19,7 +19,7 @@ pub static REPAIR: Repair = Repair {
     advice: "Answer the MCP endpoint's 401 with `application/json` and `{\"error\": ..., \"error_description\": ...}`.",
     basis: &[basis::BEARER_ERRORS],
     default: Mode::Fix,
-    on: &[Class::Mcp, Class::LegacySse],
+    on: Class::OF_MESSAGES,
     hook: Hook::Reply { needs: Needs::Head, when, run },
     examples: &[
         Example {

@@ -27,7 +27,7 @@ pub static REPAIR: Repair = Repair {
     advice: "Answer a missing token with 401; 403 is for those who are known and may not.",
     basis: &[basis::TOKEN_HANDLING, basis::BEARER_ERRORS],
     default: Mode::Fix,
-    on: &[Class::Mcp, Class::LegacySse],
+    on: Class::OF_MESSAGES,
     hook: Hook::Reply { needs: Needs::Body, when, run },
     examples: &[
         Example {

@@ -29,7 +29,7 @@ pub static REPAIR: Repair = Repair {
     advice: "Send `WWW-Authenticate: Bearer error=\"insufficient_scope\", scope=\"...\"` with the 403.",
     basis: &[basis::STEP_UP, basis::BEARER_ERRORS],
     default: Mode::Fix,
-    on: &[Class::Mcp, Class::LegacySse],
+    on: Class::OF_MESSAGES,
     hook: Hook::Reply { needs: Needs::Body, when, run },
     examples: &[
         Example {

@@ -21,7 +21,7 @@ pub static REPAIR: Repair = Repair {
     advice: "Check `exp` before the message is looked at, and answer 401 with `Bearer error=\"invalid_token\"`.",
     basis: &[basis::TOKEN_HANDLING, basis::BEARER_ERRORS, basis::JWT_EXPIRY],
     default: Mode::Fix,
-    on: &[Class::Mcp, Class::LegacySse],
+    on: Class::OF_MESSAGES,
     hook: Hook::Request { needs: Needs::Head, when, run },
     examples: &[
         Example {

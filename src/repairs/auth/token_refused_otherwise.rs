@@ -25,7 +25,7 @@ pub static REPAIR: Repair = Repair {
     advice: "Answer with 401 and `Bearer error=\"invalid_token\"` whenever a token does not check out.",
     basis: &[basis::TOKEN_HANDLING, basis::BEARER_ERRORS],
     default: Mode::Fix,
-    on: &[Class::Mcp, Class::LegacySse],
+    on: Class::OF_MESSAGES,
     hook: Hook::Reply { needs: Needs::Body, when, run },
     examples: &[
         Example {

@@ -53,7 +53,7 @@ fn when(request: &Request, reply: &Reply) -> bool {
         && reply.headers.get(CONTENT_TYPE).is_some_and(|kind| is_media_type(kind, "text/event-stream"))
 }
 
-fn run(site: &Site<'_>, event: &mut Event) -> Outcome {
+fn run(site: &Site<'_>, _: &Request, event: &mut Event) -> Outcome {
     if sse::field(&event.text, "event").as_deref() != Some("endpoint") {
         return Outcome::Sound;
     }

@@ -99,7 +99,7 @@ fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
 }
 
 /// Path and query that a redirect leads to, if they are the upstream's own.
-fn own_target(site: &Site<'_>, path: &str, location: &str) -> Option<String> {
+pub(in crate::repairs) fn own_target(site: &Site<'_>, path: &str, location: &str) -> Option<String> {
     let location = location.split('#').next().unwrap_or(location);
     if let Some(rest) = after_origin(location) {
         return site.owns(location).then(|| if rest.starts_with('/') { rest.to_owned() } else { format!("/{rest}") });

@@ -1,5 +1,7 @@
 //! Messages of every kind, for the properties: what servers and clients send, and what nobody should.
 
+pub(super) mod messages;
+
 use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -15,6 +17,7 @@ pub(super) fn any_site() -> impl Strategy<Value = SiteKind> {
         SiteKind::NoResourceMetadata,
         SiteKind::Foreign,
         SiteKind::Open,
+        SiteKind::Loopback,
         SiteKind::Scoped,
         SiteKind::Confidential,
         SiteKind::Bare,

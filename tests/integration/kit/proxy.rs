@@ -46,6 +46,8 @@ impl Proxy {
             ("log.format", "json".to_owned()),
             // What an upstream is asked is part of most tests.
             ("no_probe", "true".to_owned()),
+            // And what is said into silence is part of few.
+            ("repairs", "stream.silence=off".to_owned()),
             ("limits.drain_seconds", "0.3".to_owned()),
         ];
         Setup { given, balance: Balance::DEFAULT }

@@ -4,18 +4,18 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Child } from '../lib/children.mjs';
 import { freePort } from '../lib/serve.mjs';
-import { compare } from './compare.mjs';
+import { compare, lines } from './compare.mjs';
 import { runSuite, versionOf } from './suite.mjs';
 
 const AT_ONCE = 2; // as many as a small machine has cores
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
-const npm = JSON.parse(readFileSync(here('../package.json'))).dependencies;
+const npm = JSON.parse(readFileSync(here('package.json'))).dependencies;
 
 const SERVERS = {
   'sdk-v1': { command: [process.execPath, here('servers/sdk-v1.mjs')] },
   'sdk-v2': { command: [process.execPath, here('servers/sdk-v2.mjs')] },
   everything: {
-    command: [process.execPath, here('../node_modules/@modelcontextprotocol/server-everything/dist/index.js'), 'streamableHttp'],
+    command: [process.execPath, here('node_modules/@modelcontextprotocol/server-everything/dist/index.js'), 'streamableHttp'],
     // It takes its port from the environment and says nothing that could be waited for.
     port: (port) => ({ PORT: String(port) }),
   },
@@ -23,7 +23,7 @@ const SERVERS = {
 
 // Which revision is asked of which server. The released suite does not know 2026-07-28, and a server that does
 // not speak a revision has to be seen not to: clients find out with the same requests.
-const RELEASED = '@modelcontextprotocol/conformance';
+const RELEASED = 'conformance';
 const NEWEST = 'conformance-alpha';
 const RUNS = [
   ['sdk-v1', RELEASED], ['sdk-v1', NEWEST, '2025-11-25'], ['sdk-v1', NEWEST, '2026-07-28'],
@@ -64,8 +64,8 @@ async function tryOn(run) {
       mended.set(scenario, (await ask(proxy, scenario)).get(scenario));
     }
     const { same, worse, better, passes } = compare(direct, mended);
-    for (const line of worse) console.log(`${run.name}: WORSE ${line}`);
-    for (const line of better) console.log(`${run.name}: better ${line}`);
+    for (const line of lines(worse)) console.log(`${run.name}: WORSE ${line}`);
+    for (const line of lines(better)) console.log(`${run.name}: better ${line}`);
     console.log(`${run.name}: ${direct.size} scenarios, ${same.length} checks equal (${passes} passes directly), `
       + `${worse.length} worse, ${better.length} better`);
     total.passed += same.length + better.length;

@@ -1,6 +1,5 @@
 // The suite as its package ships it: one process a run, which leaves a file of checks for each scenario.
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,14 +7,6 @@ import { Child } from '../lib/children.mjs';
 
 const LIMIT_MS = 100_000;
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
-const NODE = process.versions.node.split('.')[0] >= 22 ? process.execPath : ownNode();
-
-// The suite needs Node.js 22, and the packages of the system may have an older one only.
-function ownNode() {
-  const name = `node-${process.platform}-${process.arch}`;
-  return join(createRequire(import.meta.url).resolve(`${name}/package.json`), '..', 'bin', 'node');
-}
-
 export const versionOf = (pinned) => pinned.replace(/^npm:.*@/, '');
 
 // Scenario -> checks.
@@ -23,7 +14,7 @@ export async function runSuite({ suite, revision }, url, scenario, log) {
   const results = mkdtempSync(join(tmpdir(), 'conformance-'));
   try {
     const child = new Child([
-      NODE, here(`../node_modules/${suite}/dist/index.js`), 'server', '--url', url, '--output-dir', results,
+      process.execPath, here(`node_modules/${suite}/dist/index.js`), 'server', '--url', url, '--output-dir', results,
       ...(scenario ? ['--scenario', scenario] : ['--suite', 'all']),
       ...(revision ? ['--spec-version', revision] : []),
     ], log);

@@ -1,0 +1,110 @@
+//! A JSON array whose elements can be changed one by one while every other byte stays as it came.
+
+use std::fmt;
+use std::ops::Range;
+
+use bytes::Bytes;
+use serde::de::{Deserializer as _, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// A JSON array and what became of its elements.
+#[derive(Clone, Debug)]
+pub struct List {
+    source: Bytes,
+    elements: Vec<(Range<usize>, Option<Bytes>)>,
+}
+
+impl List {
+    /// Reads where the elements stand; `None` if the text is no JSON array.
+    #[must_use]
+    pub fn parse(source: Bytes) -> Option<Self> {
+        let text = std::str::from_utf8(&source).ok()?;
+        let mut reader = serde_json::Deserializer::from_str(text);
+        let elements = reader.deserialize_seq(Outline { text }).ok()?;
+        reader.end().ok()?;
+        Some(Self { source, elements })
+    }
+
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.elements.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.elements.is_empty()
+    }
+
+    /// The JSON text of each element.
+    pub fn iter(&self) -> impl Iterator<Item = Bytes> + '_ {
+        self.elements.iter().map(|(place, new)| new.clone().unwrap_or_else(|| self.source.slice(place.clone())))
+    }
+
+    /// Changes elements: what the function answers takes the place of what it was given. Answers whether any was.
+    pub fn change(&mut self, mut change: impl FnMut(Bytes) -> Option<Bytes>) -> bool {
+        let mut any = false;
+        for (place, new) in &mut self.elements {
+            let text = new.clone().unwrap_or_else(|| self.source.slice(place.clone()));
+            if let Some(text) = change(text) {
+                *new = Some(text);
+                any = true;
+            }
+        }
+        any
+    }
+
+    /// The text: the source with the changed elements spliced in.
+    #[must_use]
+    pub fn to_bytes(&self) -> Bytes {
+        let mut out = Vec::with_capacity(self.source.len() + 64);
+        let mut from = 0;
+        for (place, new) in &self.elements {
+            if let Some(text) = new {
+                out.extend_from_slice(&self.source[from..place.start]);
+                out.extend_from_slice(text);
+                from = place.end;
+            }
+        }
+        out.extend_from_slice(&self.source[from..]);
+        out.into()
+    }
+}
+
+struct Outline<'a> {
+    text: &'a str,
+}
+
+impl<'de> Visitor<'de> for Outline<'de> {
+    type Value = Vec<(Range<usize>, Option<Bytes>)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let mut elements = Vec::new();
+        while let Some(element) = list.next_element::<&'de RawValue>()? {
+            // Both come from the same buffer: the difference of addresses is where the element stands.
+            let start = (element.get().as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize);
+            elements.push((start..start + element.get().len(), None));
+        }
+        Ok(elements)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_only_the_element() {
+        let mut list = List::parse(Bytes::from_static(b"[ 1e400 , {\"a\": null},\n[ ] ]")).unwrap();
+        assert_eq!(list.len(), 3);
+        assert!(list.change(|text| text.starts_with(b"{").then(|| Bytes::from_static(b"{}"))));
+        assert_eq!(list.to_bytes(), &b"[ 1e400 , {},\n[ ] ]"[..]);
+        assert!(!list.change(|_| None));
+        for text in ["", "{}", "[1", "[1]x"] {
+            assert!(List::parse(Bytes::from(text)).is_none(), "{text}");
+        }
+    }
+}

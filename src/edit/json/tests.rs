@@ -1,0 +1,115 @@
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+fn object(text: &str) -> Object {
+    Object::parse(Bytes::copy_from_slice(text.as_bytes())).unwrap()
+}
+
+fn printed(object: &Object) -> String {
+    String::from_utf8(object.to_bytes().to_vec()).unwrap()
+}
+
+#[test]
+fn changes_only_the_named_member() {
+    let mut it = object("{ \"a\" : 1e400,\n \"b\":\"\\u00e9\\/\", \"c\" : 1.50 , \"d\":null }\n");
+    it.set("c", json!(1));
+    it.remove("d");
+    it.set("e", json!("x"));
+    assert_eq!(printed(&it), "{ \"a\" : 1e400,\n \"b\":\"\\u00e9\\/\", \"c\" : 1,\"e\":\"x\" }\n");
+}
+
+#[test]
+fn removes_first_middle_last_and_all() {
+    for (names, left) in [
+        (&["a"][..], r#"{"b":2, "c":3}"#),
+        (&["b"], r#"{"a":1, "c":3}"#),
+        (&["c"], r#"{"a":1, "b":2}"#),
+        (&["a", "b", "c"], "{}"),
+    ] {
+        let mut it = object(r#"{"a":1, "b":2, "c":3}"#);
+        names.iter().for_each(|name| it.remove(name));
+        assert_eq!(printed(&it), left);
+    }
+}
+
+#[test]
+fn the_last_duplicate_counts() {
+    let mut it = object(r#"{"a":1,"x":0,"a":2}"#);
+    assert_eq!(it.get("a"), Some(json!(2)));
+    it.set("a", json!(3));
+    assert_eq!(printed(&it), r#"{"x":0,"a":3}"#);
+}
+
+#[test]
+fn refuses_what_it_cannot_mend() {
+    for text in ["", "[]", "{", "{}x", "null", "{\"a\":}", "{\"a\":1,}"] {
+        assert_eq!(Object::parse(Bytes::from(text)).unwrap_err(), NotAnObject::NotJson, "{text}");
+    }
+    assert_eq!(Object::parse(Bytes::from_static(b"{\"\xff\":1}")).unwrap_err(), NotAnObject::NotText);
+    let deep = format!("{{\"a\":{}{}}}", "[".repeat(200), "]".repeat(200));
+    assert_eq!(Object::parse(Bytes::from(deep)).unwrap_err(), NotAnObject::TooDeep);
+    assert!(Object::parse(Bytes::from(format!("{{\"a\":\"{}\"}}", "[".repeat(200)))).is_ok());
+    let members = |count: usize| {
+        let all: Vec<String> = (0..count).map(|number| format!("\"{number}\":0")).collect();
+        Object::parse(Bytes::from(format!("{{{}}}", all.join(","))))
+    };
+    assert!(members(MAX_MEMBERS).is_ok());
+    assert_eq!(members(MAX_MEMBERS + 1).unwrap_err(), NotAnObject::TooMany);
+    let list = format!("{{\"a\":[{}0]}}", "0,".repeat(MAX_VALUES + 1));
+    assert_eq!(Object::parse(Bytes::from(list)).unwrap_err(), NotAnObject::TooMany);
+}
+
+#[test]
+fn escaped_names_are_found() {
+    let mut it = object(r#"{"\u0061":1}"#);
+    it.set("a", json!(2));
+    assert_eq!(printed(&it), r#"{"\u0061":2}"#);
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        ".{0,8}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 16, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::hash_map(".{0,4}", inner, 0..4).prop_map(|m| Value::Object(m.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn agrees_with_a_parsed_map(
+        members in prop::collection::vec(("[a-e]", any_json()), 0..6),
+        pretty: bool,
+        edits in prop::collection::vec(("[a-g]", prop::option::of(any_json())), 0..5),
+    ) {
+        let mut model: serde_json::Map<String, Value> = members.into_iter().collect();
+        let value = Value::Object(model.clone());
+        let text = if pretty { format!("{value:#}") } else { value.to_string() };
+        let mut it = object(&text);
+        prop_assert_eq!(printed(&it), text);
+        for (name, edit) in edits {
+            match edit {
+                Some(value) => { it.set(&name, value.clone()); model.insert(name, value); }
+                None => { it.remove(&name); model.shift_remove(&name); }
+            }
+        }
+        let reread: Value = serde_json::from_str(&printed(&it)).unwrap();
+        prop_assert_eq!(reread, Value::Object(model));
+    }
+
+    #[test]
+    fn never_panics(text in "[{}\\[\\]\":,a0\\\\ ]{0,40}") {
+        if let Ok(mut it) = Object::parse(Bytes::from(text)) {
+            it.set("a", json!(1));
+            prop_assert!(Object::parse(it.to_bytes()).is_ok());
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! JSON-RPC 2.0 messages by their outermost members: peeked at, never built. A message of any size is judged by this
+//! before anything else looks at it.
+
+use std::fmt;
+
+use bytes::Bytes;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// JSON-RPC 2.0 section 5.1, and what MCP adds.
+pub const PARSE_ERROR: i64 = -32700;
+pub const INVALID_REQUEST: i64 = -32600;
+pub const METHOD_NOT_FOUND: i64 = -32601;
+pub const INVALID_PARAMS: i64 = -32602;
+pub const INTERNAL_ERROR: i64 = -32603;
+/// Whatever else a server refuses; what the SDKs use.
+pub const SERVER_ERROR: i64 = -32000;
+/// A session that is not known (any more); what the SDKs use.
+pub const SESSION_NOT_FOUND: i64 = -32001;
+/// Errors that only servers of MCP 2026-07-28 know.
+pub const HEADER_MISMATCH: i64 = -32020;
+pub const MODERN: std::ops::RangeInclusive<i64> = -32022..=-32020;
+
+/// The outermost members of a message. Of a member given twice the last one counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Envelope {
+    /// Whether it is a list of messages (MCP 2025-03-26); then nothing else is known.
+    pub is_batch: bool,
+    /// Whether `jsonrpc` says 2.0.
+    pub is_versioned: bool,
+    /// The JSON text of these members.
+    pub id: Option<Bytes>,
+    pub result: Option<Bytes>,
+    pub error: Option<Bytes>,
+    pub method: Option<String>,
+    /// Whether there are members that JSON-RPC does not know there, or `params` that are null.
+    pub has_more: bool,
+}
+
+impl Envelope {
+    /// Reads the outermost members; `None` if the text is no JSON object and no array.
+    #[must_use]
+    pub fn peek(text: &Bytes) -> Option<Self> {
+        let mut reader = serde_json::Deserializer::from_slice(text);
+        let mut found = Self::default();
+        Outline { text, found: &mut found }.deserialize(&mut reader).ok()?;
+        reader.end().ok()?;
+        Some(found)
+    }
+
+    /// As [`Envelope::peek`], of a text of which only the beginning is there: the members that have come.
+    #[must_use]
+    pub fn peek_start(text: &Bytes) -> Self {
+        let mut found = Self::default();
+        // It ends too early, and what was found by then is all that can be known.
+        let _ = Outline { text, found: &mut found }.deserialize(&mut serde_json::Deserializer::from_slice(text));
+        found
+    }
+
+    /// Whether it wants an answer.
+    #[must_use]
+    pub fn is_request(&self) -> bool {
+        self.method.is_some() && self.has_id()
+    }
+
+    /// Whether nobody answers it: a notification, or itself an answer.
+    #[must_use]
+    pub fn is_unanswered(&self) -> bool {
+        !self.is_batch && if self.method.is_some() { self.id.is_none() } else { self.is_response() }
+    }
+
+    /// Whether it answers something.
+    #[must_use]
+    pub fn is_response(&self) -> bool {
+        self.method.is_none() && (self.result.is_some() || self.error.is_some())
+    }
+
+    /// Whether it is a message at all.
+    #[must_use]
+    pub fn is_message(&self) -> bool {
+        self.is_batch || self.method.is_some() || self.is_response()
+    }
+
+    /// Whether it has an id that is not null.
+    #[must_use]
+    pub fn has_id(&self) -> bool {
+        self.id.as_ref().is_some_and(|id| &id[..] != b"null")
+    }
+
+    /// Whether this is the request's method.
+    #[must_use]
+    pub fn is(&self, method: &str) -> bool {
+        self.method.as_deref() == Some(method)
+    }
+
+    /// Whether it answers this request: by its id, however that is written (clients take `"1"` for `1`).
+    #[must_use]
+    pub fn answers(&self, request: &Self) -> bool {
+        self.is_response() && self.id.as_deref().map(bare) == request.id.as_deref().map(bare)
+    }
+
+    /// Whether every parser takes it: what JSON-RPC 2.0 knows and nothing more, one of result and error, both objects,
+    /// an id that is no null and no fraction. What it cannot tell is not sound.
+    #[must_use]
+    pub fn is_surely_sound(&self) -> bool {
+        let is_object = |text: &Bytes| text.first() == Some(&b'{');
+        let has_sound_id = |is_needed: bool| match self.id.as_deref() {
+            None => !is_needed,
+            Some(id) => id.first() == Some(&b'"') || id.iter().all(|b| b.is_ascii_digit() || *b == b'-'),
+        };
+        let has_sound_kind = match (&self.method, &self.result, &self.error) {
+            (Some(_), None, None) => has_sound_id(false),
+            (None, Some(result), None) => is_object(result) && has_sound_id(true),
+            // What is wrong inside an error is looked for: it is rare, and short.
+            _ => false,
+        };
+        self.is_versioned && !self.has_more && has_sound_kind
+    }
+
+    /// The code of its error, if that is a number.
+    #[must_use]
+    pub fn error_code(&self) -> Option<i64> {
+        let error: serde_json::Value = serde_json::from_slice(self.error.as_ref()?).ok()?;
+        error.get("code")?.as_i64()
+    }
+}
+
+/// The text of an answer that is an error, to this message.
+#[must_use]
+pub fn error(to: Option<&Envelope>, code: i64, message: &str) -> Bytes {
+    let id = to.and_then(|to| to.id.as_deref()).unwrap_or(b"null");
+    let id = String::from_utf8_lossy(id);
+    let message = serde_json::Value::from(message);
+    format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":{code},"message":{message}}}}}"#).into()
+}
+
+/// As [`error`], for an HTTP error: which one stands beside what is said.
+#[must_use]
+pub fn error_of_status(to: Option<&Envelope>, status: u16, message: &str) -> Bytes {
+    let id = to.and_then(|to| to.id.as_deref()).unwrap_or(b"null");
+    let (id, message) = (String::from_utf8_lossy(id), serde_json::Value::from(message));
+    format!(
+        r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":{INTERNAL_ERROR},"message":{message},"data":{{"status":{status}}}}}}}"#
+    )
+    .into()
+}
+
+/// The text of an answer that says nothing but that the message came.
+#[must_use]
+pub fn empty_result(to: Option<&Envelope>) -> Bytes {
+    let id = to.and_then(|to| to.id.as_deref()).unwrap_or(b"null");
+    format!(r#"{{"jsonrpc":"2.0","id":{},"result":{{}}}}"#, String::from_utf8_lossy(id)).into()
+}
+
+/// An id without its quotation marks and without a fraction of nothing.
+fn bare(id: &[u8]) -> &[u8] {
+    let inner = id.strip_prefix(b"\"").and_then(|id| id.strip_suffix(b"\"")).unwrap_or(id);
+    inner.strip_suffix(b".0").unwrap_or(inner)
+}
+
+struct Outline<'a> {
+    text: &'a Bytes,
+    found: &'a mut Envelope,
+}
+
+impl<'de> DeserializeSeed<'de> for Outline<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
+        reader.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Outline<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON-RPC message")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Self { text, found } = self;
+        // Whether there are any, and whether they say something.
+        let mut params = None;
+        while let Some(name) = map.next_key_seed(Name)? {
+            let value: &'de RawValue = match name {
+                Member::Params => {
+                    params = Some(map.next_value::<Option<IgnoredAny>>()?.is_some());
+                    continue;
+                }
+                _ => map.next_value()?,
+            };
+            let value = value.get();
+            let part = || Some(text.slice_ref(value.as_bytes()));
+            match name {
+                Member::Version => found.is_versioned = value == "\"2.0\"",
+                Member::Id => found.id = part(),
+                Member::Result => found.result = part(),
+                Member::Error => found.error = part(),
+                Member::Method => found.method = serde_json::from_str(value).ok(),
+                Member::Params | Member::Other => found.has_more = true,
+            }
+        }
+        found.has_more |= params.is_some_and(|says_something| !says_something || found.method.is_none());
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        self.found.is_batch = true;
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(())
+    }
+}
+
+enum Member {
+    Version,
+    Id,
+    Method,
+    Params,
+    Result,
+    Error,
+    Other,
+}
+
+/// Reads a member's name without keeping it.
+struct Name;
+
+impl<'de> DeserializeSeed<'de> for Name {
+    type Value = Member;
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Member, D::Error> {
+        reader.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Name {
+    type Value = Member;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Member, E> {
+        Ok(match name {
+            "jsonrpc" => Member::Version,
+            "id" => Member::Id,
+            "method" => Member::Method,
+            "params" => Member::Params,
+            "result" => Member::Result,
+            "error" => Member::Error,
+            _ => Member::Other,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn peek(text: &str) -> Option<Envelope> {
+        Envelope::peek(&Bytes::copy_from_slice(text.as_bytes()))
+    }
+
+    #[test]
+    fn tells_the_kinds_apart() {
+        for (text, request, unanswered, response) in [
+            (r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#, true, false, false),
+            (r#"{"method":"p\u0069ng","id":"a","params":{"id":null}}"#, true, false, false),
+            (r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#, false, true, false),
+            (r#"{"jsonrpc":"2.0","id":1,"result":{}}"#, false, true, true),
+            (r#"{"jsonrpc":"2.0","id":null,"error":{}}"#, false, true, true),
+            (r#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#, false, false, false),
+            (r#"[{"jsonrpc":"2.0","id":1,"method":"ping"}]"#, false, false, false),
+            ("{}", false, false, false),
+        ] {
+            let found = peek(text).unwrap();
+            assert_eq!(
+                (found.is_request(), found.is_unanswered(), found.is_response()),
+                (request, unanswered, response),
+                "{text}"
+            );
+        }
+        for text in ["", "1", "null", "{", "{}x", "{\"id\":}", "[1"] {
+            assert_eq!(peek(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_sound_answer_is_told_without_looking_inside() {
+        for (text, sound) in [
+            (r#"{"jsonrpc":"2.0","id":1,"result":{"a":null}}"#, true),
+            (r#" {"result":{},"id":"a","jsonrpc":"2.0"} "#, true),
+            (r#"{"jsonrpc":"2.0","method":"notifications/message","params":{}}"#, true),
+            (r#"{"jsonrpc":"2.0","id":1,"method":"roots/list"}"#, true),
+            (r#"{"id":1,"result":{}}"#, false),
+            (r#"{"jsonrpc":"1.0","id":1,"result":{}}"#, false),
+            (r#"{"jsonrpc":"2.0","id":null,"result":{}}"#, false),
+            (r#"{"jsonrpc":"2.0","result":{}}"#, false),
+            (r#"{"jsonrpc":"2.0","id":1.0,"result":{}}"#, false),
+            (r#"{"jsonrpc":"2.0","id":1,"result":[]}"#, false),
+            (r#"{"jsonrpc":"2.0","id":1,"result":{},"error":null}"#, false),
+            (r#"{"jsonrpc":"2.0","id":1,"result":{},"x":1}"#, false),
+            (r#"{"jsonrpc":"2.0","id":1,"result":{},"params":{}}"#, false),
+            (r#"{"jsonrpc":"2.0","method":"notifications/message","params":null}"#, false),
+        ] {
+            assert_eq!(peek(text).unwrap().is_surely_sound(), sound, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_answer_is_known_by_its_id_however_written() {
+        let request = peek(r#"{"id":1,"method":"ping"}"#).unwrap();
+        for (id, answers) in [("1", true), ("\"1\"", true), ("1.0", true), ("2", false), ("null", false)] {
+            let answer = peek(&format!("{{\"id\":{id},\"result\":{{}}}}")).unwrap();
+            assert_eq!(answer.answers(&request), answers, "{id}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_beginning_tells_what_the_whole_tells(cut in 0_usize..60) {
+            let text = r#"{"jsonrpc":"2.0","method":"tools/call","id":7,"params":{}}"#;
+            let start = Envelope::peek_start(&Bytes::copy_from_slice(&text.as_bytes()[..cut.min(text.len())]));
+            let whole = peek(text).unwrap();
+            prop_assert!(start.method.is_none() || start.method == whole.method);
+            prop_assert!(start.id.is_none() || start.id == whole.id);
+        }
+
+        #[test]
+        fn nothing_panics(text in "[{}\\[\\]\":,a0\\\\ ]{0,40}") {
+            let text = Bytes::from(text);
+            if let Some(whole) = Envelope::peek(&text) {
+                prop_assert_eq!(Envelope::peek_start(&text), whole);
+            }
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! F-38: a cookie that ties a session to one instance of a server, for clients that keep no cookies.
+
+use http::header::SET_COOKIE;
+
+use crate::endpoint::{Class, SESSION};
+use crate::exchange::{Outcome, Reply, Request, Site};
+use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
+use crate::repairs::basis;
+
+pub static REPAIR: Repair = Repair {
+    id: "session.cookie-needed",
+    rows: &["F-38"],
+    summary: "a session begins with a cookie, which most clients do not send back",
+    why: "Load balancers tell by a cookie which instance knows a session. MCP clients keep none, so that the \
+          next message ends at another instance.",
+    hits: "TypeScript SDK clients, rmcp, hosted clients (the Python SDK keeps cookies)",
+    remedy: "Puts the cookie into the session id that the client gets, from where it goes up again \
+             (session.sealed). Each session has its own, nothing is kept here, and any replica can read it. The \
+             client sees the cookie anyway.",
+    advice: "Choose the instance by `Mcp-Session-Id`.",
+    basis: &[basis::COOKIES],
+    default: Mode::Fix,
+    on: &[Class::Mcp],
+    hook: Hook::Reply { needs: Needs::Head, when, run },
+    examples: &[
+        Example {
+            note: "an affinity cookie",
+            site: SiteKind::Open,
+            request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"initialize\",\"params\":{\"protocolVersion\":\"2025-11-25\"}}",
+            reply: "200\nMcp-Session-Id: s1\nSet-Cookie: a=1; Path=/; HttpOnly",
+            then: Then::Becomes("200\nMcp-Session-Id: s1.mend-YT0x\nSet-Cookie: a=1; Path=/; HttpOnly"),
+        },
+        Example {
+            note: "later answers name the session too",
+            site: SiteKind::Open,
+            request: "POST /mcp\nMcp-Session-Id: s1.mend-YT0x\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
+            reply: "200\nMcp-Session-Id: s1",
+            then: Then::Becomes("200\nMcp-Session-Id: s1.mend-YT0x"),
+        },
+        Example {
+            note: "no session",
+            site: SiteKind::Open,
+            request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"initialize\",\"params\":{\"protocolVersion\":\"2025-11-25\"}}",
+            reply: "200\nSet-Cookie: a=1; Path=/",
+            then: Then::Sound,
+        },
+        Example {
+            note: "no cookie",
+            site: SiteKind::Open,
+            request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"initialize\",\"params\":{\"protocolVersion\":\"2025-11-25\"}}",
+            reply: "200\nMcp-Session-Id: s1",
+            then: Then::Sound,
+        },
+        Example {
+            note: "a cookie that is taken back",
+            site: SiteKind::Open,
+            request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"initialize\",\"params\":{\"protocolVersion\":\"2025-11-25\"}}",
+            reply: "200\nMcp-Session-Id: s1\nSet-Cookie: a=; Max-Age=0",
+            then: Then::Sound,
+        },
+    ],
+};
+
+fn when(request: &Request, reply: &Reply) -> bool {
+    reply.headers.contains_key(SESSION)
+        && (request.session_sent.as_ref().is_some_and(super::is_sealed)
+            || (request.calls("initialize") && reply.headers.contains_key(SET_COOKIE)))
+}
+
+fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+    let Some(id) = reply.headers.get(SESSION) else { return Outcome::Sound };
+    // The client goes on with the id that it has.
+    if let Some(sent) = &request.session_sent {
+        let is_same = id != sent && super::unseal(sent).is_some_and(|(own, _)| own == *id);
+        if is_same {
+            reply.headers.insert(SESSION, sent.clone());
+            return Outcome::mended("an answer names the session by the upstream's own id");
+        }
+        return Outcome::Sound;
+    }
+    let cookies: Vec<&str> =
+        reply.headers.get_all(SET_COOKIE).iter().filter_map(|line| pair(line.to_str().ok()?)).collect();
+    if cookies.is_empty() || super::is_sealed(id) {
+        return Outcome::Sound;
+    }
+    let Some(sealed) = super::seal_cookies(id, &cookies.join("; ")) else { return Outcome::Sound };
+    reply.headers.insert(SESSION, sealed);
+    Outcome::mended("a session that begins with a cookie")
+}
+
+/// Name and value of a cookie that is set, not one that is taken back.
+fn pair(line: &str) -> Option<&str> {
+    let mut parts = line.split(';').map(str::trim);
+    let pair = parts.next()?;
+    let is_taken_back = parts.any(|part| part.eq_ignore_ascii_case("max-age=0"));
+    let has_value = pair.split_once('=').is_some_and(|(name, value)| !name.is_empty() && !value.is_empty());
+    (has_value && !is_taken_back).then_some(pair)
+}

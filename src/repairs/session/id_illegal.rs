@@ -1,0 +1,63 @@
+//! F-18: a session id that clients cannot send back.
+
+use http::HeaderValue;
+
+use crate::endpoint::{Class, SESSION};
+use crate::exchange::{Outcome, Reply, Request, Site};
+use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
+use crate::repairs::basis;
+
+pub static REPAIR: Repair = Repair {
+    id: "session.id-illegal",
+    rows: &["F-18"],
+    summary: "a session id is no visible ASCII text, or is the word for none",
+    why: "A client sends the id in a header. `null` and `undefined` are what a program prints for none; blanks \
+          and other letters break the header or the client.",
+    hits: "every client: every message after the first is refused or fails to be sent",
+    remedy: "Takes `null`, `undefined` and an empty id out; gives out any other illegal one in letters that can \
+             be sent, and sends the original upstream (session.id-sealed). Nothing is kept: the id holds what \
+             it stands for.",
+    advice: "Use a UUID or another text of visible ASCII.",
+    basis: &[basis::SESSIONS],
+    default: Mode::Fix,
+    on: &[Class::Mcp],
+    hook: Hook::Reply { needs: Needs::Head, when, run },
+    examples: &[
+        Example {
+            note: "the word for none",
+            site: SiteKind::Open,
+            request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
+            reply: "200\nMcp-Session-Id: null",
+            then: Then::Becomes("200"),
+        },
+        Example {
+            note: "with a blank",
+            site: SiteKind::Open,
+            request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
+            reply: "200\nMcp-Session-Id: a b",
+            then: Then::Becomes("200\nMcp-Session-Id: mend-id-YSBi"),
+        },
+        Example {
+            note: "right",
+            site: SiteKind::Open,
+            request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
+            reply: "200\nMcp-Session-Id: 6f1c9b0e",
+            then: Then::Sound,
+        },
+    ],
+};
+
+fn when(_: &Request, reply: &Reply) -> bool {
+    reply.headers.get(SESSION).is_some_and(|id| super::is_none(id) || !super::is_legal(id))
+}
+
+fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
+    let Some(id) = reply.headers.get(SESSION) else { return Outcome::Sound };
+    if super::is_none(id) {
+        reply.headers.remove(SESSION);
+        return Outcome::mended("a session id that is the word for none");
+    }
+    let Ok(sealed) = HeaderValue::from_str(&super::seal_id(id)) else { return Outcome::Sound };
+    reply.headers.insert(SESSION, sealed);
+    Outcome::mended("a session id that clients cannot send back")
+}

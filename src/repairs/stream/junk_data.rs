@@ -1,0 +1,103 @@
+//! F-21: an event that is no message.
+
+use bytes::Bytes;
+use serde::de::IgnoredAny;
+
+use super::{is_heard, is_stream};
+use crate::endpoint::Class;
+use crate::exchange::{At, Event, Outcome, Reply, Request, Site};
+use crate::jsonrpc::Envelope;
+use crate::repair::{Example, Hook, Mode, Repair, SiteKind, Then};
+use crate::repairs::basis;
+
+pub static REPAIR: Repair = Repair {
+    id: "stream.junk-data",
+    rows: &["F-21"],
+    summary: "an event that clients read as a message is none",
+    why: "The Python SDK ends the stream at data that is no JSON; others report an error.",
+    hits: "the Python SDK",
+    remedy: "Takes events out whose data is no message at all, such as `[DONE]`, `ping` or `null`. What may be \
+             half a message stays, and so does what comes on the stream of a GET.",
+    advice: "Send comments (`: ping`) to keep a stream alive, and end it by closing it.",
+    basis: &[basis::MESSAGE_SENT],
+    default: Mode::Fix,
+    on: &[Class::Mcp],
+    hook: Hook::Event { when, run },
+    examples: &[
+        Example {
+            note: "a mark of the end",
+            site: SiteKind::Open,
+            request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
+            reply: "data: [DONE]\n\n",
+            then: Then::Becomes(""),
+        },
+        Example {
+            note: "a sign of life",
+            site: SiteKind::Open,
+            request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
+            reply: "event: message\ndata: ping\n\n",
+            then: Then::Becomes(""),
+        },
+        Example {
+            note: "an object that says nothing",
+            site: SiteKind::Open,
+            request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
+            reply: "data: {\"status\":\"ok\"}\n\n",
+            then: Then::Becomes(""),
+        },
+        Example {
+            note: "half a message",
+            site: SiteKind::Open,
+            request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
+            reply: "data: {\"jsonrpc\":\n\n",
+            then: Then::Sound,
+        },
+        Example {
+            note: "a message",
+            site: SiteKind::Open,
+            request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
+            reply: "data: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n\n",
+            then: Then::Sound,
+        },
+        Example {
+            note: "a sign of life under its name",
+            site: SiteKind::Open,
+            request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
+            reply: "event: ping\ndata: now\n\n",
+            then: Then::Sound,
+        },
+        Example {
+            note: "the stream of a GET",
+            site: SiteKind::Open,
+            request: "GET /mcp",
+            reply: "data: ping\n\n",
+            then: Then::Sound,
+        },
+        Example {
+            note: "no data",
+            site: SiteKind::Open,
+            request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
+            reply: "id: 1\ndata:\n\n",
+            then: Then::Sound,
+        },
+    ],
+};
+
+fn when(request: &Request, reply: &Reply) -> bool {
+    request.asks() && is_stream(request, reply)
+}
+
+fn run(_: &Site<'_>, _: &Request, event: &mut Event) -> Outcome {
+    let is_junk = |data: Bytes| {
+        let text = data.trim_ascii();
+        let is_cut = text.first() == Some(&b'{') && serde_json::from_slice::<IgnoredAny>(text).is_err();
+        !text.is_empty()
+            && !is_cut
+            && Envelope::peek(&data).is_none_or(|message| !message.is_message() && !message.is_versioned)
+    };
+    if event.at != At::Arrival || !is_heard(event) || !event.data().is_some_and(is_junk) {
+        return Outcome::Sound;
+    }
+    event.text = Bytes::new();
+    Outcome::mended("an event that is no message")
+}

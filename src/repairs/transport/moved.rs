@@ -1,0 +1,56 @@
+//! F-01: messages to a place that redirects them, asked where they end at once.
+
+use http::uri::PathAndQuery;
+
+use crate::endpoint::Class;
+use crate::exchange::{Outcome, Request, Site};
+use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
+use crate::repairs::basis;
+
+pub static REPAIR: Repair = Repair {
+    id: "transport.moved",
+    rows: &["F-01", "G-04"],
+    summary: "messages are redirected, as was seen lately",
+    why: "A redirect in front of every message doubles its time, and hosted clients lose their token on the way.",
+    hits: "claude.ai (drops Authorization), VS Code and everything that turns POST into GET",
+    remedy: "Sends messages to where they were redirected to, as long as limits.learned_seconds; then it is \
+             seen anew. Another replica sees it by itself.",
+    advice: "Serve the endpoint with and without the slash.",
+    basis: &[basis::MCP_REDIRECT],
+    default: Mode::Fix,
+    on: &[Class::Mcp],
+    hook: Hook::Request { needs: Needs::Head, when, run },
+    examples: &[
+        Example {
+            note: "seen before",
+            site: SiteKind::Open,
+            request: "POST /mcp\nX-Moved: /mcp/\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
+            reply: "",
+            then: Then::Becomes("POST /mcp/\nX-Moved: /mcp/\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}"),
+        },
+        Example {
+            note: "there already",
+            site: SiteKind::Open,
+            request: "POST /mcp/\nX-Moved: /mcp/\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
+            reply: "",
+            then: Then::Sound,
+        },
+        Example {
+            note: "a query of its own",
+            site: SiteKind::Open,
+            request: "POST /mcp?a=1\nX-Moved: /mcp/\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
+            reply: "",
+            then: Then::Sound,
+        },
+    ],
+};
+
+fn when(request: &Request) -> bool {
+    request.moved.as_deref().is_some_and(|to| request.query().is_none() && request.target.as_str() != to)
+}
+
+fn run(_: &Site<'_>, request: &mut Request) -> Outcome {
+    let Some(Ok(target)) = request.moved.as_deref().map(PathAndQuery::try_from) else { return Outcome::Sound };
+    request.target = target;
+    Outcome::mended("messages are redirected; asking there at once")
+}

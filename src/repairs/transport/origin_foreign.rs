@@ -1,0 +1,79 @@
+//! F-34: a page of anybody that calls a server on this machine (DNS rebinding).
+
+use http::header::HeaderMap;
+use http::{Method, StatusCode};
+
+use crate::endpoint::Class;
+use crate::exchange::{Outcome, Reply, Request, Site};
+use crate::jsonrpc;
+use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
+use crate::repairs::basis;
+
+pub static REPAIR: Repair = Repair {
+    id: "transport.origin-foreign",
+    rows: &["F-34"],
+    summary: "a page of an origin that is not listed calls a proxy that listens on loopback",
+    why: "A page that is open in a browser can call servers on the same machine. Many servers do not check \
+          `Origin`, as they must.",
+    hits: "everybody who runs a server on his own machine",
+    remedy: "Answers 403 while this proxy listens on a loopback address, unless the origin is listed, is \
+             loopback itself or is the public one. Elsewhere the upstream decides.",
+    advice: "Check `Origin` against a list and answer 403.",
+    basis: &[basis::ORIGIN_CHECK],
+    default: Mode::Fix,
+    on: Class::OF_MESSAGES,
+    hook: Hook::Request { needs: Needs::Head, when, run },
+    examples: &[
+        Example {
+            note: "a foreign page",
+            site: SiteKind::Loopback,
+            request: "POST /mcp\nOrigin: https://evil.example\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
+            reply: "",
+            then: Then::Answers(
+                "403\nContent-Type: application/json\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32000,\"message\":\"Origin not allowed\"}}",
+            ),
+        },
+        Example {
+            note: "a page on this machine",
+            site: SiteKind::Loopback,
+            request: "POST /mcp\nOrigin: http://localhost:6274\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
+            reply: "",
+            then: Then::Sound,
+        },
+        Example {
+            note: "a listed page",
+            site: SiteKind::Loopback,
+            request: "POST /mcp\nOrigin: https://claude.ai\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
+            reply: "",
+            then: Then::Sound,
+        },
+        Example {
+            note: "no page",
+            site: SiteKind::Loopback,
+            request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
+            reply: "",
+            then: Then::Sound,
+        },
+        Example {
+            note: "not on loopback",
+            site: SiteKind::Open,
+            request: "POST /mcp\nOrigin: https://evil.example\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
+            reply: "",
+            then: Then::Sound,
+        },
+    ],
+};
+
+fn when(request: &Request) -> bool {
+    request.origin.is_some() && request.method != Method::OPTIONS
+}
+
+fn run(site: &Site<'_>, request: &mut Request) -> Outcome {
+    if !site.facts.loopback_origins || super::is_admitted(site, request) {
+        return Outcome::Sound;
+    }
+    let mut reply = Reply::new(StatusCode::FORBIDDEN, HeaderMap::new());
+    let message = jsonrpc::error(request.message.as_ref(), jsonrpc::SERVER_ERROR, "Origin not allowed");
+    reply.say(StatusCode::FORBIDDEN, Some(message));
+    Outcome::answer("a page of an origin that is not listed", reply)
+}

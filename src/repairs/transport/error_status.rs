@@ -50,6 +50,13 @@ pub static REPAIR: Repair = Repair {
             then: Then::Sound,
         },
         Example {
+            note: "a lost session, under another code",
+            site: SiteKind::Open,
+            request: "POST /mcp\nMcp-Session-Id: s\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
+            reply: "404\nContent-Type: application/json\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32600,\"message\":\"Session not found\"}}",
+            then: Then::Sound,
+        },
+        Example {
             note: "the newest version",
             site: SiteKind::Open,
             request: "POST /mcp\nMcp-Protocol-Version: 2026-07-28\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}",
@@ -98,8 +105,9 @@ fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     if error.child("data").and_then(|data| data.get("status")?.as_u64()) == Some(reply.status.as_u16().into()) {
         return Outcome::Sound;
     }
-    let is_lost =
-        reply.status == StatusCode::NOT_FOUND && request.session().is_some() && !super::is_about_a_method(code);
+    let is_lost = reply.status == StatusCode::NOT_FOUND
+        && request.session().is_some()
+        && (super::speaks_of_a_lost_session(reply) || !super::is_about_a_method(code));
     let is_own = Envelope::peek(&message.to_bytes())
         .zip(request.message.as_ref())
         .is_some_and(|(answer, asked)| !answer.has_id() || answer.answers(asked));

@@ -25,9 +25,9 @@ const scratch = mkdtempSync(join(tmpdir(), 'interop-'));
 Object.assign(environment, { NO_PROXY: '*', TMPDIR: scratch, NODE: process.execPath, PYTHONUNBUFFERED: '1' });
 
 export class Child {
-  constructor([command, ...args], log, { stdin = 'ignore' } = {}) {
+  constructor([command, ...args], log, { stdin = 'ignore', env = {} } = {}) {
     // A group of its own, so that what it starts in turn (Chromium) can be ended with it.
-    this.process = spawn(command, args, { stdio: [stdin, 'pipe', 'pipe'], env: environment, detached: true });
+    this.process = spawn(command, args, { stdio: [stdin, 'pipe', 'pipe'], env: { ...environment, ...env }, detached: true });
     this.tail = [];
     this.ended = new Promise((done) => {
       this.process.once('error', (error) => done(error.message));

@@ -5,14 +5,18 @@
 //! Nothing here is worth protecting: a few tools, state in memory. Still every check of a login is real.
 
 mod authorize;
+pub(in crate::demo) mod body;
 pub(in crate::demo) mod change;
 mod cors;
+mod legacy;
 mod mcp;
 pub(in crate::demo) mod metadata;
+mod offer;
 mod register;
 pub(in crate::demo) mod reply;
 pub(in crate::demo) mod secret;
 mod shelf;
+pub(in crate::demo) mod streams;
 mod token;
 
 use std::convert::Infallible;
@@ -31,14 +35,17 @@ use tokio::net::{TcpListener, TcpStream};
 use self::change::{Asked, Changes, Seam, not_found};
 use self::reply::Reply;
 use self::shelf::Shelf;
+use self::streams::Streams;
 use super::defects::{self, Defect};
-use crate::endpoint::{OPENID_CONFIGURATION, RESOURCE_METADATA, SERVER_METADATA};
+use crate::endpoint::{LEGACY_SSE, OPENID_CONFIGURATION, RESOURCE_METADATA, SERVER_METADATA};
 
 /// What registers a confidential client (RFC 7591 section 1.2: initial access token).
 pub const INITIAL_ACCESS_TOKEN: &str = "demo-initial-access-token";
 
 /// The path of the MCP endpoint.
 const MCP: &str = "/mcp";
+/// Where the messages of the HTTP+SSE transport go.
+const MESSAGES: &str = "/messages";
 
 /// More than any message of a demo has.
 const LONGEST_BODY: usize = 64 * 1024;
@@ -49,6 +56,8 @@ pub struct Broken {
     origin: String,
     changes: Changes,
     state: Mutex<State>,
+    /// Those of the HTTP+SSE transport, and those that a defect wants.
+    streams: Streams,
 }
 
 /// What the server remembers, each kind bounded.
@@ -75,12 +84,22 @@ impl Broken {
     #[must_use]
     pub fn with(origin: String, defects: &[&'static Defect]) -> Self {
         let changes = Changes(defects.iter().flat_map(|defect| defect.change).collect());
-        Self { origin: origin.trim_end_matches('/').to_owned(), changes, state: Mutex::default() }
+        Self {
+            origin: origin.trim_end_matches('/').to_owned(),
+            changes,
+            state: Mutex::default(),
+            streams: Streams::default(),
+        }
     }
 
-    /// The only `resource` for which tokens are issued: literally what the metadata advertise.
+    /// The `resource` of the MCP endpoint: literally what the metadata advertise.
     fn resource(&self) -> String {
-        format!("{}{MCP}", self.origin)
+        self.resource_at(MCP)
+    }
+
+    /// The `resource` at a path. Tokens are issued for those of the two transports.
+    fn resource_at(&self, path: &str) -> String {
+        format!("{}{path}", self.origin)
     }
 
     /// A panic elsewhere leaves whole values behind: nothing here is changed in two steps.
@@ -90,13 +109,15 @@ impl Broken {
 
     /// The answer to a request whose body was read.
     fn answer(&self, head: &Parts, body: &[u8]) -> Reply {
-        let asked = Asked { origin: &self.origin, head, body };
+        let asked = Asked { origin: &self.origin, head, body, streams: &self.streams };
         let path = self.changes.stands_for(asked.path());
         let seam = if head.method == Method::OPTIONS { Seam::Preflight } else { self.seam(path, head) };
         let reply = match self.changes.before(Seam::Anything, &asked).or_else(|| self.changes.before(seam, &asked)) {
             Some(reply) => reply,
             None => {
                 let body = self.changes.body(seam, &asked);
+                let head = self.changes.head(seam, &asked);
+                let head = head.as_ref().unwrap_or(asked.head);
                 let reply = self.sound_answer(path, head, body.as_deref().map_or(asked.body, str::as_bytes));
                 self.changes.after(seam, &asked, reply)
             }
@@ -107,7 +128,7 @@ impl Broken {
     /// What answers a path, seen by a defect.
     fn seam(&self, path: &str, head: &Parts) -> Seam {
         match route(path) {
-            Some(route) if route.seam == Seam::Refused && mcp::access(self, head).is_some() => Seam::Opened,
+            Some(route) if route.seam.is_guarded() && mcp::access(self, head).is_none() => Seam::Refused,
             Some(route) => route.seam,
             None if path.contains(SERVER_METADATA) || path.contains(OPENID_CONFIGURATION) => Seam::ServerMetadata,
             None if path.contains(RESOURCE_METADATA) => Seam::ResourceMetadata,
@@ -152,11 +173,15 @@ struct Route {
 fn route(path: &str) -> Option<Route> {
     const READ: &str = "GET, HEAD";
     let (seam, allow, handler): (_, _, Handler) = match path {
-        MCP => (Seam::Refused, "GET, HEAD, POST, DELETE, PUT, PATCH", mcp::answer),
+        MCP => (Seam::Opened, "GET, HEAD, POST, DELETE, PUT, PATCH", mcp::answer),
+        LEGACY_SSE => (Seam::Listening, READ, legacy::listen),
+        MESSAGES => (Seam::Sending, "POST", legacy::send),
         SERVER_METADATA => (Seam::ServerMetadata, READ, metadata::server),
         metadata::OPENID => (Seam::ServerMetadata, READ, metadata::openid),
         RESOURCE_METADATA => (Seam::ResourceMetadata, READ, metadata::resource),
-        _ if path.strip_prefix(RESOURCE_METADATA) == Some(MCP) => (Seam::ResourceMetadata, READ, metadata::resource),
+        _ if matches!(path.strip_prefix(RESOURCE_METADATA), Some(MCP | LEGACY_SSE)) => {
+            (Seam::ResourceMetadata, READ, metadata::resource)
+        }
         "/jwks" => (Seam::Anything, READ, metadata::keys),
         "/register" => (Seam::Register, "POST", register::register),
         "/authorize" => (Seam::Authorize, READ, authorize::ask),

@@ -1,14 +1,16 @@
 //! A small HTTP client: one connection for each request, no redirects followed, nothing kept. It shows what came.
 
+mod open;
+
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper_util::rt::TokioIo;
+use http_body_util::Full;
 use serde_json::Value;
-use tokio::net::TcpStream;
+
+use self::open::Open;
 
 /// How long one request may take: what hosted clients grant a server while they log in.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -41,6 +43,8 @@ pub struct Answer {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Bytes,
+    /// Whether the body came to its end while it was read.
+    pub ended: bool,
 }
 
 impl Base {
@@ -80,6 +84,12 @@ impl Ask<'_> {
         self
     }
 
+    /// Without a header field.
+    pub(super) fn without(mut self, name: HeaderName) -> Self {
+        self.headers.remove(name);
+        self
+    }
+
     /// With these bytes.
     pub(super) fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
@@ -102,12 +112,16 @@ impl Ask<'_> {
         self.within(PATIENCE).await
     }
 
-    async fn within(self, patience: Duration) -> Result<Answer, String> {
-        let in_time = tokio::time::timeout(patience, self.exchange()).await;
-        in_time.unwrap_or_else(|_| Err("no answer in time".to_owned()))
+    /// Asks, and waits for the head of the answer.
+    pub(super) async fn open(self) -> Result<Open, String> {
+        in_time(PATIENCE, self.begin()).await
     }
 
-    async fn exchange(self) -> Result<Answer, String> {
+    async fn within(self, patience: Duration) -> Result<Answer, String> {
+        in_time(patience, async { self.begin().await?.whole().await }).await
+    }
+
+    async fn begin(self) -> Result<Open, String> {
         let path = self.target.split('?').next().unwrap_or_default();
         let (origin, line) = (self.base.origin.clone(), format!("{} {path}", self.method));
         let mut request = Request::new(Full::new(self.body));
@@ -117,25 +131,13 @@ impl Ask<'_> {
         let host = HeaderValue::from_str(&self.base.authority).map_err(|_| "not a host to ask".to_owned())?;
         request.headers_mut().insert(HOST, host);
         request.headers_mut().entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
-
-        let stream = TcpStream::connect(&self.base.authority).await.map_err(|_| "no connection".to_owned())?;
-        let lost = |_| "the connection was cut".to_owned();
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(lost)?;
-        // Driven beside the exchange and dropped with it: nothing is left behind after the time is up.
-        let exchange = async {
-            let (head, body) = sender.send_request(request).await.map_err(lost)?.into_parts();
-            let body = Limited::new(body, LONGEST_BODY).collect().await.map_err(|_| "no whole body".to_owned())?;
-            Ok(Answer { origin, line, status: head.status, headers: head.headers, body: body.to_bytes() })
-        };
-        tokio::pin!(exchange, connection);
-        tokio::select! {
-            biased;
-            answer = &mut exchange => answer,
-            // The last bytes may have come with the end of the connection.
-            _ = &mut connection => exchange.await,
-        }
+        Open::begin(&self.base.authority, request, origin, line).await
     }
+}
+
+async fn in_time<T>(patience: Duration, what: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    let in_time = tokio::time::timeout(patience, what).await;
+    in_time.unwrap_or_else(|_| Err("no answer in time".to_owned()))
 }
 
 impl Answer {
@@ -192,7 +194,8 @@ mod tests {
         headers.append("vary", HeaderValue::from_static("X"));
         headers.append("allow", HeaderValue::from_static("GET"));
         let body = Bytes::from_static(b"{\"error\":\"no\"}");
-        let answer = Answer { origin: String::new(), line: String::new(), status: StatusCode::OK, headers, body };
+        let answer =
+            Answer { origin: String::new(), line: String::new(), status: StatusCode::OK, headers, body, ended: true };
         assert!(answer.lists(http::header::VARY, "Origin") && answer.lists(http::header::VARY, "x"));
         assert_eq!((answer.only(http::header::VARY), answer.only(http::header::ALLOW)), (None, Some("GET")));
         assert_eq!(answer.expect(StatusCode::CREATED), Err("200 no".to_owned()));

@@ -4,19 +4,24 @@
 mod authorize;
 mod challenge;
 mod head;
-mod messages;
+mod legacy;
+mod message;
 mod page;
+mod refused_message;
 mod refused_registration;
 mod refused_token;
 mod registration;
 mod resource;
 mod server;
+mod session;
+mod stream;
 mod token;
 mod transport;
+mod version;
 
 use http::StatusCode;
 use http::header::LOCATION;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::broken::change::Change;
 use super::broken::reply::{self, Reply};
@@ -73,10 +78,14 @@ static GROUPS: &[&[Defect]] = &[
     authorize::DEFECTS,
     refused_token::DEFECTS,
     token::DEFECTS,
-    transport::DEFECTS,
-    messages::DOCUMENTS,
-    messages::FORMS,
     head::DEFECTS,
+    transport::DEFECTS,
+    version::DEFECTS,
+    session::DEFECTS,
+    stream::DEFECTS,
+    message::DEFECTS,
+    refused_message::DEFECTS,
+    legacy::DEFECTS,
     page::DEFECTS,
 ];
 
@@ -124,6 +133,19 @@ fn html(status: StatusCode, text: &str) -> Reply {
     let page =
         format!("<!doctype html>\n<html><head><title>{text}</title></head><body><h1>{text}</h1></body></html>\n");
     reply::text(status, "text/html; charset=utf-8", page)
+}
+
+/// What a web application shows to somebody who has not logged in.
+fn login_page() -> Reply {
+    let page = "<!doctype html>\n<html><head><title>Log in</title></head><body><form action=\"/login\" method=\"post\">\
+                <input name=\"user\"><input name=\"password\" type=\"password\"><button>Log in</button></form></body>\
+                </html>\n";
+    reply::text(StatusCode::OK, "text/html; charset=utf-8", page)
+}
+
+/// A JSON-RPC error without the id of the request: of a server that did not read so far.
+fn refused(status: StatusCode, code: i32, text: &str) -> Reply {
+    reply::json(status, &json!({"jsonrpc": "2.0", "id": null, "error": {"code": code, "message": text}}))
 }
 
 /// A redirect to another place.

@@ -15,12 +15,14 @@ const MOST_LINES: usize = 6;
 /// Codes, tokens and secrets of the demo are 43 characters at random; a word as long has no digit and no capital.
 const SECRET: usize = 40;
 /// The header fields that a defect may be about.
-const FIELDS: [&str; 14] = [
+const FIELDS: [&str; 16] = [
     "content-type",
+    "mcp-session-id",
     "www-authenticate",
     "x-amzn-remapped-www-authenticate",
     "location",
     "cache-control",
+    "x-accel-buffering",
     "content-encoding",
     "content-security-policy",
     "allow",

@@ -3,8 +3,6 @@
 //! Paths are the server's own and not taken from its metadata, so that one broken document does not hide what comes
 //! after it. Nothing here knows how the proxy mends.
 
-pub(super) mod messages;
-
 use std::pin::Pin;
 
 use base64::Engine as _;
@@ -45,8 +43,15 @@ const DEAD_TOKEN: &str = "a-refresh-token-that-expired";
 
 /// Names visits, so that a defect can hold one as a value.
 macro_rules! visits {
-    ($($name:ident = $visit:ident;)*) => { $(pub(super) const $name: Visit = |base| Box::pin($visit(base));)* };
+    ($($name:ident = $visit:ident;)*) => {
+        $(pub(in crate::demo) const $name: Visit = |base| Box::pin($visit(base));)*
+    };
 }
+
+// Behind the macro, so that they know it.
+pub(super) mod legacy;
+pub(super) mod messages;
+pub(super) mod session;
 
 visits! {
     STRANGER = stranger;

@@ -10,7 +10,7 @@ use url::Url;
 
 use super::metadata::{MORE_SCOPE, SCOPE};
 use super::reply::{self, Reply};
-use super::{Broken, field, fields, secret};
+use super::{Broken, field, fields, secret, token};
 
 /// Longer ones do not fit into a header on every way.
 const LONGEST_URI: usize = 2000;
@@ -43,7 +43,7 @@ pub(super) fn ask(broken: &Broken, head: &Parts, _: &[u8]) -> Reply {
         Err(refusal) => return *refusal,
     };
     // RFC 8707 section 2. The page's form does not carry the resource: it is known from here on.
-    if field(&asked, "resource").is_some_and(|resource| resource != broken.resource()) {
+    if field(&asked, "resource").is_some_and(|resource| !token::is_here(broken, &resource)) {
         let what = [("error", "invalid_target"), ("error_description", "Unknown resource")];
         return redirect(broken, &request.redirect_uri, request.state.as_deref(), &what);
     }

@@ -1,10 +1,11 @@
 //! How a defect gets into the sound server: small functions at well-named seams.
 
-use http::StatusCode;
 use http::request::Parts;
+use http::{HeaderMap, HeaderName, Method, StatusCode};
 use serde_json::Value;
 
 use super::reply::{self, Reply};
+use super::streams::Streams;
 use super::{bearer, fields};
 
 /// Where the server lets itself be broken.
@@ -12,10 +13,14 @@ use super::{bearer, fields};
 pub(in crate::demo) enum Seam {
     /// OPTIONS of any path.
     Preflight,
-    /// The MCP endpoint, asked without a token that opens it.
+    /// The MCP endpoint, or one of the HTTP+SSE transport, asked without a token that opens it.
     Refused,
     /// The MCP endpoint, asked with one.
     Opened,
+    /// The stream of the HTTP+SSE transport, asked with a token.
+    Listening,
+    /// Where the messages of that transport are posted, asked with a token.
+    Sending,
     /// Protected resource metadata, at every place.
     ResourceMetadata,
     /// Authorization server metadata and OpenID configuration, at every place.
@@ -30,6 +35,13 @@ pub(in crate::demo) enum Seam {
     Anything,
 }
 
+impl Seam {
+    /// Whether nothing is behind it without a token.
+    pub(super) fn is_guarded(self) -> bool {
+        matches!(self, Self::Opened | Self::Listening | Self::Sending)
+    }
+}
+
 /// One way in which the server is broken.
 #[derive(Debug)]
 pub(in crate::demo) enum Change {
@@ -37,6 +49,8 @@ pub(in crate::demo) enum Change {
     Before(Seam, fn(&Asked<'_>) -> Option<Reply>),
     /// Takes another form of the body than the sound server does; `None` leaves it.
     Body(Seam, fn(&Asked<'_>) -> Option<String>),
+    /// Takes other header fields than those that came; `None` leaves them.
+    Head(Seam, fn(&Asked<'_>) -> Option<HeaderMap>),
     /// Changes the JSON document of a success.
     Document(Seam, fn(&Asked<'_>, &mut Value)),
     /// Changes any answer.
@@ -52,6 +66,7 @@ pub(in crate::demo) struct Asked<'a> {
     pub(in crate::demo) origin: &'a str,
     pub(in crate::demo) head: &'a Parts,
     pub(in crate::demo) body: &'a [u8],
+    pub(in crate::demo) streams: &'a Streams,
 }
 
 impl Asked<'_> {
@@ -79,6 +94,32 @@ impl Asked<'_> {
     /// A parameter of the query.
     pub(in crate::demo) fn query(&self, name: &str) -> Option<String> {
         super::field(&fields(self.head.uri.query().unwrap_or_default().as_bytes()), name)
+    }
+
+    /// A header field, as text.
+    pub(in crate::demo) fn header(&self, name: &HeaderName) -> Option<&str> {
+        self.head.headers.get(name)?.to_str().ok()
+    }
+
+    /// Whether it is asked with this method of HTTP.
+    pub(in crate::demo) fn by(&self, method: &Method) -> bool {
+        self.head.method == *method
+    }
+
+    /// Whether it is a message that wants an answer.
+    pub(in crate::demo) fn wants_answer(&self) -> bool {
+        let message = self.json();
+        self.by(&Method::POST) && message["method"].is_string() && message.get("id").is_some()
+    }
+
+    /// Whether it is a message that wants none.
+    pub(in crate::demo) fn notifies(&self) -> bool {
+        self.by(&Method::POST) && self.json()["method"].is_string() && !self.wants_answer()
+    }
+
+    /// Whether it is a message of this method.
+    pub(in crate::demo) fn calls(&self, method: &str) -> bool {
+        self.by(&Method::POST) && self.json()["method"] == method
     }
 
     /// The body as JSON; null if it is none.
@@ -115,6 +156,17 @@ impl Changes {
             Change::Body(at, read) if *at == seam => read(asked),
             _ => None,
         })
+    }
+
+    /// The head as the server shall read it, if that is not as it came.
+    pub(super) fn head(&self, seam: Seam, asked: &Asked<'_>) -> Option<Parts> {
+        let headers = self.0.iter().find_map(|change| match change {
+            Change::Head(at, read) if *at == seam => read(asked),
+            _ => None,
+        })?;
+        let mut head = asked.head.clone();
+        head.headers = headers;
+        Some(head)
     }
 
     /// The answer with every change of it.

@@ -37,3 +37,13 @@ pub(super) fn opened(path: &str, head: &Parts, reply: Reply) -> Reply {
         None => reply,
     }
 }
+
+/// Whether a page may call the MCP endpoint (MCP 2025-11-25, transports, security warning): one that is listed, one of
+/// this machine or of the server itself. Who is no page says nothing.
+pub(super) fn is_welcome(own: &str, head: &Parts) -> bool {
+    let Some(origin) = head.headers.get(ORIGIN) else { return true };
+    let origin = origin.to_str().unwrap_or_default();
+    let host = url::Url::parse(origin).ok().and_then(|url| url.host_str().map(str::to_owned));
+    let is_of_this_machine = matches!(host.as_deref(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    origin == own || is_of_this_machine || PAGES.contains(&origin)
+}

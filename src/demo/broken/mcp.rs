@@ -1,34 +1,35 @@
-//! The MCP endpoint (protocol 2f): Streamable HTTP with JSON answers, opened by a token.
+//! The MCP endpoint (protocol 2f): Streamable HTTP, opened by a token. Answers are JSON, but for a tool that has more to
+//! say than its result.
 
-use http::header::WWW_AUTHENTICATE;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde_json::{Value, json};
 
+use super::body::Body;
 use super::metadata::{MORE_SCOPE, SCOPE};
 use super::reply::{self, Reply};
 use super::shelf::Shelf;
 use super::token::Access;
-use super::{Broken, MCP, bearer, secret};
-use crate::endpoint::resource_metadata_path;
+use super::{Broken, MCP, bearer, cors, offer, secret};
+use crate::endpoint::{LEGACY_SSE, resource_metadata_path};
 
-/// Latest first.
-const VERSIONS: [&str; 3] = ["2025-11-25", "2025-06-18", "2025-03-26"];
+/// Latest first. The last one is of the HTTP+SSE transport.
+const VERSIONS: [&str; 4] = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];
 const SESSION: &str = "mcp-session-id";
-/// The tool that needs more scope than a login asks for.
-const FORGET: &str = "forget";
 
 /// JSON-RPC 2.0 section 5.1.
 const PARSE_ERROR: i32 = -32700;
 const INVALID_REQUEST: i32 = -32600;
-const METHOD_NOT_FOUND: i32 = -32601;
-const INVALID_PARAMS: i32 = -32602;
 /// What the TypeScript SDK's server uses (protocol 5.9).
 const REFUSED: i32 = -32000;
 const NO_SESSION: i32 = -32001;
 
-/// A method's result, or JSON-RPC code and message.
-type Outcome = Result<Value, (i32, String)>;
+/// Between two events of an answer that comes as a stream.
+const A_WHILE: Duration = Duration::from_millis(20);
 
 /// The token that opens the endpoint, if the request has one.
 pub(super) fn access(broken: &Broken, head: &Parts) -> Option<Access> {
@@ -38,8 +39,11 @@ pub(super) fn access(broken: &Broken, head: &Parts) -> Option<Access> {
 
 /// Answers any method of the endpoint.
 pub(super) fn answer(broken: &Broken, head: &Parts, body: &[u8]) -> Reply {
+    if !cors::is_welcome(&broken.origin, head) {
+        return refuse(StatusCode::FORBIDDEN, &Value::Null, REFUSED, "Origin not allowed");
+    }
     let Some(access) = access(broken, head) else {
-        return unauthorized(broken, bearer(head).is_some());
+        return unauthorized(broken, head);
     };
     match head.method {
         Method::POST => post(broken, head, body, &access),
@@ -54,13 +58,14 @@ pub(super) fn answer(broken: &Broken, head: &Parts, body: &[u8]) -> Reply {
 }
 
 /// RFC 6750 section 3.1: `error` only if there was a token.
-fn unauthorized(broken: &Broken, had_token: bool) -> Reply {
-    let (code, text, error) = if had_token {
+pub(super) fn unauthorized(broken: &Broken, head: &Parts) -> Reply {
+    let (code, text, error) = if bearer(head).is_some() {
         ("invalid_token", "The access token is unknown or expired", "error=\"invalid_token\", ")
     } else {
         ("unauthorized", "Authentication required", "")
     };
-    let challenge = format!("Bearer {error}{}, scope=\"{SCOPE}\"", pointer(broken));
+    let at = if head.uri.path() == MCP { MCP } else { LEGACY_SSE };
+    let challenge = format!("Bearer {error}{}, scope=\"{SCOPE}\"", pointer(broken, at));
     reply::with_text(reply::error(StatusCode::UNAUTHORIZED, code, text), WWW_AUTHENTICATE, &challenge)
 }
 
@@ -68,13 +73,13 @@ fn unauthorized(broken: &Broken, had_token: bool) -> Reply {
 fn needs_more_scope(broken: &Broken) -> Reply {
     let text = format!("This tool requires the scope {MORE_SCOPE}");
     let scope = format!("scope=\"{SCOPE} {MORE_SCOPE}\"");
-    let challenge = format!("Bearer error=\"insufficient_scope\", {scope}, {}", pointer(broken));
+    let challenge = format!("Bearer error=\"insufficient_scope\", {scope}, {}", pointer(broken, MCP));
     let reply = reply::error(StatusCode::FORBIDDEN, "insufficient_scope", &text);
     reply::with_text(reply, WWW_AUTHENTICATE, &challenge)
 }
 
-fn pointer(broken: &Broken) -> String {
-    format!("resource_metadata=\"{}{}\"", broken.origin, resource_metadata_path(MCP))
+fn pointer(broken: &Broken, at: &str) -> String {
+    format!("resource_metadata=\"{}{}\"", broken.origin, resource_metadata_path(at))
 }
 
 fn post(broken: &Broken, head: &Parts, body: &[u8], access: &Access) -> Reply {
@@ -104,20 +109,49 @@ fn post(broken: &Broken, head: &Parts, body: &[u8], access: &Access) -> Reply {
         return refuse(StatusCode::NOT_FOUND, id, NO_SESSION, "Session not found");
     }
     let more = access.has(MORE_SCOPE);
-    if method == "tools/call" && message["params"]["name"] == FORGET {
+    let params = &message["params"];
+    if method == "tools/call" && params["name"] == offer::FORGET {
         if !more {
             return needs_more_scope(broken);
         }
         broken.state().sessions = Shelf::default();
     }
-    match call(method, &message["params"], more) {
-        Ok(result) => reply::json(StatusCode::OK, &json!({"jsonrpc": "2.0", "id": id, "result": result})),
-        Err((code, text)) => refuse(StatusCode::OK, id, code, &text),
+    let answer = said(id, method, params, more);
+    if method == "tools/call" && params["name"] == offer::COUNT && accepts_events(head) {
+        return counted(params, &answer);
+    }
+    reply::json(StatusCode::OK, &answer)
+}
+
+/// The answer to a method as a message.
+pub(super) fn said(id: &Value, method: &str, params: &Value, more: bool) -> Value {
+    match offer::call(method, params, more) {
+        Ok(result) => json!({"jsonrpc": "2.0", "id": id, "result": result}),
+        Err((code, text)) => error(id, code, &text),
     }
 }
 
+fn accepts_events(head: &Parts) -> bool {
+    let lines = head.headers.get_all(ACCEPT).iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(',')).any(|kind| kind.trim().starts_with("text/event-stream"))
+}
+
+/// The answer as a stream, behind a word on how far it is for those who asked for that (MCP 2025-11-25, Progress).
+fn counted(params: &Value, answer: &Value) -> Reply {
+    let mut events = vec![answer.clone()];
+    if let Some(token) = params["_meta"].get("progressToken") {
+        let progress = json!({"progressToken": token, "progress": 1, "total": 2});
+        events.insert(0, json!({"jsonrpc": "2.0", "method": "notifications/progress", "params": progress}));
+    }
+    reply::events(Body::stream(events.iter().map(|event| (A_WHILE, Bytes::from(reply::event(event))))))
+}
+
+fn error(id: &Value, code: i32, text: &str) -> Value {
+    json!({"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": text}})
+}
+
 fn refuse(status: StatusCode, id: &Value, code: i32, text: &str) -> Reply {
-    reply::json(status, &json!({"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": text}}))
+    reply::json(status, &error(id, code, text))
 }
 
 fn session(headers: &HeaderMap) -> Option<&str> {
@@ -125,102 +159,26 @@ fn session(headers: &HeaderMap) -> Option<&str> {
 }
 
 fn initialize(broken: &Broken, id: &Value, params: &Value) -> Reply {
-    let asked = params["protocolVersion"].as_str();
-    let version = VERSIONS.into_iter().find(|known| Some(*known) == asked).unwrap_or(VERSIONS[0]);
-    let result = json!({
-        "protocolVersion": version,
-        "capabilities": {"tools": {}},
-        "serverInfo": {"name": "mcp-mend-demo", "version": env!("CARGO_PKG_VERSION")},
-        "instructions": "Two tools to see that the connection works: echo and add.",
-    });
     let Some((session, value)) =
         secret::random().ok().and_then(|name| HeaderValue::try_from(&name).ok().map(|value| (name, value)))
     else {
         return reply::failed();
     };
     broken.state().sessions.put(session, ());
-    let mut answer = reply::json(StatusCode::OK, &json!({"jsonrpc": "2.0", "id": id, "result": result}));
+    let mut answer = reply::json(StatusCode::OK, &hello(id, params));
     answer.headers_mut().insert(SESSION, value);
     answer
 }
 
-fn call(method: &str, params: &Value, more: bool) -> Outcome {
-    match method {
-        "ping" => Ok(json!({})),
-        "tools/list" => Ok(tools(more)),
-        "tools/call" => use_tool(params),
-        _ => Err((METHOD_NOT_FOUND, format!("Method not found: {method}"))),
-    }
-}
-
-/// Those that the token's scope allows.
-fn tools(more: bool) -> Value {
-    let schema = |properties: Value, required: &[&str]| json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false});
-    let number = |what: &str| json!({"type": "number", "description": what});
-    let mut tools = vec![
-        json!({
-            "name": "echo",
-            "description": "Says the text again.",
-            "inputSchema": schema(json!({"text": {"type": "string", "description": "What to say"}}), &["text"]),
-        }),
-        json!({
-            "name": "add",
-            "description": "Adds two numbers.",
-            "inputSchema": schema(json!({"a": number("The first"), "b": number("The second")}), &["a", "b"]),
-        }),
-    ];
-    if more {
-        let schema = schema(json!({}), &[]);
-        tools.push(json!({"name": FORGET, "description": "Ends every session.", "inputSchema": schema}));
-    }
-    json!({ "tools": tools })
-}
-
-/// Wrong arguments are the tool's to report, so that a model can correct itself (MCP 2025-11-25, server/tools).
-fn use_tool(params: &Value) -> Outcome {
-    let arguments = &params["arguments"];
-    let done = match params["name"].as_str() {
-        Some("echo") => arguments["text"].as_str().map(str::to_owned).ok_or("echo wants a text: {\"text\": \"...\"}"),
-        Some("add") => match (arguments["a"].as_f64(), arguments["b"].as_f64()) {
-            (Some(a), Some(b)) => Ok((a + b).to_string()),
-            _ => Err("add wants two numbers: {\"a\": 1, \"b\": 2}"),
-        },
-        Some(FORGET) => Ok("every session ended".to_owned()),
-        name => return Err((INVALID_PARAMS, format!("Unknown tool: {}", name.unwrap_or("(none)")))),
-    };
-    let failed = done.is_err();
-    let text = done.unwrap_or_else(str::to_owned);
-    Ok(json!({"content": [{"type": "text", "text": text}], "isError": failed}))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn said(name: &str, arguments: Value) -> (String, bool) {
-        let result = use_tool(&json!({"name": name, "arguments": arguments})).unwrap();
-        (result["content"][0]["text"].as_str().unwrap().to_owned(), result["isError"].as_bool().unwrap())
-    }
-
-    #[test]
-    fn tools_do_their_work() {
-        assert_eq!(said("echo", json!({"text": "é <b>"})), ("é <b>".to_owned(), false));
-        assert_eq!(said("add", json!({"a": 2, "b": 3})), ("5".to_owned(), false));
-        assert_eq!(said("add", json!({"a": 0.5, "b": -1})), ("-0.5".to_owned(), false));
-        assert!(said("add", json!({"a": "2", "b": 3})).1);
-        assert!(said("echo", Value::Null).1);
-        assert_eq!(use_tool(&json!({"name": "rm"})).unwrap_err().0, INVALID_PARAMS);
-    }
-
-    #[test]
-    fn a_tool_that_may_not_be_called_is_not_listed() {
-        let names = |more| tools(more)["tools"].as_array().unwrap().len();
-        assert_eq!((names(false), names(true)), (2, 3));
-    }
-
-    #[test]
-    fn other_methods_are_not_found() {
-        assert_eq!(call("ping", &Value::Null, false), Ok(json!({})));
-        assert_eq!(call("resources/list", &Value::Null, false).unwrap_err().0, METHOD_NOT_FOUND);
-    }
+/// The answer to `initialize`: the version that was asked for if there is such a one, else the newest.
+pub(super) fn hello(id: &Value, params: &Value) -> Value {
+    let asked = params["protocolVersion"].as_str();
+    let version = VERSIONS.into_iter().find(|known| Some(*known) == asked).unwrap_or(VERSIONS[0]);
+    let result = json!({
+        "protocolVersion": version,
+        "capabilities": {"tools": {}, "resources": {}, "prompts": {}},
+        "serverInfo": {"name": "mcp-mend-demo", "title": "mcp-mend demo", "version": env!("CARGO_PKG_VERSION")},
+        "instructions": "Tools to see that the connection works: echo, add and count.",
+    });
+    json!({"jsonrpc": "2.0", "id": id, "result": result})
 }

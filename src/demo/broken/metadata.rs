@@ -5,8 +5,9 @@ use http::header::CACHE_CONTROL;
 use http::request::Parts;
 use serde_json::{Value, json};
 
-use super::Broken;
 use super::reply::{self, Reply};
+use super::{Broken, MCP};
+use crate::endpoint::LEGACY_SSE;
 
 /// What a login asks for.
 pub(super) const SCOPE: &str = "mcp";
@@ -17,9 +18,10 @@ pub(super) const MORE_SCOPE: &str = "mcp:forget";
 pub(in crate::demo) const OPENID: &str = "/openid-configuration";
 
 /// Protected resource metadata (RFC 9728 section 2).
-pub(super) fn resource(broken: &Broken, _: &Parts, _: &[u8]) -> Reply {
+pub(super) fn resource(broken: &Broken, head: &Parts, _: &[u8]) -> Reply {
+    let at = if head.uri.path().ends_with(LEGACY_SSE) { LEGACY_SSE } else { MCP };
     not_kept(&json!({
-        "resource": broken.resource(),
+        "resource": broken.resource_at(at),
         "authorization_servers": [broken.origin],
         "scopes_supported": [SCOPE],
         "bearer_methods_supported": ["header"],

@@ -3,13 +3,17 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_TYPE};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
-use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
 
-/// A whole answer.
-pub(in crate::demo) type Reply = Response<Full<Bytes>>;
+use super::body::Body;
+
+/// An answer.
+pub(in crate::demo) type Reply = Response<Body>;
+
+/// Tells nginx not to hold an answer back.
+pub(in crate::demo) const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// How long an answer is held back, as an extension of it. Who hangs up before does not leave it behind.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +21,7 @@ pub(super) struct Late(pub(super) Duration);
 
 /// An answer without a body.
 pub(in crate::demo) fn empty(status: StatusCode) -> Reply {
-    let mut reply = Response::new(Full::default());
+    let mut reply = Response::new(Body::default());
     *reply.status_mut() = status;
     reply
 }
@@ -25,7 +29,7 @@ pub(in crate::demo) fn empty(status: StatusCode) -> Reply {
 /// An answer of this type.
 pub(in crate::demo) fn text(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Reply {
     let mut reply = empty(status);
-    *reply.body_mut() = Full::new(body.into());
+    *reply.body_mut() = Body::whole(body.into());
     with(reply, CONTENT_TYPE, kind)
 }
 
@@ -76,19 +80,35 @@ pub(in crate::demo) fn status(mut reply: Reply, status: StatusCode) -> Reply {
 
 /// The answer with other bytes as its body, of the same type.
 pub(in crate::demo) fn body(mut reply: Reply, body: impl Into<Bytes>) -> Reply {
-    *reply.body_mut() = Full::new(body.into());
+    *reply.body_mut() = Body::whole(body.into());
     reply
 }
 
-/// The bytes of the body.
+/// The bytes of the body, or what is there of a stream.
 pub(in crate::demo) fn bytes(reply: &Reply) -> Bytes {
-    // A whole body has at most one frame, and it is there at once.
-    let mut body = reply.body().clone();
-    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    match std::pin::pin!(body.frame()).poll(&mut context) {
-        std::task::Poll::Ready(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
-        _ => Bytes::new(),
-    }
+    reply.body().bytes()
+}
+
+/// An event stream (protocol 2f, F10) that says at once that nobody may hold it back (catalogue F-22).
+pub(in crate::demo) fn events(body: Body) -> Reply {
+    let reply = with(empty(StatusCode::OK), CONTENT_TYPE, "text/event-stream");
+    let reply = with(with(reply, CACHE_CONTROL, "no-cache, no-transform"), BUFFERING, "no");
+    reply.map(|_| body)
+}
+
+/// A message as an event.
+pub(in crate::demo) fn event(message: &Value) -> String {
+    format!("event: message\ndata: {message}\n\n")
+}
+
+/// Whether the answer is an event stream.
+pub(in crate::demo) fn is_stream(reply: &Reply) -> bool {
+    reply.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "text/event-stream")
+}
+
+/// The event stream with its text changed, in one piece; any other answer as it is.
+pub(in crate::demo) fn retold(reply: Reply, change: impl FnOnce(String) -> String) -> Reply {
+    if is_stream(&reply) { reply.map(|body| body.retold(change)) } else { reply }
 }
 
 /// The JSON of the body; null if it is none.

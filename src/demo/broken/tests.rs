@@ -268,7 +268,7 @@ async fn a_token_opens_the_endpoint() {
     assert_eq!((came.status, came.body.as_str()), (202, ""));
     let list = send(&broken, "POST /mcp", &[key, session], &message(1, "tools/list", json!({}))).await.json();
     let tools = list["result"]["tools"].as_array().unwrap();
-    assert!(tools.len() == 2 && tools.iter().all(|tool| tool["inputSchema"]["type"] == "object"));
+    assert!(tools.len() == 3 && tools.iter().all(|tool| tool["inputSchema"]["type"] == "object"));
     let call = message(2, "tools/call", json!({"name": "add", "arguments": {"a": 1, "b": 2}}));
     let came = send(&broken, "POST /mcp", &[key, session, ("mcp-protocol-version", "2025-11-25")], &call).await;
     assert_eq!((came.status, &came.json()["result"]["content"][0]["text"]), (200, &json!("3")));

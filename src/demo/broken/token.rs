@@ -1,5 +1,5 @@
 //! The token endpoint (RFC 6749 section 5, RFC 7636 section 4.6, RFC 8707 section 2). `resource` is compared literally
-//! with the only one there is.
+//! with those that there are.
 
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::reply::{self, Reply};
 use super::{Broken, credentials, field, fields, secret};
+use crate::endpoint::LEGACY_SSE;
 
 /// Codes live ten minutes (RFC 6749 section 4.1.2: at most that), access tokens an hour.
 const CODE_LIFE: Duration = Duration::from_secs(600);
@@ -74,8 +75,8 @@ fn basic(head: &Parts) -> Option<(String, String)> {
 
 fn grant(broken: &Broken, form: &[(String, String)]) -> Result<Reply, Refusal> {
     let client_id = authenticate(broken, form)?;
-    // Before the code is spent: a client may correct itself. A request without `resource` means the only one there is.
-    if field(form, "resource").is_some_and(|resource| resource != broken.resource()) {
+    // Before the code is spent: a client may correct itself. A request without `resource` means the MCP endpoint.
+    if field(form, "resource").is_some_and(|resource| !is_here(broken, &resource)) {
         return Err(bad_request("invalid_target", "Unknown resource"));
     }
     let scope = match field(form, "grant_type").as_deref() {
@@ -84,6 +85,11 @@ fn grant(broken: &Broken, form: &[(String, String)]) -> Result<Reply, Refusal> {
         _ => return Err(bad_request("unsupported_grant_type", "authorization_code or refresh_token")),
     };
     issue(broken, client_id, scope)
+}
+
+/// Whether a `resource` is one of the two transports'.
+pub(super) fn is_here(broken: &Broken, resource: &str) -> bool {
+    [broken.resource(), broken.resource_at(LEGACY_SSE)].iter().any(|have| have == resource)
 }
 
 /// The client is known by its id, and by its secret if it has one.

@@ -5,7 +5,7 @@ use http::header::{HeaderName, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method};
 use serde_json::{Value, json};
 
-use super::{Defect, html, redirect};
+use super::{Defect, html, login_page, redirect};
 use crate::demo::broken::change::{Asked, Change, Seam};
 use crate::demo::broken::reply::{self, Reply};
 use crate::demo::{mended, visit};
@@ -145,12 +145,7 @@ pub(super) static DEFECTS: &[Defect] = &[
         ask: visit::STRANGER,
         check: mended::challenged,
         change: &[Change::After(Seam::Refused, |asked, reply| match asked.bearer() {
-            None => reply::body(
-                html(StatusCode::OK, "Log in"),
-                "<!doctype html>\n<html><head><title>Log in</title></head><body><form action=\"/login\" method=\"post\">\
-                 <input name=\"user\"><input name=\"password\" type=\"password\"><button>Log in</button></form></body>\
-                 </html>\n",
-            ),
+            None => login_page(),
             Some(_) => reply,
         })],
     },

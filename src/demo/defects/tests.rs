@@ -42,6 +42,7 @@ fn names_are_unique_and_rows_exist() {
             "D" => 25,
             "E" => 24,
             "F" => 43,
+            "G" => 7,
             "H" => 10,
             "R" => 50,
             _ => 0,

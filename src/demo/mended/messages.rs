@@ -1,175 +1,239 @@
-//! What a sound answer to a message looks like (protocol 2f and 5.9): read as strictly as the strictest client does.
+//! What a sound answer to a message looks like (protocol 2f): as the strictest client of each kind reads it.
 
 use http::StatusCode;
-use http::header::{ALLOW, CONTENT_TYPE};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use serde_json::{Value, json};
 
+use super::events::messages;
 use super::{Verdict, right};
+use crate::demo::broken::reply::BUFFERING;
 use crate::demo::client::Answer;
-use crate::endpoint::{NEGOTIATED, SESSION};
+use crate::demo::visit::session::{FIRST_ID, ID, is_legal_session};
+use crate::endpoint::NEGOTIATED;
 
-/// The one message that answers, from a body or an event stream.
+/// JSON-RPC 2.0 section 5.1, and what the SDKs use for a lost session.
+const METHOD_NOT_FOUND: i64 = -32601;
+const INVALID_PARAMS: i64 = -32602;
+const NO_SESSION: i64 = -32001;
+
+fn status(answer: &Answer, wanted: StatusCode) -> Verdict {
+    right(answer.status == wanted, || format!("{} instead of {}", answer.status.as_u16(), wanted.as_u16()))
+}
+
+fn kind(answer: &Answer) -> &str {
+    let kind = answer.only(CONTENT_TYPE).unwrap_or("no Content-Type");
+    kind.split(';').next().unwrap_or_default().trim()
+}
+
+/// The one message with this id, in whichever form it came.
 fn message(answer: &Answer, id: u64) -> Result<Value, String> {
-    let message = any_message(answer)?;
-    right(message["jsonrpc"] == "2.0", || "jsonrpc is not 2.0".to_owned())?;
+    let message = match kind(answer) {
+        "application/json" => answer.json()?,
+        "text/event-stream" => {
+            let all = messages(&answer.body)?;
+            let mut own = all.into_iter().filter(|message| message.get("method").is_none());
+            let first = own.next().ok_or("a stream without the answer")?;
+            right(own.next().is_none(), || "a stream with two answers".to_owned())?;
+            first
+        }
+        other => return Err(format!("{other} instead of application/json or text/event-stream")),
+    };
+    let members = message.as_object().ok_or("not one message")?;
+    right(message["jsonrpc"] == "2.0", || "no jsonrpc".to_owned())?;
     right(message["id"] == json!(id), || format!("id {} instead of {id}", message["id"]))?;
-    let members = message.as_object().map(|members| members.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
-    let foreign = members.iter().find(|name| !["jsonrpc", "id", "result", "error"].contains(&name.as_str()));
-    right(foreign.is_none(), || format!("a member {}", foreign.map_or("", |name| name)))?;
-    right(members.len() == 3, || "not one of result and error".to_owned())?;
+    let outcomes = members.keys().filter(|name| matches!(name.as_str(), "result" | "error")).count();
+    right(outcomes == 1, || format!("{outcomes} of result and error"))?;
+    right(members.len() == 3, || "members that JSON-RPC does not know".to_owned())?;
     Ok(message)
 }
 
-fn any_message(answer: &Answer) -> Result<Value, String> {
-    let kind = answer.only(CONTENT_TYPE).unwrap_or("no Content-Type");
-    match kind.split(';').next().unwrap_or_default() {
-        "application/json" => answer.json(),
-        "text/event-stream" => event(&answer.body),
-        other => Err(format!("{other} instead of a message")),
-    }
+fn result(answer: &Answer, id: u64) -> Result<Value, String> {
+    status(answer, StatusCode::OK)?;
+    let message = message(answer, id)?;
+    right(message["result"].is_object(), || format!("no result: {}", message["error"]))?;
+    no_null(&message["result"], "_meta")?;
+    Ok(message["result"].clone())
 }
 
-/// The data of the last event that is heard; every line ends in LF, every event in a blank line.
-fn event(body: &[u8]) -> Result<Value, String> {
-    let text = std::str::from_utf8(body).map_err(|_| "no text")?;
-    right(!text.contains('\r'), || "lines that end in CR".to_owned())?;
-    let mut found = None;
-    let mut rest = text;
-    while let Some((event, next)) = rest.split_once("\n\n") {
-        rest = next;
-        let field =
-            |name: &str| event.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':').map(str::trim_start));
-        let Some(data) = field("data") else { continue };
-        if field("event").is_none_or(|name| name == "message") {
-            found = Some(serde_json::from_str(data).map_err(|_| format!("an event that is no message: {data}"))?);
+/// Code of a JSON-RPC error that every parser reads.
+fn error(answer: &Answer) -> Result<i64, String> {
+    let message = message(answer, ID)?;
+    let error = &message["error"];
+    right(error["message"].is_string(), || format!("error.message: {}", error["message"]))?;
+    error["code"].as_i64().ok_or_else(|| format!("error.code: {}", error["code"]))
+}
+
+fn no_null(object: &Value, name: &str) -> Verdict {
+    right(object.get(name).is_none_or(|value| !value.is_null()), || format!("{name}: null"))
+}
+
+/// A session has begun, in a version that is negotiated.
+pub(in crate::demo) fn initialized(answer: &Answer) -> Verdict {
+    hello(&result(answer, FIRST_ID)?)
+}
+
+/// The result of `initialize`, as the schema wants it.
+pub(super) fn hello(result: &Value) -> Verdict {
+    let version = result["protocolVersion"].as_str().unwrap_or("missing");
+    right(NEGOTIATED.contains(&version), || format!("protocolVersion: {version}"))?;
+    let capabilities = result["capabilities"].as_object().ok_or("no capabilities")?;
+    for (name, value) in capabilities {
+        right(value.is_object(), || format!("capabilities.{name}: {value}"))?;
+    }
+    for name in ["name", "version"] {
+        right(result["serverInfo"][name].is_string(), || format!("no serverInfo.{name}"))?;
+    }
+    no_null(&result["serverInfo"], "title")?;
+    no_null(result, "instructions")
+}
+
+/// The same, as the one JSON message that the client takes.
+pub(in crate::demo) fn initialized_in_json(answer: &Answer) -> Verdict {
+    initialized(answer)?;
+    right(kind(answer) == "application/json", || format!("{} instead of application/json", kind(answer)))
+}
+
+/// What tells a client of MCP 2026-07-28 that this server is older: a JSON-RPC error with its id, in 400 or 200
+/// (catalogue F-08).
+pub(in crate::demo) fn older(answer: &Answer) -> Verdict {
+    let well = matches!(answer.status, StatusCode::OK | StatusCode::BAD_REQUEST);
+    right(well, || format!("{} for server/discover", answer.status.as_u16()))?;
+    error(answer).map(drop)
+}
+
+/// 202 without a body.
+pub(in crate::demo) fn accepted(answer: &Answer) -> Verdict {
+    status(answer, StatusCode::ACCEPTED)?;
+    right(answer.body.is_empty(), || "202 with a body".to_owned())
+}
+
+/// 404, from which a client begins anew.
+pub(in crate::demo) fn session_lost(answer: &Answer) -> Verdict {
+    status(answer, StatusCode::NOT_FOUND)?;
+    let code = error(answer)?;
+    right(code == NO_SESSION, || format!("error.code: {code}"))
+}
+
+/// A client could send the id of its session back, and got its answer.
+pub(in crate::demo) fn session_kept(answer: &Answer) -> Verdict {
+    right(is_legal_session(answer), || "a session id that cannot be sent back".to_owned())?;
+    tools_listed(answer)
+}
+
+/// A list without a null where a client wants nothing or a value, and without a cursor that leads nowhere.
+fn list(answer: &Answer, name: &str, optional: &[&str]) -> Result<Vec<Value>, String> {
+    let result = result(answer, ID)?;
+    let cursor = result.get("nextCursor");
+    right(cursor.is_none_or(|cursor| cursor.as_str().is_some_and(|text| !text.is_empty())), || {
+        format!("nextCursor: {}", result["nextCursor"])
+    })?;
+    let all = result[name].as_array().ok_or_else(|| format!("no {name}"))?;
+    for one in all {
+        right(one["name"].is_string(), || format!("a name: {}", one["name"]))?;
+        for name in optional {
+            no_null(one, name)?;
         }
     }
-    found.ok_or_else(|| "no event that is heard and ended".to_owned())
+    Ok(all.clone())
 }
 
-fn result(answer: &Answer, id: u64) -> Result<Value, String> {
-    right(answer.status == StatusCode::OK, || format!("{} instead of 200", answer.status.as_u16()))?;
-    let mut message = message(answer, id)?;
-    let result = message["result"].take();
-    right(result.is_object(), || format!("an error: {}", message["error"]))?;
-    Ok(result)
+/// Tools that every client takes.
+pub(in crate::demo) fn tools_listed(answer: &Answer) -> Verdict {
+    for tool in list(answer, "tools", &["title", "description", "annotations", "outputSchema"])? {
+        let kind = &tool["inputSchema"]["type"];
+        right(kind == "object", || format!("inputSchema of {}: {}", tool["name"], tool["inputSchema"]))?;
+    }
+    Ok(())
 }
 
-/// A session has begun: a version that is negotiated, capabilities that are objects, a server with a name.
-pub(in crate::demo) fn begun(answer: &Answer) -> Verdict {
-    let result = result(answer, 1)?;
-    let version = result["protocolVersion"].as_str().unwrap_or("no version");
-    right(NEGOTIATED.contains(&version), || format!("version {version}"))?;
-    let capabilities = result["capabilities"].as_object().ok_or("no capabilities")?;
-    right(capabilities.values().all(Value::is_object), || "a capability that is no object".to_owned())?;
-    let server = &result["serverInfo"];
-    right(server["name"].is_string() && server["version"].is_string(), || "no serverInfo".to_owned())?;
-    right(!holds_null(&result), || "a null".to_owned())?;
-    let session = answer.headers.get(SESSION).map(|id| id.as_bytes().to_vec()).unwrap_or_default();
-    right(session != b"null" && session.iter().all(u8::is_ascii_graphic), || "a session id that is none".to_owned())
-}
-
-/// Two tools, each with the schema of an object, and nothing that is null.
-pub(in crate::demo) fn listed(answer: &Answer) -> Verdict {
-    let result = result(answer, 2)?;
-    let tools = result["tools"].as_array().ok_or("no tools")?;
-    right(tools.len() == 2, || format!("{} tools", tools.len()))?;
-    right(tools.iter().all(|tool| tool["inputSchema"]["type"] == "object"), || "a tool without a schema".to_owned())?;
-    right(!holds_null(&result) && result["nextCursor"] != "", || "a null, or an empty cursor".to_owned())
-}
-
-/// The same, in JSON: nothing else was accepted.
-pub(in crate::demo) fn listed_in_json(answer: &Answer) -> Verdict {
-    let is_json = answer.only(CONTENT_TYPE).is_some_and(|kind| kind.starts_with("application/json"));
-    right(is_json, || "no JSON".to_owned())?;
-    listed(answer)
-}
-
-/// The sum, in a list of blocks.
-pub(in crate::demo) fn called(answer: &Answer) -> Verdict {
-    let result = result(answer, 2)?;
-    let text = result["content"][0]["text"].as_str().unwrap_or_default();
-    right(text == "5" || text.contains(":5"), || format!("the tool says: {result}"))
-}
-
-/// A sign of life, or none of the methods of a server.
-pub(in crate::demo) fn alive(answer: &Answer) -> Verdict {
-    result(answer, 2).map(drop)
-}
-
-fn error(answer: &Answer, code: i64) -> Verdict {
-    right(answer.status == StatusCode::OK, || format!("{} instead of 200", answer.status.as_u16()))?;
-    let message = message(answer, 2)?;
-    right(message["error"]["code"] == json!(code), || format!("{} instead of {code}", message["error"]["code"]))?;
-    right(message["error"]["message"].is_string(), || "an error without a text".to_owned())
-}
-
-/// The method is not there, in JSON-RPC.
-pub(in crate::demo) fn unknown_method(answer: &Answer) -> Verdict {
-    error(answer, -32601)
-}
-
-/// The tool is not there, in JSON-RPC.
-pub(in crate::demo) fn unknown_tool(answer: &Answer) -> Verdict {
-    error(answer, -32602)
-}
-
-/// Something is told instead of nothing, or the tools are.
-pub(in crate::demo) fn told(answer: &Answer) -> Verdict {
-    right(answer.status == StatusCode::OK, || format!("{} instead of 200", answer.status.as_u16()))?;
-    message(answer, 2).map(drop)
-}
-
-/// A message in JSON, whatever its status, and no page.
-pub(in crate::demo) fn told_in_json(answer: &Answer) -> Verdict {
-    message(answer, 2).map(drop)
-}
-
-/// An older server, by an answer that every newer client understands.
-pub(in crate::demo) fn older(answer: &Answer) -> Verdict {
-    let is_known = matches!(answer.status, StatusCode::OK | StatusCode::BAD_REQUEST);
-    right(is_known, || format!("{} for the probe", answer.status.as_u16()))?;
-    let message = message(answer, 2)?;
-    right(message["error"]["code"].is_i64(), || "no error".to_owned())
-}
-
-/// Taken, and nothing said.
-pub(in crate::demo) fn accepted(answer: &Answer) -> Verdict {
-    right(answer.status == StatusCode::ACCEPTED, || format!("{} instead of 202", answer.status.as_u16()))?;
-    right(answer.body.is_empty(), || "a body".to_owned())
-}
-
-/// There is no stream, or there is one.
-pub(in crate::demo) fn no_stream(answer: &Answer) -> Verdict {
-    if answer.status == StatusCode::OK && answer.only(CONTENT_TYPE) == Some("text/event-stream") {
+/// Resources that every client takes, or the honest word that there are none.
+pub(in crate::demo) fn resources_listed(answer: &Answer) -> Verdict {
+    if answer.status == StatusCode::OK && error(answer) == Ok(METHOD_NOT_FOUND) {
         return Ok(());
     }
-    not_allowed(answer)
+    list(answer, "resources", &["title", "description", "mimeType", "size", "annotations"]).map(drop)
 }
 
-/// Done, or not possible.
-pub(in crate::demo) fn ended(answer: &Answer) -> Verdict {
-    if answer.status.is_success() { Ok(()) } else { not_allowed(answer) }
-}
-
-/// Not allowed, and what is.
-pub(in crate::demo) fn not_allowed(answer: &Answer) -> Verdict {
-    right(answer.status == StatusCode::METHOD_NOT_ALLOWED, || format!("{} instead of 405", answer.status.as_u16()))?;
-    right(answer.lists(ALLOW, "POST"), || "no Allow: POST".to_owned())
-}
-
-/// The session is gone, so that the client begins anew.
-pub(in crate::demo) fn session_gone(answer: &Answer) -> Verdict {
-    right(answer.status == StatusCode::NOT_FOUND, || format!("{} instead of 404", answer.status.as_u16()))?;
-    let message = message(answer, 2)?;
-    right(message["error"]["code"] == json!(-32001), || "not -32001".to_owned())
-}
-
-fn holds_null(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Array(list) => list.iter().any(holds_null),
-        Value::Object(members) => members.values().any(holds_null),
-        _ => false,
+/// Prompts that every client takes.
+pub(in crate::demo) fn prompts_listed(answer: &Answer) -> Verdict {
+    for prompt in list(answer, "prompts", &["title", "description", "arguments"])? {
+        for argument in prompt["arguments"].as_array().into_iter().flatten() {
+            no_null(argument, "description")?;
+        }
     }
+    Ok(())
+}
+
+/// A sign of life.
+pub(in crate::demo) fn alive(answer: &Answer) -> Verdict {
+    let result = result(answer, ID)?;
+    right(result == json!({}), || format!("result: {result}"))
+}
+
+/// What a tool says, as a list of contents.
+pub(in crate::demo) fn said(answer: &Answer) -> Verdict {
+    let result = result(answer, ID)?;
+    let content = result["content"].as_array().ok_or_else(|| format!("content: {}", result["content"]))?;
+    right(content.iter().all(|one| one["type"].is_string()), || format!("content: {}", result["content"]))
+}
+
+/// The same, and the stream of it has ended.
+pub(in crate::demo) fn said_to_the_end(answer: &Answer) -> Verdict {
+    said(answer)?;
+    right(answer.ended, || "the stream stays open behind the answer".to_owned())
+}
+
+/// The same, by a stream that nobody holds back.
+pub(in crate::demo) fn said_at_once(answer: &Answer) -> Verdict {
+    said(answer)?;
+    right(answer.lists(BUFFERING, "no"), || "no X-Accel-Buffering: no".to_owned())?;
+    right(answer.lists(CACHE_CONTROL, "no-transform"), || "no Cache-Control: no-transform".to_owned())
+}
+
+/// An answer, be it an error: a client knows at once.
+pub(in crate::demo) fn told(answer: &Answer) -> Verdict {
+    status(answer, StatusCode::OK)?;
+    message(answer, ID).map(drop)
+}
+
+/// What a tool says, or the status of a failure with a message that a client can show.
+pub(in crate::demo) fn told_in_json(answer: &Answer) -> Verdict {
+    if answer.status.is_success() {
+        return said(answer);
+    }
+    error(answer).map(drop)
+}
+
+/// A JSON-RPC error of a request that was read: with status 200.
+pub(in crate::demo) fn not_known(answer: &Answer) -> Verdict {
+    status(answer, StatusCode::OK)?;
+    let code = error(answer)?;
+    right(code == INVALID_PARAMS, || format!("error.code: {code}"))
+}
+
+/// A stream on which a client hears something in time, or the honest word that there is none.
+pub(in crate::demo) fn listening(answer: &Answer) -> Verdict {
+    if answer.status == StatusCode::METHOD_NOT_ALLOWED {
+        return right(answer.headers.contains_key(ALLOW), || "405 without Allow".to_owned());
+    }
+    status(answer, StatusCode::OK)?;
+    right(kind(answer) == "text/event-stream", || format!("{} instead of text/event-stream", kind(answer)))?;
+    right(!answer.body.is_empty(), || "the stream is silent".to_owned())
+}
+
+/// A session that has ended, or the honest word that it cannot.
+pub(in crate::demo) fn session_ended(answer: &Answer) -> Verdict {
+    let well = answer.status.is_success() || answer.status == StatusCode::METHOD_NOT_ALLOWED;
+    right(well, || format!("{} for DELETE", answer.status.as_u16()))
+}
+
+/// Somebody is there.
+pub(in crate::demo) fn there(answer: &Answer) -> Verdict {
+    let well = matches!(answer.status, StatusCode::OK | StatusCode::METHOD_NOT_ALLOWED);
+    right(well, || format!("{} for HEAD", answer.status.as_u16()))
+}
+
+/// A page that may not call.
+pub(in crate::demo) fn turned_away(answer: &Answer) -> Verdict {
+    status(answer, StatusCode::FORBIDDEN)
 }

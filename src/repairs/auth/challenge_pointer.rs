@@ -5,7 +5,8 @@ use http::header::WWW_AUTHENTICATE;
 
 use super::{is_ours, leading_bearer};
 use crate::edit::challenge::{Challenge, Challenges};
-use crate::endpoint::Class;
+use crate::edit::origin::after_origin;
+use crate::endpoint::{self, Class};
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -25,6 +26,13 @@ pub static REPAIR: Repair = Repair {
     on: Class::OF_MESSAGES,
     hook: Hook::Reply { needs: Needs::Head, when, run },
     examples: &[
+        Example {
+            note: "the stream of the older transport is a resource of its own",
+            site: SiteKind::Cohosted,
+            request: "GET /sse",
+            reply: "401\nWWW-Authenticate: Bearer resource_metadata=\"https://mcp.example.com/.well-known/oauth-protected-resource/sse\"",
+            then: Then::Sound,
+        },
         Example {
             note: "the internal host",
             site: SiteKind::Cohosted,
@@ -108,7 +116,14 @@ fn when(_: &Request, reply: &Reply) -> bool {
         && reply.headers.contains_key(WWW_AUTHENTICATE)
 }
 
-fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
+/// Where the metadata of the stream of the older transport are, which is a resource of its own (RFC 9728 section 3.1).
+fn of_the_stream(site: &Site<'_>, request: &Request, have: Option<&str>) -> Option<String> {
+    let own = endpoint::resource_metadata_path(request.path());
+    let path = have.filter(|have| site.owns(have)).and_then(after_origin)?;
+    (request.class == Class::LegacySse && path == own).then(|| format!("{}{own}", site.facts.public))
+}
+
+fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     if is_ours(site, reply) {
         return Outcome::Sound;
     }
@@ -117,7 +132,8 @@ fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
     let have = bearer.get("resource_metadata").map(str::to_owned);
     // MCP 2025-11-25, Runtime Insufficient Scope Errors.
     let is_step_up = bearer.get("error") == Some("insufficient_scope");
-    let what = match (&have, site.resource_metadata_url()) {
+    let right = of_the_stream(site, request, have.as_deref()).or_else(|| site.resource_metadata_url());
+    let what = match (&have, right) {
         (Some(have), Some(right)) if *have == right => None,
         // Any other 403 needs no pointer; it is only corrected (RFC 6750 section 3.1).
         (None, Some(_)) if reply.status == StatusCode::FORBIDDEN && !is_step_up => None,

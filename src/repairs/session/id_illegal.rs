@@ -15,7 +15,7 @@ pub static REPAIR: Repair = Repair {
           and other letters break the header or the client.",
     hits: "every client: every message after the first is refused or fails to be sent",
     remedy: "Takes `null`, `undefined` and an empty id out; gives out any other illegal one in letters that can \
-             be sent, and sends the original upstream (session.id-sealed). Nothing is kept: the id holds what \
+             be sent, and sends the original upstream (session.sealed). Nothing is kept: the id holds what \
              it stands for.",
     advice: "Use a UUID or another text of visible ASCII.",
     basis: &[basis::SESSIONS],

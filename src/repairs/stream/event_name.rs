@@ -26,6 +26,13 @@ pub static REPAIR: Repair = Repair {
     hook: Hook::Event { when: is_stream, run },
     examples: &[
         Example {
+            note: "a field without a value",
+            site: SiteKind::Open,
+            request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
+            reply: "event\ndata: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n\n",
+            then: Then::Becomes("event: message\ndata: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n\n"),
+        },
+        Example {
             note: "another name",
             site: SiteKind::Open,
             request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
@@ -85,7 +92,9 @@ pub static REPAIR: Repair = Repair {
 };
 
 fn run(_: &Site<'_>, request: &Request, event: &mut Event) -> Outcome {
-    if is_heard(event) || event.name().as_deref() == Some("endpoint") {
+    // A field without a value is no name, and rmcp does not know that form of a field.
+    let is_bare = event.name().as_deref() == Some("");
+    if (is_heard(event) && !is_bare) || event.name().as_deref() == Some("endpoint") {
         return Outcome::Sound;
     }
     let is_meant = |data: Bytes| match Envelope::peek(&data) {

@@ -12,6 +12,8 @@ function verdict(before, after = { error: 'the step was not made' }) {
   if (!('value' in after)) return 'LOST';
   // A redirect or refusal that came to nothing, and now an answer.
   if (before.value?.status >= 300 && before.value.status !== 404 && after.value?.status < 300) return 'gained';
+  // A session that has ended is told by 404, so that clients begin anew.
+  if (before.value?.status === 400 && after.value?.status === 404) return 'gained';
   return same(before.value, after.value) ? 'same' : 'OTHER RESULT';
 }
 

@@ -105,7 +105,8 @@ fn run(_: &Site<'_>, request: &Request, event: &mut Event) -> Outcome {
         Some(message) => is_message(&message, request),
         None => false,
     };
-    if !event.data().is_some_and(is_meant) {
+    // Without a name it is a message, whatever it carries.
+    if !event.data().is_some_and(|data| is_bare || is_meant(data)) {
         return Outcome::Sound;
     }
     event.text = sse::with_field(&event.text, "event", "message").into();

@@ -73,6 +73,8 @@ export const SERVERS = {
   'fastmcp stateless': { start: says(python('fastmcp', 'servers/fastmcp_server.py', 'stateless')), does: ALONE },
   'fastmcp sse': { start: says(python('fastmcp', 'servers/fastmcp_server.py', 'sse')), path: '/sse', does: OURS },
   'supergateway stateful': { start: supergateway('--outputTransport', 'streamableHttp', '--stateful'), does: OURS },
+  // It tells each client of all others, also of the progress of theirs: that is not compared.
+  'supergateway sse': { start: supergateway('--outputTransport', 'sse'), path: '/sse', does: { ...OURS, counts: undefined, news: undefined } },
 };
 for (const server of Object.values(SERVERS)) {
   server.path ??= '/mcp';

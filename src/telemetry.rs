@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod counters;
+pub mod tape;
 
 use std::sync::atomic::Ordering;
 

@@ -29,6 +29,7 @@ use crate::repairs::REPAIRS;
 use crate::runtime::{Bounds, Runtime};
 use crate::telemetry::access::AccessLog;
 use crate::telemetry::counters::Counters;
+use crate::telemetry::tape::Recorder;
 use crate::tls;
 use crate::upstream::{Limits, Target, Upstream};
 
@@ -68,6 +69,19 @@ pub enum StartError {
     Authority,
 }
 
+/// Where what is seen goes.
+pub struct Outlets {
+    pub access: AccessLog,
+    /// Who gets whole exchanges.
+    pub recorder: Option<Arc<dyn Recorder>>,
+}
+
+impl From<AccessLog> for Outlets {
+    fn from(access: AccessLog) -> Self {
+        Self { access, recorder: None }
+    }
+}
+
 /// A proxy at work.
 pub struct Running {
     pub address: SocketAddr,
@@ -88,7 +102,8 @@ struct Stop {
 ///
 /// # Errors
 /// When the address is taken, a thread cannot be had or the TLS files cannot be read.
-pub fn start(config: &Config, access: AccessLog, balance: Balance) -> Result<Running, StartError> {
+pub fn start(config: &Config, outlets: impl Into<Outlets>, balance: Balance) -> Result<Running, StartError> {
+    let Outlets { access, recorder } = outlets.into();
     let threads = match config.threads {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         stated => stated,
@@ -114,9 +129,14 @@ pub fn start(config: &Config, access: AccessLog, balance: Balance) -> Result<Run
                 Source::Inbox(inbox)
             }
         };
-        let (runtime, stop, open) = (runtime.clone(), stop.clone(), open.clone());
-        workers
-            .push(spawn(format!("worker-{index}"), move || async move { work(source, runtime, &stop, open).await })?);
+        let (stop, open) = (stop.clone(), open.clone());
+        let worker = Worker {
+            runtime: runtime.clone(),
+            upstream: Upstream::new(runtime.target.clone()),
+            stop_streams: stop.streams.clone(),
+            recorder: recorder.clone(),
+        };
+        workers.push(spawn(format!("worker-{index}"), move || async move { work(source, worker, &stop, open).await })?);
     }
     if let (Balance::HandOver, Some(listener)) = (balance, listeners.next()) {
         let stop = stop.clone();
@@ -277,9 +297,7 @@ impl Connections {
     }
 }
 
-async fn work(source: Source, runtime: Arc<Runtime>, stop: &Stop, open: Arc<AtomicUsize>) {
-    let upstream = Upstream::new(runtime.target.clone());
-    let worker = Worker { runtime, upstream: upstream.clone(), stop_streams: stop.streams.clone() };
+async fn work(source: Source, worker: Worker, stop: &Stop, open: Arc<AtomicUsize>) {
     let connections = match source {
         Source::Listener(listener) => TcpListener::from_std(listener).map(Connections::Listener),
         Source::Inbox(inbox) => Ok(Connections::Inbox(inbox)),
@@ -288,9 +306,9 @@ async fn work(source: Source, runtime: Arc<Runtime>, stop: &Stop, open: Arc<Atom
     match connections {
         Ok(connections) => {
             if worker.runtime.probe {
-                learn::start(&worker.runtime, &upstream);
+                learn::start(&worker.runtime, &worker.upstream);
             }
-            let pruner = tokio::spawn(prune(upstream));
+            let pruner = tokio::spawn(prune(worker.upstream.clone()));
             accept(connections, &worker, stop, &open, &tracker).await;
             drain(stop, &tracker).await;
             pruner.abort();

@@ -275,6 +275,9 @@ impl Exchange {
 
     fn set_forwarding(&self, request: &mut Request, host: &HeaderValue) {
         let runtime = self.runtime();
+        if runtime.as_client {
+            return;
+        }
         let host = runtime.stated_host.as_ref().unwrap_or(host);
         let forwarding = Forwarding {
             peer: &self.connection.peer_value,

@@ -55,7 +55,7 @@ const DEAD_ENDS: &[&str] = &[
 
 pub static REPAIR: Repair = Repair {
     id: "auth.login-page",
-    rows: &["A-08", "A-10"],
+    rows: &["A-08", "A-10", "G-07"],
     summary: "the MCP endpoint sends whoever has no valid token to a login page instead of answering 401",
     why: "A program follows the redirect and gets a page for people. It starts no login of its own, and one that has an \
           expired token does not refresh it.",

@@ -8,7 +8,7 @@ use crate::repairs::basis;
 
 pub static REPAIR: Repair = Repair {
     id: "metadata.server-elsewhere",
-    rows: &["C-03", "C-02"],
+    rows: &["C-03", "C-02", "C-15"],
     summary: "the authorization server's metadata are not at the place where the client looks",
     why: "The issuer that clients are told is the bare public origin, so they look at the root. A server whose issuer \
           has a path, or that serves only the OpenID document, answers 404 there.",

@@ -41,7 +41,7 @@ pub(super) const OPTIONAL: &[&str] = &[
 
 pub static REPAIR: Repair = Repair {
     id: "register.null-members",
-    rows: &["D-05"],
+    rows: &["D-05", "D-02"],
     summary: "a registration answer carries members that are null",
     why: "An optional member is left out or has its type. The TypeScript SDK checks every member it knows and throws \
           the whole registration away at the first null.",

@@ -10,7 +10,7 @@ use crate::repairs::basis;
 
 pub static REPAIR: Repair = Repair {
     id: "transport.notification-answered",
-    rows: &["F-11"],
+    rows: &["F-11", "F-12"],
     summary: "a notification is answered with a success that is not an empty 202",
     why: "The TypeScript SDK opens its event stream only after a 202, Codex and rmcp take a body for the answer \
           to something and close.",

@@ -1,0 +1,213 @@
+//! `check` against the demo's server: each defect alone is found, and nothing else.
+
+use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::sync::Arc;
+
+use mcp_mend::check::report::Report;
+use mcp_mend::check::{self, Call, Profile, Wish};
+use mcp_mend::coding::{self, Coding};
+use mcp_mend::config::Config;
+use mcp_mend::config::layers::{Layers, Value};
+use mcp_mend::config::settings;
+use mcp_mend::demo::broken::{self, Broken};
+use mcp_mend::demo::defects::{self, Defect};
+use mcp_mend::repairs;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+/// What is found of each defect: the repairs for its row of the catalogue, and what follows from it. Written down, so that
+/// a change is seen.
+const EXPECTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/integration/check.expected.json");
+/// Found by a repair for another row: where there is the older transport, 404 for a message leads there.
+const OTHERWISE: &[&str] = &["ping-404"];
+/// So many at a time.
+const TOGETHER: usize = 8;
+
+/// The configuration for a server at an address.
+fn config(url: &str) -> Config {
+    let mut layers = Layers::default();
+    let setting = settings::find("upstream.url").unwrap();
+    layers.set(setting, vec![Value { text: url.to_owned(), place: "test".into() }]);
+    Config::check(&layers, Vec::new()).unwrap()
+}
+
+/// Asks, and says what came: head and body.
+fn http(url: &str, method: &str, body: Option<&str>) -> (String, String) {
+    let rest = url.strip_prefix("http://").unwrap();
+    let (authority, target) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let mut stream = TcpStream::connect(authority).unwrap();
+    stream.set_read_timeout(Some(std::time::Duration::from_secs(10))).unwrap();
+    let mut head =
+        format!("{method} {target} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\nAccept: text/html\r\n");
+    if let Some(body) = body {
+        head += &format!("Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n", body.len());
+    }
+    stream.write_all(format!("{head}\r\n{}", body.unwrap_or_default()).as_bytes()).unwrap();
+    let mut text = Vec::new();
+    let _ = stream.read_to_end(&mut text);
+    let end = text.windows(4).position(|four| four == b"\r\n\r\n").map_or(text.len(), |at| at + 4);
+    let head = String::from_utf8_lossy(&text[..end]).into_owned();
+    let body = bytes::Bytes::copy_from_slice(&text[end..]);
+    let body = match head.to_ascii_lowercase().contains("content-encoding: gzip") {
+        true => coding::decode(Coding::Gzip, &body, 1 << 20).unwrap_or_default(),
+        false => body,
+    };
+    (head, String::from_utf8_lossy(&body).into_owned())
+}
+
+fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
+    let rest = &text[text.find(before)? + before.len()..];
+    Some(&rest[..rest.find(after)?])
+}
+
+/// Somebody who opens the page, presses its button and is sent back.
+fn browse(url: &str) {
+    let url = url.to_owned();
+    std::thread::spawn(move || {
+        let (_, page) = http(&url, "GET", None);
+        let origin = &url[..url[8..].find('/').map_or(url.len(), |at| at + 8)];
+        let Some(action) = between(&page, "action=\"", "\"") else { return };
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        for field in page.split("<input").skip(1).chain(page.split("<button").skip(1)) {
+            if let (Some(name), Some(value)) = (between(field, "name=\"", "\""), between(field, "value=\"", "\"")) {
+                form.append_pair(name, &value.replace("&amp;", "&"));
+            }
+        }
+        let action = action.replace("&amp;", "&");
+        let target = if action.starts_with('/') { format!("{origin}{action}") } else { action };
+        let (head, _) = http(&target, "POST", Some(&form.finish()));
+        let to = head
+            .lines()
+            .find_map(|line| line.split_once(": ").filter(|(name, _)| name.eq_ignore_ascii_case("location")));
+        if let Some((_, to)) = to {
+            // 307 keeps the method (RFC 9110 section 15.4.8).
+            let kept = head.starts_with("HTTP/1.1 307");
+            http(to, if kept { "POST" } else { "GET" }, kept.then_some(""));
+        }
+    });
+}
+
+/// A check of a server with these defects, as far as a check can go.
+async fn checked(defects: &[&'static Defect], profile: Profile) -> Report {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    let server = tokio::spawn(broken::serve(listener, Arc::new(Broken::with(origin.clone(), defects))));
+    let call = |tool: &str, arguments| Call { tool: tool.into(), arguments };
+    let wish = Wish {
+        register: true,
+        login: true,
+        calls: vec![call("echo", json!({"text": "hello"})), call("count", json!({})), call("forget", json!({}))],
+        profile,
+        show_page: Box::new(browse),
+        ..Wish::default()
+    };
+    let report = check::check(&config(&origin), &origin, &wish).await.unwrap();
+    server.abort();
+    report
+}
+
+/// Defects that only some clients meet in their registration, and such a client.
+fn profile_of(defect: &str) -> Profile {
+    let plain = Profile::default();
+    match defect {
+        "registration-scheme-refused" => {
+            Profile { redirect_uris: vec!["cursor://anysphere.cursor-mcp/oauth/callback".into()], ..plain }
+        }
+        "registration-expiry-missing"
+        | "registration-secret-refused"
+        | "secret-in-body-only"
+        | "secret-in-header-only" => Profile {
+            auth_method: if defect == "secret-in-body-only" { "client_secret_basic" } else { "client_secret_post" },
+            ..plain
+        },
+        _ => plain,
+    }
+}
+
+fn found(report: &Report) -> Vec<&'static str> {
+    report.lines("fail").map(|line| line.id).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sound_server_has_no_defects() {
+    let report = checked(&[], Profile::default()).await;
+    let fails: Vec<_> = report
+        .lines("fail")
+        .map(|line| {
+            format!(
+                "{} | {:?} | {:?}\n{}",
+                line.id,
+                line.question,
+                line.what,
+                line.evidence.clone().unwrap_or_default()
+            )
+        })
+        .collect();
+    assert!(fails.is_empty(), "{}", fails.join("\n"));
+    let untested: Vec<_> = report.lines("not-testable").map(|line| (line.id, line.what.clone())).collect();
+    if std::env::var_os("SHOW").is_some() {
+        eprintln!(
+            "{} questions in {} s; missing {:?}\nuntested {untested:#?}",
+            report.questions, report.seconds, report.missing
+        );
+        for line in report.lines("not-applicable") {
+            eprintln!("n/a {} {:?}", line.id, line.what);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_defect_is_found_and_nothing_else() {
+    let turns = Arc::new(Semaphore::new(TOGETHER));
+    let only = std::env::var("ONLY").unwrap_or_default();
+    let running: Vec<_> = defects::all()
+        .filter(|defect| defect.name.contains(&only))
+        .map(|defect| {
+            let turns = turns.clone();
+            tokio::spawn(async move {
+                let _turn = turns.acquire().await.unwrap();
+                let report = checked(&[defect], profile_of(defect.name)).await;
+                (defect, found(&report), report)
+            })
+        })
+        .collect();
+    let mut seen = BTreeMap::new();
+    let mut missed = Vec::new();
+    for one in running {
+        let (defect, mut ids, report) = one.await.unwrap();
+        ids.sort_unstable();
+        if std::env::var_os("SHOW").is_some() {
+            eprintln!("{:5} {:40} {ids:?} {:?} {}", defect.row, defect.name, report.missing, report.seconds);
+            if std::env::var_os("SHOW_ALL").is_some() {
+                for line in report.lines("fail") {
+                    eprintln!(
+                        "   {} {:?} {:?}\n{}",
+                        line.id,
+                        line.question,
+                        line.what,
+                        line.evidence.clone().unwrap_or_default()
+                    );
+                }
+            }
+        }
+        let is_of_its_row = |id: &&&str| repairs::find(id).is_some_and(|repair| repair.rows.contains(&defect.row));
+        // What users have reported has no row in the catalogue.
+        let has_row = !defect.row.starts_with("R-") && !OTHERWISE.contains(&defect.name);
+        if has_row && !ids.iter().any(|id| is_of_its_row(&id)) {
+            missed.push(format!("{} {}: {ids:?} {:?}", defect.row, defect.name, report.missing));
+        }
+        let (its, follows): (Vec<&str>, Vec<&str>) = ids.iter().partition(is_of_its_row);
+        seen.insert(defect.name, json!({"found": its, "follows": follows}));
+    }
+    if !only.is_empty() {
+        return;
+    }
+    assert!(missed.is_empty(), "not found:\n{}", missed.join("\n"));
+    let text = format!("{:#}\n", json!(seen));
+    let expected = std::fs::read_to_string(EXPECTED).unwrap_or_default();
+    std::fs::write(EXPECTED, &text).unwrap();
+    assert_eq!(text, expected, "rewritten; read the difference");
+}

@@ -2,6 +2,7 @@
 
 pub mod documents;
 pub mod show;
+pub mod waf;
 
 use std::path::Path;
 
@@ -11,6 +12,7 @@ use crate::config::layers::{Layers, Value};
 use crate::config::settings::{self, ENV_PREFIX, Kind, SETTINGS};
 use crate::config::{Complaint, Config};
 use crate::demo::Wish;
+use crate::ranges::Ranges;
 
 /// What was asked for.
 #[derive(Debug)]
@@ -20,6 +22,7 @@ pub enum Asked {
     DemoList { json: bool },
     Repairs { json: bool },
     Explain { id: String, json: bool },
+    Waf(waf::Wish),
 }
 
 /// The command, with a flag for each setting.
@@ -64,6 +67,7 @@ pub fn command() -> Command {
                 .arg(Arg::new("ID").required(true).help("The repair, as in auth.challenge-missing"))
                 .arg(json()),
         )
+        .subcommand(waf::command(json()))
         .subcommand(demo(json()))
 }
 
@@ -113,6 +117,7 @@ pub fn asked(matches: &ArgMatches, lookup: impl Fn(&str) -> Option<String>) -> A
         Some(("explain", sub)) => {
             Asked::Explain { id: sub.get_one::<String>("ID").cloned().unwrap_or_default(), json: sub.get_flag("json") }
         }
+        Some(("waf", sub)) => Asked::Waf(waf::wish(sub)),
         Some(("demo", sub)) if sub.get_flag("list") => Asked::DemoList { json: sub.get_flag("json") },
         Some(("demo", sub)) => Asked::Demo(Wish {
             listen: sub.get_one::<String>("listen").cloned(),
@@ -159,6 +164,15 @@ fn take_file(file: &Path, layers: &mut Layers, complaints: &mut Vec<Complaint>) 
     let name = file.display().to_string();
     match std::fs::read_to_string(file) {
         Ok(text) => layers.take_file(&name, &text, complaints),
+        Err(error) => complaints.push(Complaint { place: name, message: format!("cannot be read: {error}") }),
+    }
+}
+
+/// Takes a list of address ranges in.
+pub(crate) fn take_ranges(file: &Path, ranges: &mut Ranges, complaints: &mut Vec<Complaint>) {
+    let name = file.display().to_string();
+    match std::fs::read_to_string(file) {
+        Ok(text) => ranges.take(&name, &text, complaints),
         Err(error) => complaints.push(Complaint { place: name, message: format!("cannot be read: {error}") }),
     }
 }

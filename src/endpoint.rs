@@ -311,6 +311,24 @@ pub fn server_metadata_places(issuer_path: &str) -> Vec<String> {
     places
 }
 
+/// Every path that a client asks for on its way to a message: the MCP endpoint, the documents at all places where clients
+/// look for them, and the endpoints of an authorization server on the same host.
+#[must_use]
+pub fn places_of_a_login(mcp_path: &str, endpoints: &Endpoints) -> Vec<String> {
+    let mut places = vec![mcp_path.to_owned()];
+    if !mcp_path.ends_with('/') {
+        places.push(format!("{mcp_path}/"));
+    }
+    places.extend(resource_metadata_places(mcp_path));
+    places.extend(server_metadata_places(""));
+    places.extend(server_metadata_places(mcp_path));
+    let oauth = [Class::Authorize, Class::Token, Class::Register, Class::Revoke];
+    places.extend(oauth.iter().filter_map(|class| endpoints.path_of(*class)).map(str::to_owned));
+    let mut seen = std::collections::BTreeSet::new();
+    places.retain(|place| seen.insert(place.clone()));
+    places
+}
+
 fn inserted(well_known: &str, path: &str) -> String {
     format!("{well_known}{}", path.trim_end_matches('/'))
 }
@@ -398,5 +416,21 @@ mod tests {
         assert_eq!(resource_metadata_places("/"), ["/.well-known/oauth-protected-resource"]);
         assert_eq!(server_metadata_places(""), [SERVER_METADATA, OPENID_CONFIGURATION]);
         assert_eq!(server_metadata_places("/t/").len(), 4);
+    }
+
+    #[test]
+    fn a_login_needs_no_other_place() {
+        let endpoints = Endpoints { token: "/oauth/token".into(), ..Endpoints::default() };
+        for mcp_path in ["/mcp", "/a/b", "/"] {
+            let places = places_of_a_login(mcp_path, &endpoints);
+            for place in &places {
+                assert_ne!(classify(place, mcp_path, &endpoints), Class::Other, "{place}");
+                assert_eq!(places.iter().filter(|other| *other == place).count(), 1, "{place}");
+            }
+            for class in [Class::Mcp, Class::ResourceMetadata, Class::ServerMetadata, Class::Register, Class::Token] {
+                assert!(places.iter().any(|place| classify(place, mcp_path, &endpoints) == class), "{class:?}");
+            }
+        }
+        assert_eq!(places_of_a_login("/mcp", &endpoints).len(), 15);
     }
 }

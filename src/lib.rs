@@ -20,6 +20,8 @@ pub mod endpoint;
 pub mod example;
 pub mod fence;
 pub mod plan;
+pub mod ranges;
+pub mod waf;
 
 // I/O: the only floor that awaits.
 pub mod alarm;

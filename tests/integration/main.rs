@@ -27,3 +27,4 @@ mod registration;
 mod streaming;
 mod tls;
 mod token;
+mod waf;

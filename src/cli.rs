@@ -157,6 +157,10 @@ fn run(matches: &ArgMatches, lookup: impl Fn(&str) -> Option<String>) -> Asked {
         }
         layers.set(setting, vec![Value { text: text.clone(), place: "UPSTREAM".into() }]);
     }
+    let files = layers.given.get("access.ranges_files").map(|given| given.values.clone()).unwrap_or_default();
+    for file in files {
+        take_ranges(Path::new(&file.text), &mut layers.ranges, &mut complaints);
+    }
     Asked::Run(Box::new(layers), complaints)
 }
 

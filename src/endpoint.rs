@@ -232,6 +232,23 @@ fn credentials_class(path: &str, mcp_path: &str, endpoints: &Endpoints) -> Optio
     [Class::Token, Class::Register, Class::Revoke].into_iter().find(is_at)
 }
 
+/// The class of a request where it decides who may ask (`admission`): as the most lenient server reads the path. Below the
+/// MCP endpoint a server may take for a message whatever is not a read of metadata.
+#[must_use]
+pub fn strictest(class: Class, method: &Method, path: &str, mcp_path: &str, endpoints: &Endpoints) -> Class {
+    let is_read = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
+    if class != Class::Other && (is_read || !(class.is_metadata() || class == Class::Keys)) {
+        return class;
+    }
+    let (read, own) = (loosely(path), loosely(mcp_path));
+    if read == own || (own != "/" && read.strip_prefix(&own).is_some_and(|rest| rest.starts_with('/'))) {
+        return Class::Mcp;
+    }
+    let is_at = |class: &Class| endpoints.path_of(*class).is_some_and(|own| loosely(own) == read);
+    let endpoint = Class::ALL.into_iter().find(is_at).or_else(|| default_class(&read));
+    endpoint.or_else(|| metadata_class(&read)).unwrap_or(class)
+}
+
 /// A path as the most lenient server reads it: decoded, in lower case, without parameters, empty and dot segments.
 fn loosely(path: &str) -> String {
     let decoded = percent_encoding::percent_decode_str(path).decode_utf8_lossy().replace('\\', "/");
@@ -334,103 +351,4 @@ fn inserted(well_known: &str, path: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn class(path: &str) -> Class {
-        classify(path, "/mcp", &Endpoints::default())
-    }
-
-    #[test]
-    fn names_every_place() {
-        for (path, expected) in [
-            ("/mcp", Class::Mcp),
-            ("/mcp/", Class::Mcp),
-            ("/mcp/x", Class::Other),
-            ("/.well-known/jwks.json", Class::Keys),
-            ("/token", Class::Token),
-            ("/sse", Class::LegacySse),
-            ("/.well-known/oauth-protected-resource", Class::ResourceMetadata),
-            ("/.well-known/oauth-protected-resource/mcp", Class::ResourceMetadata),
-            ("/mcp/.well-known/oauth-protected-resource", Class::ResourceMetadata),
-            ("/.well-known/oauth-authorization-server/t/u", Class::ServerMetadata),
-            ("/t/.well-known/openid-configuration", Class::ServerMetadata),
-            ("/.well-known/oauth-protected-resources", Class::Other),
-        ] {
-            assert_eq!(class(path), expected, "{path}");
-        }
-    }
-
-    #[test]
-    fn an_endpoint_that_takes_credentials_is_one_however_it_is_spelled() {
-        for path in ["/MCP", "//mcp", "/mcp//", "/mcp%2f", "/%6dcp", "/./mcp", "/x/../mcp", "/mcp;a", "/mcp%00/../mcp"]
-        {
-            assert_eq!(class(path), Class::Mcp, "{path}");
-        }
-        for path in ["/token/", "/Token", "//token", "/x/..;/token"] {
-            assert_eq!(class(path), Class::Token, "{path}");
-        }
-        assert_eq!(classify("/Api/MCP/", "/Api/MCP", &Endpoints::default()), Class::Mcp);
-        assert_eq!(classify("/api/mcp", "/Api/MCP", &Endpoints::default()), Class::Mcp);
-        for path in ["/mcpx", "/tokens", "/a/token", "/authorize/", "/"] {
-            assert_eq!(class(path), Class::Other, "{path}");
-        }
-    }
-
-    #[test]
-    fn a_guessed_path_is_an_endpoint_beside_the_named_one() {
-        let endpoints = Endpoints { token: "/oauth/token".into(), ..Endpoints::default() };
-        assert_eq!(classify("/oauth/token", "/mcp", &endpoints), Class::Token);
-        assert_eq!(classify("/token", "/mcp", &endpoints), Class::Token);
-        assert_eq!(endpoints.path_of(Class::Token), Some("/oauth/token"));
-    }
-
-    #[test]
-    fn a_path_that_may_be_read_two_ways_is_no_metadata() {
-        for path in [
-            "//.well-known/oauth-protected-resource",
-            "/.well-known//oauth-protected-resource",
-            "/x/../.well-known/oauth-protected-resource",
-            "/.well-known/oauth-protected-resource/%2e%2e/mcp",
-            "/.well-known/oauth-protected-resource;x",
-            "/.well-known/oauth-protected-resource/..;/mcp",
-            "/.Well-Known/oauth-protected-resource",
-            "/.well-known/oauth-protected-resource/./x",
-            "/.well-known%2foauth-protected-resource",
-            "/.well-known/oauth-protected-resource%00",
-        ] {
-            assert_eq!(class(path), Class::Other, "{path}");
-        }
-    }
-
-    #[test]
-    fn knows_where_documents_live() {
-        assert_eq!(
-            resource_metadata_places("/mcp"),
-            [
-                "/.well-known/oauth-protected-resource/mcp",
-                "/.well-known/oauth-protected-resource",
-                "/mcp/.well-known/oauth-protected-resource"
-            ]
-        );
-        assert_eq!(resource_metadata_places("/"), ["/.well-known/oauth-protected-resource"]);
-        assert_eq!(server_metadata_places(""), [SERVER_METADATA, OPENID_CONFIGURATION]);
-        assert_eq!(server_metadata_places("/t/").len(), 4);
-    }
-
-    #[test]
-    fn a_login_needs_no_other_place() {
-        let endpoints = Endpoints { token: "/oauth/token".into(), ..Endpoints::default() };
-        for mcp_path in ["/mcp", "/a/b", "/"] {
-            let places = places_of_a_login(mcp_path, &endpoints);
-            for place in &places {
-                assert_ne!(classify(place, mcp_path, &endpoints), Class::Other, "{place}");
-                assert_eq!(places.iter().filter(|other| *other == place).count(), 1, "{place}");
-            }
-            for class in [Class::Mcp, Class::ResourceMetadata, Class::ServerMetadata, Class::Register, Class::Token] {
-                assert!(places.iter().any(|place| classify(place, mcp_path, &endpoints) == class), "{class:?}");
-            }
-        }
-        assert_eq!(places_of_a_login("/mcp", &endpoints).len(), 15);
-    }
-}
+mod tests;

@@ -15,6 +15,7 @@ pub mod repairs;
 pub mod sse;
 
 // Pure plan: classification, configuration, text forms.
+pub mod admission;
 pub mod config;
 pub mod endpoint;
 pub mod example;

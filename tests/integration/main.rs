@@ -4,6 +4,7 @@
 
 mod kit;
 
+mod access;
 mod auth;
 mod authorize;
 mod bodies;

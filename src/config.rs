@@ -138,6 +138,9 @@ impl Checker<'_> {
         });
         let trusted_proxies = self.many("trusted_proxies", ranges::network);
         let admission = self.admission();
+        if let (Some(admission), Some(listen)) = (&admission, listen) {
+            self.warn_of_loopback(admission, listen.ip(), &trusted_proxies);
+        }
         let modes = self.modes();
         let threads = self.number("threads", 0..=1024);
         let log_format = self.one("log.format", |text| match text {

@@ -1,7 +1,8 @@
 //! Which part of the protocol a path is. The only place where well-known paths are written.
 //!
-//! A class turns repairs on; it never grants access. Paths are compared as they came, undecoded: one that a server
-//! might read as another (`//`, `/../`, `%2e`, `;`) is never metadata (reliability 16).
+//! A class turns repairs on; it never grants access: what only some may ask is whatever the most lenient server might take
+//! for it (`strictest`). Paths are compared as they came, undecoded: one that a server might read as another (`//`,
+//! `/../`, `%2e`, `;`) is never metadata (reliability 16).
 
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, Method};

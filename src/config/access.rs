@@ -1,8 +1,10 @@
 //! Who may ask at all: addresses, networks, and vendors whose ranges are known.
 
+use std::net::IpAddr;
+
 use ipnet::IpNet;
 
-use super::Checker;
+use super::{Checker, Complaint};
 use crate::admission::Admission;
 use crate::endpoint::Class;
 use crate::ranges;
@@ -32,5 +34,18 @@ impl Checker<'_> {
             })
         });
         (!self.values("access.allow").is_empty()).then(|| Admission::new(&networks.concat(), classes))
+    }
+
+    /// On a loopback address all clients are of this machine, or behind a proxy of it.
+    pub(super) fn warn_of_loopback(&mut self, admission: &Admission, listen: IpAddr, trusted_proxies: &[IpNet]) {
+        let is_behind = trusted_proxies.iter().any(|network| network.contains(&listen));
+        if listen.is_loopback() && !is_behind && !admission.admits(Some(listen)) {
+            let place = self.values("access.allow").first().map(|value| value.place.clone()).unwrap_or_default();
+            let message = format!(
+                "nobody is let in: on {listen} every client's address is one of this machine; list the proxy before this \
+                 one in trusted_proxies"
+            );
+            self.warnings.push(Complaint { place, message });
+        }
     }
 }

@@ -142,3 +142,13 @@ fn a_network_is_one_however_it_is_written() {
         assert!(network(text).is_err(), "{text}");
     }
 }
+
+#[test]
+fn the_form_that_the_readme_shows_is_read() {
+    let readme = include_str!("../../README.md");
+    let begin = readme.find("vendor = ").expect("the README shows the form");
+    let file = readme[begin..].split("```").next().unwrap();
+    let ranges = take(file).unwrap();
+    let acme = ranges.find("acme").unwrap();
+    assert_eq!((acme.egress.len(), acme.removed.len(), acme.agents.len()), (1, 1, 1));
+}

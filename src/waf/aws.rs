@@ -15,8 +15,9 @@ pub const TARGET: Target = Target {
 };
 
 const NAME: &str = "mcp-hosted-clients";
-/// A regular expression of AWS WAF may have 512 characters.
+/// A regular expression of AWS WAF may have 512 characters, no groups that capture, and not many branches.
 const LONGEST_PATTERN: usize = 480;
+const MOST_BRANCHES: usize = 5;
 
 fn text(wanted: &Wanted) -> String {
     let mut out = String::new();
@@ -120,13 +121,17 @@ fn regex(pattern: &str, field: &Value) -> Value {
     })
 }
 
+fn has_room(group: &str, text: &str) -> bool {
+    group.len() + text.len() < LONGEST_PATTERN && group.matches('|').count() + 1 < MOST_BRANCHES
+}
+
 /// As few expressions as hold all these texts.
 fn patterns<'a>(texts: impl Iterator<Item = &'a str>, begin: &str, end: &str) -> Vec<String> {
     let mut groups: Vec<String> = Vec::new();
     for text in texts {
         let text = text.replace('.', "\\.");
         match groups.last_mut() {
-            Some(group) if group.len() + text.len() < LONGEST_PATTERN => {
+            Some(group) if has_room(group, &text) => {
                 group.push('|');
                 group.push_str(&text);
             }

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod documents;
 pub mod show;
+pub mod waf;
 
 use std::path::Path;
 
@@ -12,6 +13,7 @@ use crate::config::layers::{Layers, Value};
 use crate::config::settings::{self, ENV_PREFIX, Kind, SETTINGS};
 use crate::config::{Complaint, Config};
 use crate::demo::Wish;
+use crate::ranges::Ranges;
 
 /// What was asked for.
 #[derive(Debug)]
@@ -22,6 +24,7 @@ pub enum Asked {
     Repairs { json: bool },
     Explain { id: String, json: bool },
     Check(Box<check::Asked>),
+    Waf(waf::Wish),
 }
 
 /// The command, with a flag for each setting.
@@ -67,6 +70,7 @@ pub fn command() -> Command {
                 .arg(json()),
         )
         .subcommand(check::command(json()))
+        .subcommand(waf::command(json()))
         .subcommand(demo(json()))
 }
 
@@ -117,6 +121,7 @@ pub fn asked(matches: &ArgMatches, lookup: impl Fn(&str) -> Option<String>) -> A
             Asked::Explain { id: sub.get_one::<String>("ID").cloned().unwrap_or_default(), json: sub.get_flag("json") }
         }
         Some(("check", sub)) => Asked::Check(Box::new(check::asked(sub, lookup))),
+        Some(("waf", sub)) => Asked::Waf(waf::wish(sub)),
         Some(("demo", sub)) if sub.get_flag("list") => Asked::DemoList { json: sub.get_flag("json") },
         Some(("demo", sub)) => Asked::Demo(Wish {
             listen: sub.get_one::<String>("listen").cloned(),
@@ -156,6 +161,10 @@ fn run(matches: &ArgMatches, lookup: impl Fn(&str) -> Option<String>) -> Asked {
         }
         layers.set(setting, vec![Value { text: text.clone(), place: "UPSTREAM".into() }]);
     }
+    let files = layers.given.get("access.ranges_files").map(|given| given.values.clone()).unwrap_or_default();
+    for file in files {
+        take_ranges(Path::new(&file.text), &mut layers.ranges, &mut complaints);
+    }
     Asked::Run(Box::new(layers), complaints)
 }
 
@@ -163,6 +172,15 @@ fn take_file(file: &Path, layers: &mut Layers, complaints: &mut Vec<Complaint>) 
     let name = file.display().to_string();
     match std::fs::read_to_string(file) {
         Ok(text) => layers.take_file(&name, &text, complaints),
+        Err(error) => complaints.push(Complaint { place: name, message: format!("cannot be read: {error}") }),
+    }
+}
+
+/// Takes a list of address ranges in.
+pub(crate) fn take_ranges(file: &Path, ranges: &mut Ranges, complaints: &mut Vec<Complaint>) {
+    let name = file.display().to_string();
+    match std::fs::read_to_string(file) {
+        Ok(text) => ranges.take(&name, &text, complaints),
         Err(error) => complaints.push(Complaint { place: name, message: format!("cannot be read: {error}") }),
     }
 }

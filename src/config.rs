@@ -1,5 +1,6 @@
 //! Configuration: as written -> checked. Every error is reported at once, with its place and what to write instead.
 
+mod access;
 pub mod layers;
 pub mod settings;
 
@@ -12,8 +13,10 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::admission::Admission;
 use crate::edit::origin::{Origin, after_origin};
 use crate::endpoint;
+use crate::ranges;
 use crate::repair::Mode;
 use crate::repairs;
 use crate::telemetry::access::Format;
@@ -47,6 +50,8 @@ pub struct Config {
     pub origins: Vec<Origin>,
     pub scopes: Vec<String>,
     pub trusted_proxies: Vec<IpNet>,
+    /// Who may ask; nothing: everybody.
+    pub admission: Option<Admission>,
     pub modes: BTreeMap<&'static str, Mode>,
     pub show_repairs: bool,
     /// Whether the upstream is asked about itself at the start.
@@ -131,7 +136,11 @@ impl Checker<'_> {
                 Err("a scope is one word of visible ASCII (RFC 6749 section 3.3)".into())
             }
         });
-        let trusted_proxies = self.many("trusted_proxies", network);
+        let trusted_proxies = self.many("trusted_proxies", ranges::network);
+        let admission = self.admission();
+        if let (Some(admission), Some(listen)) = (&admission, listen) {
+            self.warn_of_loopback(admission, listen.ip(), &trusted_proxies);
+        }
         let modes = self.modes();
         let threads = self.number("threads", 0..=1024);
         let log_format = self.one("log.format", |text| match text {
@@ -156,6 +165,7 @@ impl Checker<'_> {
             origins,
             scopes,
             trusted_proxies,
+            admission,
             modes,
             show_repairs: self.switch("show_repairs"),
             probe: !self.switch("no_probe"),
@@ -369,12 +379,6 @@ fn listen_address(text: &str) -> Result<SocketAddr, String> {
         "localhost" => Ok(SocketAddr::new(IpAddr::from([127, 0, 0, 1]), port)),
         _ => Err(wanted.into()),
     }
-}
-
-fn network(text: &str) -> Result<IpNet, String> {
-    text.parse::<IpNet>()
-        .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
-        .map_err(|_| "write an address or a network, such as 10.0.0.0/8".into())
 }
 
 #[cfg(test)]

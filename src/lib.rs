@@ -15,11 +15,14 @@ pub mod repairs;
 pub mod sse;
 
 // Pure plan: classification, configuration, text forms.
+pub mod admission;
 pub mod config;
 pub mod endpoint;
 pub mod example;
 pub mod fence;
 pub mod plan;
+pub mod ranges;
+pub mod waf;
 
 // I/O: the only floor that awaits.
 pub mod alarm;

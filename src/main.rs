@@ -28,6 +28,10 @@ fn main() -> ExitCode {
         Asked::Check(asked) => cli::check::run(&asked),
         Asked::Demo(wish) => demo::run(&wish),
         Asked::DemoList { json } => print(json, demo::show::list, demo::show::list_json),
+        Asked::Waf(wish) => match cli::waf::rules(&wish) {
+            Ok(rules) => print(wish.json, || rules.text(), || rules.json()),
+            Err(complaints) => reject(&complaints),
+        },
         Asked::Repairs { json } => print(json, show::repairs, show::repairs_json),
         Asked::Explain { id, json } => match repairs::find(&id) {
             Some(repair) => print(json, || show::explain(repair), || show::explain_json(repair)),

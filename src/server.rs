@@ -220,6 +220,7 @@ pub(crate) fn runtime(
         stated_host,
         preserve_host: config.preserve_host,
         trusted_proxies: config.trusted_proxies.clone(),
+        admission: config.admission.clone(),
         show_repairs: config.show_repairs,
         ca_file: config.ca_file.clone(),
         probe: config.probe,

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::refuse::{self, Refusal};
 use crate::repairs::REPAIRS;
 
 /// Why a body that a repair asked for passed untouched.
@@ -40,6 +41,7 @@ pub struct Counters {
     pub taped: AtomicU64,
     repairs: Vec<AtomicU64>,
     untouched: Vec<AtomicU64>,
+    refusals: Vec<AtomicU64>,
 }
 
 impl Default for Counters {
@@ -52,6 +54,7 @@ impl Default for Counters {
             taped: AtomicU64::new(0),
             repairs: zeros(REPAIRS.len()),
             untouched: zeros(Untouched::ALL.len()),
+            refusals: zeros(refuse::ALL.len()),
         }
     }
 }
@@ -68,6 +71,24 @@ impl Counters {
         if let Some(counter) = self.untouched.get(why as usize) {
             counter.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// The proxy answered itself.
+    pub fn refused(&self, refusal: &Refusal) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        let slot = refuse::ALL.iter().position(|one| one.name == refusal.name);
+        if let Some(counter) = slot.and_then(|slot| self.refusals.get(slot)) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How often the proxy answered itself, by the name of the refusal.
+    pub fn by_refusal(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        refuse::ALL
+            .iter()
+            .zip(&self.refusals)
+            .map(|(refusal, counter)| (refusal.name, counter.load(Ordering::Relaxed)))
+            .filter(|(_, count)| *count > 0)
     }
 
     /// How often each repair fired, those that did.

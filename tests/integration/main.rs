@@ -4,6 +4,7 @@
 
 mod kit;
 
+mod access;
 mod auth;
 mod authorize;
 mod bodies;
@@ -28,3 +29,4 @@ mod registration;
 mod streaming;
 mod tls;
 mod token;
+mod waf;

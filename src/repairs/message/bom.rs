@@ -1,5 +1,6 @@
 //! F-19: a byte order mark before a message.
 
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Opening, Outcome, Reply, ReplyBody, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -12,6 +13,7 @@ pub static REPAIR: Repair = Repair {
     why: "JSON has no byte order mark (RFC 8259 section 8.1). Parsers take it for a character that does not \
           belong there.",
     hits: "TypeScript SDK clients, rmcp",
+    stops: who::PYTHON,
     remedy: "Takes the mark off.",
     advice: "Write UTF-8 without a byte order mark.",
     basis: &[basis::MESSAGE_SENT],

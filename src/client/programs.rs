@@ -1,7 +1,20 @@
 //! Programs that people run themselves: editors, command lines, bridges and tools.
 
-use super::sdks::{BOTH_FORMS, CODE_AND_REFRESH, RMCP_DISCOVERY, TYPESCRIPT_DISCOVERY, TYPESCRIPT_PLACES};
+use super::sdks::{BOTH_FORMS, CODE_AND_REFRESH, RMCP_DISCOVERY, TYPESCRIPT_DISCOVERY};
 use super::{Client, Discovery, First, Form, Place, Registration, Scope, who};
+
+/// Without resource metadata it also looks below the path of the endpoint, with a fetch of its own.
+const CLAUDE_CODE_PLACES: &[Place] = &[
+    Place::Challenge,
+    Place::ResourceInserted,
+    Place::ResourceRoot,
+    Place::Listed(Form::OauthInserted),
+    Place::Listed(Form::OpenidInserted),
+    Place::Listed(Form::OpenidAppended),
+    Place::Own(Form::OauthInserted),
+    Place::Own(Form::OauthRoot),
+    Place::Own(Form::OpenidRoot),
+];
 
 /// `@anthropic-ai/claude-code`, read: the TypeScript SDK 2 with `versionNegotiation: 'auto'`. It only logs that an
 /// issuer is another (`skipIssuerMetadataValidation`).
@@ -17,7 +30,7 @@ pub static CLAUDE_CODE: Client = Client {
     first: &[First::Discover, First::Initialize("2025-11-25")],
     accept: BOTH_FORMS,
     sends_resource: true,
-    discovery: TYPESCRIPT_DISCOVERY,
+    discovery: Discovery { places: CLAUDE_CODE_PLACES, ..TYPESCRIPT_DISCOVERY },
     registration: Registration {
         client_name: "Claude Code",
         // 3118, or one of 49152 to 65535.
@@ -222,7 +235,7 @@ pub static INSPECTOR: Client = Client {
 /// `@modelcontextprotocol/inspector` 0.21 in direct mode, and pages like it (use-mcp): all in the browser.
 pub static INSPECTOR_WEB: Client = Client {
     id: "inspector-web",
-    name: "MCP Inspector 0.21, pages",
+    name: "MCP Inspector 0.21 (a page)",
     version: "0.21.0",
     one: who::INSPECTOR_WEB,
     built_on: Some("ts1"),
@@ -259,7 +272,7 @@ pub static MCP_REMOTE: Client = Client {
     first: &[First::Get, First::Initialize("2025-11-25")],
     accept: BOTH_FORMS,
     sends_resource: true,
-    discovery: Discovery { places: TYPESCRIPT_PLACES, ..TYPESCRIPT_DISCOVERY },
+    discovery: TYPESCRIPT_DISCOVERY,
     registration: Registration {
         client_name: "MCP CLI Proxy",
         // The port is a hash of the server's address.

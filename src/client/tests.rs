@@ -2,6 +2,8 @@ use super::*;
 use crate::repair::Repair;
 use crate::repairs;
 
+mod measured;
+
 #[test]
 fn clients_are_whole_and_told_apart() {
     let mut all = who::NOBODY;
@@ -97,4 +99,35 @@ fn a_client_stops_at_its_first_defect() {
 fn where_it_was_found_counts_more() {
     let rows = table_at(&[Stop { step: Step::Connect, repair: repair("message.nulls") }]);
     assert!(rows.iter().any(|row| row.client.id == "ts1" && !row.connects));
+}
+
+#[test]
+fn who_is_hit_and_who_stops_agree() {
+    for repair in repairs::REPAIRS {
+        // Whoever is hit in part is "everybody".
+        let every = repair.hits.starts_with("every client");
+        assert!(!every || !repair.stops.is_empty(), "{}: hits every client, and stops none", repair.id);
+        let of_pages = repair.id.starts_with("cors.");
+        assert!(!of_pages || who::BROWSERS.has(repair.stops), "{}: only pages are asked for CORS", repair.id);
+    }
+}
+
+/// Whose code reads the answers stops where its clients do, but for what these do otherwise.
+#[test]
+fn what_is_built_on_an_sdk_stops_with_it() {
+    // What the host decides: programs fall back to the older transport, and ask for no secret.
+    let decided_by_hosts = ["transport.older-alone", "register.auth-method-refused"];
+    for repair in repairs::REPAIRS {
+        for client in CLIENTS {
+            let Some(base) = client.built_on.and_then(find) else { continue };
+            let stops = !repair.stops.has(base.one) || repair.stops.has(client.one);
+            assert!(
+                stops || decided_by_hosts.contains(&repair.id),
+                "{}: {} stops, and {} does not",
+                repair.id,
+                base.id,
+                client.id
+            );
+        }
+    }
 }

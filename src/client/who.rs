@@ -1,5 +1,7 @@
 //! Sets of clients, for `Repair::stops`.
 
+use std::fmt;
+
 use super::{CLIENTS, Client};
 
 /// A set of clients, so small that it can be put together in constants: one bit for each.
@@ -33,10 +35,31 @@ impl Clients {
         CLIENTS.iter().copied().filter(move |client| self.has(client.one))
     }
 
+    /// Their ids.
+    #[must_use]
+    pub fn ids(self) -> Vec<&'static str> {
+        self.iter().map(|client| client.id).collect()
+    }
+
     /// How many they are.
     #[must_use]
     pub const fn len(self) -> usize {
         self.0.count_ones() as usize
+    }
+}
+
+/// For people: all of them by name, or all but a few.
+impl fmt::Display for Clients {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const FEW: usize = 4;
+        let names = |set: Self| set.iter().map(|client| client.name).collect::<Vec<_>>().join(", ");
+        let others = EVERYBODY.without(*self);
+        match (self.len(), others.len()) {
+            (0, _) => f.write_str("no known client"),
+            (_, 0) => f.write_str("every known client"),
+            (_, 1..=FEW) => write!(f, "every known client but {}", names(others)),
+            _ => f.write_str(&names(*self)),
+        }
     }
 }
 

@@ -8,11 +8,11 @@ use crate::repairs::basis;
 
 pub static REPAIR: Repair = Repair {
     id: "message.bom",
-    rows: &["F-19"],
+    rows: &["F-21"],
     summary: "a message begins with a byte order mark",
     why: "JSON has no byte order mark (RFC 8259 section 8.1). Parsers take it for a character that does not \
           belong there.",
-    hits: "TypeScript SDK clients, rmcp",
+    hits: "the Python SDK",
     stops: who::PYTHON,
     remedy: "Takes the mark off.",
     advice: "Write UTF-8 without a byte order mark.",

@@ -11,7 +11,7 @@ use crate::sse;
 
 pub static REPAIR: Repair = Repair {
     id: "stream.batch",
-    rows: &["F-25"],
+    rows: &["F-21", "F-25"],
     summary: "an event carries a list of messages",
     why: "Lists of messages were dropped from the protocol after a few months. TypeScript SDK clients hang, \
           others fail.",

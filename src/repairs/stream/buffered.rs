@@ -17,7 +17,7 @@ pub static REPAIR: Repair = Repair {
     summary: "an event stream does not say that it must not be held back",
     why: "nginx and others gather an answer before they hand it on, and may compress it: events come late, or \
           only when the stream ends.",
-    hits: "every client behind nginx, a CDN or a compressing proxy",
+    hits: "everybody behind nginx, a CDN or a compressing proxy",
     stops: who::NOBODY,
     remedy: "Adds `X-Accel-Buffering: no` and `Cache-Control: no-cache, no-transform`.",
     advice: "Send both with every event stream.",

@@ -15,7 +15,7 @@ pub static REPAIR: Repair = Repair {
     summary: "a message that wants an answer is answered 202",
     why: "202 is the answer to a notification: some clients wait for ever, others fail. Servers that do so send \
           the answer on the stream that a GET opens, as the older transport did.",
-    hits: "TypeScript SDK clients (a hang), Python SDK, rmcp",
+    hits: "clients that have not opened that stream themselves: the SDKs have, where there are sessions",
     stops: who::NOBODY,
     remedy: "Opens the stream of the same session with a GET, waits there for the answer and hands it on. \
              Nothing is kept: any replica can do it. If there is no such stream, or the client has it already, \

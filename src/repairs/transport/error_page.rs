@@ -14,7 +14,7 @@ pub static REPAIR: Repair = Repair {
     rows: &["F-43"],
     summary: "a message is answered with an error page",
     why: "Clients show the markup of a 502 or 429 page as the reason.",
-    hits: "every client: a page of HTML instead of a message",
+    hits: "everybody: a page of HTML instead of a message",
     stops: who::NOBODY,
     remedy: "Puts a JSON-RPC error with the id of the request in the place of the page. Status, Retry-After and \
              all other fields stay.",

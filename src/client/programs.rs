@@ -45,14 +45,16 @@ pub static CLAUDE_CODE: Client = Client {
     },
 };
 
-/// microsoft/vscode, extHostMcp.ts and base/common/oauth.ts.
+/// microsoft/vscode, workbench/api/common/extHostMcp.ts and base/common/oauth.ts, read. A 403 leads to the login as a
+/// 401 does, with or without a challenge. Any other status from 300 on, to any message, ends the connection.
 pub static VSCODE: Client = Client {
     id: "vscode",
     name: "VS Code",
     version: "",
     one: who::VSCODE,
     built_on: None,
-    user_agents: &[],
+    // `product.nameLong`, and its version.
+    user_agents: &["Visual Studio Code/1.107.0"],
     is_hosted: false,
     is_browser: false,
     // Any 4xx but 401 and 403 leads to the HTTP+SSE transport.
@@ -69,8 +71,10 @@ pub static VSCODE: Client = Client {
             Place::Listed(Form::OpenidInserted),
             Place::Listed(Form::OpenidAppended),
             Place::Own(Form::OauthRoot),
+            Place::Own(Form::OpenidRoot),
         ],
-        version: None,
+        // To the endpoint's own host alone.
+        version: Some("2025-11-25"),
         accept: Some("application/json"),
         has_user_agent: true,
     },
@@ -122,7 +126,7 @@ pub static CURSOR: Client = Client {
     },
 };
 
-/// openai/codex, codex-rs/rmcp-client. Whether a server has OAuth at all it decides by three places on the endpoint's
+/// openai/codex, codex-rs/rmcp-client (auth_status.rs, perform_oauth_login.rs). Whether a server has OAuth at all it decides by three places on the endpoint's
 /// own host, within five seconds each; then rmcp goes on.
 pub static CODEX: Client = Client {
     id: "codex",
@@ -154,6 +158,7 @@ pub static CODEX: Client = Client {
     },
     registration: Registration {
         client_name: "Codex",
+        // Newer ones put an id behind it, made from the server's address.
         redirect_uris: &["http://127.0.0.1:{port}/callback"],
         // A secret is sent with Basic whatever the registration says: codex#40928.
         auth_method: Some("none"),
@@ -166,7 +171,7 @@ pub static CODEX: Client = Client {
 };
 
 /// `@google/gemini-cli-core`, mcp/oauth-utils.ts and oauth-provider.ts: OAuth of its own, messages by the TypeScript
-/// SDK 1. The address in a challenge must be of the endpoint's origin.
+/// SDK 1. It checks hardly any member, has no default endpoints, and reads tokens from a form as well.
 pub static GEMINI: Client = Client {
     id: "gemini",
     name: "Gemini CLI",
@@ -187,7 +192,13 @@ pub static GEMINI: Client = Client {
             Place::Listed(Form::OauthInserted),
             Place::Listed(Form::OpenidInserted),
             Place::Listed(Form::OpenidAppended),
+            Place::Listed(Form::OauthRoot),
+            Place::Listed(Form::OpenidRoot),
+            Place::Own(Form::OauthInserted),
+            Place::Own(Form::OpenidInserted),
+            Place::Own(Form::OpenidAppended),
             Place::Own(Form::OauthRoot),
+            Place::Own(Form::OpenidRoot),
         ],
         version: None,
         accept: Some("*/*"),
@@ -200,7 +211,8 @@ pub static GEMINI: Client = Client {
         grant_types: CODE_AND_REFRESH,
         response_types: &["code"],
         application_type: None,
-        scope: Scope::Known,
+        // `scopes_supported` of the authorization server, or "".
+        scope: Scope::KnownOrEmpty,
         document: None,
     },
 };

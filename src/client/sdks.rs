@@ -220,6 +220,8 @@ pub static GO: Client = Client {
             Place::Listed(Form::OauthInserted),
             Place::Listed(Form::OpenidInserted),
             Place::Listed(Form::OpenidAppended),
+            Place::Own(Form::OauthRoot),
+            Place::Own(Form::OpenidRoot),
         ],
         version: None,
         accept: None,

@@ -159,10 +159,17 @@ fn whoever_refuses_a_document_is_named_by_what_is_found_in_it() {
 #[test]
 fn who_refuses_none_of_the_documents_is_not_named() {
     let mut seen: BTreeMap<&str, (Clients, Clients)> = BTreeMap::new();
-    for (_, line, found) in parsed() {
-        for repair in found {
+    for (case, line, mut found) in parsed() {
+        // The first one takes a document out of its wrapping, and the others see another.
+        if case.text("nested").is_some() {
+            found.truncate(1);
+        }
+        for repair in &found {
             let (asked, wrong) = seen.entry(repair.id).or_insert((who::NOBODY, who::NOBODY));
-            (*asked, *wrong) = (asked.and(line.asked), wrong.and(line.wrong));
+            // What another finding explains as well is no evidence for this one.
+            let others = found.iter().filter(|other| other.id != repair.id);
+            let explained = others.fold(who::NOBODY, |all, other| all.and(other.stops));
+            (*asked, *wrong) = (asked.and(line.asked), wrong.and(line.wrong.without(explained)));
         }
     }
     assert!(seen.len() > 30, "only {} repairs find something", seen.len());
@@ -170,7 +177,7 @@ fn who_refuses_none_of_the_documents_is_not_named() {
     seen.retain(|id, _| !id.starts_with("identity."));
     for (id, (asked, wrong)) in seen {
         let idle = claimed(repairs::find(id).unwrap(), asked).without(wrong);
-        assert!(idle.is_empty(), "{id} stops {}, who accepted all of its cases", names(idle));
+        assert!(idle.is_empty(), "{id} stops {}, who accepted all cases that are its own", names(idle));
     }
 }
 
@@ -179,7 +186,7 @@ const IN_PART: &[(&str, &str)] = &[
     ("F-11", "no stream of notifications"),
     ("F-14", "an error beside the connection"),
     ("F-15", "an error at the end"),
-    ("F-31", "the text of the error"),
+    ("F-31", "the text of the error; VS Code was not measured"),
     ("F-32", "an error of one method"),
     ("F-37", "what any proxy mends by reading it"),
 ];

@@ -18,7 +18,7 @@ pub static REPAIR: Repair = Repair {
     why: "Since MCP 2025-06-18 clients find the authorization server through the resource metadata, and send \
           `resource` only if there are some.",
     hits: "claude.ai, ChatGPT, Gemini CLI; others fall back to guesses",
-    stops: who::HOSTED.and(who::GEMINI).and(who::PYTHON).and(who::RUST),
+    stops: who::HOSTED.and(who::PYTHON).and(who::RUST),
     remedy: "Answers with the document that was found before, at most a minute ago, or with one derived from what is \
              known: the resource, and its authorization server (the public origin for the upstream's own).",
     advice: "Serve RFC 9728 metadata at `/.well-known/oauth-protected-resource/mcp`.",

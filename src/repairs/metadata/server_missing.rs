@@ -16,7 +16,7 @@ pub static REPAIR: Repair = Repair {
     why: "A server of the first kind has endpoints at `/authorize`, `/token` and `/register` and no document about \
           them; others answer one of the places with an error, a page or a login. Most clients stop there.",
     hits: "every TypeScript SDK client at an error or a page; Python SDK and rmcp at 429 and 5xx; Codex, ChatGPT",
-    stops: who::STRICT.and(who::HOSTED),
+    stops: who::STRICT.and(who::HOSTED).and(who::GEMINI),
     remedy: "Answers with the document that was found before, at most a minute ago, or with one that names the \
              endpoints that answer at the default paths. Never with another host's document.",
     advice: "Serve the document at the root and below the path of the endpoint, to everybody, as JSON.",

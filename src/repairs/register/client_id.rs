@@ -15,7 +15,7 @@ pub static REPAIR: Repair = Repair {
     summary: "client_id is a number",
     why: "client_id is a string; every client's parser refuses a number.",
     hits: "every client",
-    stops: who::EVERYBODY,
+    stops: who::STRICT.and(who::HOSTED),
     remedy: "Puts the digits in quotes: as a form parameter it is the same text.",
     advice: "Return the id as a string.",
     basis: &[basis::REGISTRATION],

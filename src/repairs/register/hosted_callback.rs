@@ -17,7 +17,7 @@ pub static REPAIR: Repair = Repair {
     why: "Claude's hosted clients call back at claude.ai and, for some accounts, at claude.com. A registration of one \
           fails at login for the other.",
     hits: "claude.ai, Claude Desktop and mobile",
-    stops: who::CLAUDE,
+    stops: who::NOBODY,
     remedy: "Registers both exact callbacks when the client asks for one of them; if the upstream refuses the larger \
              set, the client's own is sent once more. No other address is ever added.",
     advice: "Allow `https://claude.ai/api/mcp/auth_callback` and `https://claude.com/api/mcp/auth_callback`.",

@@ -20,7 +20,7 @@ pub static REPAIR: Repair = Repair {
     why: "GitHub answers in a form unless it is asked for JSON, which no client does. rmcp does not read a document \
           that is called a page.",
     hits: "every client for a form; rmcp for `text/html`",
-    stops: who::EVERYBODY,
+    stops: who::EVERYBODY.without(who::GEMINI),
     remedy: "The form's parameters become the members of a JSON object; a JSON object is called `application/json`.",
     advice: "Answer with JSON as `application/json`, whatever `Accept` says.",
     basis: &[basis::TOKEN_ANSWER],

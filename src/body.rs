@@ -296,7 +296,8 @@ pub enum Ending {
 
 /// What is to be done when the answer has ended, however it did.
 pub trait AtEnd: Send {
-    fn at_end(self: Box<Self>, ending: Ending, bytes: u64);
+    /// `copy` is the beginning of what was handed out, if that was kept.
+    fn at_end(self: Box<Self>, ending: Ending, bytes: u64, copy: Option<Bytes>);
 }
 
 /// What goes down to the client.
@@ -304,6 +305,14 @@ pub struct ReplyBody {
     kind: Kind,
     at_end: Option<Box<dyn AtEnd>>,
     bytes: u64,
+    /// The beginning of what was handed out, if somebody wants it.
+    copy: Option<Box<Copied>>,
+}
+
+/// The beginning of a body, up to a limit.
+struct Copied {
+    bytes: BytesMut,
+    most: usize,
 }
 
 enum Kind {
@@ -322,17 +331,17 @@ enum Kind {
 impl ReplyBody {
     #[must_use]
     pub fn empty(at_end: Option<Box<dyn AtEnd>>) -> Self {
-        Self { kind: Kind::Empty, at_end, bytes: 0 }
+        Self { kind: Kind::Empty, at_end, bytes: 0, copy: None }
     }
 
     #[must_use]
     pub fn whole(bytes: Bytes, at_end: Option<Box<dyn AtEnd>>) -> Self {
-        Self { kind: Kind::Whole(bytes), at_end, bytes: 0 }
+        Self { kind: Kind::Whole(bytes), at_end, bytes: 0, copy: None }
     }
 
     #[must_use]
     pub fn upstream(prefix: Option<Bytes>, source: Source, at_end: Option<Box<dyn AtEnd>>) -> Self {
-        Self { kind: Kind::Upstream { prefix, source }, at_end, bytes: 0 }
+        Self { kind: Kind::Upstream { prefix, source }, at_end, bytes: 0, copy: None }
     }
 
     /// An event stream, after what was read of it already: it ends between two events when `stop` is cancelled.
@@ -345,7 +354,7 @@ impl ReplyBody {
         at_end: Option<Box<dyn AtEnd>>,
     ) -> Self {
         let events = Events::new(start, source, relay, stop);
-        Self { kind: Kind::Events(Box::new(events)), at_end, bytes: 0 }
+        Self { kind: Kind::Events(Box::new(events)), at_end, bytes: 0, copy: None }
     }
 
     /// The one message of an event stream that answers what was asked, or else, after so much time, another.
@@ -359,12 +368,20 @@ impl ReplyBody {
         at_end: Option<Box<dyn AtEnd>>,
     ) -> Self {
         let picked = Picked::new(start, source, relay, asked, otherwise);
-        Self { kind: Kind::Picked(Box::new(picked)), at_end, bytes: 0 }
+        Self { kind: Kind::Picked(Box::new(picked)), at_end, bytes: 0, copy: None }
+    }
+
+    /// Keeps the beginning of what is handed out for the end.
+    #[must_use]
+    pub fn copied(mut self, most: usize) -> Self {
+        self.copy = Some(Box::new(Copied { bytes: BytesMut::new(), most }));
+        self
     }
 
     fn finish(&mut self, ending: Ending) {
         if let Some(at_end) = self.at_end.take() {
-            at_end.at_end(ending, self.bytes);
+            let copy = self.copy.take().map(|copy| copy.bytes.freeze());
+            at_end.at_end(ending, self.bytes, copy);
         }
     }
 }
@@ -403,7 +420,12 @@ impl Body for ReplyBody {
             Poll::Ready(None) => this.finish(ending),
             Poll::Ready(Some(Err(_))) => this.finish(Ending::UpstreamCut),
             Poll::Ready(Some(Ok(frame))) => {
-                this.bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
+                let data = frame.data_ref().map_or(&[][..], |data| data);
+                this.bytes += data.len() as u64;
+                if let Some(copy) = &mut this.copy {
+                    let room = copy.most.saturating_sub(copy.bytes.len()).min(data.len());
+                    copy.bytes.extend_from_slice(&data[..room]);
+                }
                 if last {
                     this.finish(ending);
                 }

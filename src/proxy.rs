@@ -9,6 +9,7 @@ mod answer;
 mod bridge;
 mod finish;
 mod parts;
+mod taping;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -43,6 +44,7 @@ use crate::repair::Needs;
 use crate::runtime::Runtime;
 use crate::sse;
 use crate::telemetry::counters::Untouched;
+use crate::telemetry::tape::{Recorder, Taped};
 use crate::upstream::{Failure, Upstream};
 
 /// What the exchanges of one worker share.
@@ -52,6 +54,8 @@ pub struct Worker {
     pub upstream: Arc<Upstream>,
     /// Cancelled when event streams have to end.
     pub stop_streams: CancellationToken,
+    /// Who wants to see exchanges whole.
+    pub recorder: Option<Arc<dyn Recorder>>,
 }
 
 /// One exchange under way.
@@ -65,6 +69,7 @@ struct Exchange {
     fired: Vec<Fired>,
     untouched: Option<Untouched>,
     refused: Option<Refusal>,
+    tape: Option<Box<Taped>>,
 }
 
 /// Answers one request.
@@ -80,8 +85,10 @@ pub async fn serve(
     connection.enter_at(Phase::Waiting, started);
     let known = worker.runtime.learner.recall();
     let target = target_of(&request);
+    let tape = taping::begin(&worker, &connection, &request);
+    let fired = Vec::new();
     let mut exchange =
-        Exchange { worker, connection, started, known, target, fired: Vec::new(), untouched: None, refused: None };
+        Exchange { worker, connection, started, known, target, fired, untouched: None, refused: None, tape };
     let (mut request, body, host) = match exchange.admit(request) {
         Ok(admitted) => admitted,
         Err((request, refusal)) => {
@@ -268,6 +275,9 @@ impl Exchange {
 
     fn set_forwarding(&self, request: &mut Request, host: &HeaderValue) {
         let runtime = self.runtime();
+        if runtime.as_client {
+            return;
+        }
         let host = runtime.stated_host.as_ref().unwrap_or(host);
         let forwarding = Forwarding {
             peer: &self.connection.peer_value,
@@ -281,7 +291,7 @@ impl Exchange {
 
     /// Reads the request's body if a live repair asks for it, under a cap; otherwise it stays a stream.
     async fn peek(
-        &self,
+        &mut self,
         request: &mut Request,
         mut incoming: Incoming,
     ) -> Result<(body::RequestBody, Upload), Failure> {
@@ -302,6 +312,7 @@ impl Exchange {
             self.connection.leave(Phase::Body);
             match read {
                 Read::Whole(bytes) => {
+                    self.tape_body(&bytes);
                     request.body = admit::parse(needs, bytes.clone());
                     if request.class == Class::Register {
                         request.sent = request.body.clone();
@@ -323,7 +334,7 @@ impl Exchange {
     /// Peeks at a message: at all of a short one, which then can be mended and sent again; at the beginning of a long one,
     /// which streams.
     async fn peek_message(
-        &self,
+        &mut self,
         request: &mut Request,
         mut incoming: Incoming,
         declared: Option<u64>,
@@ -340,6 +351,7 @@ impl Exchange {
         self.connection.leave(Phase::Body);
         match read {
             Read::Whole(bytes) => {
+                self.tape_body(&bytes);
                 request.message = Envelope::peek(&bytes);
                 request.is_legacy = request.calls(DISCOVER) && self.runtime().learner.is_legacy();
                 request.body = match self.runtime().plan.request_needs(request) {

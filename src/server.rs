@@ -29,6 +29,7 @@ use crate::repairs::REPAIRS;
 use crate::runtime::{Bounds, Runtime};
 use crate::telemetry::access::AccessLog;
 use crate::telemetry::counters::Counters;
+use crate::telemetry::tape::Recorder;
 use crate::tls;
 use crate::upstream::{Limits, Target, Upstream};
 
@@ -36,6 +37,8 @@ use crate::upstream::{Limits, Target, Upstream};
 const MAX_HEADERS: usize = 100;
 /// Pending connections that the system holds for a listener.
 const BACKLOG: i32 = 1024;
+/// How long the stream of an answer may be silent before anything has come; one that a GET opens, not at all.
+const FIRST_SILENCE: Duration = Duration::from_millis(200);
 /// Descriptors that are no connections: listeners, logs, the runtimes' own.
 const OTHER_FILES: u64 = 64;
 /// After the drain time: how long streams may take to write their end.
@@ -68,6 +71,19 @@ pub enum StartError {
     Authority,
 }
 
+/// Where what is seen goes.
+pub struct Outlets {
+    pub access: AccessLog,
+    /// Who gets whole exchanges.
+    pub recorder: Option<Arc<dyn Recorder>>,
+}
+
+impl From<AccessLog> for Outlets {
+    fn from(access: AccessLog) -> Self {
+        Self { access, recorder: None }
+    }
+}
+
 /// A proxy at work.
 pub struct Running {
     pub address: SocketAddr,
@@ -88,14 +104,16 @@ struct Stop {
 ///
 /// # Errors
 /// When the address is taken, a thread cannot be had or the TLS files cannot be read.
-pub fn start(config: &Config, access: AccessLog, balance: Balance) -> Result<Running, StartError> {
+pub fn start(config: &Config, outlets: impl Into<Outlets>, balance: Balance) -> Result<Running, StartError> {
+    let Outlets { access, recorder } = outlets.into();
     let threads = match config.threads {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         stated => stated,
     };
     let (listeners, address) = listen(config.listen, threads, balance)
         .map_err(|source| StartError::Listen { address: config.listen, source })?;
-    let runtime = Arc::new(runtime(config, address, access)?);
+    let public = config.public.clone().unwrap_or_else(|| default_public(address, &config.upstream));
+    let runtime = Arc::new(runtime(config, public, address.ip().is_loopback(), access)?);
     let stop =
         Stop { accepting: CancellationToken::new(), streams: CancellationToken::new(), drain: config.limits.drain };
     let open = Arc::new(AtomicUsize::new(0));
@@ -114,9 +132,14 @@ pub fn start(config: &Config, access: AccessLog, balance: Balance) -> Result<Run
                 Source::Inbox(inbox)
             }
         };
-        let (runtime, stop, open) = (runtime.clone(), stop.clone(), open.clone());
-        workers
-            .push(spawn(format!("worker-{index}"), move || async move { work(source, runtime, &stop, open).await })?);
+        let (stop, open) = (stop.clone(), open.clone());
+        let worker = Worker {
+            runtime: runtime.clone(),
+            upstream: Upstream::new(runtime.target.clone()),
+            stop_streams: stop.streams.clone(),
+            recorder: recorder.clone(),
+        };
+        workers.push(spawn(format!("worker-{index}"), move || async move { work(source, worker, &stop, open).await })?);
     }
     if let (Balance::HandOver, Some(listener)) = (balance, listeners.next()) {
         let stop = stop.clone();
@@ -146,9 +169,14 @@ impl Running {
     }
 }
 
-fn runtime(config: &Config, address: SocketAddr, access: AccessLog) -> Result<Runtime, StartError> {
+/// What workers share, for clients that use `public`, on a loopback address or not.
+pub(crate) fn runtime(
+    config: &Config,
+    public: Origin,
+    is_loopback: bool,
+    access: AccessLog,
+) -> Result<Runtime, StartError> {
     let limits = &config.limits;
-    let public = config.public.clone().unwrap_or_else(|| default_public(address, &config.upstream));
     let stated_host = match &config.public {
         Some(public) => Some(HeaderValue::from_str(public.authority()).map_err(|_| StartError::Authority)?),
         None => None,
@@ -171,7 +199,7 @@ fn runtime(config: &Config, address: SocketAddr, access: AccessLog) -> Result<Ru
             upstream: config.upstream.clone(),
             mcp_path: config.mcp_path.clone(),
             origins: config.origins.clone(),
-            loopback_origins: address.ip().is_loopback(),
+            loopback_origins: is_loopback,
             scopes: config.scopes.clone(),
         },
         plan: Plan::new(REPAIRS, &config.modes),
@@ -184,6 +212,7 @@ fn runtime(config: &Config, address: SocketAddr, access: AccessLog) -> Result<Ru
             body_bytes: limits.body_bytes,
             body_time: limits.mend,
             learned: limits.learned,
+            first_silence: FIRST_SILENCE,
             silence: limits.silence,
             connections: connections(limits.connections),
             drain: limits.drain,
@@ -194,6 +223,7 @@ fn runtime(config: &Config, address: SocketAddr, access: AccessLog) -> Result<Ru
         show_repairs: config.show_repairs,
         ca_file: config.ca_file.clone(),
         probe: config.probe,
+        as_client: false,
         learner: Learner::default(),
         inboxes: Inboxes::default(),
         counters: Counters::default(),
@@ -277,9 +307,7 @@ impl Connections {
     }
 }
 
-async fn work(source: Source, runtime: Arc<Runtime>, stop: &Stop, open: Arc<AtomicUsize>) {
-    let upstream = Upstream::new(runtime.target.clone());
-    let worker = Worker { runtime, upstream: upstream.clone(), stop_streams: stop.streams.clone() };
+async fn work(source: Source, worker: Worker, stop: &Stop, open: Arc<AtomicUsize>) {
     let connections = match source {
         Source::Listener(listener) => TcpListener::from_std(listener).map(Connections::Listener),
         Source::Inbox(inbox) => Ok(Connections::Inbox(inbox)),
@@ -288,9 +316,9 @@ async fn work(source: Source, runtime: Arc<Runtime>, stop: &Stop, open: Arc<Atom
     match connections {
         Ok(connections) => {
             if worker.runtime.probe {
-                learn::start(&worker.runtime, &upstream);
+                learn::start(&worker.runtime, &worker.upstream);
             }
-            let pruner = tokio::spawn(prune(upstream));
+            let pruner = tokio::spawn(prune(worker.upstream.clone()));
             accept(connections, &worker, stop, &open, &tracker).await;
             drain(stop, &tracker).await;
             pruner.abort();

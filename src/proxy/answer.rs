@@ -80,6 +80,7 @@ impl Answer {
 impl Exchange {
     /// Asks the upstream, and reads a small body if a live repair accepts the head.
     pub(super) async fn ask(&mut self, request: &mut Request, question: Question) -> Result<Answer, Failure> {
+        self.tape_question(&question);
         let (response, lease) = self.worker.upstream.ask(question).await?;
         let (parts, incoming) = response.into_parts();
         let mut reply = Reply::new(parts.status, parts.headers);
@@ -88,6 +89,7 @@ impl Exchange {
             Box::pin(self.learn(request)).await;
         }
         let rest = self.peek_reply(request, &mut reply, incoming).await?;
+        self.tape_answer(&reply, &rest);
         Ok(Answer { reply, rest, lease: Some(lease) })
     }
 

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::Exchange;
 use super::answer::{Answer, Rest, is_list};
+use super::taping;
 use crate::body::events::{Relay, Verdict};
 use crate::body::inbox::{self, Inbox};
 use crate::body::{AtEnd, Ending, ReplyBody, Source};
@@ -26,13 +27,11 @@ use crate::repair::Mode;
 use crate::runtime::Runtime;
 use crate::sse;
 use crate::telemetry::access::Record;
+use crate::telemetry::tape::MOST_BYTES;
 use crate::upstream::Lease;
 
 /// An event longer than this passes as it comes, but for lists.
 const LONGEST_EVENT: usize = 64 * 1024;
-
-/// How long the stream of an answer may be silent before anything has come; one that a GET opens, not at all.
-const FIRST_SILENCE: Duration = Duration::from_millis(200);
 
 /// What a client is told that takes no streams, when a stream brought no answer.
 const NO_ANSWER: &str = "The server ended its answer without a message";
@@ -42,7 +41,7 @@ const SHOW: HeaderName = HeaderName::from_static("mcp-mend");
 
 impl Exchange {
     /// Prints what was changed, frames it, and lets everything else leave as the bytes that came.
-    pub(super) fn finish(self, request: Request, answer: Answer) -> Response<ReplyBody> {
+    pub(super) fn finish(mut self, request: Request, answer: Answer) -> Response<ReplyBody> {
         let Answer { mut reply, rest, lease } = answer;
         let whole = whole_body(&mut reply, &rest);
         self.show_repairs(&mut reply.headers);
@@ -58,6 +57,8 @@ impl Exchange {
             // What is mended or said in between has another length.
             headers.remove(CONTENT_LENGTH);
         }
+        self.tape_head(&request, status, &headers, events);
+        let copies = self.tape.is_some();
         let at_end = self.tail(&request, status, lease, seen);
         let body = match (whole, rest) {
             (Some(bytes), _) if bytes.is_empty() => ReplyBody::empty(at_end),
@@ -78,6 +79,7 @@ impl Exchange {
             }
             (None, _) => ReplyBody::empty(at_end),
         };
+        let body = if copies { body.copied(MOST_BYTES) } else { body };
         let mut response = Response::new(body);
         *response.status_mut() = status;
         *response.headers_mut() = headers;
@@ -103,7 +105,7 @@ impl Exchange {
         reply: Reply,
         events: bool,
         headers: &HeaderMap,
-    ) -> Option<(Relay, Arc<Mutex<Vec<Fired>>>)> {
+    ) -> Option<(Relay, Arc<Mutex<Seen>>)> {
         let runtime = self.worker.runtime.clone();
         let reply = Reply { headers: stream_head(headers), body: exchange::ReplyBody::Stream, ..reply };
         let is_wanted = reply.form == Form::Message || runtime.plan.wants_events(request, &reply);
@@ -111,7 +113,7 @@ impl Exchange {
             return None;
         }
         // Nothing has to be heard of an answer that comes in a moment.
-        let first = if request.asks() { FIRST_SILENCE } else { Duration::ZERO };
+        let first = if request.asks() { runtime.bounds.first_silence } else { Duration::ZERO };
         let silence = Some((first, runtime.bounds.silence)).filter(|_| runtime.plan.heeds_silence(request, &reply));
         let limit = if is_list(request) || reply.form == Form::Message {
             runtime.bounds.body_bytes
@@ -119,7 +121,8 @@ impl Exchange {
             LONGEST_EVENT.min(runtime.bounds.body_bytes)
         };
         let ends_with_answer = reply.form == Form::Listened;
-        let seen = Arc::new(Mutex::new(Vec::new()));
+        let before = self.tape.as_ref().map(|_| Vec::new());
+        let seen = Arc::new(Mutex::new(Seen { fired: Vec::new(), before }));
         let (known, request, found) = (self.known.clone(), request.clone(), seen.clone());
         // Where an answer may come to that was posted elsewhere.
         let (sender, inbox) = match request.class {
@@ -132,6 +135,7 @@ impl Exchange {
                 registered = session_of(event).and_then(|session| runtime.inboxes.open(session, sender.clone()));
             }
             let site = Site { facts: &runtime.facts, known: &known };
+            keep_before(&found, event);
             let (report, answers) = match event.at {
                 At::Silence { .. } => (runtime.plan.mend_silence(&site, &request, &reply, event), false),
                 _ => runtime.plan.mend_event(&site, &request, &reply, event),
@@ -149,7 +153,7 @@ impl Exchange {
         request: &Arc<Request>,
         status: StatusCode,
         lease: Option<Lease>,
-        seen: Option<Arc<Mutex<Vec<Fired>>>>,
+        seen: Option<Arc<Mutex<Seen>>>,
     ) -> Option<Box<dyn AtEnd>> {
         self.runtime().counters.exchanges.fetch_add(1, Ordering::Relaxed);
         let first_byte = self.started.elapsed();
@@ -181,7 +185,7 @@ fn session_of(event: &Event) -> Option<String> {
 }
 
 /// Counts what a stream brought up. It may go on for days: each repair is kept once.
-fn note(runtime: &Runtime, found: &Mutex<Vec<Fired>>, report: Report) {
+fn note(runtime: &Runtime, found: &Mutex<Seen>, report: Report) {
     for fired in &report.fired {
         runtime.counters.fired(fired.slot);
     }
@@ -194,8 +198,8 @@ fn note(runtime: &Runtime, found: &Mutex<Vec<Fired>>, report: Report) {
     }
     let Ok(mut found) = found.lock() else { return };
     for fired in report.fired {
-        if !found.iter().any(|have| have.slot == fired.slot) {
-            found.push(fired);
+        if !found.fired.iter().any(|have| have.slot == fired.slot) {
+            found.fired.push(fired);
         }
     }
 }
@@ -257,20 +261,43 @@ struct Tail {
     status: StatusCode,
     lease: Option<Lease>,
     first_byte: Duration,
-    seen: Option<Arc<Mutex<Vec<Fired>>>>,
+    seen: Option<Arc<Mutex<Seen>>>,
+}
+
+/// What a stream has shown so far.
+struct Seen {
+    fired: Vec<Fired>,
+    /// The beginning of what the upstream sent, if the exchange is taped.
+    before: Option<Vec<u8>>,
+}
+
+fn keep_before(seen: &Mutex<Seen>, event: &Event) {
+    if let Some(before) = seen.lock().ok().as_mut().and_then(|seen| seen.before.as_mut()) {
+        taping::keep(before, &event.text);
+    }
 }
 
 impl AtEnd for Tail {
-    fn at_end(self: Box<Self>, ending: Ending, bytes: u64) {
-        let Self { exchange, method, class, status, lease, first_byte, seen } = *self;
+    fn at_end(self: Box<Self>, ending: Ending, bytes: u64, copy: Option<Bytes>) {
+        let Self { mut exchange, method, class, status, lease, first_byte, seen } = *self;
         let now = Instant::now();
         exchange.connection.enter_at(Phase::Idle, now);
         if let (Ending::Whole, Some(lease)) = (ending, lease) {
             lease.give_back(now);
         }
-        let mut fired = exchange.fired;
-        if let Some(seen) = seen.and_then(|seen| seen.lock().ok().map(|mut seen| std::mem::take(&mut *seen))) {
-            fired.extend(seen);
+        let mut fired = std::mem::take(&mut exchange.fired);
+        let mut before = None;
+        if let Some(mut seen) = seen.as_ref().and_then(|seen| seen.lock().ok()) {
+            fired.append(&mut seen.fired);
+            before = seen.before.take();
+        }
+        let total = now.saturating_duration_since(exchange.started);
+        let refused = exchange.refused.map(|refusal| (refusal.name, refusal.fault.name()));
+        if let Some(mut tape) = exchange.tape.take() {
+            tape.fired.clone_from(&fired);
+            (tape.untouched, tape.refused) = (exchange.untouched, refused);
+            (tape.first_byte, tape.total, tape.bytes) = (first_byte, total, bytes);
+            exchange.tape_end(tape, ending, before, copy.unwrap_or_default());
         }
         exchange.worker.runtime.access.line(&Record {
             peer: exchange.connection.peer,
@@ -280,9 +307,9 @@ impl AtEnd for Tail {
             status,
             fired,
             untouched: exchange.untouched,
-            refused: exchange.refused.map(|refusal| (refusal.name, refusal.fault.name())),
+            refused,
             first_byte,
-            total: now.saturating_duration_since(exchange.started),
+            total,
             bytes,
             ending,
         });

@@ -36,6 +36,8 @@ pub struct Counters {
     pub exchanges: AtomicU64,
     pub refused: AtomicU64,
     pub panics: AtomicU64,
+    /// Exchanges that were taped.
+    pub taped: AtomicU64,
     repairs: Vec<AtomicU64>,
     untouched: Vec<AtomicU64>,
 }
@@ -47,6 +49,7 @@ impl Default for Counters {
             exchanges: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             panics: AtomicU64::new(0),
+            taped: AtomicU64::new(0),
             repairs: zeros(REPAIRS.len()),
             untouched: zeros(Untouched::ALL.len()),
         }

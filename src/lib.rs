@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 // Pure core: no I/O, clock, logging, globals.
+pub mod client;
 pub mod coding;
 pub mod documents;
 pub mod edit;

@@ -2,6 +2,7 @@
 
 use http::{Method, StatusCode};
 
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::jsonrpc::Envelope;
@@ -15,6 +16,7 @@ pub static REPAIR: Repair = Repair {
     why: "The TypeScript SDK opens its event stream only after a 202, Codex and rmcp take a body for the answer \
           to something and close.",
     hits: "TypeScript SDK clients (no notifications), Codex (\"Transport channel closed\")",
+    stops: who::CODEX,
     remedy: "Answers 202 without a body.",
     advice: "Answer 202 with no body to every message without an `id`, and to answers.",
     basis: &[basis::MESSAGE_SENT],

@@ -20,6 +20,7 @@ pub mod endpoint;
 pub mod example;
 pub mod fence;
 pub mod plan;
+pub mod redact;
 
 // I/O: the only floor that awaits.
 pub mod alarm;

@@ -24,14 +24,16 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use crate::body::Ending;
+use crate::edit::json::Object;
 use crate::endpoint::Class;
 use crate::exchange::Facts;
-use crate::knowledge::Knowledge;
+use crate::knowledge::{Foreign, Knowledge};
 use crate::plan::Fired;
 use crate::telemetry::counters::Untouched;
 use crate::telemetry::tape::{Asked, Came, Taped};
 
 pub use facts::{Key, Kind, Signs};
+use rules::Rule;
 use secrets::Secrets;
 
 /// Text that is kept is cut behind so many characters; a header's value, behind so many.
@@ -173,7 +175,7 @@ impl Redactor {
             turns,
             answered,
             fired,
-            known: taped.known.clone(),
+            known: Arc::new(pass.known(&taped.known)),
             untouched: taped.untouched,
             refused: taped.refused,
             first_byte: taped.first_byte,
@@ -230,6 +232,33 @@ impl Pass<'_> {
         let mut fired = fired.clone();
         fired.finding.what = self.words(&fired.finding.what).into();
         fired
+    }
+
+    /// What is known of the upstream is what anybody can ask it; still nothing is kept that is not on the list.
+    fn known(&self, known: &Knowledge) -> Knowledge {
+        let url = |text: &String| self.url(text);
+        let document = |document: &Object| {
+            let text = document.to_bytes();
+            let shown = self.json(json::Language::OAuth, &String::from_utf8_lossy(&text))?;
+            Object::parse(shown.into()).ok()
+        };
+        let words = |list: &Vec<String>| list.iter().map(|word| self.word(word)).collect();
+        Knowledge {
+            resource: known.resource.as_ref().map(url),
+            authorization_servers: known.authorization_servers.iter().map(url).collect(),
+            resource_document: known.resource_document.as_ref().and_then(document),
+            issuer: known.issuer.as_ref().map(url),
+            server_document: known.server_document.as_ref().and_then(document),
+            foreign: known.foreign.as_ref().map(|foreign| Foreign {
+                listed: self.url(&foreign.listed),
+                issuer: self.url(&foreign.issuer),
+                authorization_endpoint: foreign.authorization_endpoint.as_ref().map(url),
+            }),
+            auth_methods: known.auth_methods.as_ref().map(words),
+            pkce_methods: known.pkce_methods.as_ref().map(words),
+            scopes: known.scopes.as_ref().map(|list| list.iter().map(|scope| self.by(Rule::Scope, scope)).collect()),
+            ..known.clone()
+        }
     }
 
     /// A secret: it stands nowhere.

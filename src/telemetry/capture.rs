@@ -1,0 +1,7 @@
+//! Captures: redacted exchanges in files, one a flow.
+
+pub mod form;
+mod known;
+pub mod read;
+#[cfg(test)]
+mod tests;

@@ -21,6 +21,7 @@ pub mod example;
 pub mod fence;
 pub mod plan;
 pub mod redact;
+pub mod replay;
 
 // I/O: the only floor that awaits.
 pub mod alarm;

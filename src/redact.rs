@@ -16,6 +16,7 @@ mod tests;
 mod urls;
 mod words;
 
+use std::cell::Cell;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -39,6 +40,9 @@ use secrets::Secrets;
 /// Text that is kept is cut behind so many characters; a header's value, behind so many.
 const LONGEST_TEXT: usize = 240;
 const LONGEST_VALUE: usize = 2048;
+
+/// Stands for a word that is not shown.
+const UNSAID: &str = "xxx";
 
 /// Stands for a body that was not looked at.
 pub const NOT_KEPT: &str = "(not kept)";
@@ -157,7 +161,12 @@ impl Redactor {
     /// The exchange with its secrets taken out.
     #[must_use]
     pub fn redact(&self, taped: &Taped) -> Redacted {
-        let pass = Pass { redactor: self, secrets: Secrets::default(), own_paths: own_paths(self, &taped.known) };
+        let pass = Pass {
+            redactor: self,
+            secrets: Secrets::default(),
+            own_paths: own_paths(self, &taped.known),
+            is_refusal: Cell::new(false),
+        };
         // Once in order to know all secrets, and once without them.
         pass.exchange(taped);
         pass.secrets.settle();
@@ -198,6 +207,8 @@ struct Pass<'a> {
     redactor: &'a Redactor,
     secrets: Secrets,
     own_paths: Vec<String>,
+    /// Whether what is being read is a refusal: then its sentences matter.
+    is_refusal: Cell<bool>,
 }
 
 impl Pass<'_> {
@@ -213,6 +224,7 @@ impl Pass<'_> {
     }
 
     fn asked(&self, class: Class, asked: &Asked) -> Message {
+        self.is_refusal.set(false);
         Message {
             start: format!("{} {}", asked.method, self.target(asked.target.as_str())),
             headers: self.headers(&asked.headers),
@@ -221,6 +233,7 @@ impl Pass<'_> {
     }
 
     fn came(&self, class: Class, came: &Came) -> Message {
+        self.is_refusal.set(!came.status.is_success() && !came.status.is_redirection());
         Message {
             start: came.status.as_str().to_owned(),
             headers: self.headers(&came.headers),
@@ -316,18 +329,19 @@ impl Pass<'_> {
         if let Some(secret) = self.secrets.found_in(&out) { self.redactor.hash(&secret) } else { out }
     }
 
-    /// A sentence of a refusal: only words that refusals are made of.
+    /// A sentence of a refusal: only words that refusals are made of; a hash if there are none.
     fn refusal(&self, text: &str) -> String {
-        let mut out = String::new();
+        let (mut out, mut known) = (String::new(), false);
         for word in text.split_whitespace().take(40) {
             if !out.is_empty() {
                 out.push(' ');
             }
-            let is_known = |part: &str| part.is_empty() || words::is_of_refusals(part);
-            let is_kept = word.len() <= 40 && word.split(|c: char| !c.is_ascii_alphanumeric()).all(is_known);
-            out.push_str(if is_kept { word } else { "_" });
+            let mut parts = word.split(|c: char| !c.is_ascii_alphanumeric()).flat_map(words::parts_of);
+            let is_kept = word.len() <= 40 && parts.all(words::is_of_refusals);
+            known |= is_kept;
+            out.push_str(if is_kept { word } else { UNSAID });
         }
-        if self.secrets.found_in(&out).is_some() { self.redactor.hash(text) } else { out }
+        if !known || self.secrets.found_in(&out).is_some() { self.value(text) } else { out }
     }
 
     /// Whether a word is a host that the operator named.

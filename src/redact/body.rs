@@ -8,9 +8,13 @@ use super::json::{Language, is_message};
 use super::rules::Rule;
 use super::{NOT_KEPT, Pass, words};
 use crate::coding::{self, Coding};
+use crate::edit::page;
 use crate::endpoint::Class;
 use crate::exchange::Opening;
 use crate::telemetry::tape::{MOST_BYTES, Text};
+
+/// A longer text is no refusal but a page about something else.
+const LONGEST_REFUSAL: usize = 1024;
 
 impl Pass<'_> {
     pub(super) fn body(&self, class: Class, headers: &HeaderMap, body: &Text) -> String {
@@ -29,12 +33,11 @@ impl Pass<'_> {
             return self.summary(&kind, bytes);
         };
         let of = |wanted: &str| kind.to_ascii_lowercase().starts_with(wanted);
+        if let Some(shown) = self.json(language(class, text), text) {
+            return shown;
+        }
         if of("text/event-stream") || Opening::of(bytes) == Opening::Events {
             return self.events(class, bytes.slice(..text.len()));
-        }
-        let language = language(class, text);
-        if let Some(shown) = self.json(language, text) {
-            return shown;
         }
         let is_form = matches!(class, Class::Token | Class::Revoke | Class::Register | Class::Authorize)
             && text.contains('=')
@@ -51,7 +54,13 @@ impl Pass<'_> {
         let kind = kind.split(';').next().unwrap_or_default().trim();
         let is_type = kind.contains('/') && words::is_name(kind) && self.secrets.found_in(kind).is_none();
         let kind = if is_type { kind } else { "unknown type" };
-        format!("({kind}, {} bytes, {})", bytes.len(), self.redactor.hash(&String::from_utf8_lossy(bytes)))
+        let text = String::from_utf8_lossy(bytes);
+        let summary = format!("({kind}, {} bytes, {})", bytes.len(), self.redactor.hash(&text));
+        let shown = if kind.ends_with("html") { page::shown(&text) } else { text.into_owned() };
+        let says = self.refusal(&shown);
+        // What a refusal says is what it is known by.
+        let tells = self.is_refusal.get() && shown.len() <= LONGEST_REFUSAL && !says.starts_with('#');
+        if tells { format!("{summary} {says}") } else { summary }
     }
 
     /// An event stream, line by line; every end of a line stays.
@@ -72,6 +81,7 @@ impl Pass<'_> {
         } else {
             self.json(language(class, &data), &data).unwrap_or_else(|| match data.trim() {
                 "" | "[DONE]" => data.clone(),
+                half if half.starts_with('{') => format!("{{{}", self.value(&data)),
                 _ => self.value(&data),
             })
         };

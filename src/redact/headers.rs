@@ -1,13 +1,14 @@
 //! Header fields: values of a few are harmless and kept, some by their parts, of all others the name and a hash.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use http::HeaderMap;
 
 use super::rules::{self, Rule};
 use super::{Pass, words};
 use crate::edit::list::is_token_byte;
 use crate::exchange::is_credential;
+use crate::repairs::session;
 
 /// Fields that say nothing of anybody.
 const KEPT: &[&str] = &[
@@ -94,7 +95,8 @@ impl Pass<'_> {
             "authorization" | "proxy-authorization" => self.credentials(value),
             "cookie" => self.cookies(value, |_| false),
             "set-cookie" => self.cookies(value, |name| OF_COOKIES.contains(&name.to_ascii_lowercase().as_str())),
-            "www-authenticate" | "proxy-authenticate" => self.challenge(value),
+            _ if name.ends_with("authenticate") => self.challenge(value),
+            "link" => self.links(value),
             "mcp-session-id" => self.session(value),
             "refresh" => match value.split_once(['=']) {
                 Some((before, url)) => format!("{}={}", self.words(before), self.by(Rule::Url, url)),
@@ -127,11 +129,15 @@ impl Pass<'_> {
         {
             let pair = String::from_utf8_lossy(&pair);
             self.secrets.add(&pair);
+            self.secrets.add(credentials);
             if let Some((user, password)) = pair.split_once(':') {
-                for part in [user, password] {
+                // In a form they stand decoded (RFC 6749 section 2.3.1).
+                let part = |part: &str| {
                     self.secrets.add(part);
-                    self.secrets.add(&percent_encoding::percent_decode_str(part).decode_utf8_lossy());
-                }
+                    let plain = percent_encoding::percent_decode_str(part).decode_utf8_lossy();
+                    if plain.is_empty() { String::new() } else { self.secret(&plain) }
+                };
+                return format!("{scheme} {}:{}", part(user), part(password));
             }
         }
         // Of a JWT, each part is as good as a name for it.
@@ -163,8 +169,34 @@ impl Pass<'_> {
         if matches!(value, "" | "null" | "undefined") {
             return value.to_owned();
         }
+        if let Some(id) = value.strip_prefix(session::ID) {
+            return format!("{}{}", session::ID, self.sealed(id, |id| self.secret(id)));
+        }
+        if let Some((id, cookies)) = value.split_once(session::COOKIES) {
+            let cookies = self.sealed(cookies, |cookies| self.cookies(cookies, |_| false));
+            return format!("{}{}{cookies}", self.secret(id), session::COOKIES);
+        }
         let is_illegal = value.bytes().any(|b| !(b'!'..=b'~').contains(&b));
         format!("{}{}", self.secret(value), if is_illegal { " _" } else { "" })
+    }
+
+    /// What the proxy itself has put into a session's id.
+    fn sealed(&self, text: &str, shown: impl Fn(&str) -> String) -> String {
+        let plain = URL_SAFE_NO_PAD.decode(text).unwrap_or_else(|_| text.as_bytes().to_vec());
+        self.secrets.add(text);
+        URL_SAFE_NO_PAD.encode(shown(&String::from_utf8_lossy(&plain)))
+    }
+
+    /// Links (RFC 8288): where to, and the rest as text.
+    fn links(&self, value: &str) -> String {
+        let mut out = String::new();
+        let mut rest = value;
+        while let Some((before, after)) = rest.split_once('<') {
+            let (url, behind) = after.split_once('>').unwrap_or((after, ""));
+            out.push_str(&format!("{}<{}>", self.words(before), self.url(url)));
+            rest = behind;
+        }
+        out + &self.words(rest)
     }
 
     /// A challenge, however it is written: values by the rules, the rest as it was.

@@ -21,6 +21,8 @@ pub(super) enum Rule {
     Version,
     /// A media type.
     Media,
+    /// An id of a message: a short number, however it is written.
+    Id,
     /// A word of the protocols, or nothing.
     Protocol,
     /// Nothing, and it is looked for everywhere else.
@@ -68,6 +70,7 @@ const URLS: &[&str] = &[
     "url",
     "redirect",
     "location",
+    "path",
     "redirectTo",
     "redirect_to",
 ];
@@ -86,6 +89,7 @@ const NUMBERS: &[&str] = &[
     "exp",
     "iat",
     "nbf",
+    "timestamp",
     "statusCode",
     "status",
 ];
@@ -154,6 +158,7 @@ pub(super) fn of_message(names: &[&str]) -> Rule {
     match name {
         "jsonrpc" => Rule::Protocol,
         "method" if names.len() <= 1 => Rule::Word,
+        "id" if names.len() <= 1 => Rule::Id,
         "name" | "version" | "title" if is_of_program => Rule::Words,
         "message" if parent == Some("error") => Rule::Refusal,
         "mimeType" => Rule::Media,

@@ -22,12 +22,18 @@ impl Pass<'_> {
             Rule::Words => return self.words(text),
             Rule::Refusal => return self.refusal(text),
             Rule::Scope => return self.scope(text),
-            Rule::Url => return self.url(text),
+            Rule::Url => {
+                // Blanks around it are a mistake that is worth seeing.
+                let inner = text.trim();
+                return text.replacen(inner, &self.url(inner), 1);
+            }
             Rule::Client if text.starts_with("https://") => return self.url(text),
             Rule::Client => return self.secret(text),
             Rule::Number => words::is_number(text),
             Rule::Version => words::is_version(text),
             Rule::Media => text.len() <= 80 && text.bytes().all(|b| b.is_ascii_lowercase() || b"/+.-;= ".contains(&b)),
+            Rule::Id => text.len() <= 9 && text.bytes().all(|b| b.is_ascii_digit()),
+            Rule::Protocol if self.is_refusal.get() && !words::is_protocol(text) => return self.refusal(text),
             Rule::Protocol => words::is_protocol(text),
             Rule::Nothing | Rule::Secret => false,
         };
@@ -38,7 +44,9 @@ impl Pass<'_> {
         let one = |scope: &str| {
             if scope.contains("://") { self.url(scope) } else { self.word(scope) }
         };
-        text.split(' ').map(one).collect::<Vec<_>>().join(" ")
+        // Some write commas.
+        let words = |text: &str| text.split(',').map(one).collect::<Vec<_>>().join(",");
+        text.split(' ').map(words).collect::<Vec<_>>().join(" ")
     }
 
     /// The target of a request, or a reference.

@@ -18,11 +18,11 @@ const PROTOCOL: &str = "2.0 none null true false code token id_token plain S256 
 const REFUSALS: &str = "a an the is was are not no none and or of for in on to by with without from must be been has have had does \
     did do can cannot could should this that your you it its at as if only unknown unsupported invalid missing required expected \
     expired revoked malformed bad wrong illegal empty null undefined unauthorized unauthenticated forbidden denied access \
-    authentication authorization authenticate authorize authorized header headers bearer token tokens session sessions id ids \
+    authentication authorization authenticate authenticated authorize authorized permission permissions header headers bearer token tokens session sessions id ids \
     client clients registered registration register unregistered redirect uri uris url code grant refresh scope scopes insufficient \
     resource audience issuer state verifier challenge pkce method methods allowed found exist exists such request requests body \
     json parse error errors content type media accept acceptable protocol version versions initialize initialized initialization \
-    server internal failed failure timeout timed out too many rate limit limited large long parameter parameters param params value \
+    server internal exception failed failure timeout timed out too many rate limit limited large long parameter parameters param params value \
     values field fields object array string number path page endpoint route moved permanently temporarily unavailable gateway service \
     oauth oauth2 mcp http jwt api signature credentials credential login log sign again please try secret used already more than one \
     both stream streaming get post delete put options origin host hosts mode stateless batch message messages notification response \
@@ -48,6 +48,15 @@ pub(super) fn is_protocol(word: &str) -> bool {
 pub(super) fn is_of_refusals(word: &str) -> bool {
     let word = word.to_ascii_lowercase();
     is_among(&word, REFUSALS) || is_among(&word, PROTOCOL) && word.len() < MACHINE_MADE
+}
+
+/// The words of `invalidToken` and `TokenExpiredError`.
+pub(super) fn parts_of(word: &str) -> impl Iterator<Item = &str> {
+    let bytes = word.as_bytes();
+    let starts = (0..word.len())
+        .filter(|at| *at == 0 || (bytes[*at].is_ascii_uppercase() && bytes[*at - 1].is_ascii_lowercase()));
+    let starts: Vec<usize> = starts.chain([word.len()]).collect();
+    (0..starts.len().saturating_sub(1)).map(move |index| &word[starts[index]..starts[index + 1]])
 }
 
 /// Whether it reads like a name that somebody gave: letters, the usual marks, and at most one short run of digits.

@@ -111,6 +111,9 @@ pub fn start(config: &Config, outlets: impl Into<Outlets>, balance: Balance) -> 
     let (listeners, address) = listen(config.listen, threads, balance)
         .map_err(|source| StartError::Listen { address: config.listen, source })?;
     let runtime = Arc::new(runtime(config, address, access)?);
+    if let Some(recorder) = &recorder {
+        recorder.site(&runtime.facts);
+    }
     let stop =
         Stop { accepting: CancellationToken::new(), streams: CancellationToken::new(), drain: config.limits.drain };
     let open = Arc::new(AtomicUsize::new(0));

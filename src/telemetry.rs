@@ -4,6 +4,7 @@
 pub mod access;
 pub mod capture;
 pub mod counters;
+pub mod flows;
 pub mod tape;
 
 use std::sync::atomic::Ordering;

@@ -15,6 +15,9 @@ use crate::endpoint::{self, Class};
 use crate::jsonrpc::Envelope;
 use crate::telemetry::tape::Taped;
 
+/// Nothing shorter ties exchanges together.
+const SHORTEST_KEY: usize = 6;
+
 /// What kind of value ties two exchanges together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -75,7 +78,9 @@ struct Found<'a> {
 
 impl Found<'_> {
     fn add(&mut self, kind: Kind, value: &str) {
-        if value.is_empty() || matches!(value, "null" | "undefined") {
+        // Short ones are chosen by people, and a client that is a document is everybody's.
+        let is_everybodys = kind == Kind::Client && value.starts_with("https://");
+        if value.len() < SHORTEST_KEY || matches!(value, "undefined") || is_everybodys {
             return;
         }
         // The kind belongs to the value: a state `1` is no session `1`.

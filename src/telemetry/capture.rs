@@ -1,5 +1,6 @@
 //! Captures: redacted exchanges in files, one a flow.
 
+pub mod files;
 pub mod form;
 mod known;
 pub mod read;

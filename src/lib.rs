@@ -34,9 +34,11 @@ pub mod refuse;
 pub mod upstream;
 
 // Process.
+pub mod check;
 pub mod cli;
 pub mod demo;
 pub mod runtime;
+mod secret;
 pub mod server;
 pub mod signals;
 pub mod telemetry;

@@ -23,6 +23,8 @@ pub mod example;
 pub mod fence;
 pub mod plan;
 pub mod ranges;
+pub mod redact;
+pub mod replay;
 pub mod waf;
 
 // I/O: the only floor that awaits.

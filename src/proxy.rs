@@ -4,8 +4,8 @@
 //!
 //! admit -> know -> classify -> peek -> mend the request -> aim -> ask -> peek -> mend the reply -> finish
 
-mod admit;
-mod answer;
+pub(crate) mod admit;
+pub(crate) mod answer;
 mod bridge;
 mod finish;
 mod parts;
@@ -488,7 +488,7 @@ fn is_older(request: &Request, reply: &Reply) -> bool {
 }
 
 /// How many further asks an exchange may take: a redirect may lead to another.
-fn most_asks(class: Class) -> usize {
+pub(crate) fn most_asks(class: Class) -> usize {
     match class {
         class if class.has_messages() => 3,
         class => usize::from(class.may_ask_again()),
@@ -496,7 +496,7 @@ fn most_asks(class: Class) -> usize {
 }
 
 /// Whether a message without a token carries another credential.
-fn is_keyed(class: Class, headers: &HeaderMap) -> bool {
+pub(crate) fn is_keyed(class: Class, headers: &HeaderMap) -> bool {
     class.has_messages()
         && !headers.contains_key(AUTHORIZATION)
         && headers.keys().any(|name| is_credential(name.as_str()))

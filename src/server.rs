@@ -114,6 +114,9 @@ pub fn start(config: &Config, outlets: impl Into<Outlets>, balance: Balance) -> 
         .map_err(|source| StartError::Listen { address: config.listen, source })?;
     let public = config.public.clone().unwrap_or_else(|| default_public(address, &config.upstream));
     let runtime = Arc::new(runtime(config, public, address.ip().is_loopback(), access)?);
+    if let Some(recorder) = &recorder {
+        recorder.site(&runtime.facts);
+    }
     let stop =
         Stop { accepting: CancellationToken::new(), streams: CancellationToken::new(), drain: config.limits.drain };
     let open = Arc::new(AtomicUsize::new(0));

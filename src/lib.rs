@@ -32,6 +32,7 @@ pub mod refuse;
 pub mod upstream;
 
 // Process.
+pub mod admin;
 pub mod cli;
 pub mod demo;
 pub mod runtime;

@@ -4,6 +4,7 @@
 
 mod kit;
 
+mod admin;
 mod auth;
 mod authorize;
 mod bodies;

@@ -84,6 +84,13 @@ fn demo(json: Arg) -> Command {
                 .help("Where the proxy listens [default: 127.0.0.1:8808]"),
         )
         .arg(
+            Arg::new("admin")
+                .long("admin")
+                .value_name("HOST:PORT")
+                .conflicts_with("once")
+                .help("Where to show the page of flows, as in 127.0.0.1:8809"),
+        )
+        .arg(
             Arg::new("once")
                 .long("once")
                 .action(ArgAction::SetTrue)
@@ -100,7 +107,7 @@ fn demo(json: Arg) -> Command {
             Arg::new("list")
                 .long("list")
                 .action(ArgAction::SetTrue)
-                .conflicts_with_all(["listen", "once", "defect"])
+                .conflicts_with_all(["listen", "admin", "once", "defect"])
                 .help("List the defects that can be shown"),
         )
         .arg(json.requires("list"))
@@ -125,6 +132,7 @@ pub fn asked(matches: &ArgMatches, lookup: impl Fn(&str) -> Option<String>) -> A
         Some(("demo", sub)) if sub.get_flag("list") => Asked::DemoList { json: sub.get_flag("json") },
         Some(("demo", sub)) => Asked::Demo(Wish {
             listen: sub.get_one::<String>("listen").cloned(),
+            admin: sub.get_one::<String>("admin").cloned(),
             once: sub.get_flag("once"),
             defects: sub.get_many::<String>("defect").into_iter().flatten().cloned().collect(),
         }),

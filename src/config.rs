@@ -1,6 +1,7 @@
 //! Configuration: as written -> checked. Every error is reported at once, with its place and what to write instead.
 
 mod access;
+mod admin;
 pub mod layers;
 pub mod settings;
 
@@ -44,6 +45,8 @@ pub struct Config {
     pub ca_file: Option<PathBuf>,
     pub preserve_host: bool,
     pub listen: SocketAddr,
+    /// Where the page of flows is, if anywhere.
+    pub admin: Option<SocketAddr>,
     /// What the operator stated; the default depends on the port that `listen` gets.
     pub public: Option<Origin>,
     pub mcp_path: String,
@@ -119,6 +122,7 @@ impl Checker<'_> {
         let upstream = self.upstream();
         let mcp_path = self.mcp_path(upstream.as_ref().and_then(|(_, path)| path.as_deref()));
         let listen = self.one("listen", listen_address);
+        let admin = self.admin(listen);
         let public = self.optional("public_url", |text| {
             Origin::exactly(text).map_err(|error| format!("{error}; write it like https://mcp.example.com"))
         });
@@ -160,6 +164,7 @@ impl Checker<'_> {
             ca_file,
             preserve_host: self.switch("upstream.preserve_host"),
             listen: listen?,
+            admin,
             public,
             mcp_path: mcp_path?,
             origins,

@@ -38,6 +38,7 @@ pub mod refuse;
 pub mod upstream;
 
 // Process.
+pub mod admin;
 pub mod check;
 pub mod cli;
 pub mod demo;

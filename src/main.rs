@@ -2,10 +2,13 @@
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
+use mcp_mend::admin::source::Live;
+use mcp_mend::admin::{self, Admin};
 use mcp_mend::cli::{self, Asked, show};
 use mcp_mend::config::{Complaint, Config};
-use mcp_mend::server::{self, Balance};
+use mcp_mend::server::{self, Balance, Running, StartError};
 use mcp_mend::telemetry::access::{AccessLog, Format};
 use mcp_mend::{demo, repairs, signals};
 
@@ -60,23 +63,36 @@ fn reject(complaints: &[Complaint]) -> ExitCode {
     ExitCode::from(2)
 }
 
+/// The proxy, and the page beside it.
+fn start(config: &Config, access: AccessLog) -> Result<(Running, Option<Admin>), StartError> {
+    let listener = admin::bind(config.admin)?;
+    let running = server::start(config, access, Balance::DEFAULT)?;
+    let live = || Arc::new(Live::new(running.runtime.clone()));
+    let admin = listener.map(|listener| admin::start(listener, live())).transpose()?;
+    Ok((running, admin))
+}
+
 fn run(config: &Config) -> ExitCode {
     mcp_mend::telemetry::init(&config.log_level, config.log_format == Format::Json);
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
     let access = AccessLog::start(config.log_format, std::io::stdout());
-    let running = match server::start(config, access, Balance::DEFAULT) {
-        Ok(running) => running,
+    let (running, admin) = match start(config, access) {
+        Ok(started) => started,
         Err(error) => {
             anstream::eprintln!("{}error:{:#} {error}", show::BAD, show::BAD);
             return ExitCode::FAILURE;
         }
     };
     if config.log_format == Format::Json {
-        tracing::info!(listen = %running.address, upstream = %config.upstream, "started");
+        let admin = admin.as_ref().map(|admin| tracing::field::display(admin.address));
+        tracing::info!(listen = %running.address, upstream = %config.upstream, admin, "started");
     } else {
-        anstream::print!("{}", show::banner(config, &running.runtime, running.address));
+        anstream::print!(
+            "{}",
+            show::banner(config, &running.runtime, running.address, admin.as_ref().map(|admin| admin.address))
+        );
     }
     if config.public.is_none() && running.address.ip().is_unspecified() {
         tracing::warn!(
@@ -88,6 +104,10 @@ fn run(config: &Config) -> ExitCode {
     let ended = signals::wait();
     let runtime = running.runtime.clone();
     running.stop();
+    // Last, so that one can watch the others end.
+    if let Some(admin) = admin {
+        admin.stop();
+    }
     mcp_mend::telemetry::summary(&runtime.counters);
     ended
 }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use http::HeaderValue;
 use ipnet::IpNet;
 
@@ -43,6 +44,8 @@ pub struct Runtime {
     /// The streams of the HTTP+SSE transport that run through this process.
     pub inboxes: Inboxes,
     pub counters: Counters,
+    /// What the last check of the upstream said, as `mcp-mend check --json` writes it.
+    pub checked: ArcSwapOption<serde_json::Value>,
     pub access: AccessLog,
 }
 

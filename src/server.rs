@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use http::HeaderValue;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -231,6 +232,7 @@ pub(crate) fn runtime(
         learner: Learner::default(),
         inboxes: Inboxes::default(),
         counters: Counters::default(),
+        checked: ArcSwapOption::empty(),
         access,
     })
 }

@@ -128,7 +128,7 @@ pub fn explain_json(repair: &Repair) -> Value {
 
 /// The few lines of a start.
 #[must_use]
-pub fn banner(config: &Config, runtime: &Runtime, address: SocketAddr) -> String {
+pub fn banner(config: &Config, runtime: &Runtime, address: SocketAddr, admin: Option<SocketAddr>) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "{NAME}mcp-mend {}{NAME:#}", env!("CARGO_PKG_VERSION"));
     let _ = writeln!(out, "  listens on   http://{address}");
@@ -138,6 +138,9 @@ pub fn banner(config: &Config, runtime: &Runtime, address: SocketAddr) -> String
         "  clients use  {GOOD}{}{GOOD:#}",
         crate::exchange::Site { facts: &runtime.facts, known: &crate::knowledge::Knowledge::default() }.resource()
     );
+    if let Some(admin) = admin {
+        let _ = writeln!(out, "  admin page   http://{admin}");
+    }
     let mode = |repair: &Repair| config.modes.get(repair.id).copied().unwrap_or(repair.default);
     let _ = writeln!(out, "  repairs      {}\n               {QUIET}mcp-mend repairs lists them{QUIET:#}", tally(mode));
     out

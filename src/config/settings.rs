@@ -103,6 +103,15 @@ pub const SETTINGS: &[Setting] = &[
         "Where to accept connections. Port 0 takes any free port.",
     ),
     text(
+        "admin",
+        "admin",
+        "HOST:PORT",
+        "",
+        "\"127.0.0.1:8809\"",
+        "Where to show the page of flows. Anybody who reaches it can read it: a loopback address. Without it there is \
+         none. Port 0 takes any free port.",
+    ),
+    text(
         "public_url",
         "public-url",
         "URL",

@@ -128,3 +128,22 @@ fn a_wrong_list_of_who_may_ask_is_told_with_its_line() {
     }
     assert_eq!(complaints.len(), 3);
 }
+
+#[test]
+fn the_page_is_off_apart_and_on_this_machine() {
+    let admin = |text| check("upstream = \"http://a\"", &[("admin", text)]);
+    assert_eq!(check("upstream = \"http://a\"", &[]).unwrap().admin, None);
+    for (written, meant) in [("127.0.0.1:0", "127.0.0.1:0"), (":9", "127.0.0.1:9"), ("[::1]:9", "[::1]:9")] {
+        let config = admin(written).unwrap();
+        assert_eq!((config.admin, config.warnings), (Some(meant.parse().unwrap()), Vec::new()));
+    }
+    let open = admin("0.0.0.0:9").unwrap();
+    assert_eq!(open.admin, Some("0.0.0.0:9".parse().unwrap()));
+    assert!(
+        open.warnings[0].to_string().starts_with("--admin: everybody who reaches 0.0.0.0:9"),
+        "{:?}",
+        open.warnings
+    );
+    assert!(admin("127.0.0.1:8808").unwrap_err()[0].contains("that is `listen`"));
+    assert!(admin("nowhere").unwrap_err()[0].starts_with("--admin: `admin` cannot be `nowhere`"));
+}

@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::refuse::{self, Refusal};
+use serde_json::{Map, Value, json};
+
 use crate::repairs::REPAIRS;
 
 /// Why a body that a repair asked for passed untouched.
@@ -91,6 +93,23 @@ impl Counters {
             .filter(|(_, count)| *count > 0)
     }
 
+    /// All of it, as the page and scripts read it.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let table = |counts: &mut dyn Iterator<Item = (&'static str, u64)>| -> Map<String, Value> {
+            counts.map(|(name, count)| (name.to_owned(), count.into())).collect()
+        };
+        json!({
+            "exchanges": self.exchanges.load(Ordering::Relaxed),
+            "refused": self.refused.load(Ordering::Relaxed),
+            "panics": self.panics.load(Ordering::Relaxed),
+            "mended": self.by_repair().map(|(_, count)| count).sum::<u64>(),
+            "by_repair": table(&mut self.by_repair()),
+            "by_reason": table(&mut self.by_reason()),
+            "by_refusal": table(&mut self.by_refusal()),
+        })
+    }
+
     /// How often each repair fired, those that did.
     pub fn by_repair(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
         REPAIRS
@@ -107,5 +126,28 @@ impl Counters {
             .zip(&self.untouched)
             .map(|(why, counter)| (why.name(), counter.load(Ordering::Relaxed)))
             .filter(|(_, count)| *count > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_names_what_was_counted_and_nothing_else() {
+        let counters = Counters::default();
+        counters.exchanges.store(5, Ordering::Relaxed);
+        counters.fired(0);
+        counters.fired(0);
+        counters.fired(1);
+        counters.untouched(Untouched::Slow);
+        let (first, second) = (REPAIRS[0].id, REPAIRS[1].id);
+        assert_eq!(
+            counters.to_json(),
+            json!({
+                "exchanges": 5, "refused": 0, "panics": 0, "mended": 3,
+                "by_repair": { first: 2, second: 1 }, "by_reason": { "slow": 1 },
+            })
+        );
     }
 }

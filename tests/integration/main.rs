@@ -5,6 +5,7 @@
 mod kit;
 
 mod access;
+mod admin;
 mod auth;
 mod authorize;
 mod bodies;

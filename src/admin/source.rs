@@ -1,0 +1,61 @@
+//! Where the page's data come from. Everything here has been redacted before it gets here.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tokio::sync::broadcast;
+
+use crate::runtime::Runtime;
+
+/// What the listener shows. All of it is asked for on the listener's own thread.
+pub trait Source: Send + Sync + 'static {
+    /// The flows as they are now, with `upstream`, `public` and `version`.
+    fn snapshot(&self) -> Value;
+    /// Every change from now on, each as a JSON text.
+    fn watch(&self) -> broadcast::Receiver<Arc<str>>;
+    /// What has been counted so far.
+    fn counters(&self) -> Value;
+    /// The last result of a check; the same `Arc` until there is another.
+    fn check(&self) -> Option<Arc<Value>>;
+}
+
+/// The proxy of this process.
+pub struct Live {
+    runtime: Arc<Runtime>,
+    started: Timestamp,
+    changes: broadcast::Sender<Arc<str>>,
+}
+
+impl Live {
+    #[must_use]
+    pub fn new(runtime: Arc<Runtime>) -> Self {
+        Self { runtime, started: Timestamp::now(), changes: broadcast::channel(1).0 }
+    }
+}
+
+impl Source for Live {
+    fn snapshot(&self) -> Value {
+        json!({
+            "now": Timestamp::now().to_string(),
+            "started": self.started.to_string(),
+            "version": env!("CARGO_PKG_VERSION"),
+            "upstream": self.runtime.facts.upstream.as_str(),
+            "public": self.runtime.facts.public.as_str(),
+            "sentences": [],
+            "flows": [],
+        })
+    }
+
+    fn watch(&self) -> broadcast::Receiver<Arc<str>> {
+        self.changes.subscribe()
+    }
+
+    fn counters(&self) -> Value {
+        self.runtime.counters.to_json()
+    }
+
+    fn check(&self) -> Option<Arc<Value>> {
+        self.runtime.checked.load_full()
+    }
+}

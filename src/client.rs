@@ -156,7 +156,8 @@ impl Form {
 
 /// What a client registers itself with (RFC 7591).
 pub struct Registration {
-    pub client_name: &'static str,
+    /// `None` if it does not say.
+    pub client_name: Option<&'static str>,
     /// `{port}` stands for a loopback port, `{id}` for what the host puts there.
     pub redirect_uris: &'static [&'static str],
     /// `token_endpoint_auth_method`; `None` if it does not say.

@@ -70,6 +70,8 @@ pub enum StartError {
     Tls(#[from] tls::TlsError),
     #[error("the upstream's name cannot stand in a Host header")]
     Authority,
+    #[error("this system has no random numbers")]
+    Randomness,
 }
 
 /// Where what is seen goes.

@@ -53,18 +53,25 @@ impl Client {
     /// A client like that of the profile; `own` is where this process listens.
     #[must_use]
     pub fn like(profile: &Profile, own: Option<&str>) -> Self {
-        let mut redirect_uris: Vec<String> =
-            profile.redirect_uris.iter().map(|uri| uri.replace("{port}", "33418")).collect();
+        let mut redirect_uris: Vec<String> = profile
+            .redirect_uris
+            .iter()
+            .map(|uri| uri.replace("{port}", "33418").replace("{id}", "mcp-mend"))
+            .collect();
         if let Some(own) = own {
             redirect_uris.insert(0, own.to_owned());
         }
         let mut document = json!({
-            "client_name": profile.client_name,
             "redirect_uris": redirect_uris,
             "grant_types": ["authorization_code", "refresh_token"],
             "response_types": ["code"],
-            "token_endpoint_auth_method": profile.auth_method,
         });
+        if let Some(name) = profile.client_name {
+            document["client_name"] = json!(name);
+        }
+        if let Some(method) = profile.auth_method {
+            document["token_endpoint_auth_method"] = json!(method);
+        }
         if let Some(application_type) = profile.application_type {
             document["application_type"] = json!(application_type);
         }

@@ -276,7 +276,10 @@ impl Stand {
         headers.insert(HOST, self.authority.clone());
         headers.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
         let own = HeaderValue::from_static(concat!("mcp-mend/", env!("CARGO_PKG_VERSION")));
-        headers.entry(USER_AGENT).or_insert_with(|| self.agent.clone().unwrap_or(own));
+        let agent = headers.entry(USER_AGENT).or_insert_with(|| self.agent.clone().unwrap_or(own));
+        if agent.is_empty() {
+            headers.remove(USER_AGENT);
+        }
         if probe.method == Method::POST {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(probe.body.len()));
         }

@@ -14,6 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::login::{self, Client, Outcome as LoginOutcome, Returned};
 use super::probes::{self, Caller};
+use super::reach;
 use super::stand::{Answer, Listen, Probe, SILENCE, Seen, Stand};
 use super::{Call, Wish};
 use crate::endpoint::{self, SESSION};
@@ -60,6 +61,8 @@ pub struct Walked {
     pub version: Option<String>,
     pub registered: bool,
     pub login: Option<LoginOutcome>,
+    /// Whether hosted clients get here at all.
+    pub reach: Vec<reach::Line>,
     /// What could not be asked, and why.
     pub missing: Vec<String>,
 }

@@ -37,7 +37,8 @@ pub static CLAUDE: Client = Client {
         has_user_agent: true,
     },
     registration: Registration {
-        client_name: "Claude",
+        // laravel/mcp#253.
+        client_name: None,
         // claude-ai-mcp#313: the documented one; claude.com for some accounts.
         redirect_uris: &["https://claude.ai/api/mcp/auth_callback"],
         // claude-ai-mcp#1043; a stored secret is sent so as well (#667).
@@ -83,7 +84,7 @@ pub static CHATGPT: Client = Client {
         has_user_agent: true,
     },
     registration: Registration {
-        client_name: "ChatGPT",
+        client_name: Some("ChatGPT"),
         // The first is used where authorization responses have an `iss` (developers.openai.com).
         redirect_uris: &[
             "https://chatgpt.com/connector_platform_oauth_redirect",

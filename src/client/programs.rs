@@ -32,7 +32,7 @@ pub static CLAUDE_CODE: Client = Client {
     sends_resource: true,
     discovery: Discovery { places: CLAUDE_CODE_PLACES, ..TYPESCRIPT_DISCOVERY },
     registration: Registration {
-        client_name: "Claude Code",
+        client_name: Some("Claude Code"),
         // 3118, or one of 49152 to 65535.
         redirect_uris: &["http://localhost:{port}/callback"],
         auth_method: Some("none"),
@@ -79,7 +79,7 @@ pub static VSCODE: Client = Client {
         has_user_agent: true,
     },
     registration: Registration {
-        client_name: "Visual Studio Code",
+        client_name: Some("Visual Studio Code"),
         redirect_uris: &[
             "https://insiders.vscode.dev/redirect",
             "https://vscode.dev/redirect",
@@ -111,7 +111,7 @@ pub static CURSOR: Client = Client {
     sends_resource: true,
     discovery: TYPESCRIPT_DISCOVERY,
     registration: Registration {
-        client_name: "Cursor",
+        client_name: Some("Cursor"),
         redirect_uris: &[
             "cursor://anysphere.cursor-mcp/oauth/callback",
             "https://www.cursor.com/agents/mcp/oauth/callback",
@@ -157,7 +157,7 @@ pub static CODEX: Client = Client {
         ..RMCP_DISCOVERY
     },
     registration: Registration {
-        client_name: "Codex",
+        client_name: Some("Codex"),
         // Newer ones put an id behind it, made from the server's address.
         redirect_uris: &["http://127.0.0.1:{port}/callback"],
         // A secret is sent with Basic whatever the registration says: codex#40928.
@@ -205,7 +205,7 @@ pub static GEMINI: Client = Client {
         has_user_agent: true,
     },
     registration: Registration {
-        client_name: "Gemini CLI MCP Client",
+        client_name: Some("Gemini CLI MCP Client"),
         redirect_uris: &["http://localhost:7777/oauth/callback"],
         auth_method: Some("none"),
         grant_types: CODE_AND_REFRESH,
@@ -232,7 +232,7 @@ pub static INSPECTOR: Client = Client {
     sends_resource: true,
     discovery: TYPESCRIPT_DISCOVERY,
     registration: Registration {
-        client_name: "MCP Inspector",
+        client_name: Some("MCP Inspector"),
         redirect_uris: &["http://localhost:6274/oauth/callback"],
         auth_method: Some("none"),
         grant_types: CODE_AND_REFRESH,
@@ -259,7 +259,7 @@ pub static INSPECTOR_WEB: Client = Client {
     sends_resource: true,
     discovery: TYPESCRIPT_DISCOVERY,
     registration: Registration {
-        client_name: "MCP Inspector",
+        client_name: Some("MCP Inspector"),
         redirect_uris: &["http://localhost:6274/oauth/callback"],
         auth_method: Some("none"),
         grant_types: CODE_AND_REFRESH,
@@ -286,7 +286,7 @@ pub static MCP_REMOTE: Client = Client {
     sends_resource: true,
     discovery: TYPESCRIPT_DISCOVERY,
     registration: Registration {
-        client_name: "MCP CLI Proxy",
+        client_name: Some("MCP CLI Proxy"),
         // The port is a hash of the server's address.
         redirect_uris: &["http://localhost:{port}/oauth/callback"],
         auth_method: Some("none"),

@@ -43,7 +43,7 @@ pub static TS1: Client = Client {
     sends_resource: true,
     discovery: TYPESCRIPT_DISCOVERY,
     registration: Registration {
-        client_name: "MCP client",
+        client_name: Some("MCP client"),
         redirect_uris: &["http://localhost:{port}/callback"],
         // The host says; the SDK adds `scope` and nothing else (`registerClient`).
         auth_method: None,
@@ -71,7 +71,7 @@ pub static TS2: Client = Client {
     sends_resource: true,
     discovery: TYPESCRIPT_DISCOVERY,
     registration: Registration {
-        client_name: "MCP client",
+        client_name: Some("MCP client"),
         redirect_uris: &["http://localhost:{port}/callback"],
         auth_method: None,
         // `registerClient` adds these two.
@@ -97,7 +97,7 @@ const PYTHON_PLACES: &[Place] = &[
 
 /// mcp/shared/auth.py, `OAuthClientMetadata`.
 const PYTHON_REGISTRATION: Registration = Registration {
-    client_name: "MCP client",
+    client_name: Some("MCP client"),
     redirect_uris: &["http://localhost:{port}/callback"],
     // Not said, which means `client_secret_basic`.
     auth_method: None,
@@ -186,7 +186,7 @@ pub static RMCP: Client = Client {
     sends_resource: true,
     discovery: RMCP_DISCOVERY,
     registration: Registration {
-        client_name: "MCP client",
+        client_name: Some("MCP client"),
         redirect_uris: &["http://localhost:{port}/callback"],
         // `ClientRegistrationRequest`.
         auth_method: Some("none"),
@@ -228,7 +228,7 @@ pub static GO: Client = Client {
         has_user_agent: true,
     },
     registration: Registration {
-        client_name: "MCP client",
+        client_name: Some("MCP client"),
         redirect_uris: &["http://localhost:{port}/callback"],
         auth_method: None,
         grant_types: CODE_AND_REFRESH,
@@ -272,7 +272,7 @@ pub static AI_SDK: Client = Client {
         has_user_agent: true,
     },
     registration: Registration {
-        client_name: "MCP client",
+        client_name: Some("MCP client"),
         redirect_uris: &["http://localhost:{port}/callback"],
         auth_method: None,
         grant_types: CODE_AND_REFRESH,

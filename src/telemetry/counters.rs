@@ -146,7 +146,7 @@ mod tests {
             counters.to_json(),
             json!({
                 "exchanges": 5, "refused": 0, "panics": 0, "mended": 3,
-                "by_repair": { first: 2, second: 1 }, "by_reason": { "slow": 1 },
+                "by_repair": { first: 2, second: 1 }, "by_reason": { "slow": 1 }, "by_refusal": {},
             })
         );
     }

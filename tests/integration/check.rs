@@ -120,9 +120,16 @@ fn profile_of(defect: &str) -> Profile {
         | "registration-secret-refused"
         | "secret-in-body-only"
         | "secret-in-header-only" => Profile {
-            auth_method: if defect == "secret-in-body-only" { "client_secret_basic" } else { "client_secret_post" },
+            auth_method: Some(if defect == "secret-in-body-only" {
+                "client_secret_basic"
+            } else {
+                "client_secret_post"
+            }),
             ..plain
         },
+        "registration-public-refused" | "registration-method-without-secret" => {
+            Profile { auth_method: Some("none"), ..plain }
+        }
         _ => plain,
     }
 }

@@ -13,6 +13,7 @@ mod rules;
 mod secrets;
 #[cfg(test)]
 mod tests;
+mod unseen;
 mod urls;
 mod words;
 
@@ -36,6 +37,7 @@ use crate::telemetry::tape::{Asked, Came, Taped};
 pub use facts::{Key, Kind, Signs};
 use rules::Rule;
 use secrets::Secrets;
+pub use unseen::plain;
 
 /// Text that is kept is cut behind so many characters; a header's value, behind so many.
 const LONGEST_TEXT: usize = 240;
@@ -54,6 +56,8 @@ pub struct Redactor {
     hosts: Vec<String>,
     /// As are these paths.
     paths: Vec<String>,
+    /// Secrets of other exchanges, which may turn up in any.
+    secrets: Vec<String>,
 }
 
 /// An exchange of which everything may be written.
@@ -131,7 +135,7 @@ impl Redactor {
         // A shorter key is filled up with zeros (RFC 2104 section 2).
         let mut block = [0; 64];
         block[..32].copy_from_slice(&key);
-        Self { mac: Hmac::new(&block.into()), hosts: Vec::new(), paths: Vec::new() }
+        Self { mac: Hmac::new(&block.into()), hosts: Vec::new(), paths: Vec::new(), secrets: Vec::new() }
     }
 
     /// The same, and the operator's own names stay readable.
@@ -143,6 +147,40 @@ impl Redactor {
         }
         self.paths.push(facts.mcp_path.clone());
         self
+    }
+
+    /// The same, and a secret of one of these exchanges is found in all others: a server may say in one answer what it gave
+    /// out in another.
+    #[must_use]
+    pub fn knowing_all<'t>(mut self, exchanges: impl IntoIterator<Item = &'t Taped>) -> Self {
+        let mut found = Vec::new();
+        for taped in exchanges {
+            let pass = self.pass(&taped.known);
+            pass.exchange(taped);
+            found.extend(pass.secrets.proper());
+        }
+        // Words that refusals are made of stand where secrets do, too: `{"code":"invalid_token"}`.
+        let is_said_by_all = |text: &String| {
+            words::is_protocol(text)
+                || text.split(|c: char| !c.is_ascii_alphanumeric()).flat_map(words::parts_of).all(words::is_of_refusals)
+        };
+        found.retain(|secret| !is_said_by_all(secret));
+        found.sort_unstable();
+        found.dedup();
+        self.secrets = found;
+        self
+    }
+
+    /// A sentence of this program about these exchanges, with words of the server in it.
+    #[must_use]
+    pub fn sentence(&self, text: &str) -> String {
+        let secrets = Secrets::knowing(&self.secrets);
+        let mut text = text.to_owned();
+        for secret in secrets.plainly_in(&text) {
+            text = text.replace(&secret, &self.hash(&secret));
+        }
+        let word = |word: &str| secrets.found_in(word).map_or_else(|| word.to_owned(), |secret| self.hash(&secret));
+        plain(&text.split(' ').map(word).collect::<Vec<_>>().join(" "))
     }
 
     /// What stands for a value.
@@ -158,15 +196,19 @@ impl Redactor {
         digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
     }
 
+    fn pass(&self, known: &Knowledge) -> Pass<'_> {
+        Pass {
+            redactor: self,
+            secrets: Secrets::knowing(&self.secrets),
+            own_paths: own_paths(self, known),
+            is_refusal: Cell::new(false),
+        }
+    }
+
     /// The exchange with its secrets taken out.
     #[must_use]
     pub fn redact(&self, taped: &Taped) -> Redacted {
-        let pass = Pass {
-            redactor: self,
-            secrets: Secrets::default(),
-            own_paths: own_paths(self, &taped.known),
-            is_refusal: Cell::new(false),
-        };
+        let pass = self.pass(&taped.known);
         // Once in order to know all secrets, and once without them.
         pass.exchange(taped);
         pass.secrets.settle();
@@ -276,7 +318,7 @@ impl Pass<'_> {
 
     /// A secret: it stands nowhere.
     fn secret(&self, value: &str) -> String {
-        self.secrets.add(value);
+        self.secrets.add_proper(value);
         self.redactor.hash(value)
     }
 
@@ -313,7 +355,7 @@ impl Pass<'_> {
         for secret in self.secrets.plainly_in(&text) {
             text = text.replace(&secret, &self.redactor.hash(&secret));
         }
-        let is_end = |c: char| c.is_whitespace() || c.is_control() || "\"',;()<>{}[]|?".contains(c);
+        let is_end = |c: char| c.is_whitespace() || unseen::is_unseen(c) || "\"',;()<>{}[]|?".contains(c);
         let mut out = String::new();
         for piece in text.split_inclusive(is_end) {
             let word = piece.trim_end_matches(is_end);
@@ -323,7 +365,7 @@ impl Pass<'_> {
                 None if words::looks_made(word) && !self.is_own(word) => out.push_str(&self.redactor.hash(word)),
                 None => out.push_str(word),
             }
-            out.push_str(if end.chars().any(char::is_control) { " " } else { end });
+            out.push_str(if end.chars().any(unseen::is_unseen) { " " } else { end });
         }
         // A coding may go over several words.
         if let Some(secret) = self.secrets.found_in(&out) { self.redactor.hash(&secret) } else { out }

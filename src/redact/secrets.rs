@@ -29,16 +29,40 @@ const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIEN
 pub(super) struct Secrets {
     list: RefCell<Vec<String>>,
     have: RefCell<HashSet<String>>,
+    /// Those that stood where secrets stand; the others only look made.
+    proper: RefCell<Vec<String>>,
+    /// How many were known before.
+    given: usize,
     /// What was asked before.
     asked: RefCell<HashMap<String, Option<String>>>,
 }
 
 impl Secrets {
+    /// These are known already.
+    pub(super) fn knowing(given: &[String]) -> Self {
+        let have = given.iter().cloned().collect();
+        let list = given.to_vec();
+        Self { list: RefCell::new(list), have: RefCell::new(have), given: given.len(), ..Self::default() }
+    }
+
+    /// A value that stood where a secret stands.
+    pub(super) fn add_proper(&self, secret: &str) {
+        self.add(secret);
+        self.proper.borrow_mut().push(beginning(secret).to_owned());
+    }
+
+    /// The values that stood where secrets stand, as far as they can be looked for.
+    pub(super) fn proper(&self) -> Vec<String> {
+        self.proper.borrow().iter().filter(|secret| self.have.borrow().contains(*secret)).cloned().collect()
+    }
+
     pub(super) fn add(&self, secret: &str) {
-        let cut = (0..=LONGEST.min(secret.len())).rev().find(|at| secret.is_char_boundary(*at)).unwrap_or(0);
-        let secret = secret[..cut].trim();
+        let secret = beginning(secret);
         let mut list = self.list.borrow_mut();
-        if secret.len() >= SHORTEST && list.len() < MOST && self.have.borrow_mut().insert(secret.to_owned()) {
+        if secret.len() >= SHORTEST
+            && list.len() < self.given + MOST
+            && self.have.borrow_mut().insert(secret.to_owned())
+        {
             list.push(secret.to_owned());
         }
     }
@@ -79,6 +103,12 @@ impl Secrets {
     pub(super) fn plainly_in(&self, text: &str) -> Vec<String> {
         self.list.borrow().iter().filter(|secret| text.contains(secret.as_str())).cloned().collect()
     }
+}
+
+/// As much of a secret as is looked for.
+fn beginning(secret: &str) -> &str {
+    let cut = (0..=LONGEST.min(secret.len())).rev().find(|at| secret.is_char_boundary(*at)).unwrap_or(0);
+    secret[..cut].trim()
 }
 
 /// What a text may stand for.

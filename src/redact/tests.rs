@@ -403,3 +403,36 @@ fn what_is_known_to_be_secret_is_in_no_text_that_is_kept() {
         }
     }
 }
+
+#[test]
+fn a_secret_of_one_exchange_is_found_in_all_others() {
+    let long = format!("opensesame{}", "-and-more".repeat(100));
+    let granted = format!(r#"{{"access_token":"{long}","refresh_token":"summerholiday","code":"invalid_token"}}"#);
+    let first = taped(Class::Token, ("POST", "/token", &[], "grant_type=x"), (200, &[], &granted));
+    let said = format!("nginx summerholiday {} c3VtbWVyaG9saWRheQ invalid_token", &long[..520]);
+    let other = taped(Class::Mcp, ("GET", "/mcp", &[], ""), (401, &[("server", &said)], ""));
+    let alone = written(&redactor().redact(&other));
+    assert!(alone.contains("summerholiday"), "nothing to be found here: {alone}");
+    let redactor = redactor().knowing_all([&first, &other]);
+    let text = written(&redactor.redact(&other));
+    let sentence = redactor.sentence(&format!("the login stopped: {said} summer%68oliday a+b"));
+    for text in [&text, &sentence] {
+        for gone in ["summerholiday", "opensesame", "c3VtbWVyaG9saWRheQ", "%68"] {
+            assert!(!text.contains(gone), "{gone} in {text}");
+        }
+        assert!(text.contains("nginx") && text.contains("invalid_token"), "{text}");
+    }
+    assert!(sentence.starts_with("the login stopped: nginx #") && sentence.ends_with("a+b"), "{sentence}");
+}
+
+#[test]
+fn what_is_not_seen_is_not_kept() {
+    let body = "{\"error\":\"invalid_grant\",\"error_description\":\"ab\u{202e}cd\u{2028}ef\u{200b}gh\\u001b[31m\",\
+                \"issuer\":\"\u{85}https://a.test/b\u{2028}\"}";
+    let server = "nginx \u{202e}\u{9b}31mx";
+    let taped = taped(Class::Token, ("POST", "/token", &[], ""), (400, &[("server", server)], body));
+    let text = written(&redactor().redact(&taped));
+    assert!(text.contains("nginx") && text.contains("ab cd"), "{text}");
+    let odd: String = text.chars().filter(|c| *c != '\n' && super::unseen::is_unseen(*c)).collect();
+    assert_eq!(odd, "", "{text}");
+}

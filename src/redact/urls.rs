@@ -14,7 +14,7 @@ impl Pass<'_> {
         if rule == Rule::Secret {
             return if text.is_empty() { String::new() } else { self.secret(text) };
         }
-        if text.trim().is_empty() && text.len() <= 8 {
+        if text.bytes().all(|b| b.is_ascii_whitespace()) && text.len() <= 8 {
             return text.to_owned();
         }
         let kept = match rule {
@@ -23,8 +23,8 @@ impl Pass<'_> {
             Rule::Refusal => return self.refusal(text),
             Rule::Scope => return self.scope(text),
             Rule::Url => {
-                // Blanks around it are a mistake that is worth seeing.
-                let inner = text.trim();
+                // Blanks around it are a mistake that is worth seeing; other letters that are not seen, are not.
+                let inner = text.trim_matches([' ', '\t', '\r', '\n']);
                 return text.replacen(inner, &self.url(inner), 1);
             }
             Rule::Client if text.starts_with("https://") => return self.url(text),

@@ -26,7 +26,7 @@ use crate::secret;
 use crate::server::StartError;
 use report::Report;
 use stand::Stand;
-use walk::Walk;
+use walk::{Walk, Walked};
 
 /// What is to be checked, and how far.
 pub struct Wish {
@@ -121,12 +121,14 @@ pub async fn check(config: &Config, url: &str, wish: &Wish) -> Result<Report, St
     let stand = Arc::new(Stand::new(config)?.calling_itself(wish.profile.agent));
     let mut walked = Walk::new(stand.clone(), wish).whole().await;
     walked.reach = reach::look(&stand, config, &walked.seen).await;
-    let redactor = redactor(&stand)?;
+    let redactor = redactor(&stand, &walked)?;
     Ok(Report::of(config, url, wish, &walked, &redactor, began.elapsed()))
 }
 
 /// Takes the secrets out of what is shown. Its key is told nobody.
-fn redactor(stand: &Stand) -> Result<Redactor, StartError> {
+fn redactor(stand: &Stand, walked: &Walked) -> Result<Redactor, StartError> {
     let key = secret::key().map_err(|_| StartError::Randomness)?;
-    Ok(Redactor::new(key).knowing(&stand.runtime().facts))
+    let judged = walked.judged.iter().flat_map(|judged| [&judged.refused, &judged.taken]);
+    let taped = walked.seen.iter().chain(judged).filter_map(|seen| seen.taped.as_ref());
+    Ok(Redactor::new(key).knowing(&stand.runtime().facts).knowing_all(taped))
 }

@@ -1,7 +1,7 @@
 //! The bytes that show a defect: what came, and what should have come instead. Without secrets.
 
 use super::verdict::Evidence;
-use crate::redact::{Message, Redacted, Redactor};
+use crate::redact::{self, Message, Redacted, Redactor};
 use crate::telemetry::tape::Taped;
 
 /// Of a difference, at most so many lines; a line, at most so long.
@@ -21,7 +21,8 @@ pub fn text(redactor: &Redactor, evidence: &Evidence) -> String {
         Some(taken) => out.extend(of_a_request(redactor, &seen, taken)),
         None => out.extend(of_an_answer(&seen)),
     }
-    out.iter().map(|line| cut(line)).collect::<Vec<_>>().join("\n")
+    // A bare CR or a byte order mark may be the very defect.
+    out.iter().map(|line| cut(&redact::plain(line))).collect::<Vec<_>>().join("\n")
 }
 
 fn start(seen: &Redacted) -> String {

@@ -62,7 +62,7 @@ pub async fn look(config: &Config) -> Result<Option<FirstLook>, StartError> {
         .map(|verdict| Defect { repair: verdict.repair, mode: mode(verdict.repair) })
         .collect();
     let url = format!("{}{}", config.upstream, config.mcp_path);
-    let report = Report::of(config, &url, &wish, &walked, &redactor(&stand)?, began.elapsed());
+    let report = Report::of(config, &url, &wish, &walked, &redactor(&stand, &walked)?, began.elapsed());
     Ok(Some(FirstLook { report, found }))
 }
 

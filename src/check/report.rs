@@ -124,7 +124,7 @@ impl Report {
             profile: wish.profile.id,
             summary: summary(&fails, blocked, untested),
             exit,
-            missing: walked.missing.clone(),
+            missing: walked.missing.iter().map(|missing| redactor.sentence(missing)).collect(),
             verdicts: verdicts.iter().map(|verdict| line(redactor, verdict)).collect(),
             clients: rows(&fails, &walked.reach),
             reach: walked.reach.clone(),
@@ -171,8 +171,10 @@ fn line(redactor: &Redactor, verdict: &Verdict) -> Line {
     let repair = verdict.repair;
     let (what, question, evidence) = match &verdict.found {
         Found::Pass => (None, None, None),
-        Found::Fail(found) => (Some(found.what.clone()), Some(found.seen.probe), Some(evidence::text(redactor, found))),
-        Found::NotApplicable(why) | Found::NotTestable(why) => (Some(why.clone()), None, None),
+        Found::Fail(found) => {
+            (Some(redactor.sentence(&found.what)), Some(found.seen.probe), Some(evidence::text(redactor, found)))
+        }
+        Found::NotApplicable(why) | Found::NotTestable(why) => (Some(redactor.sentence(why)), None, None),
     };
     let rule = |basis: &crate::repair::Basis| Rule { text: basis.text, url: basis.url, level: basis.level.to_string() };
     Line {

@@ -1,5 +1,6 @@
 //! Configuration: as written -> checked. Every error is reported at once, with its place and what to write instead.
 
+mod capture;
 pub mod layers;
 pub mod settings;
 
@@ -17,6 +18,7 @@ use crate::endpoint;
 use crate::repair::Mode;
 use crate::repairs;
 use crate::telemetry::access::Format;
+use crate::telemetry::capture::files::Bounds;
 use layers::{Layers, Value};
 use settings::SETTINGS;
 
@@ -56,6 +58,8 @@ pub struct Config {
     pub log_format: Format,
     pub log_level: String,
     pub limits: Limits,
+    /// Where captures go, if they are wanted, and how much of them is kept.
+    pub capture: Option<Bounds>,
     /// What was understood, but is not as the operator may think.
     pub warnings: Vec<Complaint>,
 }
@@ -163,6 +167,7 @@ impl Checker<'_> {
             log_format: log_format?,
             log_level: log_level?,
             limits: limits?,
+            capture: self.capture(),
             warnings: Vec::new(),
         })
     }

@@ -22,6 +22,7 @@ pub mod fence;
 pub mod plan;
 pub mod redact;
 pub mod replay;
+pub mod report;
 
 // I/O: the only floor that awaits.
 pub mod alarm;

@@ -5,8 +5,9 @@ use std::process::ExitCode;
 
 use mcp_mend::cli::{self, Asked, show};
 use mcp_mend::config::{Complaint, Config};
-use mcp_mend::server::{self, Balance};
+use mcp_mend::server::{self, Balance, Outlets};
 use mcp_mend::telemetry::access::{AccessLog, Format};
+use mcp_mend::telemetry::flows::Flows;
 use mcp_mend::{demo, repairs, signals};
 
 #[cfg(not(target_env = "msvc"))]
@@ -29,6 +30,8 @@ fn main() -> ExitCode {
         Asked::Demo(wish) => demo::run(&wish),
         Asked::DemoList { json } => print(json, demo::show::list, demo::show::list_json),
         Asked::Repairs { json } => print(json, show::repairs, show::repairs_json),
+        Asked::Replay { file, json } => cli::replay::run(&file, json),
+        Asked::Report(wish) => cli::report::run(&wish),
         Asked::Explain { id, json } => match repairs::find(&id) {
             Some(repair) => print(json, || show::explain(repair), || show::explain_json(repair)),
             None => {
@@ -61,8 +64,16 @@ fn run(config: &Config) -> ExitCode {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
+    let flows = match Flows::of(config) {
+        Ok(flows) => flows,
+        Err(error) => {
+            let message = format!("captures cannot be written: {error}; write a folder that can be used");
+            return reject(&[Complaint { place: "capture.dir".into(), message }]);
+        }
+    };
     let access = AccessLog::start(config.log_format, std::io::stdout());
-    let running = match server::start(config, access, Balance::DEFAULT) {
+    let outlets = Outlets { access, recorder: flows.map(|flows| flows as _) };
+    let running = match server::start(config, outlets, Balance::DEFAULT) {
         Ok(running) => running,
         Err(error) => {
             anstream::eprintln!("{}error:{:#} {error}", show::BAD, show::BAD);

@@ -3,7 +3,7 @@
 //! Taped exchanges come in on the data path and are handed to a thread, which redacts them, finds the flow that each
 //! belongs to, writes captures and tells whoever watches. Nothing is kept here that is not redacted.
 
-mod book;
+pub mod book;
 pub mod flow;
 mod show;
 #[cfg(test)]
@@ -24,9 +24,11 @@ use super::capture::files::{Bounds, Files};
 use super::capture::form::Head;
 use super::stamp;
 use super::tape::{Recorder, Taped};
+use crate::config::Config;
 use crate::exchange::Facts;
 use crate::redact::{Redacted, Redactor};
 use crate::repair::Mode;
+use crate::repairs::find;
 use book::{Book, Hosted};
 use flow::Sentence;
 
@@ -44,7 +46,7 @@ pub struct Setup {
     pub capture: Option<Bounds>,
     /// Modes of repairs that are not the default.
     pub modes: Vec<(String, Mode)>,
-    pub hosted: Hosted,
+    pub hosted: Option<Hosted>,
     pub started: SystemTime,
 }
 
@@ -73,13 +75,28 @@ enum Job {
     Stop,
 }
 
-/// Until it is known which addresses are whose.
-#[must_use]
-pub fn nobody(_: IpAddr) -> Option<&'static str> {
-    None
-}
+/// Whose addresses are whose, once that is known here.
+pub const HOSTED: Option<Hosted> = None;
 
 impl Flows {
+    /// What the configuration asks for; `None` if nobody wants to see flows.
+    ///
+    /// # Errors
+    /// As [`Flows::start`].
+    pub fn of(config: &Config) -> io::Result<Option<Arc<Self>>> {
+        if config.capture.is_none() {
+            return Ok(None);
+        }
+        let modes = config.modes.iter().filter(|(id, mode)| find(id).is_some_and(|repair| repair.default != **mode));
+        Self::start(Setup {
+            capture: config.capture.clone(),
+            modes: modes.map(|(id, mode)| ((*id).to_owned(), *mode)).collect(),
+            hosted: HOSTED,
+            started: SystemTime::now(),
+        })
+        .map(Some)
+    }
+
     /// Starts the thread.
     ///
     /// # Errors

@@ -25,7 +25,8 @@ const SAME_CLIENT_ID: Duration = Duration::from_secs(3600);
 pub type Hosted = fn(IpAddr) -> Option<&'static str>;
 
 pub struct Book {
-    hosted: Hosted,
+    /// `None`: nobody knows whose addresses are whose.
+    hosted: Option<Hosted>,
     started: SystemTime,
     /// By id, oldest first.
     flows: BTreeMap<u64, Flow>,
@@ -49,7 +50,7 @@ pub struct Placed {
 
 impl Book {
     #[must_use]
-    pub fn new(hosted: Hosted, started: SystemTime) -> Self {
+    pub fn new(hosted: Option<Hosted>, started: SystemTime) -> Self {
         Self {
             hosted,
             started,
@@ -68,7 +69,7 @@ impl Book {
 
     /// Takes an exchange in; the same number again replaces what was said of it.
     pub fn take(&mut self, exchange: &Redacted, now: SystemTime) -> Placed {
-        let hosted = (self.hosted)(exchange.client);
+        let hosted = self.hosted.and_then(|hosted| hosted(exchange.client));
         self.seen_hosted |= hosted.is_some();
         let (id, merged) = self.place(exchange, hosted, now);
         let shown = show::exchange(exchange);
@@ -183,7 +184,8 @@ impl Book {
     /// What can be said of all of them.
     #[must_use]
     pub fn sentences(&self) -> Vec<&'static str> {
-        if self.seen_hosted { Vec::new() } else { vec![NOBODY] }
+        let is_nobody = if self.hosted.is_some() { !self.seen_hosted } else { self.next == 1 };
+        if is_nobody { vec![NOBODY] } else { Vec::new() }
     }
 
     /// Everything, for the page.

@@ -5,7 +5,6 @@ use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::book::{Book, Placed};
 use super::flow::{MOST_EXCHANGES, NOBODY, Sentence};
-use super::nobody;
 use crate::body::Ending;
 use crate::endpoint::Class;
 use crate::redact::{Redacted, Redactor};
@@ -33,7 +32,7 @@ struct Story {
 
 impl Story {
     fn new() -> Self {
-        Self { book: Book::new(nobody, at(0)), redactor: Redactor::new([1; 32]), number: 0 }
+        Self { book: Book::new(Some(|_| None), at(0)), redactor: Redactor::new([1; 32]), number: 0 }
     }
 
     fn redacted(&mut self, client: &str, class: Class, start: &str, body: &str, answer: &str) -> Redacted {
@@ -262,11 +261,16 @@ fn a_hosted_client_is_one_by_its_address() {
     let mut story = Story::new();
     story.play(0, Step::Challenge);
     assert_eq!(story.book.snapshot(at(1), "", "")["sentences"][0], NOBODY);
-    story.book = Book::new(|_| Some("Anthropic"), at(0));
+    story.book = Book::new(Some(|_| Some("Anthropic")), at(0));
     story.play(0, Step::Challenge);
     let snapshot = story.book.snapshot(at(1), "", "");
     assert_eq!(snapshot["flows"][0]["hosted"], "Anthropic");
     assert_eq!(snapshot["sentences"].as_array().unwrap().len(), 0);
+    // Who does not know the addresses says so only if nobody came at all.
+    story.book = Book::new(None, at(0));
+    assert_eq!(story.book.sentences(), [NOBODY]);
+    story.play(0, Step::Challenge);
+    assert_eq!(story.book.sentences().len(), 0);
 }
 
 #[test]

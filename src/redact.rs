@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use hmac::{Hmac, KeyInit, Mac};
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use sha2::Sha256;
 
 use crate::body::Ending;
@@ -195,6 +196,14 @@ impl Redactor {
     }
 }
 
+/// Whether a request came with a body, read or not (RFC 9112 section 6).
+fn has_body(asked: &Asked) -> bool {
+    let headers = &asked.headers;
+    let is_framed = headers.contains_key(TRANSFER_ENCODING)
+        || headers.get(CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0");
+    is_framed || !asked.body.bytes.is_empty()
+}
+
 fn own_paths(redactor: &Redactor, known: &Knowledge) -> Vec<String> {
     let endpoints = &known.endpoints;
     let all = [&endpoints.authorize, &endpoints.token, &endpoints.register, &endpoints.revoke];
@@ -228,7 +237,7 @@ impl Pass<'_> {
         Message {
             start: format!("{} {}", asked.method, self.target(asked.target.as_str())),
             headers: self.headers(&asked.headers),
-            body: self.body(class, &asked.headers, &asked.body),
+            body: if has_body(asked) { self.body(class, &asked.headers, &asked.body) } else { String::new() },
         }
     }
 

@@ -7,6 +7,7 @@ mod kit;
 mod auth;
 mod authorize;
 mod bodies;
+mod captures;
 mod check;
 mod cli;
 mod cors;

@@ -36,7 +36,7 @@ use crate::telemetry::tape::{Asked, Came, Taped};
 
 pub use facts::{Key, Kind, Signs};
 use rules::Rule;
-use secrets::Secrets;
+use secrets::{Secrets, Seen};
 
 /// Text that is kept is cut behind so many characters; a header's value, behind so many.
 const LONGEST_TEXT: usize = 240;
@@ -55,6 +55,7 @@ pub struct Redactor {
     hosts: Vec<String>,
     /// As are these paths.
     paths: Vec<String>,
+    seen: Seen,
 }
 
 /// An exchange of which everything may be written.
@@ -132,7 +133,7 @@ impl Redactor {
         // A shorter key is filled up with zeros (RFC 2104 section 2).
         let mut block = [0; 64];
         block[..32].copy_from_slice(&key);
-        Self { mac: Hmac::new(&block.into()), hosts: Vec::new(), paths: Vec::new() }
+        Self { mac: Hmac::new(&block.into()), hosts: Vec::new(), paths: Vec::new(), seen: Seen::default() }
     }
 
     /// The same, and the operator's own names stay readable.
@@ -164,7 +165,7 @@ impl Redactor {
     pub fn redact(&self, taped: &Taped) -> Redacted {
         let pass = Pass {
             redactor: self,
-            secrets: Secrets::default(),
+            secrets: Secrets::new(self),
             own_paths: own_paths(self, &taped.known),
             is_refusal: Cell::new(false),
         };
@@ -214,7 +215,7 @@ fn own_paths(redactor: &Redactor, known: &Knowledge) -> Vec<String> {
 /// One reading of one exchange.
 struct Pass<'a> {
     redactor: &'a Redactor,
-    secrets: Secrets,
+    secrets: Secrets<'a>,
     own_paths: Vec<String>,
     /// Whether what is being read is a refusal: then its sentences matter.
     is_refusal: Cell<bool>,

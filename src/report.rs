@@ -8,7 +8,7 @@ mod tests;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use crate::edit::origin::after_origin;
+use crate::edit::origin::Origin;
 use crate::redact::Message;
 use crate::telemetry::capture::form::{Capture, Entry, Recorded};
 use crate::telemetry::flows::book::Hosted;
@@ -202,9 +202,9 @@ fn header<'a>(message: &'a Message, name: &str) -> Option<&'a str> {
 
 /// A URL without what may be secret in it.
 fn plain_url(url: &str) -> String {
-    let rest = after_origin(url).unwrap_or_default();
-    let path = rest.split(['?', '#']).next().unwrap_or_default();
-    crate::edit::origin::Origin::of(url).map_or_else(|_| "(unknown)".to_owned(), |origin| format!("{origin}{path}"))
+    let parsed = url::Url::parse(url).ok();
+    let plain = parsed.and_then(|url| Some(format!("{}{}", Origin::of_url(&url).ok()?, url.path())));
+    plain.map_or_else(|| "(unknown)".to_owned(), |plain| plain.trim_end_matches('/').to_owned())
 }
 
 /// The addresses that are not told to others.

@@ -5,6 +5,7 @@ pub mod documents;
 pub mod replay;
 pub mod report;
 pub mod show;
+pub mod waf;
 
 use std::path::{Path, PathBuf};
 
@@ -14,6 +15,7 @@ use crate::config::layers::{Layers, Value};
 use crate::config::settings::{self, ENV_PREFIX, Kind, SETTINGS};
 use crate::config::{Complaint, Config};
 use crate::demo::Wish;
+use crate::ranges::Ranges;
 
 /// What was asked for.
 #[derive(Debug)]
@@ -26,6 +28,7 @@ pub enum Asked {
     Replay { file: PathBuf, json: bool },
     Report(report::Wish),
     Check(Box<check::Asked>),
+    Waf(waf::Wish),
 }
 
 /// The command, with a flag for each setting.
@@ -73,6 +76,7 @@ pub fn command() -> Command {
         )
         .subcommand(report::command())
         .subcommand(check::command(json()))
+        .subcommand(waf::command(json()))
         .subcommand(demo(json()))
 }
 
@@ -84,6 +88,13 @@ fn demo(json: Arg) -> Command {
                 .long("listen")
                 .value_name("HOST:PORT")
                 .help("Where the proxy listens [default: 127.0.0.1:8808]"),
+        )
+        .arg(
+            Arg::new("admin")
+                .long("admin")
+                .value_name("HOST:PORT")
+                .conflicts_with("once")
+                .help("Where to show the page of flows, as in 127.0.0.1:8809"),
         )
         .arg(
             Arg::new("once")
@@ -102,7 +113,7 @@ fn demo(json: Arg) -> Command {
             Arg::new("list")
                 .long("list")
                 .action(ArgAction::SetTrue)
-                .conflicts_with_all(["listen", "once", "defect"])
+                .conflicts_with_all(["listen", "admin", "once", "defect"])
                 .help("List the defects that can be shown"),
         )
         .arg(json.requires("list"))
@@ -128,9 +139,11 @@ pub fn asked(matches: &ArgMatches, lookup: impl Fn(&str) -> Option<String>) -> A
             Asked::Explain { id: sub.get_one::<String>("ID").cloned().unwrap_or_default(), json: sub.get_flag("json") }
         }
         Some(("check", sub)) => Asked::Check(Box::new(check::asked(sub, lookup))),
+        Some(("waf", sub)) => Asked::Waf(waf::wish(sub)),
         Some(("demo", sub)) if sub.get_flag("list") => Asked::DemoList { json: sub.get_flag("json") },
         Some(("demo", sub)) => Asked::Demo(Wish {
             listen: sub.get_one::<String>("listen").cloned(),
+            admin: sub.get_one::<String>("admin").cloned(),
             once: sub.get_flag("once"),
             defects: sub.get_many::<String>("defect").into_iter().flatten().cloned().collect(),
         }),
@@ -167,6 +180,10 @@ fn run(matches: &ArgMatches, lookup: impl Fn(&str) -> Option<String>) -> Asked {
         }
         layers.set(setting, vec![Value { text: text.clone(), place: "UPSTREAM".into() }]);
     }
+    let files = layers.given.get("access.ranges_files").map(|given| given.values.clone()).unwrap_or_default();
+    for file in files {
+        take_ranges(Path::new(&file.text), &mut layers.ranges, &mut complaints);
+    }
     Asked::Run(Box::new(layers), complaints)
 }
 
@@ -174,6 +191,15 @@ fn take_file(file: &Path, layers: &mut Layers, complaints: &mut Vec<Complaint>) 
     let name = file.display().to_string();
     match std::fs::read_to_string(file) {
         Ok(text) => layers.take_file(&name, &text, complaints),
+        Err(error) => complaints.push(Complaint { place: name, message: format!("cannot be read: {error}") }),
+    }
+}
+
+/// Takes a list of address ranges in.
+pub(crate) fn take_ranges(file: &Path, ranges: &mut Ranges, complaints: &mut Vec<Complaint>) {
+    let name = file.display().to_string();
+    match std::fs::read_to_string(file) {
+        Ok(text) => ranges.take(&name, &text, complaints),
         Err(error) => complaints.push(Complaint { place: name, message: format!("cannot be read: {error}") }),
     }
 }

@@ -1,5 +1,7 @@
 //! Configuration: as written -> checked. Every error is reported at once, with its place and what to write instead.
 
+mod access;
+mod admin;
 mod capture;
 pub mod layers;
 pub mod settings;
@@ -13,8 +15,10 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::admission::Admission;
 use crate::edit::origin::{Origin, after_origin};
 use crate::endpoint;
+use crate::ranges::{self, Ranges};
 use crate::repair::Mode;
 use crate::repairs;
 use crate::telemetry::access::Format;
@@ -43,12 +47,16 @@ pub struct Config {
     pub ca_file: Option<PathBuf>,
     pub preserve_host: bool,
     pub listen: SocketAddr,
+    /// Where the page of flows is, if anywhere.
+    pub admin: Option<SocketAddr>,
     /// What the operator stated; the default depends on the port that `listen` gets.
     pub public: Option<Origin>,
     pub mcp_path: String,
     pub origins: Vec<Origin>,
     pub scopes: Vec<String>,
     pub trusted_proxies: Vec<IpNet>,
+    /// Who may ask; nothing: everybody.
+    pub admission: Option<Admission>,
     pub modes: BTreeMap<&'static str, Mode>,
     pub show_repairs: bool,
     /// Whether the upstream is asked about itself at the start.
@@ -60,6 +68,8 @@ pub struct Config {
     pub limits: Limits,
     /// Where captures go, if they are wanted, and how much of them is kept.
     pub capture: Option<Bounds>,
+    /// Whose addresses are whose, the operator's own files included.
+    pub ranges: Ranges,
     /// What was understood, but is not as the operator may think.
     pub warnings: Vec<Complaint>,
 }
@@ -118,6 +128,7 @@ impl Checker<'_> {
         let upstream = self.upstream();
         let mcp_path = self.mcp_path(upstream.as_ref().and_then(|(_, path)| path.as_deref()));
         let listen = self.one("listen", listen_address);
+        let admin = self.admin(listen);
         let public = self.optional("public_url", |text| {
             Origin::exactly(text).map_err(|error| format!("{error}; write it like https://mcp.example.com"))
         });
@@ -135,7 +146,11 @@ impl Checker<'_> {
                 Err("a scope is one word of visible ASCII (RFC 6749 section 3.3)".into())
             }
         });
-        let trusted_proxies = self.many("trusted_proxies", network);
+        let trusted_proxies = self.many("trusted_proxies", ranges::network);
+        let admission = self.admission();
+        if let (Some(admission), Some(listen)) = (&admission, listen) {
+            self.warn_of_loopback(admission, listen.ip(), &trusted_proxies);
+        }
         let modes = self.modes();
         let threads = self.number("threads", 0..=1024);
         let log_format = self.one("log.format", |text| match text {
@@ -155,11 +170,13 @@ impl Checker<'_> {
             ca_file,
             preserve_host: self.switch("upstream.preserve_host"),
             listen: listen?,
+            admin,
             public,
             mcp_path: mcp_path?,
             origins,
             scopes,
             trusted_proxies,
+            admission,
             modes,
             show_repairs: self.switch("show_repairs"),
             probe: !self.switch("no_probe"),
@@ -168,6 +185,7 @@ impl Checker<'_> {
             log_level: log_level?,
             limits: limits?,
             capture: self.capture(),
+            ranges: self.layers.ranges.clone(),
             warnings: Vec::new(),
         })
     }
@@ -374,12 +392,6 @@ fn listen_address(text: &str) -> Result<SocketAddr, String> {
         "localhost" => Ok(SocketAddr::new(IpAddr::from([127, 0, 0, 1]), port)),
         _ => Err(wanted.into()),
     }
-}
-
-fn network(text: &str) -> Result<IpNet, String> {
-    text.parse::<IpNet>()
-        .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
-        .map_err(|_| "write an address or a network, such as 10.0.0.0/8".into())
 }
 
 #[cfg(test)]

@@ -10,19 +10,21 @@ pub mod show;
 mod visit;
 
 use std::fmt::Write as _;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener as StdListener};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 use tokio::net::TcpListener;
 
+use crate::admin::{self, source::Live};
 use crate::cli::show::{BAD, GOOD, NAME, QUIET};
 use crate::config::layers::{Layers, Value};
 use crate::config::{Complaint, Config, settings};
-use crate::server::{self, Balance, Running};
+use crate::server::{self, Balance, Outlets, Running};
 use crate::signals;
 use crate::telemetry::access::{AccessLog, Format};
+use crate::telemetry::flows::Flows;
 use broken::Broken;
 use checks::CHECKS;
 use defects::{ALL_OF_THE_PAGE, Defect};
@@ -53,6 +55,8 @@ fn hint(name: &str) -> String {
 pub struct Wish {
     /// Where the proxy listens.
     pub listen: Option<String>,
+    /// Where the page of flows is, once both keep serving.
+    pub admin: Option<String>,
     /// End after the report, and fail if something is not mended; otherwise both servers go on until a signal.
     pub once: bool,
     /// These defects alone, by name; none: all of the known issue page, as a table.
@@ -85,8 +89,10 @@ fn play(wish: &Wish) -> Result<bool, DemoError> {
     let upstream = start_broken(&wished).map_err(DemoError::Broken)?;
     // A report alone needs no known address; somebody who wants to connect a client does.
     let listen = wish.listen.as_deref().unwrap_or(if wish.once { "127.0.0.1:0" } else { "127.0.0.1:8808" });
+    let config = config(listen, upstream, wish.admin.as_deref())?;
+    let page = admin::bind(config.admin)?;
     let quiet = AccessLog::start(Format::Off, std::io::sink());
-    let running = server::start(&config(listen, upstream)?, quiet, Balance::DEFAULT)?;
+    let running = server::start(&config, quiet, Balance::DEFAULT)?;
     let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(DemoError::Broken)?;
     let (direct, proxy) = (format!("http://{upstream}"), format!("http://{}", running.address));
     let (report, all_well) = match &wished {
@@ -95,7 +101,7 @@ fn play(wish: &Wish) -> Result<bool, DemoError> {
     };
     anstream::print!("{report}");
     if !wish.once {
-        serve_on(running, upstream, &proxy)?;
+        serve_on(running, config, page)?;
         return Ok(true);
     }
     running.stop();
@@ -168,9 +174,10 @@ fn start_broken(wished: &Wished) -> std::io::Result<SocketAddr> {
     Ok(address)
 }
 
-fn config(listen: &str, upstream: SocketAddr) -> Result<Config, DemoError> {
+fn config(listen: &str, upstream: SocketAddr, admin: Option<&str>) -> Result<Config, DemoError> {
     let mut layers = Layers::default();
-    for (key, text) in [("listen", listen.to_owned()), ("upstream.url", format!("http://{upstream}"))] {
+    let given = [("listen", listen.to_owned()), ("upstream.url", format!("http://{upstream}"))];
+    for (key, text) in given.into_iter().chain(admin.map(|admin| ("admin", admin.to_owned()))) {
         if let Some(setting) = settings::find(key) {
             layers.set(setting, vec![Value { text, place: format!("--{}", setting.flag) }]);
         }
@@ -179,17 +186,28 @@ fn config(listen: &str, upstream: SocketAddr) -> Result<Config, DemoError> {
 }
 
 /// Keeps serving, now with an access log, so that a real client can be pointed at it.
-fn serve_on(running: Running, upstream: SocketAddr, proxy: &str) -> Result<(), DemoError> {
-    let listen = running.address.to_string();
+fn serve_on(running: Running, config: Config, page: Option<StdListener>) -> Result<(), DemoError> {
+    let config = Config { listen: running.address, ..config };
     running.stop();
     let log = AccessLog::start(Format::Text, std::io::stdout());
-    let running = server::start(&config(&listen, upstream)?, log, Balance::DEFAULT)?;
+    let flows = Flows::of(&config).map_err(DemoError::Broken)?;
+    let outlets = Outlets { access: log, recorder: flows.clone().map(|flows| flows as _) };
+    let running = server::start(&config, outlets, Balance::DEFAULT)?;
+    let live = |flows| Arc::new(Live::new(running.runtime.clone(), flows));
+    let page = page.zip(flows).map(|(listener, flows)| admin::start(listener, live(flows))).transpose()?;
+    let (proxy, upstream) = (&running.runtime.facts.public, &config.upstream);
     anstream::println!(
         "\nBoth keep serving until Ctrl-C. Point a client at {NAME}{proxy}/mcp{NAME:#} (mended) or at\n\
-         http://{upstream}/mcp (broken), and watch what is mended:\n"
+         {upstream}/mcp (broken), and watch what is mended:\n"
     );
+    if let Some(page) = &page {
+        anstream::println!("  admin page   {NAME}http://{}{NAME:#}\n", page.address);
+    }
     let _ = signals::wait();
     running.stop();
+    if let Some(page) = page {
+        page.stop();
+    }
     Ok(())
 }
 

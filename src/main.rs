@@ -2,10 +2,13 @@
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
+use mcp_mend::admin::source::Live;
+use mcp_mend::admin::{self, Admin};
 use mcp_mend::cli::{self, Asked, show};
 use mcp_mend::config::{Complaint, Config};
-use mcp_mend::server::{self, Balance, Outlets};
+use mcp_mend::server::{self, Balance, Outlets, Running, StartError};
 use mcp_mend::telemetry::access::{AccessLog, Format};
 use mcp_mend::telemetry::flows::Flows;
 use mcp_mend::{demo, repairs, signals};
@@ -29,6 +32,10 @@ fn main() -> ExitCode {
         Asked::Check(asked) => cli::check::run(&asked),
         Asked::Demo(wish) => demo::run(&wish),
         Asked::DemoList { json } => print(json, demo::show::list, demo::show::list_json),
+        Asked::Waf(wish) => match cli::waf::rules(&wish) {
+            Ok(rules) => print(wish.json, || rules.text(), || rules.json()),
+            Err(complaints) => reject(&complaints),
+        },
         Asked::Repairs { json } => print(json, show::repairs, show::repairs_json),
         Asked::Replay { file, json } => cli::replay::run(&file, json),
         Asked::Report(wish) => cli::report::run(&wish),
@@ -59,6 +66,20 @@ fn reject(complaints: &[Complaint]) -> ExitCode {
     ExitCode::from(2)
 }
 
+/// The proxy, and the page beside it.
+fn start(
+    config: &Config,
+    access: AccessLog,
+    flows: Option<Arc<Flows>>,
+) -> Result<(Running, Option<Admin>), StartError> {
+    let listener = admin::bind(config.admin)?;
+    let outlets = Outlets { access, recorder: flows.clone().map(|flows| flows as _) };
+    let running = server::start(config, outlets, Balance::DEFAULT)?;
+    let live = |flows| Arc::new(Live::new(running.runtime.clone(), flows));
+    let admin = listener.zip(flows).map(|(listener, flows)| admin::start(listener, live(flows))).transpose()?;
+    Ok((running, admin))
+}
+
 fn run(config: &Config) -> ExitCode {
     mcp_mend::telemetry::init(&config.log_level, config.log_format == Format::Json);
     for warning in &config.warnings {
@@ -72,18 +93,21 @@ fn run(config: &Config) -> ExitCode {
         }
     };
     let access = AccessLog::start(config.log_format, std::io::stdout());
-    let outlets = Outlets { access, recorder: flows.map(|flows| flows as _) };
-    let running = match server::start(config, outlets, Balance::DEFAULT) {
-        Ok(running) => running,
+    let (running, admin) = match start(config, access, flows) {
+        Ok(started) => started,
         Err(error) => {
             anstream::eprintln!("{}error:{:#} {error}", show::BAD, show::BAD);
             return ExitCode::FAILURE;
         }
     };
     if config.log_format == Format::Json {
-        tracing::info!(listen = %running.address, upstream = %config.upstream, "started");
+        let admin = admin.as_ref().map(|admin| tracing::field::display(admin.address));
+        tracing::info!(listen = %running.address, upstream = %config.upstream, admin, "started");
     } else {
-        anstream::print!("{}", show::banner(config, &running.runtime, running.address));
+        anstream::print!(
+            "{}",
+            show::banner(config, &running.runtime, running.address, admin.as_ref().map(|admin| admin.address))
+        );
     }
     if config.public.is_none() && running.address.ip().is_unspecified() {
         tracing::warn!(
@@ -95,6 +119,10 @@ fn run(config: &Config) -> ExitCode {
     let ended = signals::wait();
     let runtime = running.runtime.clone();
     running.stop();
+    // Last, so that one can watch the others end.
+    if let Some(admin) = admin {
+        admin.stop();
+    }
     mcp_mend::telemetry::summary(&runtime.counters);
     ended
 }

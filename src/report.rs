@@ -52,7 +52,7 @@ pub fn markdown(about: &About<'_>) -> String {
     for capture in about.captures {
         let own = Own::of(capture);
         let mut part = String::new();
-        tables::timeline(&mut part, capture, about.hosted);
+        tables::timeline(&mut part, capture, about.hosted.as_ref());
         exchanges(&mut part, capture);
         tables::access(&mut part, capture);
         out.push_str(&own.hidden(&part));
@@ -105,7 +105,10 @@ fn head(out: &mut String, about: &About<'_>) {
 fn seen(out: &mut String, about: &About<'_>) {
     let _ = writeln!(out, "\n## What was seen\n");
     let is_hosted = |client: &str| {
-        about.hosted.is_none_or(|hosted| client.parse::<IpAddr>().is_ok_and(|address| hosted(address).is_some()))
+        about
+            .hosted
+            .as_ref()
+            .is_none_or(|hosted| client.parse::<IpAddr>().is_ok_and(|address| hosted(address).is_some()))
     };
     let has_hosted = about.captures.iter().flat_map(recorded).any(|exchange| is_hosted(&exchange.client));
     if !has_hosted && about.has_looked {

@@ -4,9 +4,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use http::HeaderValue;
 use ipnet::IpNet;
 
+use crate::admission::Admission;
 use crate::body::inbox::Inboxes;
 use crate::connection::Patience;
 use crate::exchange::Facts;
@@ -27,6 +29,8 @@ pub struct Runtime {
     /// Whether the upstream sees the client's Host instead of its own.
     pub preserve_host: bool,
     pub trusted_proxies: Vec<IpNet>,
+    /// Who may ask; nothing: everybody.
+    pub admission: Option<Admission>,
     /// Whether mended answers carry a `mcp-mend` header that names the repairs.
     pub show_repairs: bool,
     /// Certificates to trust beside the platform's.
@@ -40,6 +44,8 @@ pub struct Runtime {
     /// The streams of the HTTP+SSE transport that run through this process.
     pub inboxes: Inboxes,
     pub counters: Counters,
+    /// What the last check of the upstream said, as `mcp-mend check --json` writes it.
+    pub checked: ArcSwapOption<serde_json::Value>,
     pub access: AccessLog,
 }
 

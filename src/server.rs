@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use http::HeaderValue;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -69,6 +70,8 @@ pub enum StartError {
     Tls(#[from] tls::TlsError),
     #[error("the upstream's name cannot stand in a Host header")]
     Authority,
+    #[error("this system has no random numbers")]
+    Randomness,
 }
 
 /// Where what is seen goes.
@@ -223,6 +226,7 @@ pub(crate) fn runtime(
         stated_host,
         preserve_host: config.preserve_host,
         trusted_proxies: config.trusted_proxies.clone(),
+        admission: config.admission.clone(),
         show_repairs: config.show_repairs,
         ca_file: config.ca_file.clone(),
         probe: config.probe,
@@ -230,6 +234,7 @@ pub(crate) fn runtime(
         learner: Learner::default(),
         inboxes: Inboxes::default(),
         counters: Counters::default(),
+        checked: ArcSwapOption::empty(),
         access,
     })
 }

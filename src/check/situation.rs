@@ -106,7 +106,11 @@ impl Situation {
         let asked = &taped.asked;
         let is_preflight = example::preflight(&asked.method, &asked.headers).is_some();
         let asked = what(taped.class, &asked.method, is_preflight, &asked.body.bytes);
-        Self { class: taped.class, asked, came: Came::of(taped.answered.status) }
+        let message = Envelope::peek(&taped.answered.body.bytes);
+        // A tool that does not exist shows nothing of how results look.
+        let failed = asked == Asked::Message(Kind::Call) && message.is_some_and(|message| message.error.is_some());
+        let came = if failed { Came::Refused } else { Came::of(taped.answered.status) };
+        Self { class: taped.class, asked, came }
     }
 }
 

@@ -10,8 +10,10 @@ use super::stand::Seen;
 use super::walk::Walked;
 use crate::endpoint::Class;
 use crate::exchange::is_media_type;
+use crate::plan::Fired;
 use crate::repair::{Hook, Level, Mode, Repair};
 use crate::repairs::{self, REPAIRS, session};
+use crate::telemetry::tape::Taped;
 
 /// What is said of one repair.
 #[derive(Clone, Debug)]
@@ -88,11 +90,7 @@ pub fn verdicts(walked: &Walked) -> Vec<Verdict> {
 fn evidence(walked: &Walked) -> BTreeMap<&'static str, Evidence> {
     let mut all = BTreeMap::new();
     for seen in walked.seen.iter().filter(|seen| !is_rightly_nothing(seen)) {
-        for fired in seen.taped.iter().flat_map(|taped| &taped.fired) {
-            // What this very check has sealed into a session id shows nothing of the server.
-            if fired.mode != Mode::Fix || fired.id == session::sealed::REPAIR.id {
-                continue;
-            }
+        for fired in seen.taped.iter().flat_map(told) {
             if is_for_pages(fired.id) && !is_from_a_page(seen) {
                 continue;
             }
@@ -105,6 +103,23 @@ fn evidence(walked: &Walked) -> BTreeMap<&'static str, Evidence> {
         all.entry(judged.id).or_insert_with(|| Evidence { what: judged.what.clone(), seen, taken });
     }
     all
+}
+
+/// What an exchange tells of the server. Where the answer was replaced by another, what was then mended of that one is not
+/// the server's.
+fn told(taped: &Taped) -> impl Iterator<Item = &Fired> {
+    let first = taped.turns.first().and_then(|turn| turn.came.as_ref()).map(|came| came.status);
+    let is_page = taped
+        .turns
+        .first()
+        .and_then(|turn| turn.came.as_ref())
+        .is_some_and(|came| came.headers.get(CONTENT_TYPE).is_some_and(|kind| is_media_type(kind, "text/html")));
+    let is_replaced = taped.class.is_metadata() && (taped.turns.len() > 1 || is_page)
+        || first.is_none_or(|status| status != taped.answered.status && taped.turns.len() == 1);
+    // What this very check has sealed into a session id shows nothing of the server.
+    let own = session::sealed::REPAIR.id;
+    let fixed = taped.fired.iter().filter(move |fired| fired.mode == Mode::Fix && fired.id != own);
+    fixed.take(if is_replaced { 1 } else { usize::MAX })
 }
 
 /// Whether there is nothing where nothing has to be.

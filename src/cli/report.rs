@@ -7,11 +7,14 @@ use std::time::SystemTime;
 
 use clap::{Arg, ArgMatches, Command, value_parser};
 
+use super::check;
 use super::show::{BAD, GOOD};
+use crate::ranges::Ranges;
 use crate::report::{self, About};
 use crate::telemetry::capture::form::Capture;
 use crate::telemetry::capture::{files, read};
-use crate::telemetry::{flows, stamp};
+use crate::telemetry::flows::book::by_ranges;
+use crate::telemetry::stamp;
 
 /// The newest captures of a folder go into a report, so many of them.
 const MOST: usize = 5;
@@ -80,7 +83,7 @@ pub fn run(wish: &Wish) -> ExitCode {
         has_looked: wish.capture.is_some(),
         left_out,
         check: wish.url.as_deref().and_then(check_markdown),
-        hosted: flows::HOSTED,
+        hosted: Some(by_ranges(Ranges::default())),
     });
     let name = format!("mcp-report-{}.md", stamp(now).replace([':', '.'], "-"));
     let output = wish.output.clone().unwrap_or_else(|| PathBuf::from(name));
@@ -101,9 +104,13 @@ pub fn run(wish: &Wish) -> ExitCode {
     }
 }
 
-/// The result of a check as markdown, for the report. HOOK: to be filled in with `crate::check::markdown`.
-fn check_markdown(_url: &str) -> Option<String> {
-    None
+/// What a check of the server comes to, as markdown. It changes nothing there.
+fn check_markdown(url: &str) -> Option<String> {
+    anstream::eprintln!("Checking {url} ...");
+    match check::report(&check::Asked { url: url.to_owned(), ..check::Asked::default() }) {
+        Ok(report) => Some(crate::check::show::markdown(&report)),
+        Err(complaints) => complaints.first().map(|complaint| format!("It could not be checked: {complaint}")),
+    }
 }
 
 fn complain(text: &str) -> ExitCode {

@@ -103,6 +103,15 @@ pub const SETTINGS: &[Setting] = &[
         "Where to accept connections. Port 0 takes any free port.",
     ),
     text(
+        "admin",
+        "admin",
+        "HOST:PORT",
+        "",
+        "\"127.0.0.1:8809\"",
+        "Where to show the page of flows. Anybody who reaches it can read it: a loopback address. Without it there is \
+         none. Port 0 takes any free port.",
+    ),
+    text(
         "public_url",
         "public-url",
         "URL",
@@ -144,6 +153,34 @@ pub const SETTINGS: &[Setting] = &[
     ),
     switch("show_repairs", "show-repairs", "Name the repairs that fired in a `mcp-mend` header of the answer."),
     number("threads", "threads", "N", "0", "Worker threads; 0: one for each core."),
+    list(
+        "access.allow",
+        "allow",
+        "WHO",
+        "[]",
+        "[\"anthropic\", \"10.0.0.0/8\", \"127.0.0.1\"]",
+        "Who may ask at all: addresses, networks, and vendors of hosted clients (`mcp-mend waf` says which). Others get 403. \
+         Empty: everybody. The address is that of the connection, or what one of trusted_proxies says; a user agent \
+         never counts.",
+    ),
+    list(
+        "access.classes",
+        "access-class",
+        "CLASS",
+        "[\"mcp\", \"legacy-sse\", \"legacy-post\", \"register\", \"token\", \"revoke\"]",
+        "",
+        "What only those may ask who are in access.allow. Not in it: authorize and other, where the user's own browser \
+         comes to log in, and the public documents resource-metadata, server-metadata and keys.",
+    ),
+    list(
+        "access.ranges_files",
+        "ranges",
+        "FILE",
+        "[]",
+        "[\"/etc/mcp-mend/chatgpt-connectors.json\"]",
+        "Newer or further address ranges for access.allow: TOML with vendor, date, source and egress, or OpenAI's \
+         chatgpt-connectors.json as it is.",
+    ),
     text(
         "log.format",
         "log-format",

@@ -7,7 +7,7 @@ use super::{answers, recorded};
 use crate::telemetry::capture::form::{Capture, Recorded};
 use crate::telemetry::flows::book::Hosted;
 
-pub(super) fn timeline(out: &mut String, capture: &Capture, hosted: Option<Hosted>) {
+pub(super) fn timeline(out: &mut String, capture: &Capture, hosted: Option<&Hosted>) {
     let head = &capture.head;
     let _ = writeln!(out, "\n## Flow {}: timeline (UTC)\n", head.flow);
     let _ = writeln!(out, "| time | from | what | request | server | client got | ms | mended |");
@@ -57,7 +57,7 @@ fn line(one: &Recorded) -> String {
 }
 
 /// An address: a vendor's as it is, anybody else's without its last part.
-fn from(client: &str, hosted: Option<Hosted>) -> String {
+fn from(client: &str, hosted: Option<&Hosted>) -> String {
     let Ok(address) = client.parse::<IpAddr>() else { return "-".to_owned() };
     if let Some(vendor) = hosted.and_then(|hosted| hosted(address)) {
         return format!("{address} ({vendor})");

@@ -2,6 +2,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::refuse::{self, Refusal};
+use serde_json::{Map, Value, json};
+
 use crate::repairs::REPAIRS;
 
 /// Why a body that a repair asked for passed untouched.
@@ -40,6 +43,7 @@ pub struct Counters {
     pub taped: AtomicU64,
     repairs: Vec<AtomicU64>,
     untouched: Vec<AtomicU64>,
+    refusals: Vec<AtomicU64>,
 }
 
 impl Default for Counters {
@@ -52,6 +56,7 @@ impl Default for Counters {
             taped: AtomicU64::new(0),
             repairs: zeros(REPAIRS.len()),
             untouched: zeros(Untouched::ALL.len()),
+            refusals: zeros(refuse::ALL.len()),
         }
     }
 }
@@ -70,6 +75,41 @@ impl Counters {
         }
     }
 
+    /// The proxy answered itself.
+    pub fn refused(&self, refusal: &Refusal) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        let slot = refuse::ALL.iter().position(|one| one.name == refusal.name);
+        if let Some(counter) = slot.and_then(|slot| self.refusals.get(slot)) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How often the proxy answered itself, by the name of the refusal.
+    pub fn by_refusal(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        refuse::ALL
+            .iter()
+            .zip(&self.refusals)
+            .map(|(refusal, counter)| (refusal.name, counter.load(Ordering::Relaxed)))
+            .filter(|(_, count)| *count > 0)
+    }
+
+    /// All of it, as the page and scripts read it.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let table = |counts: &mut dyn Iterator<Item = (&'static str, u64)>| -> Map<String, Value> {
+            counts.map(|(name, count)| (name.to_owned(), count.into())).collect()
+        };
+        json!({
+            "exchanges": self.exchanges.load(Ordering::Relaxed),
+            "refused": self.refused.load(Ordering::Relaxed),
+            "panics": self.panics.load(Ordering::Relaxed),
+            "mended": self.by_repair().map(|(_, count)| count).sum::<u64>(),
+            "by_repair": table(&mut self.by_repair()),
+            "by_reason": table(&mut self.by_reason()),
+            "by_refusal": table(&mut self.by_refusal()),
+        })
+    }
+
     /// How often each repair fired, those that did.
     pub fn by_repair(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
         REPAIRS
@@ -86,5 +126,28 @@ impl Counters {
             .zip(&self.untouched)
             .map(|(why, counter)| (why.name(), counter.load(Ordering::Relaxed)))
             .filter(|(_, count)| *count > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_names_what_was_counted_and_nothing_else() {
+        let counters = Counters::default();
+        counters.exchanges.store(5, Ordering::Relaxed);
+        counters.fired(0);
+        counters.fired(0);
+        counters.fired(1);
+        counters.untouched(Untouched::Slow);
+        let (first, second) = (REPAIRS[0].id, REPAIRS[1].id);
+        assert_eq!(
+            counters.to_json(),
+            json!({
+                "exchanges": 5, "refused": 0, "panics": 0, "mended": 3,
+                "by_repair": { first: 2, second: 1 }, "by_reason": { "slow": 1 }, "by_refusal": {},
+            })
+        );
     }
 }

@@ -29,7 +29,8 @@ use crate::exchange::Facts;
 use crate::redact::{Redacted, Redactor};
 use crate::repair::Mode;
 use crate::repairs::find;
-use book::{Book, Hosted};
+use crate::secret;
+use book::{Book, Hosted, by_ranges};
 use flow::Sentence;
 
 /// So many exchanges wait to be looked at, and so many bytes of them; what comes beyond that is dropped and counted.
@@ -75,23 +76,20 @@ enum Job {
     Stop,
 }
 
-/// Whose addresses are whose, once that is known here.
-pub const HOSTED: Option<Hosted> = None;
-
 impl Flows {
     /// What the configuration asks for; `None` if nobody wants to see flows.
     ///
     /// # Errors
     /// As [`Flows::start`].
     pub fn of(config: &Config) -> io::Result<Option<Arc<Self>>> {
-        if config.capture.is_none() {
+        if config.capture.is_none() && config.admin.is_none() {
             return Ok(None);
         }
         let modes = config.modes.iter().filter(|(id, mode)| find(id).is_some_and(|repair| repair.default != **mode));
         Self::start(Setup {
             capture: config.capture.clone(),
             modes: modes.map(|(id, mode)| ((*id).to_owned(), *mode)).collect(),
-            hosted: HOSTED,
+            hosted: Some(by_ranges(config.ranges.clone())),
             started: SystemTime::now(),
         })
         .map(Some)
@@ -112,7 +110,8 @@ impl Flows {
             dropped: AtomicU64::new(0),
             failed: AtomicU64::new(0),
         });
-        let keeper = Keeper { shared: shared.clone(), key: random_key()?, redactor: None, files, modes: setup.modes };
+        let key = secret::key().map_err(|_| io::Error::other("no random bytes can be had"))?;
+        let keeper = Keeper { shared: shared.clone(), key, redactor: None, files, modes: setup.modes };
         let thread = std::thread::Builder::new().name("flows".into()).spawn(move || keeper.run(&inbox))?;
         Ok(Arc::new(Self { jobs, shared, thread: Mutex::new(Some(thread)) }))
     }
@@ -196,14 +195,6 @@ fn size(taped: &Taped) -> usize {
         .iter()
         .map(|turn| turn.asked.body.bytes.len() + turn.came.as_ref().map_or(0, |came| came.body.bytes.len()));
     taped.asked.body.bytes.len() + taped.answered.body.bytes.len() + bodies.sum::<usize>() + 1024
-}
-
-/// A key that is nowhere written.
-fn random_key() -> io::Result<[u8; 32]> {
-    let mut key = [0; 32];
-    let random = rustls::crypto::ring::default_provider().secure_random;
-    random.fill(&mut key).map_err(|_| io::Error::other("no random bytes can be had"))?;
-    Ok(key)
 }
 
 /// What the thread has to itself.

@@ -4,6 +4,8 @@
 
 mod kit;
 
+mod access;
+mod admin;
 mod auth;
 mod authorize;
 mod bodies;
@@ -29,3 +31,4 @@ mod registration;
 mod streaming;
 mod tls;
 mod token;
+mod waf;

@@ -3,6 +3,7 @@
 use http::HeaderValue;
 use http::header::{CACHE_CONTROL, EXPIRES, PRAGMA};
 
+use crate::client::who;
 use crate::edit::list;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
@@ -16,7 +17,9 @@ pub static REPAIR: Repair = Repair {
     why: "These answers carry tokens and client secrets. A cache between the two may keep them or hand them to \
           somebody else.",
     hits: "everybody behind a CDN or a caching proxy",
-    remedy: "Sets `Cache-Control: no-store` and `Pragma: no-cache` on every success, and on a refusal that lets caches keep it.",
+    stops: who::NOBODY,
+    remedy: "Sets `Cache-Control: no-store` and `Pragma: no-cache` on every success, and on a refusal that lets caches \
+             keep it.",
     advice: "Send `Cache-Control: no-store` with every answer of both endpoints.",
     basis: &[basis::TOKEN_ANSWER, basis::REGISTRATION],
     default: Mode::Fix,

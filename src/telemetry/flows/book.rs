@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
 use super::flow::{Flow, NOBODY, Sentence};
 use super::show;
+use crate::ranges::{Ranges, Vendor};
 use crate::redact::{Key, Kind, Redacted};
 use crate::telemetry::stamp;
 
@@ -22,7 +24,19 @@ const SAME_CLIENT: Duration = Duration::from_secs(5 * 60);
 const SAME_CLIENT_ID: Duration = Duration::from_secs(3600);
 
 /// Names the vendor of a hosted client by its address.
-pub type Hosted = fn(IpAddr) -> Option<&'static str>;
+pub type Hosted = Arc<dyn Fn(IpAddr) -> Option<String> + Send + Sync>;
+
+/// Names a vendor by the ranges that are known.
+#[must_use]
+pub fn by_ranges(ranges: Ranges) -> Hosted {
+    Arc::new(move |address| {
+        let address = address.to_canonical();
+        let is_in = |vendor: &&Vendor| vendor.egress.iter().any(|network| network.contains(&address));
+        let name = &ranges.vendors().iter().find(is_in)?.name;
+        let (first, rest) = name.split_at_checked(1)?;
+        Some(first.to_ascii_uppercase() + rest)
+    })
+}
 
 pub struct Book {
     /// `None`: nobody knows whose addresses are whose.
@@ -69,15 +83,15 @@ impl Book {
 
     /// Takes an exchange in; the same number again replaces what was said of it.
     pub fn take(&mut self, exchange: &Redacted, now: SystemTime) -> Placed {
-        let hosted = self.hosted.and_then(|hosted| hosted(exchange.client));
+        let hosted = self.hosted.as_ref().and_then(|hosted| hosted(exchange.client));
         self.seen_hosted |= hosted.is_some();
-        let (id, merged) = self.place(exchange, hosted, now);
+        let (id, merged) = self.place(exchange, hosted.clone(), now);
         let shown = show::exchange(exchange);
         let mut sentence = None;
         let mut news = Value::Null;
         if let Some(flow) = self.flows.get_mut(&id) {
             flow.take(exchange, shown.clone(), now);
-            flow.hosted = flow.hosted.or(hosted);
+            flow.hosted = flow.hosted.take().or(hosted);
             sentence = flow.sentence.filter(|sentence| flow.said.insert(*sentence));
             news = json!({ "flow": show::flow(flow, false), "exchange": shown });
         }
@@ -90,7 +104,7 @@ impl Book {
     }
 
     /// The flow that an exchange belongs to, and those that are one with it.
-    fn place(&mut self, exchange: &Redacted, hosted: Option<&'static str>, now: SystemTime) -> (u64, Vec<u64>) {
+    fn place(&mut self, exchange: &Redacted, hosted: Option<String>, now: SystemTime) -> (u64, Vec<u64>) {
         let mut found: Vec<u64> = Vec::new();
         // An exchange that was open is where it was.
         let open = self.flows.values().rev().find(|flow| flow.exchanges.iter().any(|(n, _, _)| *n == exchange.number));

@@ -3,10 +3,11 @@ use std::time::{Duration, SystemTime};
 use http::HeaderMap;
 use http::{HeaderName, HeaderValue, StatusCode};
 
-use super::book::{Book, Placed};
+use super::book::{Book, Placed, by_ranges};
 use super::flow::{MOST_EXCHANGES, NOBODY, Sentence};
 use crate::body::Ending;
 use crate::endpoint::Class;
+use crate::ranges::Ranges;
 use crate::redact::{Redacted, Redactor};
 use crate::telemetry::tape::{Asked, Came, Taped, Text};
 
@@ -32,7 +33,7 @@ struct Story {
 
 impl Story {
     fn new() -> Self {
-        Self { book: Book::new(Some(|_| None), at(0)), redactor: Redactor::new([1; 32]), number: 0 }
+        Self { book: Book::new(Some(by_ranges(Ranges::default())), at(0)), redactor: Redactor::new([1; 32]), number: 0 }
     }
 
     fn redacted(&mut self, client: &str, class: Class, start: &str, body: &str, answer: &str) -> Redacted {
@@ -261,8 +262,9 @@ fn a_hosted_client_is_one_by_its_address() {
     let mut story = Story::new();
     story.play(0, Step::Challenge);
     assert_eq!(story.book.snapshot(at(1), "", "")["sentences"][0], NOBODY);
-    story.book = Book::new(Some(|_| Some("Anthropic")), at(0));
-    story.play(0, Step::Challenge);
+    story.book = Book::new(Some(by_ranges(Ranges::default())), at(0));
+    let hosted = story.redacted("160.79.106.35 python-httpx/0.28.1", Class::Mcp, "POST /mcp", "{}", "401");
+    story.book.take(&hosted, at(0));
     let snapshot = story.book.snapshot(at(1), "", "");
     assert_eq!(snapshot["flows"][0]["hosted"], "Anthropic");
     assert_eq!(snapshot["sentences"].as_array().unwrap().len(), 0);

@@ -65,6 +65,16 @@ impl Binary {
         Wire::new(soon(TcpStream::connect(self.address)).await.unwrap())
     }
 
+    /// What comes after this text in what it prints.
+    pub async fn said(&mut self, text: &str) -> String {
+        loop {
+            let line = soon(self.lines.next_line()).await.unwrap().expect("it ended without saying so");
+            if let Some((_, said)) = line.split_once(text) {
+                return said.to_owned();
+            }
+        }
+    }
+
     /// Sends SIGTERM.
     pub fn terminate(&self) {
         let id = self.child.id().unwrap();

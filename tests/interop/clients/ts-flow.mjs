@@ -62,7 +62,9 @@ class Provider {
   }
 }
 
-export async function run({ sdk, metadata, options, finishAuth }) {
+const GREETING = { arguments: { name: 'proxy' }, answer: 'Hello, proxy!' };
+
+export async function run({ sdk, metadata, options, finishAuth, tool = GREETING }) {
   const url = new URL(process.argv[2]);
   const provider = new Provider(metadata);
   const fetch = tracedFetch(url);
@@ -84,8 +86,8 @@ export async function run({ sdk, metadata, options, finishAuth }) {
     const { client, outcome } = await connect();
     if (outcome) throw outcome;
     const { tools } = await client.listTools({}, { timeout: STEP_LIMIT_MS });
-    const { content } = await client.callTool({ name: tools[0].name, arguments: { name: 'proxy' } });
-    if (content[0].text !== 'Hello, proxy!') throw new Error(`unexpected answer ${JSON.stringify(content)}`);
+    const { content } = await client.callTool({ name: tools[0].name, arguments: tool.arguments });
+    if (content[0].text !== tool.answer) throw new Error(`unexpected answer ${JSON.stringify(content)}`);
     await client.close();
     succeed(content[0].text);
   } catch (error) {

@@ -1,0 +1,129 @@
+//! The few paths of the listener, and what every answer carries.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::{Either, Full};
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use super::events::{self, Events, MOST_LISTENERS};
+use super::guard::{self, Stranger};
+use super::page;
+use super::source::Source;
+
+/// A whole body or an event stream.
+pub type Answer = Response<Either<Full<Bytes>, Events>>;
+
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream");
+
+/// What stands on every answer, besides the policy.
+const ALWAYS: [(HeaderName, HeaderValue); 6] = [
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
+    (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
+];
+/// The policy of whatever is no page.
+const NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+
+/// What all connections share.
+pub struct Desk {
+    source: Arc<dyn Source>,
+    listeners: Arc<Semaphore>,
+    pub stop: CancellationToken,
+}
+
+impl Desk {
+    pub fn new(source: Arc<dyn Source>, stop: CancellationToken) -> Self {
+        Self { source, listeners: Arc::new(Semaphore::new(MOST_LISTENERS)), stop }
+    }
+
+    /// Answers one request. `cut` ends the connection it came on.
+    pub fn answer<B>(&self, request: &Request<B>, local: IpAddr, cut: &CancellationToken) -> Answer {
+        let path = request.uri().path();
+        let mut answer = match guard::admit(request.uri(), request.headers(), local, path == "/") {
+            Err(why) => turned_away(why),
+            Ok(()) => self.route(request.method(), path, cut),
+        };
+        let policy = if path == "/" { page::POLICY.clone() } else { None };
+        let headers: &mut HeaderMap = answer.headers_mut();
+        headers.extend(ALWAYS);
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy.unwrap_or(NOTHING));
+        answer
+    }
+
+    fn route(&self, method: &Method, path: &str, cut: &CancellationToken) -> Answer {
+        let reads = [Method::GET, Method::HEAD].contains(method);
+        match path {
+            "/" | "/healthz" | "/api/state" | "/api/events" | "/api/check" if !reads => {
+                let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "This page is only read: GET or HEAD.\n");
+                answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+                answer
+            }
+            "/" => whole(StatusCode::OK, HTML, Bytes::from_static(page::PAGE.as_bytes())),
+            "/healthz" => text(StatusCode::OK, "ok\n"),
+            "/api/state" => {
+                let mut state = self.source.snapshot();
+                if let Some(members) = state.as_object_mut() {
+                    members.insert("counters".into(), self.source.counters());
+                }
+                json_of(StatusCode::OK, &state)
+            }
+            "/api/check" => match self.source.check() {
+                Some(check) => json_of(StatusCode::OK, &check),
+                None => json_of(StatusCode::NOT_FOUND, &json!({})),
+            },
+            "/api/events" => self.events(method, cut),
+            _ => text(StatusCode::NOT_FOUND, "Nothing is here. The page is at /.\n"),
+        }
+    }
+
+    fn events(&self, method: &Method, cut: &CancellationToken) -> Answer {
+        if method == Method::HEAD {
+            return whole(StatusCode::OK, EVENTS, Bytes::new());
+        }
+        let Ok(place) = self.listeners.clone().try_acquire_owned() else {
+            let mut answer = text(StatusCode::SERVICE_UNAVAILABLE, "Too many pages are open; close one.\n");
+            answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+            return answer;
+        };
+        let events = events::start(self.source.clone(), place, self.stop.clone(), cut.clone());
+        let mut answer = Response::new(Either::Right(events));
+        answer.headers_mut().insert(header::CONTENT_TYPE, EVENTS);
+        answer
+    }
+}
+
+fn turned_away(why: Stranger) -> Answer {
+    match why {
+        Stranger::Host => text(
+            StatusCode::MISDIRECTED_REQUEST,
+            "This page answers to localhost, 127.0.0.1, [::1] and the address it listens on. Use one of these.\n",
+        ),
+        Stranger::Site => text(StatusCode::FORBIDDEN, "Pages of other sites may not read this one.\n"),
+    }
+}
+
+fn whole(status: StatusCode, kind: HeaderValue, body: Bytes) -> Answer {
+    let mut answer = Response::new(Either::Left(Full::new(body)));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(header::CONTENT_TYPE, kind);
+    answer
+}
+
+fn text(status: StatusCode, body: &'static str) -> Answer {
+    whole(status, TEXT, Bytes::from_static(body.as_bytes()))
+}
+
+fn json_of(status: StatusCode, value: &Value) -> Answer {
+    whole(status, JSON, value.to_string().into())
+}

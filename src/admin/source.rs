@@ -1,0 +1,52 @@
+//! Where the page's data come from. Everything here has been redacted before it gets here.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use tokio::sync::broadcast;
+
+use crate::runtime::Runtime;
+use crate::telemetry::flows::Flows;
+
+/// What the listener shows. All of it is asked for on the listener's own thread.
+pub trait Source: Send + Sync + 'static {
+    /// The flows as they are now, with `upstream`, `public` and `version`.
+    fn snapshot(&self) -> Value;
+    /// Every change from now on, each as a JSON text.
+    fn watch(&self) -> broadcast::Receiver<Arc<str>>;
+    /// What has been counted so far.
+    fn counters(&self) -> Value;
+    /// The last result of a check; the same `Arc` until there is another.
+    fn check(&self) -> Option<Arc<Value>>;
+}
+
+/// The proxy of this process.
+pub struct Live {
+    runtime: Arc<Runtime>,
+    flows: Arc<Flows>,
+}
+
+impl Live {
+    #[must_use]
+    pub fn new(runtime: Arc<Runtime>, flows: Arc<Flows>) -> Self {
+        Self { runtime, flows }
+    }
+}
+
+impl Source for Live {
+    fn snapshot(&self) -> Value {
+        self.flows.snapshot()
+    }
+
+    fn watch(&self) -> broadcast::Receiver<Arc<str>> {
+        self.flows.watch()
+    }
+
+    fn counters(&self) -> Value {
+        self.runtime.counters.to_json()
+    }
+
+    fn check(&self) -> Option<Arc<Value>> {
+        self.runtime.checked.load_full()
+    }
+}

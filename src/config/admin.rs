@@ -1,0 +1,27 @@
+//! Where the page of flows is: apart from the public port, and where only this machine reads it unless somebody insists.
+
+use std::net::SocketAddr;
+
+use super::{Checker, Complaint, listen_address};
+
+impl Checker<'_> {
+    pub(super) fn admin(&mut self, listen: Option<SocketAddr>) -> Option<SocketAddr> {
+        let admin = self.optional("admin", |text| {
+            // A port alone is this machine's: the page asks for no password.
+            if text.starts_with(':') { listen_address(&format!("127.0.0.1{text}")) } else { listen_address(text) }
+        })?;
+        let value = self.values("admin").last().cloned()?;
+        if listen == Some(admin) && admin.port() != 0 {
+            return self.complain(&value, format!("`admin` cannot be `{admin}`: that is `listen`; take another port"));
+        }
+        if !admin.ip().is_loopback() {
+            let message = format!(
+                "everybody who reaches {admin} can read the page there, it asks for no password; write 127.0.0.1:{} to \
+                 keep it to this machine",
+                admin.port()
+            );
+            self.warnings.push(Complaint { place: value.place, message });
+        }
+        Some(admin)
+    }
+}

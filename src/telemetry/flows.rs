@@ -31,7 +31,7 @@ use crate::repair::Mode;
 use crate::repairs::find;
 use crate::secret;
 use book::{Book, Hosted, by_ranges};
-use flow::Sentence;
+use flow::{NOBODY, Sentence};
 
 /// So many exchanges wait to be looked at, and so many bytes of them; what comes beyond that is dropped and counted.
 const WAITING: usize = 1024;
@@ -253,7 +253,14 @@ impl Keeper {
     }
 
     fn tick(&mut self, now: SystemTime) {
-        let said = self.shared.book.lock().map(|mut book| book.tick(now)).unwrap_or_default();
+        let Ok(mut book) = self.shared.book.lock() else { return };
+        let (said, is_missed) = (book.tick(now), book.misses_hosted(now));
+        drop(book);
+        // To a loopback address none can come.
+        let is_public = self.shared.facts.get().is_some_and(|facts| !facts.public.is_loopback());
+        if is_missed && is_public {
+            tracing::warn!("{NOBODY}");
+        }
         for (flow, sentence, news) in said {
             self.tell(&news);
             self.say(flow, sentence, now);

@@ -23,6 +23,9 @@ const SAME_CLIENT: Duration = Duration::from_secs(5 * 60);
 /// A client id is not a login: many may use it, one after the other.
 const SAME_CLIENT_ID: Duration = Duration::from_secs(3600);
 
+/// After so long without a hosted client it is said that none came.
+pub const NOBODY_AFTER: Duration = Duration::from_secs(10 * 60);
+
 /// Names the vendor of a hosted client by its address.
 pub type Hosted = Arc<dyn Fn(IpAddr) -> Option<String> + Send + Sync>;
 
@@ -48,6 +51,7 @@ pub struct Book {
     by_key: HashMap<Key, u64>,
     by_source: HashMap<(IpAddr, String), u64>,
     seen_hosted: bool,
+    said_nobody: bool,
 }
 
 /// Where an exchange was put.
@@ -73,6 +77,7 @@ impl Book {
             by_key: HashMap::new(),
             by_source: HashMap::new(),
             seen_hosted: false,
+            said_nobody: false,
         }
     }
 
@@ -167,6 +172,14 @@ impl Book {
             }
         }
         news
+    }
+
+    /// Whether it is to be said now that no hosted client has come: once.
+    pub fn misses_hosted(&mut self, now: SystemTime) -> bool {
+        let is_due = now.duration_since(self.started).is_ok_and(|time| time >= NOBODY_AFTER);
+        let is_first = is_due && !self.said_nobody;
+        self.said_nobody |= is_due;
+        is_first && self.hosted.is_some() && !self.seen_hosted
     }
 
     /// Keeps to the bounds.

@@ -3,10 +3,12 @@
 pub mod check;
 pub mod documents;
 pub mod first;
+pub mod replay;
+pub mod report;
 pub mod show;
 pub mod waf;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
@@ -24,6 +26,8 @@ pub enum Asked {
     DemoList { json: bool },
     Repairs { json: bool },
     Explain { id: String, json: bool },
+    Replay { file: PathBuf, json: bool },
+    Report(report::Wish),
     Check(Box<check::Asked>),
     Waf(waf::Wish),
 }
@@ -67,9 +71,11 @@ pub fn command() -> Command {
         .subcommand(
             Command::new("explain")
                 .about("Say all there is to know about one repair: what, why, who is hit, and the cure")
-                .arg(Arg::new("ID").required(true).help("The repair, as in auth.challenge-missing"))
+                .arg(Arg::new("ID").required_unless_present("capture").help("The repair, as in auth.challenge-missing"))
+                .arg(replay::arg())
                 .arg(json()),
         )
+        .subcommand(report::command())
         .subcommand(check::command(json()))
         .subcommand(waf::command(json()))
         .subcommand(demo(json()))
@@ -125,6 +131,11 @@ fn help(setting: &settings::Setting) -> String {
 pub fn asked(matches: &ArgMatches, lookup: impl Fn(&str) -> Option<String>) -> Asked {
     match matches.subcommand() {
         Some(("repairs", sub)) => Asked::Repairs { json: sub.get_flag("json") },
+        Some(("explain", sub)) if sub.contains_id("capture") => Asked::Replay {
+            file: sub.get_one::<PathBuf>("capture").cloned().unwrap_or_default(),
+            json: sub.get_flag("json"),
+        },
+        Some(("report", sub)) => Asked::Report(report::Wish::of(sub)),
         Some(("explain", sub)) => {
             Asked::Explain { id: sub.get_one::<String>("ID").cloned().unwrap_or_default(), json: sub.get_flag("json") }
         }
@@ -228,6 +239,8 @@ mod tests {
         assert_eq!((wish.once, wish.defects), (true, vec!["a".to_owned(), "b".to_owned()]));
         assert!(matches!(ask("mcp-mend demo --list --json"), Asked::DemoList { json: true }));
         assert!(matches!(ask("mcp-mend explain x"), Asked::Explain { .. }));
+        assert!(matches!(ask("mcp-mend explain --capture f --json"), Asked::Replay { json: true, .. }));
+        assert!(matches!(ask("mcp-mend report --ofid ofid_1"), Asked::Report(_)));
     }
 
     #[test]

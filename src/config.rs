@@ -2,6 +2,7 @@
 
 mod access;
 mod admin;
+mod capture;
 pub mod layers;
 pub mod settings;
 
@@ -17,10 +18,11 @@ use ipnet::IpNet;
 use crate::admission::Admission;
 use crate::edit::origin::{Origin, after_origin};
 use crate::endpoint;
-use crate::ranges;
+use crate::ranges::{self, Ranges};
 use crate::repair::Mode;
 use crate::repairs;
 use crate::telemetry::access::Format;
+use crate::telemetry::capture::files::Bounds;
 use layers::{Layers, Value};
 use settings::SETTINGS;
 
@@ -64,6 +66,10 @@ pub struct Config {
     pub log_format: Format,
     pub log_level: String,
     pub limits: Limits,
+    /// Where captures go, if they are wanted, and how much of them is kept.
+    pub capture: Option<Bounds>,
+    /// Whose addresses are whose, the operator's own files included.
+    pub ranges: Ranges,
     /// What was understood, but is not as the operator may think.
     pub warnings: Vec<Complaint>,
 }
@@ -178,6 +184,8 @@ impl Checker<'_> {
             log_format: log_format?,
             log_level: log_level?,
             limits: limits?,
+            capture: self.capture(),
+            ranges: self.layers.ranges.clone(),
             warnings: Vec::new(),
         })
     }

@@ -21,9 +21,10 @@ use crate::admin::{self, source::Live};
 use crate::cli::show::{BAD, GOOD, NAME, QUIET};
 use crate::config::layers::{Layers, Value};
 use crate::config::{Complaint, Config, settings};
-use crate::server::{self, Balance, Running};
+use crate::server::{self, Balance, Outlets, Running};
 use crate::signals;
 use crate::telemetry::access::{AccessLog, Format};
+use crate::telemetry::flows::Flows;
 use broken::Broken;
 use checks::CHECKS;
 use defects::{ALL_OF_THE_PAGE, Defect};
@@ -189,9 +190,11 @@ fn serve_on(running: Running, config: Config, page: Option<StdListener>) -> Resu
     let config = Config { listen: running.address, ..config };
     running.stop();
     let log = AccessLog::start(Format::Text, std::io::stdout());
-    let running = server::start(&config, log, Balance::DEFAULT)?;
-    let live = || Arc::new(Live::new(running.runtime.clone()));
-    let page = page.map(|listener| admin::start(listener, live())).transpose()?;
+    let flows = Flows::of(&config).map_err(DemoError::Broken)?;
+    let outlets = Outlets { access: log, recorder: flows.clone().map(|flows| flows as _) };
+    let running = server::start(&config, outlets, Balance::DEFAULT)?;
+    let live = |flows| Arc::new(Live::new(running.runtime.clone(), flows));
+    let page = page.zip(flows).map(|(listener, flows)| admin::start(listener, live(flows))).transpose()?;
     let (proxy, upstream) = (&running.runtime.facts.public, &config.upstream);
     anstream::println!(
         "\nBoth keep serving until Ctrl-C. Point a client at {NAME}{proxy}/mcp{NAME:#} (mended) or at\n\

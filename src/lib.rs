@@ -25,6 +25,7 @@ pub mod plan;
 pub mod ranges;
 pub mod redact;
 pub mod replay;
+pub mod report;
 pub mod waf;
 
 // I/O: the only floor that awaits.

@@ -9,6 +9,7 @@ mod body;
 mod facts;
 mod headers;
 mod json;
+mod others;
 mod rules;
 mod secrets;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use hmac::{Hmac, KeyInit, Mac};
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use sha2::Sha256;
 
 use crate::body::Ending;
@@ -36,7 +38,7 @@ use crate::telemetry::tape::{Asked, Came, Taped};
 
 pub use facts::{Key, Kind, Signs};
 use rules::Rule;
-use secrets::Secrets;
+use secrets::{Secrets, Seen};
 pub use unseen::plain;
 
 /// Text that is kept is cut behind so many characters; a header's value, behind so many.
@@ -56,8 +58,9 @@ pub struct Redactor {
     hosts: Vec<String>,
     /// As are these paths.
     paths: Vec<String>,
-    /// Secrets of other exchanges, which may turn up in any.
+    /// Secrets of other exchanges that are all known before the first is shown.
     secrets: Vec<String>,
+    seen: Seen,
 }
 
 /// An exchange of which everything may be written.
@@ -135,7 +138,13 @@ impl Redactor {
         // A shorter key is filled up with zeros (RFC 2104 section 2).
         let mut block = [0; 64];
         block[..32].copy_from_slice(&key);
-        Self { mac: Hmac::new(&block.into()), hosts: Vec::new(), paths: Vec::new(), secrets: Vec::new() }
+        Self {
+            mac: Hmac::new(&block.into()),
+            hosts: Vec::new(),
+            paths: Vec::new(),
+            secrets: Vec::new(),
+            seen: Seen::default(),
+        }
     }
 
     /// The same, and the operator's own names stay readable.
@@ -147,40 +156,6 @@ impl Redactor {
         }
         self.paths.push(facts.mcp_path.clone());
         self
-    }
-
-    /// The same, and a secret of one of these exchanges is found in all others: a server may say in one answer what it gave
-    /// out in another.
-    #[must_use]
-    pub fn knowing_all<'t>(mut self, exchanges: impl IntoIterator<Item = &'t Taped>) -> Self {
-        let mut found = Vec::new();
-        for taped in exchanges {
-            let pass = self.pass(&taped.known);
-            pass.exchange(taped);
-            found.extend(pass.secrets.proper());
-        }
-        // Words that refusals are made of stand where secrets do, too: `{"code":"invalid_token"}`.
-        let is_said_by_all = |text: &String| {
-            words::is_protocol(text)
-                || text.split(|c: char| !c.is_ascii_alphanumeric()).flat_map(words::parts_of).all(words::is_of_refusals)
-        };
-        found.retain(|secret| !is_said_by_all(secret));
-        found.sort_unstable();
-        found.dedup();
-        self.secrets = found;
-        self
-    }
-
-    /// A sentence of this program about these exchanges, with words of the server in it.
-    #[must_use]
-    pub fn sentence(&self, text: &str) -> String {
-        let secrets = Secrets::knowing(&self.secrets);
-        let mut text = text.to_owned();
-        for secret in secrets.plainly_in(&text) {
-            text = text.replace(&secret, &self.hash(&secret));
-        }
-        let word = |word: &str| secrets.found_in(word).map_or_else(|| word.to_owned(), |secret| self.hash(&secret));
-        plain(&text.split(' ').map(word).collect::<Vec<_>>().join(" "))
     }
 
     /// What stands for a value.
@@ -199,7 +174,7 @@ impl Redactor {
     fn pass(&self, known: &Knowledge) -> Pass<'_> {
         Pass {
             redactor: self,
-            secrets: Secrets::knowing(&self.secrets),
+            secrets: Secrets::new(self),
             own_paths: own_paths(self, known),
             is_refusal: Cell::new(false),
         }
@@ -237,6 +212,14 @@ impl Redactor {
     }
 }
 
+/// Whether a request came with a body, read or not (RFC 9112 section 6).
+fn has_body(asked: &Asked) -> bool {
+    let headers = &asked.headers;
+    let is_framed = headers.contains_key(TRANSFER_ENCODING)
+        || headers.get(CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0");
+    is_framed || !asked.body.bytes.is_empty()
+}
+
 fn own_paths(redactor: &Redactor, known: &Knowledge) -> Vec<String> {
     let endpoints = &known.endpoints;
     let all = [&endpoints.authorize, &endpoints.token, &endpoints.register, &endpoints.revoke];
@@ -247,7 +230,7 @@ fn own_paths(redactor: &Redactor, known: &Knowledge) -> Vec<String> {
 /// One reading of one exchange.
 struct Pass<'a> {
     redactor: &'a Redactor,
-    secrets: Secrets,
+    secrets: Secrets<'a>,
     own_paths: Vec<String>,
     /// Whether what is being read is a refusal: then its sentences matter.
     is_refusal: Cell<bool>,
@@ -270,7 +253,7 @@ impl Pass<'_> {
         Message {
             start: format!("{} {}", asked.method, self.target(asked.target.as_str())),
             headers: self.headers(&asked.headers),
-            body: self.body(class, &asked.headers, &asked.body),
+            body: if has_body(asked) { self.body(class, &asked.headers, &asked.body) } else { String::new() },
         }
     }
 

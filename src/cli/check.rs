@@ -15,15 +15,16 @@ use crate::config::settings::{self, ENV_PREFIX};
 use crate::config::{Complaint, Config};
 
 /// How a report is printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Form {
+    #[default]
     Text,
     Json,
     Markdown,
 }
 
 /// What was asked for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Asked {
     pub url: String,
     pub register: bool,
@@ -148,7 +149,8 @@ fn write_config(file: &Path, asked: &Asked, report: &Report) -> Result<(), Compl
     Ok(())
 }
 
-fn report(asked: &Asked) -> Result<Report, Vec<Complaint>> {
+/// Runs a check.
+pub(super) fn report(asked: &Asked) -> Result<Report, Vec<Complaint>> {
     let complain = |place: &str, message: String| vec![Complaint { place: place.into(), message }];
     let config = config(asked)?;
     let wish = Wish {

@@ -197,6 +197,30 @@ pub const SETTINGS: &[Setting] = &[
         "",
         "What is said on standard error beside it: error, warn, info, debug.",
     ),
+    text(
+        "capture.dir",
+        "capture",
+        "DIR",
+        "",
+        "\"captures\"",
+        "Write each login as a file there, without its secrets, so that it can be looked at, replayed (`mcp-mend explain \
+         --capture`) and reported (`mcp-mend report`).",
+    ),
+    number(
+        "capture.max_bytes",
+        "capture-max-bytes",
+        "BYTES",
+        "67108864",
+        "Bytes of all captures; the oldest are removed.",
+    ),
+    number("capture.max_age_hours", "capture-max-age-hours", "HOURS", "168", "Captures older than this are removed."),
+    number(
+        "capture.file_bytes",
+        "capture-file-bytes",
+        "BYTES",
+        "4194304",
+        "Bytes of one capture; what comes beyond that is not written.",
+    ),
     number(
         "limits.connections",
         "limit-connections",

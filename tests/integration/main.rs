@@ -9,6 +9,7 @@ mod admin;
 mod auth;
 mod authorize;
 mod bodies;
+mod captures;
 mod check;
 mod cli;
 mod cors;

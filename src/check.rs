@@ -15,6 +15,7 @@ pub mod verdict;
 mod walk;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::time::Instant;
@@ -27,6 +28,9 @@ use crate::server::StartError;
 use report::Report;
 use stand::Stand;
 use walk::{Walk, Walked};
+
+/// A server that answers everything late is not worth more: with what follows, a check ends within two minutes.
+pub const TIME: Duration = Duration::from_secs(90);
 
 /// What is to be checked, and how far.
 pub struct Wish {
@@ -42,6 +46,8 @@ pub struct Wish {
     pub profile: Profile,
     /// Where the login comes back to on loopback; 0 takes any free port.
     pub callback_port: u16,
+    /// How long all questions together may take; nobody's time in the browser counts.
+    pub time: Duration,
     /// Shows somebody the page of the login.
     pub show_page: Box<dyn Fn(&str) + Send + Sync>,
 }
@@ -55,6 +61,7 @@ impl Default for Wish {
             calls: Vec::new(),
             profile: Profile::default(),
             callback_port: 0,
+            time: TIME,
             show_page: Box::new(|_| {}),
         }
     }
@@ -120,7 +127,7 @@ pub async fn check(config: &Config, url: &str, wish: &Wish) -> Result<Report, St
     let began = Instant::now();
     let stand = Arc::new(Stand::new(config)?.calling_itself(wish.profile.agent));
     let mut walked = Walk::new(stand.clone(), wish).whole().await;
-    walked.reach = reach::look(&stand, config, &walked.seen).await;
+    walked.reach = reach::look(&stand, config, &walked).await;
     let redactor = redactor(&stand, &walked)?;
     Ok(Report::of(config, url, wish, &walked, &redactor, began.elapsed()))
 }

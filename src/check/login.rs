@@ -13,6 +13,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Profile;
@@ -241,7 +242,10 @@ async fn authorize(walk: &mut Walk<'_>, client: &Registered, callback: &mut Call
     // As the server takes it: the browser goes to the server itself.
     let taken = walk.last_target().unwrap_or(target);
     (walk.wish().show_page)(&format!("{}{taken}", walk.site().facts.public));
-    let returned = callback.response().await?;
+    let began = Instant::now();
+    let returned = callback.response().await;
+    walk.waited(began.elapsed());
+    let returned = returned?;
     Ok(walk.came_back(&taken, &client.redirect_uri, &returned))
 }
 

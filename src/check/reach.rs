@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use http::header::{LOCATION, USER_AGENT};
+use http::header::{CONTENT_TYPE, LOCATION, USER_AGENT};
 use http::{Method, StatusCode};
 use serde::Serialize;
 use url::Host;
@@ -12,6 +12,7 @@ use url::Host;
 use super::probes::{self, Caller};
 use super::signs::{self, Wall};
 use super::stand::{Probe, Seen, Stand};
+use super::walk::Walked;
 use crate::client::CLIENTS;
 use crate::config::Config;
 use crate::edit::origin::Origin;
@@ -33,18 +34,18 @@ pub struct Line {
     pub what: String,
     /// What to do about it.
     pub cure: Option<String>,
-    /// Whether it is a page's or a hosted client's business alone: those are stopped by it.
+    /// Whether it stops all clients, and not hosted ones alone.
     #[serde(skip)]
-    pub stops_hosted: bool,
+    pub stops_all: bool,
 }
 
 impl Line {
     fn pass(id: &'static str, what: impl Into<String>) -> Self {
-        Self { id, verdict: "pass", what: what.into(), cure: None, stops_hosted: false }
+        Self { id, verdict: "pass", what: what.into(), cure: None, stops_all: false }
     }
 
     fn fail(id: &'static str, what: impl Into<String>, cure: impl Into<String>) -> Self {
-        Self { id, verdict: "fail", what: what.into(), cure: Some(cure.into()), stops_hosted: true }
+        Self { id, verdict: "fail", what: what.into(), cure: Some(cure.into()), stops_all: false }
     }
 
     fn not_applicable(id: &'static str, what: impl Into<String>) -> Self {
@@ -57,9 +58,13 @@ impl Line {
 }
 
 /// Everything that decides it.
-pub async fn look(stand: &Stand, config: &Config, seen: &[Seen]) -> Vec<Line> {
-    let origin = &config.upstream;
-    let mut lines = vec![agents(stand).await, walls(seen), redirects(seen, origin), time(seen)];
+pub async fn look(stand: &Stand, config: &Config, walked: &Walked) -> Vec<Line> {
+    let (origin, seen) = (&config.upstream, &walked.seen);
+    let mut lines = vec![endpoint(walked, &config.mcp_path)];
+    // Of a server that does not answer, nothing is known but its address.
+    if walked.is_reached() {
+        lines.extend([agents(stand).await, walls(seen), redirects(seen, origin), time(seen)]);
+    }
     let here = "on this machine or in a private network: hosted clients cannot come here";
     if is_private(origin) {
         let ids = ["reach.port", "reach.address", "reach.certificate"];
@@ -70,6 +75,29 @@ pub async fn look(stand: &Stand, config: &Config, seen: &[Seen]) -> Vec<Line> {
     lines.push(addresses(origin).await);
     lines.push(certificate(config).await);
     lines
+}
+
+/// Whether there is an MCP server at all.
+fn endpoint(walked: &Walked, path: &str) -> Line {
+    const ID: &str = "reach.endpoint";
+    if !walked.is_reached() {
+        let cure = "start the server, and see that address and port are right";
+        return Line { stops_all: true, ..Line::fail(ID, "the server does not answer", cure) };
+    }
+    let Some(came) = walked.no_endpoint() else {
+        return Line::pass(ID, format!("something that speaks MCP is at {path}"));
+    };
+    let kind = came.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().filter(|kind| kind.len() <= 40 && kind.bytes().all(is_of_a_type));
+    let kind = kind.filter(|kind| !kind.is_empty()).map_or_else(String::new, |kind| format!(" ({kind})"));
+    let what = format!("no MCP server is at {path}: a message was answered with {}{kind}", came.status.as_u16());
+    let cure = "give the whole address of the MCP endpoint, with its path, as in https://mcp.example.com/mcp";
+    Line { stops_all: true, ..Line::fail(ID, what, cure) }
+}
+
+/// Of a media type (RFC 6838 section 4.2).
+fn is_of_a_type(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"/+-._".contains(&byte)
 }
 
 /// Whether the address says by itself that it is nobody else's.
@@ -227,7 +255,8 @@ async fn addresses(origin: &Origin) -> Line {
     const ID: &str = "reach.address";
     let host = origin.host().to_string();
     let name = host.trim_matches(['[', ']']).to_owned();
-    let found: Vec<IpAddr> = match tokio::net::lookup_host((name.as_str(), origin.port())).await {
+    let asked = tokio::time::timeout(CONNECT, tokio::net::lookup_host((name.as_str(), origin.port())));
+    let found: Vec<IpAddr> = match asked.await.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into())) {
         Ok(found) => found.map(|address| address.ip()).collect(),
         Err(error) => return Line::fail(ID, format!("the name {host} leads nowhere: {error}"), "give it an A record"),
     };

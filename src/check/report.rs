@@ -109,7 +109,9 @@ impl Report {
         let fails: Vec<&'static Repair> = failed(&verdicts).collect();
         let untested = verdicts.iter().filter(|verdict| matches!(verdict.found, Found::NotTestable(_))).count();
         let blocked = walked.reach.iter().filter(|line| line.verdict == "fail").count();
+        let lost = walked.reach.iter().any(|line| line.stops_all);
         let exit = match () {
+            () if !walked.is_reached() => 2,
             () if blocked > 0 || fails.iter().any(|repair| weighs(repair)) => 1,
             () if untested > 0 || !walked.missing.is_empty() => 2,
             () => 0,
@@ -122,13 +124,13 @@ impl Report {
             seconds: (took.as_secs_f64() * 100.0).round() / 100.0,
             questions: walked.seen.len() + walked.judged.len(),
             profile: wish.profile.id,
-            summary: summary(&fails, blocked, untested),
+            summary: summary(walked, &fails, blocked, untested),
             exit,
             missing: walked.missing.iter().map(|missing| redactor.sentence(missing)).collect(),
             verdicts: verdicts.iter().map(|verdict| line(redactor, verdict)).collect(),
             clients: rows(&fails, &walked.reach),
             reach: walked.reach.clone(),
-            command: (!fails.is_empty()).then(|| command(config)),
+            command: (!fails.is_empty() && !lost).then(|| command(config)),
             advice: fails.iter().map(|repair| Advice { id: repair.id, text: repair.advice.to_owned() }).collect(),
         }
     }
@@ -149,16 +151,23 @@ fn weighs(repair: &Repair) -> bool {
     level(repair) == Level::Must || !repair.stops.is_empty()
 }
 
-fn summary(fails: &[&'static Repair], blocked: usize, untested: usize) -> String {
+fn summary(walked: &Walked, fails: &[&'static Repair], blocked: usize, untested: usize) -> String {
+    if !walked.is_reached() {
+        return "the server does not answer; nothing could be tested".into();
+    }
     let count = |n: usize, one: &str| format!("{n} {one}{}", if n == 1 { "" } else { "s" });
     let weighty = fails.iter().filter(|repair| weighs(repair)).count();
-    let mut parts = vec![match (fails.len(), weighty) {
+    let mut parts = Vec::new();
+    if walked.no_endpoint().is_some() {
+        parts.push("no MCP server was found at this address".to_owned());
+    }
+    parts.push(match (fails.len(), weighty) {
         (0, _) => "no defects found".to_owned(),
         (all, 0) => format!("{} found, none of which stops a client", count(all, "defect")),
         (all, some) if all == some => format!("{} found, against a MUST or stopping clients", count(all, "defect")),
         (all, some) => format!("{} found, {some} of them against a MUST or stopping clients", count(all, "defect")),
-    }];
-    if blocked > 0 {
+    });
+    if blocked > 0 && walked.no_endpoint().is_none() {
         parts.push(format!("hosted clients are kept out by {}", count(blocked, "thing")));
     }
     if untested > 0 {
@@ -193,13 +202,13 @@ fn line(redactor: &Redactor, verdict: &Verdict) -> Line {
 
 /// How far each client gets. Who is kept out does not get to any defect.
 fn rows(fails: &[&'static Repair], reach: &[reach::Line]) -> Vec<Row> {
-    let wall = reach.iter().find(|line| line.verdict == "fail" && line.stops_hosted);
+    let wall = reach.iter().find(|line| line.verdict == "fail");
     client::table(fails)
         .into_iter()
         .map(|row| {
             let (id, name) = (row.client.id, row.client.name);
             match (wall, row.stop) {
-                (Some(wall), _) if row.client.is_hosted => {
+                (Some(wall), _) if row.client.is_hosted || wall.stops_all => {
                     let step = client::Step::Reach;
                     let (step, at) = (Some(step.name()), Some(step.at()));
                     Row { id, name, connects: false, step, at, repair: Some(wall.id) }

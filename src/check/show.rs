@@ -138,6 +138,10 @@ fn untested_text(report: &Report) -> String {
         out.push_str(&hanging(missing, "  ", "    "));
     }
     for (reason, ids) in reasons {
+        if ids.len() == report.verdicts.len() {
+            // That is all of them: their names say nothing.
+            continue;
+        }
         out.push_str(&hanging(&format!("{reason} ({} checks: {})", ids.len(), ids.join(", ")), "  ", "    "));
     }
     out
@@ -183,6 +187,13 @@ pub fn markdown(report: &Report) -> String {
             _ => String::new(),
         };
         let _ = writeln!(out, "| {} | {} | {stop} |", row.name, if row.connects { "yes" } else { "no" });
+    }
+    if !report.missing.is_empty() {
+        let _ = writeln!(out, "\n## Not tested\n");
+    }
+    for missing in &report.missing {
+        // In a span of code, for a server's words may be among them.
+        let _ = writeln!(out, "- `{}`", missing.replace('`', "'"));
     }
     let _ = writeln!(out, "\n## Reach\n");
     for line in &report.reach {

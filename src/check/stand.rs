@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -164,6 +165,9 @@ pub struct Stand {
     mending: Mutex<BTreeMap<&'static str, Worker>>,
     authority: HeaderValue,
     agent: Option<HeaderValue>,
+    /// Until when questions are asked, and how many came too late.
+    until: Mutex<Option<Instant>>,
+    unasked: AtomicUsize,
 }
 
 impl Stand {
@@ -184,7 +188,16 @@ impl Stand {
         let is_loopback = config.upstream.is_loopback();
         let authority = HeaderValue::from_str(config.upstream.authority()).map_err(|_| StartError::Authority)?;
         let plain = worker(&config, is_loopback)?;
-        Ok(Self { config, is_loopback, plain, mending: Mutex::default(), authority, agent: None })
+        Ok(Self {
+            config,
+            is_loopback,
+            plain,
+            mending: Mutex::default(),
+            authority,
+            agent: None,
+            until: Mutex::default(),
+            unasked: AtomicUsize::new(0),
+        })
     }
 
     /// As this client calls itself.
@@ -192,6 +205,31 @@ impl Stand {
     pub fn calling_itself(mut self, agent: Option<&str>) -> Self {
         self.agent = agent.and_then(|agent| HeaderValue::from_str(agent).ok());
         self
+    }
+
+    /// From now on there is so much time for all questions.
+    pub fn begin(&self, time: Duration) {
+        if let Ok(mut until) = self.until.lock() {
+            *until = Some(Instant::now() + time);
+        }
+        self.unasked.store(0, Ordering::Relaxed);
+    }
+
+    /// So long nothing was asked, for somebody was waited for.
+    pub fn waited(&self, time: Duration) {
+        if let Ok(mut until) = self.until.lock() {
+            *until = until.map(|until| until + time);
+        }
+    }
+
+    /// How many questions came too late to be asked.
+    #[must_use]
+    pub fn unasked(&self) -> usize {
+        self.unasked.load(Ordering::Relaxed)
+    }
+
+    fn until(&self) -> Option<Instant> {
+        self.until.lock().ok().and_then(|until| *until)
     }
 
     /// What workers of the plain path share.
@@ -230,6 +268,11 @@ impl Stand {
     }
 
     async fn ask_through(&self, worker: &Worker, probe: Probe) -> Seen {
+        if self.until().is_some_and(|until| until <= Instant::now()) {
+            self.unasked.fetch_add(1, Ordering::Relaxed);
+            let answer = Err("there was no time left".to_owned());
+            return Seen { probe: probe.name, is_beside: probe.is_beside, taped: None, answer };
+        }
         let (sender, mut tapes) = mpsc::unbounded_channel();
         let worker = Worker { recorder: Some(Arc::new(Tapes(sender))), ..worker.clone() };
         let answer = self.talk(worker, &probe).await;
@@ -252,7 +295,11 @@ impl Stand {
             Listen::For(time) => time.max(PATIENCE),
             _ => PATIENCE,
         };
-        let deadline = Instant::now() + limit;
+        let until = |time: Duration| {
+            let until = Instant::now() + time;
+            self.until().map_or(until, |last| last.min(until))
+        };
+        let deadline = until(limit);
         let response = timeout_at(deadline, sender.send_request(request)).await;
         let (head, body) =
             response.map_err(|_| format!("no answer within {} s", limit.as_secs()))?.map_err(lost)?.into_parts();
@@ -262,7 +309,7 @@ impl Stand {
             (true, Listen::Opening) => {
                 read(body, deadline.min(Instant::now() + Duration::from_secs(2)), heard, has_event).await
             }
-            (true, Listen::For(time)) => read(body, Instant::now() + time, heard, |_| false).await,
+            (true, Listen::For(time)) => read(body, until(time), heard, |_| false).await,
             _ => read(body, deadline, heard, |_| false).await,
         };
         Ok(Answer { status: head.status, headers: head.headers, body, ended })

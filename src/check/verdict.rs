@@ -71,6 +71,11 @@ pub fn level(repair: &Repair) -> Level {
 /// The verdict on every repair, in the registry's order.
 #[must_use]
 pub fn verdicts(walked: &Walked) -> Vec<Verdict> {
+    if !walked.is_reached() {
+        // What the proxy says instead of a server shows nothing of the server.
+        let found = || Found::NotTestable("the server did not answer".into());
+        return REPAIRS.iter().map(|repair| Verdict { repair, found: found() }).collect();
+    }
     let evidence = evidence(walked);
     let situations: Vec<Situation> =
         walked.seen.iter().filter_map(|seen| seen.taped.as_ref()).map(Situation::of).collect();
@@ -237,14 +242,14 @@ fn missing(repair: &Repair, wanted: &[Wanted], walked: &Walked) -> String {
     if wants_call {
         return "a tool has to be called: --call NAME".into();
     }
-    if !walked.is_reached() {
-        return "the server did not answer".into();
-    }
     if is_about(Class::Register) {
         return "a client has to be registered: --register".into();
     }
     if wanted.iter().any(|wanted| wanted.class.is_oauth()) || is_about(Class::Other) {
         return "somebody has to log in: --login".into();
+    }
+    if !walked.is_in && !walked.is_refused() {
+        return "the server lets no message in".into();
     }
     if !walked.is_in {
         return "the server wants a token: --token or --login".into();

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
-use http::header::LOCATION;
-use http::header::ORIGIN;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION, ORIGIN};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde_json::json;
 use tokio::sync::mpsc;
@@ -19,12 +18,14 @@ use super::stand::{Answer, Listen, Probe, SILENCE, Seen, Stand};
 use super::{Call, Wish};
 use crate::endpoint::{self, SESSION};
 use crate::example;
-use crate::exchange::{Reply, Site};
+use crate::exchange::{Reply, Site, is_media_type};
+use crate::jsonrpc::Envelope;
 use crate::knowledge::Knowledge;
 use crate::learn;
+use crate::refuse;
 use crate::repair::Mode;
 use crate::sse;
-use crate::telemetry::tape::Taped;
+use crate::telemetry::tape::{Came, Taped};
 
 /// A stream is listened to for longer than any silence may last in it.
 const LISTENING: std::time::Duration = SILENCE.saturating_add(std::time::Duration::from_millis(1500));
@@ -34,6 +35,8 @@ const LEGACY_LISTENING: std::time::Duration = std::time::Duration::from_secs(2);
 /// The last version of it.
 const LEGACY_VERSION: &str = "2024-11-05";
 
+/// So many questions without an answer are enough.
+const FIRST_QUESTIONS: usize = 3;
 /// How many times it is waited for what is learned.
 const LEARNING: usize = 5;
 
@@ -75,6 +78,39 @@ impl Walked {
             |seen: &Seen| seen.taped.as_ref().is_some_and(|taped| taped.turns.iter().any(|turn| turn.came.is_some()));
         self.seen.iter().any(has_answered)
     }
+
+    /// Whether the endpoint has asked for a token.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        let refuses = |came: &Came| matches!(came.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+        self.asked_at_all().flat_map(said_to_messages).any(refuses)
+    }
+
+    /// What was answered instead, if nothing there speaks MCP: no JSON-RPC, no event stream, no request for a token, no
+    /// redirect, and no metadata of a login beside it.
+    #[must_use]
+    pub fn no_endpoint(&self) -> Option<&Came> {
+        let speaks = |came: &Came| {
+            let message = Envelope::peek_start(&came.body.bytes);
+            let is_message = message.is_versioned || (message.has_id() && message.is_message());
+            let is_stream = came.headers.get(CONTENT_TYPE).is_some_and(|kind| is_media_type(kind, "text/event-stream"));
+            is_message || is_stream || came.status.is_redirection()
+        };
+        let is_there = self.is_in || self.is_refused() || !self.known.is_without_oauth();
+        let mut said = self.asked_at_all().flat_map(said_to_messages).peekable();
+        let first = said.peek().copied();
+        first.filter(|_| !is_there && !said.any(speaks))
+    }
+
+    fn asked_at_all(&self) -> impl Iterator<Item = &Seen> {
+        self.seen.iter().chain(self.judged.iter().flat_map(|judged| [&judged.refused, &judged.taken]))
+    }
+}
+
+/// What the server itself said where messages go.
+fn said_to_messages(seen: &Seen) -> impl Iterator<Item = &Came> {
+    let taped = seen.taped.iter().filter(|taped| taped.class.has_messages());
+    taped.flat_map(|taped| &taped.turns).filter_map(|turn| turn.came.as_ref())
 }
 
 pub struct Walk<'a> {
@@ -83,19 +119,22 @@ pub struct Walk<'a> {
     walked: Walked,
     /// Streams that are listened to meanwhile.
     later: Vec<AbortOnDropHandle<Seen>>,
+    /// Sessions that were begun and not ended.
+    open: Vec<Caller>,
 }
 
 impl<'a> Walk<'a> {
     #[must_use]
     pub fn new(stand: Arc<Stand>, wish: &'a Wish) -> Self {
-        Self { stand, wish, walked: Walked::default(), later: Vec::new() }
+        stand.begin(wish.time);
+        Self { stand, wish, walked: Walked::default(), later: Vec::new(), open: Vec::new() }
     }
 
     /// Asks everything that the wish allows.
     pub async fn whole(mut self) -> Walked {
         self.harmless().await;
         if !self.walked.is_reached() {
-            self.walked.missing.push("the server could not be reached".into());
+            self.walked.missing.push(format!("no answer: {}", self.why_not()));
             return self.walked;
         }
         if self.wish.register {
@@ -113,6 +152,13 @@ impl<'a> Walk<'a> {
                 self.walked.seen.push(seen);
             }
         }
+        self.end_all().await;
+        if self.stand.unasked() > 0 {
+            let (unasked, time) = (self.stand.unasked(), self.wish.time.as_secs());
+            self.walked
+                .missing
+                .push(format!("{unasked} questions were not asked: the server took more than {time} s for the others"));
+        }
         self.walked.known = self.stand.runtime().learner.recall();
         self.walked
     }
@@ -120,6 +166,7 @@ impl<'a> Walk<'a> {
     /// Asks what changes nothing and needs nothing.
     pub async fn harmless_alone(mut self) -> Walked {
         self.harmless().await;
+        self.end_all().await;
         self.walked.known = self.stand.runtime().learner.recall();
         self.walked
     }
@@ -131,6 +178,9 @@ impl<'a> Walk<'a> {
     async fn harmless(&mut self) {
         self.learn().await;
         self.stranger().await;
+        if self.is_nobody_there() {
+            return;
+        }
         self.documents().await;
         self.pages().await;
         self.endpoints().await;
@@ -147,10 +197,29 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// Whether the first questions got no answer, nor those before them: then none is to be expected.
+    fn is_nobody_there(&self) -> bool {
+        let known = self.stand.runtime().learner.recall();
+        let has_learned = !known.is_without_oauth() || known.stranger.is_some();
+        self.walked.seen.len() >= FIRST_QUESTIONS && !self.walked.is_reached() && !has_learned
+    }
+
+    /// Why there is no answer, in the proxy's own words.
+    fn why_not(&self) -> String {
+        let refusal = self.walked.seen.iter().find_map(|seen| seen.taped.as_ref()?.refused);
+        let said = refusal.and_then(|(name, _)| refuse::ALL.iter().find(|refusal| refusal.name == name));
+        let said = said.and_then(|refusal| refusal.description.strip_prefix("The server behind this proxy "));
+        said.map_or_else(
+            || "the server did not begin to answer in time".to_owned(),
+            |said| format!("the server {}", said.trim_end_matches('.')),
+        )
+    }
+
     /// Asks once, and if a repair of requests would have mended the question, whether it had to. Answers what a client of
     /// the mended server gets.
     async fn ask(&mut self, probe: Probe) -> Option<Answer> {
         let seen = self.stand.ask(probe.clone()).await;
+        self.note_session(&probe, &seen);
         let observed: Vec<_> = seen
             .taped
             .iter()
@@ -178,7 +247,7 @@ impl<'a> Walk<'a> {
 
     /// A repair of requests is needed if the server refuses the plain request and takes the mended one, or lets in what
     /// the repair refuses. Answers the mended exchange, if so.
-    async fn judge(&self, id: &'static str, probe: &Probe, plain: &Seen) -> Option<Seen> {
+    async fn judge(&mut self, id: &'static str, probe: &Probe, plain: &Seen) -> Option<Seen> {
         let taped = plain.taped.as_ref()?;
         // Who gives no answer at all does not refuse either.
         let is_in = plain.answer.as_ref().map_or(true, |answer| answer.status.is_success() && !is_error(answer));
@@ -188,6 +257,7 @@ impl<'a> Walk<'a> {
             return None;
         }
         let mended = self.stand.ask_with(id, probe.clone()).await?;
+        self.note_session(probe, &mended);
         let second = mended.taped.as_ref()?;
         let status = mended.answer.as_ref().ok()?.status;
         let is_needed = if second.turns.is_empty() {
@@ -203,23 +273,42 @@ impl<'a> Walk<'a> {
         for probe in probes::of_a_stranger(&self.mcp_path()) {
             let is_first = self.walked.seen.is_empty();
             let answer = self.ask(probe).await;
+            if self.is_nobody_there() {
+                return;
+            }
             let Some(answer) = answer else { continue };
             if is_first {
                 self.walked.is_open = answer.status.is_success() && has_result(&answer);
                 self.walked.is_in = self.walked.is_open;
             }
-            self.end_of(&Caller { path: self.mcp_path(), ..Caller::default() }, &answer).await;
         }
+        self.end_all().await;
         let caller = Caller { path: self.mcp_path(), ..Caller::default() };
         self.ask(probes::of_a_foreign_page(&caller)).await;
         self.ask(caller.discover()).await;
     }
 
-    /// Ends the session that an answer has begun.
-    async fn end_of(&mut self, caller: &Caller, answer: &Answer) {
-        let Some(session) = session_of(answer) else { return };
-        let caller = Caller { session: Some(session), version: Some(probes::SPOKEN.into()), ..caller.clone() };
-        let _ = self.stand.ask(caller.ask("the end of a session", Method::DELETE)).await;
+    /// Remembers the session that an answer has begun, and forgets the one that was ended.
+    fn note_session(&mut self, probe: &Probe, seen: &Seen) {
+        let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
+        let asked = probe.headers.get(SESSION).and_then(text);
+        let Some(answer) = seen.answer.as_ref().ok().filter(|answer| answer.status.is_success()) else { return };
+        if probe.method == Method::DELETE {
+            self.open.retain(|caller| caller.session != asked);
+            return;
+        }
+        let Some(session) = session_of(answer).filter(|_| asked.is_none()) else { return };
+        let token = probe.headers.get(AUTHORIZATION).and_then(text);
+        let token = token.and_then(|value| value.strip_prefix("Bearer ").map(str::to_owned));
+        let (path, version) = (self.mcp_path(), Some(probes::SPOKEN.into()));
+        self.open.push(Caller { path, token, session: Some(session), version });
+    }
+
+    /// Ends every session that was begun.
+    async fn end_all(&mut self) {
+        for caller in std::mem::take(&mut self.open) {
+            let _ = self.stand.ask(caller.ask("the end of a session", Method::DELETE)).await;
+        }
     }
 
     /// Every place where clients look for metadata.
@@ -403,9 +492,7 @@ impl<'a> Walk<'a> {
         self.ask(bare.discover()).await;
         self.ask(probes::lost_session(&bare)).await;
         for probe in probes::first_messages(&bare) {
-            if let Some(answer) = self.ask(probe).await {
-                self.end_of(&bare, &answer).await;
-            }
+            self.ask(probe).await;
         }
         self.ask(probes::of_a_foreign_page(&bare)).await;
         self.legacy(&bare).await;
@@ -417,7 +504,9 @@ impl<'a> Walk<'a> {
     }
 
     async fn end_another(&mut self, bare: &Caller) {
-        let begun = self.stand.ask(bare.post("initialize", &probes::initialize(probes::SPOKEN))).await;
+        let first = bare.post("initialize", &probes::initialize(probes::SPOKEN));
+        let begun = self.stand.ask(first.clone()).await;
+        self.note_session(&first, &begun);
         let Some(session) = begun.answer.ok().as_ref().and_then(session_of) else { return };
         let caller = Caller { session: Some(session), version: Some(probes::SPOKEN.into()), ..bare.clone() };
         self.ask(caller.ask("the end of a session", Method::DELETE)).await;
@@ -487,6 +576,11 @@ impl Walk<'_> {
             answer: Err("it went to the browser".into()),
         });
         query.unwrap_or_else(|| returned.query.clone())
+    }
+
+    /// Somebody was waited for.
+    pub(super) fn waited(&self, time: std::time::Duration) {
+        self.stand.waited(time);
     }
 
     pub(super) fn known(&self) -> &Arc<Knowledge> {

@@ -59,9 +59,13 @@ pub(super) fn command(json: Arg) -> Command {
             "CLIENT",
             "Register, log in and call yourself as claude, chatgpt, vscode, cursor, inspector, sdk, ...",
         ))
-        .arg(value("token", "TOKEN", "Send messages with this token; @FILE reads it from a file"))
+        .arg(value(
+            "token",
+            "TOKEN",
+            "Send messages with this token; @FILE reads it from a file, and MCP_MEND_TOKEN may hold it",
+        ))
         .arg(
-            value("call", "TOOL[=JSON]", "Call this tool, too, with these arguments; only harmless ones")
+            value("call", "TOOL[=JSON]", "Call this tool, too, up to three times; only harmless ones")
                 .action(ArgAction::Append),
         )
         .arg(
@@ -165,6 +169,7 @@ pub(super) fn report(asked: &Asked) -> Result<Report, Vec<Complaint>> {
             .map_err(|message| complain("--call", message))?,
         profile: profile(asked.client.as_deref()).map_err(|message| complain("--as", message))?,
         callback_port: asked.callback_port,
+        time: check::TIME,
         show_page: Box::new(show_page),
     };
     let url = format!("{}{}", config.upstream, config.mcp_path);

@@ -102,6 +102,8 @@ async fn checked(defects: &[&'static Defect], profile: Profile) -> Report {
         calls: vec![call("echo", json!({"text": "hello"})), call("count", json!({})), call("forget", json!({}))],
         profile,
         show_page: Box::new(browse),
+        // Many at once on a busy machine.
+        time: std::time::Duration::from_secs(600),
         ..Wish::default()
     };
     let report = check::check(&config(&origin), &origin, &wish).await.unwrap();

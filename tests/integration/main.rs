@@ -19,6 +19,7 @@ mod drain;
 mod faults;
 mod framing;
 mod headers;
+mod hostile;
 mod leaks;
 mod learning;
 mod leaving;

@@ -120,7 +120,7 @@ pub async fn check(config: &Config, url: &str, wish: &Wish) -> Result<Report, St
     let began = Instant::now();
     let stand = Arc::new(Stand::new(config)?.calling_itself(wish.profile.agent));
     let mut walked = Walk::new(stand.clone(), wish).whole().await;
-    walked.reach = reach::look(&stand, config, &walked.seen).await;
+    walked.reach = reach::look(&stand, config, &walked).await;
     let redactor = redactor(&stand)?;
     Ok(Report::of(config, url, wish, &walked, &redactor, began.elapsed()))
 }

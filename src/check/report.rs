@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::verdict::{Found, Verdict, level, verdicts};
@@ -16,7 +17,7 @@ use crate::repair::{Level, Repair};
 pub const SCHEMA: u32 = 1;
 
 /// A check, as it is shown.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Report {
     pub schema: u32,
     /// Of mcp-mend.
@@ -49,7 +50,7 @@ pub struct Report {
 }
 
 /// The verdict on one repair.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Line {
     pub id: &'static str,
     /// pass, fail, not-applicable or not-testable.
@@ -73,7 +74,7 @@ pub struct Line {
 }
 
 /// A rule that a repair stands on.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Rule {
     pub text: &'static str,
     pub url: &'static str,
@@ -81,7 +82,7 @@ pub struct Rule {
 }
 
 /// How far a client gets.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Row {
     pub id: &'static str,
     pub name: &'static str,
@@ -95,7 +96,7 @@ pub struct Row {
 }
 
 /// The cure of one defect in the server's own code.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Advice {
     pub id: &'static str,
     pub text: String,
@@ -110,6 +111,7 @@ impl Report {
         let untested = verdicts.iter().filter(|verdict| matches!(verdict.found, Found::NotTestable(_))).count();
         let blocked = walked.reach.iter().filter(|line| line.verdict == "fail").count();
         let exit = match () {
+            () if !walked.is_reached() => 2,
             () if blocked > 0 || fails.iter().any(|repair| weighs(repair)) => 1,
             () if untested > 0 || !walked.missing.is_empty() => 2,
             () => 0,
@@ -126,7 +128,7 @@ impl Report {
             exit,
             missing: walked.missing.clone(),
             verdicts: verdicts.iter().map(|verdict| line(redactor, verdict)).collect(),
-            clients: rows(&fails, &walked.reach),
+            clients: rows(&fails, walked),
             reach: walked.reach.clone(),
             command: (!fails.is_empty()).then(|| command(config)),
             advice: fails.iter().map(|repair| Advice { id: repair.id, text: repair.advice.to_owned() }).collect(),
@@ -190,18 +192,19 @@ fn line(redactor: &Redactor, verdict: &Verdict) -> Line {
 }
 
 /// How far each client gets. Who is kept out does not get to any defect.
-fn rows(fails: &[&'static Repair], reach: &[reach::Line]) -> Vec<Row> {
-    let wall = reach.iter().find(|line| line.verdict == "fail" && line.stops_hosted);
+fn rows(fails: &[&'static Repair], walked: &Walked) -> Vec<Row> {
+    let wall = walked.reach.iter().find(|line| line.verdict == "fail" && line.stops_hosted).map(|line| line.id);
     client::table(fails)
         .into_iter()
         .map(|row| {
             let (id, name) = (row.client.id, row.client.name);
+            let kept_out = |by: &'static str| {
+                let step = client::Step::Reach;
+                Row { id, name, connects: false, step: Some(step.name()), at: Some(step.at()), repair: Some(by) }
+            };
             match (wall, row.stop) {
-                (Some(wall), _) if row.client.is_hosted => {
-                    let step = client::Step::Reach;
-                    let (step, at) = (Some(step.name()), Some(step.at()));
-                    Row { id, name, connects: false, step, at, repair: Some(wall.id) }
-                }
+                _ if !walked.is_reached() => kept_out("reach.answer"),
+                (Some(wall), _) if row.client.is_hosted => kept_out(wall),
                 (_, Some(stop)) => {
                     let (step, at) = (Some(stop.step.name()), Some(stop.step.at()));
                     Row { id, name, connects: row.connects, step, at, repair: Some(stop.repair.id) }

@@ -95,7 +95,9 @@ impl<'a> Walk<'a> {
     pub async fn whole(mut self) -> Walked {
         self.harmless().await;
         if !self.walked.is_reached() {
-            self.walked.missing.push("the server could not be reached".into());
+            let why = self.walked.seen.iter().find_map(|seen| Some(seen.taped.as_ref()?.refused?.0));
+            let why = why.map_or_else(String::new, |why| format!(" ({})", why.replace('_', " ")));
+            self.walked.missing.push(format!("the server could not be reached{why}"));
             return self.walked;
         }
         if self.wish.register {

@@ -18,6 +18,8 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
+use crate::kit::{Binary, Proxy, run, soon};
+
 /// What is found of each defect: the repairs for its row of the catalogue, and what follows from it. Written down, so that
 /// a change is seen.
 const EXPECTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/integration/check.expected.json");
@@ -155,15 +157,102 @@ async fn a_sound_server_has_no_defects() {
         .collect();
     assert!(fails.is_empty(), "{}", fails.join("\n"));
     let untested: Vec<_> = report.lines("not-testable").map(|line| (line.id, line.what.clone())).collect();
-    if std::env::var_os("SHOW").is_some() {
-        eprintln!(
-            "{} questions in {} s; missing {:?}\nuntested {untested:#?}",
-            report.questions, report.seconds, report.missing
-        );
-        for line in report.lines("not-applicable") {
-            eprintln!("n/a {} {:?}", line.id, line.what);
-        }
+    assert!(untested.is_empty() && report.missing.is_empty(), "{untested:#?}{:?}", report.missing);
+    assert_eq!((report.exit, report.command.as_ref()), (0, None));
+    assert!(report.clients.iter().all(|row| row.connects && row.repair.is_none()));
+}
+
+/// A server with one defect, for as long as the answer is kept.
+async fn serve(defect: &str) -> (String, tokio::task::JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    let broken = Broken::with(origin.clone(), &[defects::find(defect).unwrap()]);
+    (origin, tokio::spawn(broken::serve(listener, Arc::new(broken))))
+}
+
+#[tokio::test]
+async fn a_defect_is_told_with_its_bytes_and_whom_it_stops() {
+    let (origin, server) = serve("challenge-missing").await;
+    let (code, out, errors) = run(&["check", &origin]).await;
+    assert!(code == 1 && errors.is_empty(), "{code}\n{out}\n{errors}");
+    for text in [
+        "✗ auth.challenge-missing  MUST",
+        "stops claude, chatgpt",
+        "+ www-authenticate: Bearer",
+        "no, stops at the challenge",
+        "Send `WWW-Authenticate",
+    ] {
+        assert!(out.contains(text), "{text} is missing in {out}");
     }
+    assert!(out.lines().all(|line| line.chars().count() <= 80), "{out}");
+    assert!(!out.contains('\x1b'), "colour where no terminal is");
+    let (code, out, _) = run(&["check", &origin, "--format", "markdown"]).await;
+    assert!(code == 1 && out.contains("```diff\nPOST /mcp\n+ www-authenticate"), "{out}");
+    server.abort();
+}
+
+#[tokio::test]
+async fn through_the_proxy_nothing_is_found() {
+    let (origin, server) = serve("registration-time-fraction").await;
+    let proxy = Proxy::to_url(&origin).start();
+    let fails = |out: &str| -> Vec<String> {
+        let report: serde_json::Value = serde_json::from_str(out).unwrap();
+        let lines = report["verdicts"].as_array().unwrap();
+        assert_eq!(lines.len(), repairs::REPAIRS.len());
+        lines.iter().filter(|line| line["verdict"] == "fail").map(|line| line["id"].to_string()).collect()
+    };
+    let (code, out, _) = run(&["check", &origin, "--register", "--json"]).await;
+    assert_eq!((code, fails(&out)), (1, vec!["\"register.timestamp-type\"".to_owned()]));
+    let through = format!("http://{}/mcp", proxy.address);
+    let (code, out, _) = run(&["check", &through, "--register", "--json"]).await;
+    // Nobody has logged in: that much could not be tested.
+    assert_eq!((code, fails(&out)), (2, Vec::new()));
+    server.abort();
+}
+
+#[tokio::test]
+async fn a_configuration_is_written_once() {
+    let (origin, server) = serve("challenge-missing").await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("p.toml");
+    let file = file.to_str().unwrap();
+    let (code, _, errors) = run(&["check", &origin, "--write-config", file]).await;
+    assert!(code == 1 && errors.contains("is written"), "{errors}");
+    let mut layers = Layers::default();
+    let mut complaints = Vec::new();
+    layers.take_file(file, &std::fs::read_to_string(file).unwrap(), &mut complaints);
+    let config = Config::check(&layers, complaints).unwrap();
+    assert_eq!(config.upstream.as_str(), origin);
+    let (code, _, errors) = run(&["check", &origin, "--write-config", file]).await;
+    assert!(code == 2 && errors.contains("is there already"), "{errors}");
+    server.abort();
+}
+
+#[tokio::test]
+async fn what_cannot_be_asked_is_said() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let nobody = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let (code, out, _) = run(&["check", &nobody]).await;
+    assert!(code == 2 && out.contains("the server could not be reached"), "{code} {out}");
+    for (arguments, hint) in [
+        (["--as", "cladue"], "did you mean `claude`"),
+        (["--call", "x=1"], "no JSON object"),
+        (["--token", "@/no/such/file"], "cannot be read"),
+    ] {
+        let (code, out, errors) = run(&[&["check", nobody.as_str()][..], &arguments].concat()).await;
+        assert!(code == 2 && out.is_empty() && errors.contains(hint), "{errors}");
+    }
+}
+
+#[tokio::test]
+async fn the_proxy_says_at_its_start_what_it_has_found() {
+    let (origin, server) = serve("challenge-missing").await;
+    let mut proxy = Binary::start(&[&origin, "--repair", "auth.challenge-missing=off"]).await;
+    assert!(soon(proxy.line_with("found 1 defect")).await.contains("mending 0"));
+    assert!(soon(proxy.line_with("auth.challenge-missing")).await.contains("a 401 from"));
+    proxy.terminate();
+    server.abort();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -5,13 +5,14 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::stand::Seen;
 use super::verdict::{Found, Verdict, level, verdicts};
 use super::walk::Walked;
 use super::{Wish, evidence, reach};
 use crate::client;
 use crate::config::Config;
 use crate::redact::Redactor;
-use crate::repair::{Level, Repair};
+use crate::repair::{Level, Mode, Repair};
 
 /// The form of the JSON: members may be added, none will change its meaning.
 pub const SCHEMA: u32 = 1;
@@ -39,6 +40,8 @@ pub struct Report {
     pub exit: u8,
     /// What could not be asked, and why.
     pub missing: Vec<String>,
+    /// Every question, in order.
+    pub asked: Vec<Question>,
     pub verdicts: Vec<Line>,
     pub clients: Vec<Row>,
     /// Whether hosted clients get here at all.
@@ -47,6 +50,22 @@ pub struct Report {
     pub command: Option<String>,
     /// How to mend the server itself, for each defect.
     pub advice: Vec<Advice>,
+}
+
+/// A question and what became of it.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Question {
+    pub question: &'static str,
+    pub method: String,
+    /// Without its query.
+    pub path: String,
+    /// What the server itself said first; `None` if it did not answer.
+    pub status: Option<u16>,
+    /// What a client of the mended server gets.
+    pub mended: u16,
+    pub ms: u64,
+    /// The repairs that fired.
+    pub repairs: Vec<&'static str>,
 }
 
 /// The verdict on one repair.
@@ -123,10 +142,11 @@ impl Report {
             time: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
             seconds: (took.as_secs_f64() * 100.0).round() / 100.0,
             questions: walked.seen.len() + walked.judged.len(),
-            profile: wish.profile.id,
+            profile: wish.profile.client.id,
             summary: summary(&fails, blocked, untested),
             exit,
             missing: walked.missing.clone(),
+            asked: walked.seen.iter().filter_map(|seen| question(redactor, seen)).collect(),
             verdicts: verdicts.iter().map(|verdict| line(redactor, verdict)).collect(),
             clients: rows(&fails, walked),
             reach: walked.reach.clone(),
@@ -139,6 +159,20 @@ impl Report {
     pub fn lines(&self, verdict: &'static str) -> impl Iterator<Item = &Line> {
         self.verdicts.iter().filter(move |line| line.verdict == verdict)
     }
+}
+
+fn question(redactor: &Redactor, seen: &Seen) -> Option<Question> {
+    let taped = redactor.redact(seen.taped.as_ref()?);
+    let first = taped.turns.first().and_then(|(_, came)| came.as_ref());
+    Some(Question {
+        question: seen.probe,
+        method: taped.asked.method().to_owned(),
+        path: taped.asked.path().to_owned(),
+        status: first.map(|came| came.status()),
+        mended: taped.answered.status(),
+        ms: u64::try_from(taped.total.as_millis()).unwrap_or(u64::MAX),
+        repairs: taped.fired.iter().filter(|fired| fired.mode == Mode::Fix).map(|fired| fired.id).collect(),
+    })
 }
 
 /// The repairs that are needed.

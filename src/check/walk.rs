@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::discover::challenge_of;
 use super::login::{self, Client, Outcome as LoginOutcome, Returned};
 use super::probes::{self, Caller};
 use super::reach;
@@ -462,6 +463,11 @@ impl Walk<'_> {
     /// The site as a client of the mended server sees it.
     pub(super) fn site(&self) -> Site<'_> {
         Site { facts: &self.stand.runtime().facts, known: &self.walked.known }
+    }
+
+    /// The challenge that a stranger gets, as the client of the mended server sees it.
+    pub(super) fn first_refusal(&self) -> Option<HeaderMap> {
+        self.walked.seen.iter().find_map(|seen| challenge_of(seen.answer.as_ref().ok()?))
     }
 
     /// What the server was asked last, in the form that it took.

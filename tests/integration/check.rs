@@ -14,11 +14,11 @@ use mcp_mend::config::settings;
 use mcp_mend::demo::broken::{self, Broken};
 use mcp_mend::demo::defects::{self, Defect};
 use mcp_mend::repairs;
-use serde_json::json;
+use serde_json::json as value;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-use crate::kit::{Binary, Proxy, run, soon};
+use crate::kit::{Binary, Proxy, Upstream, json, reply, run, soon};
 
 /// What is found of each defect: the repairs for its row of the catalogue, and what follows from it. Written down, so that
 /// a change is seen.
@@ -101,7 +101,7 @@ async fn checked(defects: &[&'static Defect], profile: Profile) -> Report {
     let wish = Wish {
         register: true,
         login: true,
-        calls: vec![call("echo", json!({"text": "hello"})), call("count", json!({})), call("forget", json!({}))],
+        calls: vec![call("echo", value!({"text": "hello"})), call("count", value!({})), call("forget", value!({}))],
         profile,
         show_page: Box::new(browse),
         ..Wish::default()
@@ -211,6 +211,44 @@ async fn through_the_proxy_nothing_is_found() {
 }
 
 #[tokio::test]
+async fn a_firewall_that_minds_a_name_is_found() {
+    let upstream = Upstream::answering(|request| match request.get("user-agent") {
+        Some(agent) if agent.contains("Claude-User") => reply(
+            "403 Forbidden",
+            &["Server: cloudflare", "Content-Type: text/html"],
+            "<html>Attention Required! | Cloudflare",
+        ),
+        _ => json("404 Not Found", r#"{"error":"not_found"}"#),
+    })
+    .await;
+    let url = format!("http://{}", upstream.address);
+    let report = soon(check::check(&config(&url), &url, &Wish::default())).await.unwrap();
+    let line = report.reach.iter().find(|line| line.id == "reach.user-agent").unwrap();
+    assert!(line.verdict == "fail" && line.what.contains("403 for `Claude-User`, 404 for others"), "{}", line.what);
+    let row = |id: &str| report.clients.iter().find(|row| row.id == id).unwrap();
+    assert_eq!((row("claude").connects, row("claude").repair), (false, Some("reach.user-agent")));
+    assert_ne!(row("ts2").repair, Some("reach.user-agent"));
+    assert_eq!(report.exit, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_looks_at_its_own_places() {
+    let looked = |report: &Report| -> Vec<String> {
+        let own = report.asked.iter().filter(|asked| asked.question.contains("as the client looks"));
+        own.map(|asked| asked.path.clone()).collect()
+    };
+    let rmcp = checked(&[], Profile::of(mcp_mend::client::find("rmcp").unwrap())).await;
+    let python = checked(&[], Profile::of(mcp_mend::client::find("py2").unwrap())).await;
+    // The challenge leads to the document; then that of the listed issuer.
+    let resource = "/.well-known/oauth-protected-resource/mcp";
+    let server = "/.well-known/oauth-authorization-server";
+    assert_eq!(
+        (looked(&rmcp), looked(&python)),
+        (vec![resource.into(), server.into()], vec![resource.into(), server.into()])
+    );
+}
+
+#[tokio::test]
 async fn a_configuration_is_written_once() {
     let (origin, server) = serve("challenge-missing").await;
     let folder = tempfile::tempdir().unwrap();
@@ -296,13 +334,13 @@ async fn each_defect_is_found_and_nothing_else() {
             missed.push(format!("{} {}: {ids:?} {:?}", defect.row, defect.name, report.missing));
         }
         let (its, follows): (Vec<&str>, Vec<&str>) = ids.iter().partition(is_of_its_row);
-        seen.insert(defect.name, json!({"found": its, "follows": follows}));
+        seen.insert(defect.name, value!({"found": its, "follows": follows}));
     }
     if !only.is_empty() {
         return;
     }
     assert!(missed.is_empty(), "not found:\n{}", missed.join("\n"));
-    let text = format!("{:#}\n", json!(seen));
+    let text = format!("{:#}\n", value!(seen));
     let expected = std::fs::read_to_string(EXPECTED).unwrap_or_default();
     std::fs::write(EXPECTED, &text).unwrap();
     assert_eq!(text, expected, "rewritten; read the difference");

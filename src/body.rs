@@ -294,6 +294,19 @@ pub enum Ending {
     Drained,
 }
 
+impl Ending {
+    /// The name in logs and captures.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Whole => "whole",
+            Self::UpstreamCut => "upstream-cut",
+            Self::ClientLeft => "client-left",
+            Self::Drained => "drained",
+        }
+    }
+}
+
 /// What is to be done when the answer has ended, however it did.
 pub trait AtEnd: Send {
     /// `copy` is the beginning of what was handed out, if that was kept.

@@ -1,5 +1,6 @@
 //! The command line: what is typed, and what is printed.
 
+pub mod check;
 pub mod documents;
 pub mod show;
 
@@ -20,6 +21,7 @@ pub enum Asked {
     DemoList { json: bool },
     Repairs { json: bool },
     Explain { id: String, json: bool },
+    Check(Box<check::Asked>),
 }
 
 /// The command, with a flag for each setting.
@@ -64,6 +66,7 @@ pub fn command() -> Command {
                 .arg(Arg::new("ID").required(true).help("The repair, as in auth.challenge-missing"))
                 .arg(json()),
         )
+        .subcommand(check::command(json()))
         .subcommand(demo(json()))
 }
 
@@ -120,6 +123,7 @@ pub fn asked(matches: &ArgMatches, lookup: impl Fn(&str) -> Option<String>) -> A
         Some(("explain", sub)) => {
             Asked::Explain { id: sub.get_one::<String>("ID").cloned().unwrap_or_default(), json: sub.get_flag("json") }
         }
+        Some(("check", sub)) => Asked::Check(Box::new(check::asked(sub, lookup))),
         Some(("demo", sub)) if sub.get_flag("list") => Asked::DemoList { json: sub.get_flag("json") },
         Some(("demo", sub)) => Asked::Demo(Wish {
             listen: sub.get_one::<String>("listen").cloned(),

@@ -110,7 +110,7 @@ impl Site<'_> {
     /// Whether the authorization server is the upstream itself.
     #[must_use]
     pub fn has_own_authorization_server(&self) -> bool {
-        self.known.issuer.is_some()
+        self.known.has_own_authorization_server()
     }
 
     /// Whether pages of this origin may call the endpoints that carry credentials (house rule: never reflected).

@@ -101,6 +101,12 @@ impl Knowledge {
         self.resource_metadata_path.is_none() && self.issuer.is_none() && self.foreign.is_none()
     }
 
+    /// Whether the authorization server is the upstream itself.
+    #[must_use]
+    pub fn has_own_authorization_server(&self) -> bool {
+        self.issuer.is_some()
+    }
+
     /// How a stranger's message is received, by its answer and the JSON object in it. A success with an error or a page
     /// in it says nothing: it may be a refusal.
     #[must_use]

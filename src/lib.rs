@@ -20,6 +20,8 @@ pub mod endpoint;
 pub mod example;
 pub mod fence;
 pub mod plan;
+pub mod redact;
+pub mod replay;
 
 // I/O: the only floor that awaits.
 pub mod alarm;
@@ -33,9 +35,11 @@ pub mod upstream;
 
 // Process.
 pub mod admin;
+pub mod check;
 pub mod cli;
 pub mod demo;
 pub mod runtime;
+mod secret;
 pub mod server;
 pub mod signals;
 pub mod telemetry;

@@ -28,6 +28,7 @@ fn main() -> ExitCode {
             Ok(config) => run(&config),
             Err(complaints) => reject(&complaints),
         },
+        Asked::Check(asked) => cli::check::run(&asked),
         Asked::Demo(wish) => demo::run(&wish),
         Asked::DemoList { json } => print(json, demo::show::list, demo::show::list_json),
         Asked::Repairs { json } => print(json, show::repairs, show::repairs_json),

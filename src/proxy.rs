@@ -4,8 +4,8 @@
 //!
 //! admit -> know -> classify -> peek -> mend the request -> aim -> ask -> peek -> mend the reply -> finish
 
-mod admit;
-mod answer;
+pub(crate) mod admit;
+pub(crate) mod answer;
 mod bridge;
 mod finish;
 mod parts;
@@ -221,6 +221,10 @@ impl Exchange {
     /// Mends the one message of an answer that was read whole.
     fn mend_message(&mut self, request: &Request, answer: &mut Answer) {
         let runtime = self.worker.runtime.clone();
+        // What is refused by its status may have no id, and nobody reads more of it than the text (MCP, Streamable HTTP).
+        if !answer.reply.status.is_success() {
+            return;
+        }
         let Some(text) = answer.message(request) else { return };
         let site = self.site(&runtime);
         let (report, mended) = match &answer.reply.message {
@@ -275,6 +279,9 @@ impl Exchange {
 
     fn set_forwarding(&self, request: &mut Request, host: &HeaderValue) {
         let runtime = self.runtime();
+        if runtime.as_client {
+            return;
+        }
         let host = runtime.stated_host.as_ref().unwrap_or(host);
         let forwarding = Forwarding {
             peer: &self.connection.peer_value,
@@ -455,7 +462,7 @@ fn is_older(request: &Request, reply: &Reply) -> bool {
 }
 
 /// How many further asks an exchange may take: a redirect may lead to another.
-fn most_asks(class: Class) -> usize {
+pub(crate) fn most_asks(class: Class) -> usize {
     match class {
         class if class.has_messages() => 3,
         class => usize::from(class.may_ask_again()),
@@ -463,7 +470,7 @@ fn most_asks(class: Class) -> usize {
 }
 
 /// Whether a message without a token carries another credential.
-fn is_keyed(class: Class, headers: &HeaderMap) -> bool {
+pub(crate) fn is_keyed(class: Class, headers: &HeaderMap) -> bool {
     class.has_messages()
         && !headers.contains_key(AUTHORIZATION)
         && headers.keys().any(|name| is_credential(name.as_str()))

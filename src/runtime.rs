@@ -34,6 +34,9 @@ pub struct Runtime {
     pub ca_file: Option<std::path::PathBuf>,
     /// Whether the upstream is asked about itself before anybody needs it.
     pub probe: bool,
+    /// Whether this stands in for a client, as in `check`: then nothing is added to requests, and nothing is registered in
+    /// order to learn.
+    pub as_client: bool,
     pub learner: Learner,
     /// The streams of the HTTP+SSE transport that run through this process.
     pub inboxes: Inboxes,
@@ -59,6 +62,8 @@ pub struct Bounds {
     pub body_time: Duration,
     /// How long something learned about the upstream is believed.
     pub learned: Duration,
+    /// After how much silence an answer's event stream in which nothing has come gets a comment.
+    pub first_silence: Duration,
     /// After how much silence an event stream gets a comment.
     pub silence: Duration,
     /// Client connections at a time.

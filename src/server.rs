@@ -38,6 +38,8 @@ use crate::upstream::{Limits, Target, Upstream};
 const MAX_HEADERS: usize = 100;
 /// Pending connections that the system holds for a listener.
 const BACKLOG: i32 = 1024;
+/// How long the stream of an answer may be silent before anything has come; one that a GET opens, not at all.
+const FIRST_SILENCE: Duration = Duration::from_millis(200);
 /// Descriptors that are no connections: listeners, logs, the runtimes' own.
 const OTHER_FILES: u64 = 64;
 /// After the drain time: how long streams may take to write their end.
@@ -111,7 +113,11 @@ pub fn start(config: &Config, outlets: impl Into<Outlets>, balance: Balance) -> 
     };
     let (listeners, address) = listen(config.listen, threads, balance)
         .map_err(|source| StartError::Listen { address: config.listen, source })?;
-    let runtime = Arc::new(runtime(config, address, access)?);
+    let public = config.public.clone().unwrap_or_else(|| default_public(address, &config.upstream));
+    let runtime = Arc::new(runtime(config, public, address.ip().is_loopback(), access)?);
+    if let Some(recorder) = &recorder {
+        recorder.site(&runtime.facts);
+    }
     let stop =
         Stop { accepting: CancellationToken::new(), streams: CancellationToken::new(), drain: config.limits.drain };
     let open = Arc::new(AtomicUsize::new(0));
@@ -167,9 +173,14 @@ impl Running {
     }
 }
 
-fn runtime(config: &Config, address: SocketAddr, access: AccessLog) -> Result<Runtime, StartError> {
+/// What workers share, for clients that use `public`, on a loopback address or not.
+pub(crate) fn runtime(
+    config: &Config,
+    public: Origin,
+    is_loopback: bool,
+    access: AccessLog,
+) -> Result<Runtime, StartError> {
     let limits = &config.limits;
-    let public = config.public.clone().unwrap_or_else(|| default_public(address, &config.upstream));
     let stated_host = match &config.public {
         Some(public) => Some(HeaderValue::from_str(public.authority()).map_err(|_| StartError::Authority)?),
         None => None,
@@ -192,7 +203,7 @@ fn runtime(config: &Config, address: SocketAddr, access: AccessLog) -> Result<Ru
             upstream: config.upstream.clone(),
             mcp_path: config.mcp_path.clone(),
             origins: config.origins.clone(),
-            loopback_origins: address.ip().is_loopback(),
+            loopback_origins: is_loopback,
             scopes: config.scopes.clone(),
         },
         plan: Plan::new(REPAIRS, &config.modes),
@@ -205,6 +216,7 @@ fn runtime(config: &Config, address: SocketAddr, access: AccessLog) -> Result<Ru
             body_bytes: limits.body_bytes,
             body_time: limits.mend,
             learned: limits.learned,
+            first_silence: FIRST_SILENCE,
             silence: limits.silence,
             connections: connections(limits.connections),
             drain: limits.drain,
@@ -215,6 +227,7 @@ fn runtime(config: &Config, address: SocketAddr, access: AccessLog) -> Result<Ru
         show_repairs: config.show_repairs,
         ca_file: config.ca_file.clone(),
         probe: config.probe,
+        as_client: false,
         learner: Learner::default(),
         inboxes: Inboxes::default(),
         counters: Counters::default(),

@@ -2,7 +2,9 @@
 //! value, no body.
 
 pub mod access;
+pub mod capture;
 pub mod counters;
+pub mod flows;
 pub mod tape;
 
 use std::sync::atomic::Ordering;
@@ -18,6 +20,13 @@ pub fn init(level: &str, json: bool) {
     } else {
         builder.with_ansi(anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never).try_init()
     };
+}
+
+/// A time as it is written: UTC, to the millisecond.
+#[must_use]
+pub fn stamp(time: std::time::SystemTime) -> String {
+    let time = jiff::Timestamp::try_from(time).unwrap_or_default();
+    time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
 /// What all the work came to, at the end.

@@ -14,7 +14,6 @@ pub(in crate::demo) mod metadata;
 mod offer;
 mod register;
 pub(in crate::demo) mod reply;
-pub(in crate::demo) mod secret;
 mod shelf;
 pub(in crate::demo) mod streams;
 mod token;

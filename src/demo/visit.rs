@@ -13,10 +13,10 @@ use http::header::{
 };
 use serde_json::{Value, json};
 
-use super::broken::secret;
 use super::checks;
 use super::client::{Answer, Ask, Base};
 use crate::endpoint;
+use crate::secret;
 
 /// What came, or why nothing did.
 pub(super) type Came = Result<Answer, String>;

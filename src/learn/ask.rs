@@ -150,6 +150,9 @@ pub(super) fn head(runtime: &Runtime, authority: &HeaderValue) -> HeaderMap {
     headers.insert(HOST, authority.clone());
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
     headers.insert(USER_AGENT, HeaderValue::from_static(concat!("mcp-mend/", env!("CARGO_PKG_VERSION"))));
+    if runtime.as_client {
+        return headers;
+    }
     let forwarded = headers::forwarded(local, &public, runtime.proto());
     let forwarding =
         Forwarding { peer: &peer, host: &public, forwarded: &forwarded, proto: runtime.proto(), trusted: false };

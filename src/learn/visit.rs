@@ -248,6 +248,10 @@ impl Visitor<'_> {
         if get.reply.status == StatusCode::METHOD_NOT_ALLOWED {
             return true;
         }
+        // Somebody might take it.
+        if self.runtime.as_client {
+            return false;
+        }
         let ask = Ask::post(&self.headers, path, JSON, BAD_REGISTRATION);
         self.ask_all(vec![ask]).await.pop().flatten().as_ref().is_some_and(takes_registrations)
     }

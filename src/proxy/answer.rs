@@ -28,7 +28,7 @@ use crate::upstream::{Failure, Lease, Question};
 const DOCUMENT_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The probe of MCP 2026-07-28; who does not know it says so at once, or is taken for one that does not.
-pub(super) const DISCOVER: &str = "server/discover";
+pub(crate) const DISCOVER: &str = "server/discover";
 /// Clients wait five seconds for an answer to it (protocol 3.7).
 const PROBE_PATIENCE: Duration = Duration::from_millis(2500);
 /// A stream that is not opened within this time is not opened.
@@ -37,7 +37,7 @@ const STREAM_PATIENCE: Duration = Duration::from_secs(5);
 const END_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A message longer than this is looked at only if it is of the kind that clients refuse as a whole for one member.
-const SHORT_MESSAGE: usize = 16 * 1024;
+pub(crate) const SHORT_MESSAGE: usize = 16 * 1024;
 
 /// An answer of the upstream, its body still to come.
 pub(super) struct Answer {
@@ -292,7 +292,7 @@ fn depends_on_login(request: &Request, reply: &Reply) -> bool {
 
 /// The method that the upstream is asked with: a HEAD of a document is a GET there, so that what is said of the
 /// document is said of the mended one (RFC 9110 section 9.3.2).
-pub(super) fn asked_with(request: &Request) -> Method {
+pub(crate) fn asked_with(request: &Request) -> Method {
     if request.class.is_metadata() && request.method == Method::HEAD { Method::GET } else { request.method.clone() }
 }
 
@@ -360,14 +360,14 @@ pub(super) fn again(request: &Request, ask: &Ask) -> Option<Question> {
 }
 
 /// Whether an answer may be the one message that was asked for: a success of any type but a stream.
-fn may_be_message(request: &Request, reply: &Reply) -> bool {
+pub(crate) fn may_be_message(request: &Request, reply: &Reply) -> bool {
     request.asks()
         && reply.status.is_success()
         && (request.class == Class::LegacyPost || !reply.is_of("text/event-stream"))
 }
 
 /// Whether the answer is of the kind that clients refuse as a whole for one member of one element.
-pub(super) fn is_list(request: &Request) -> bool {
+pub(crate) fn is_list(request: &Request) -> bool {
     let method = request.message.as_ref().and_then(|message| message.method.as_deref()).unwrap_or_default();
     method == "initialize" || method.ends_with("/list")
 }

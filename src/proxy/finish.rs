@@ -33,9 +33,6 @@ use crate::upstream::Lease;
 /// An event longer than this passes as it comes, but for lists.
 const LONGEST_EVENT: usize = 64 * 1024;
 
-/// How long the stream of an answer may be silent before anything has come; one that a GET opens, not at all.
-const FIRST_SILENCE: Duration = Duration::from_millis(200);
-
 /// What a client is told that takes no streams, when a stream brought no answer.
 const NO_ANSWER: &str = "The server ended its answer without a message";
 
@@ -116,7 +113,7 @@ impl Exchange {
             return None;
         }
         // Nothing has to be heard of an answer that comes in a moment.
-        let first = if request.asks() { FIRST_SILENCE } else { Duration::ZERO };
+        let first = if request.asks() { runtime.bounds.first_silence } else { Duration::ZERO };
         let silence = Some((first, runtime.bounds.silence)).filter(|_| runtime.plan.heeds_silence(request, &reply));
         let limit = if is_list(request) || reply.form == Form::Message {
             runtime.bounds.body_bytes

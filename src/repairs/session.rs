@@ -14,9 +14,9 @@ use http::HeaderValue;
 use super::transport;
 
 /// Before the letters that stand for an id that cannot be sent.
-const ID: &str = "mend-id-";
+pub(crate) const ID: &str = "mend-id-";
 /// Between an id and the letters that stand for its cookies.
-const COOKIES: &str = ".mend-";
+pub(crate) const COOKIES: &str = ".mend-";
 /// A longer id than this would not pass everywhere as a header.
 const LONGEST: usize = 4096;
 

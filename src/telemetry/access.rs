@@ -239,12 +239,7 @@ fn json_line(out: &mut String, date: &str, millis: u32, record: &Record<'_>) {
         "first_byte_ms": u64::try_from(record.first_byte.as_millis()).unwrap_or(u64::MAX),
         "total_ms": u64::try_from(record.total.as_millis()).unwrap_or(u64::MAX),
         "bytes": record.bytes,
-        "ending": match record.ending {
-            Ending::Whole => "whole",
-            Ending::UpstreamCut => "upstream-cut",
-            Ending::ClientLeft => "client-left",
-            Ending::Drained => "drained",
-        },
+        "ending": record.ending.name(),
     });
     let _ = writeln!(out, "{line}");
 }

@@ -12,6 +12,7 @@ use http::{HeaderMap, Method, StatusCode};
 
 use crate::body::Ending;
 use crate::endpoint::Class;
+use crate::exchange::Facts;
 use crate::knowledge::Knowledge;
 use crate::plan::Fired;
 use crate::telemetry::counters::Untouched;
@@ -91,6 +92,8 @@ impl Text {
 
 /// Takes exchanges in. Called on the data path: what takes long belongs on a thread of its own.
 pub trait Recorder: Send + Sync {
+    /// What holds for all exchanges, before the first of them.
+    fn site(&self, _facts: &Facts) {}
     /// The head of an event stream has left; it will be told again when it has ended.
     fn opened(&self, taped: &Taped);
     /// An exchange has ended.

@@ -8,6 +8,7 @@ mod admin;
 mod auth;
 mod authorize;
 mod bodies;
+mod check;
 mod cli;
 mod cors;
 mod crowd;

@@ -10,7 +10,8 @@ use url::Url;
 
 use super::metadata::{MORE_SCOPE, SCOPE};
 use super::reply::{self, Reply};
-use super::{Broken, field, fields, secret, token};
+use super::{Broken, field, fields, token};
+use crate::secret;
 
 /// Longer ones do not fit into a header on every way.
 const LONGEST_URI: usize = 2000;

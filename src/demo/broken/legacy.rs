@@ -12,7 +12,8 @@ use super::body::Body;
 use super::mcp::{self, access, unauthorized};
 use super::metadata::MORE_SCOPE;
 use super::reply::{self, Reply};
-use super::{Broken, MESSAGES, field, fields, secret};
+use super::{Broken, MESSAGES, field, fields};
+use crate::secret;
 
 /// Names the session in the address of its messages.
 const SESSION: &str = "sessionId";

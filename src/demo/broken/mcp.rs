@@ -14,8 +14,9 @@ use super::metadata::{MORE_SCOPE, SCOPE};
 use super::reply::{self, Reply};
 use super::shelf::Shelf;
 use super::token::Access;
-use super::{Broken, MCP, bearer, cors, offer, secret};
+use super::{Broken, MCP, bearer, cors, offer};
 use crate::endpoint::{LEGACY_SSE, resource_metadata_path};
+use crate::secret;
 
 /// Latest first. The last one is of the HTTP+SSE transport.
 const VERSIONS: [&str; 4] = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use super::authorize::is_redirect_uri;
 use super::reply::{self, Reply};
-use super::{Broken, INITIAL_ACCESS_TOKEN, bearer, secret};
+use super::{Broken, INITIAL_ACCESS_TOKEN, bearer};
+use crate::secret;
 
 /// How many redirect URIs a client may have.
 const MOST_URIS: usize = 16;

@@ -11,8 +11,9 @@ use http::request::Parts;
 use serde_json::json;
 
 use super::reply::{self, Reply};
-use super::{Broken, credentials, field, fields, secret};
+use super::{Broken, credentials, field, fields};
 use crate::endpoint::LEGACY_SSE;
+use crate::secret;
 
 /// Codes live ten minutes (RFC 6749 section 4.1.2: at most that), access tokens an hour.
 const CODE_LIFE: Duration = Duration::from_secs(600);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::client::{Answer, Base};
 use super::{MCP, challenge, registration};
-use crate::demo::broken::secret;
+use crate::secret;
 
 /// Where the answer of the login would go. Nobody listens there, and nobody follows.
 const CALLBACK: &str = "http://127.0.0.1:33418/callback";

@@ -6,21 +6,21 @@ use rustls::crypto::GetRandomFailed;
 use sha2::{Digest, Sha256};
 
 /// 43 characters with 256 random bits: a code, a token, a secret, or a PKCE verifier (RFC 7636 section 4.1).
-pub(in crate::demo) fn random() -> Result<String, GetRandomFailed> {
+pub(crate) fn random() -> Result<String, GetRandomFailed> {
     let mut bytes = [0; 32];
     rustls::crypto::ring::default_provider().secure_random.fill(&mut bytes)?;
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
 /// 15 digits: a name that has to be unique and is no secret. A number of this size survives every JSON parser.
-pub(in crate::demo) fn number() -> Result<String, GetRandomFailed> {
+pub(crate) fn number() -> Result<String, GetRandomFailed> {
     let mut bytes = [0; 8];
     rustls::crypto::ring::default_provider().secure_random.fill(&mut bytes)?;
     Ok((100_000_000_000_000 + u64::from_be_bytes(bytes) % 900_000_000_000_000).to_string())
 }
 
 /// The S256 challenge of a verifier (RFC 7636 section 4.2).
-pub(in crate::demo) fn s256(verifier: &str) -> String {
+pub(crate) fn s256(verifier: &str) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(verifier))
 }
 

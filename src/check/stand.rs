@@ -1,0 +1,316 @@
+//! The proxy's own data path between a probe and the server that is checked, in memory: what mends also finds.
+//!
+//! Repairs of answers run as they do in the proxy, so that one defect does not hide those behind it. Repairs of requests
+//! are only observed: whether one is needed shows when the server refuses the plain request and takes the mended one.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::header::{ACCEPT, CONTENT_LENGTH, HOST, USER_AGENT};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::config::Config;
+use crate::connection::Connection;
+use crate::proxy::{self, Worker};
+use crate::repair::{Hook, Mode};
+use crate::repairs::REPAIRS;
+use crate::runtime::Runtime;
+use crate::server::{self, StartError};
+use crate::telemetry::access::{AccessLog, Format};
+use crate::telemetry::tape::{Recorder, Taped};
+use crate::upstream::Upstream;
+
+/// How long one request may take: what hosted clients grant a server while they log in (field report 7).
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a tape may come after the end of its answer.
+const TAPE_PATIENCE: Duration = Duration::from_secs(2);
+/// More than any answer that a check reads.
+const LONGEST_BODY: usize = 1024 * 1024;
+/// What both ends of the connection in memory may hold.
+const PIPE_BYTES: usize = 64 * 1024;
+/// After how much silence an event stream is reported: well behind the proxy's own comment.
+pub const SILENCE: Duration = Duration::from_millis(16_500);
+
+/// A question of the check.
+#[derive(Clone, Debug)]
+pub struct Probe {
+    /// What it is, for people.
+    pub name: &'static str,
+    pub method: Method,
+    /// Path and query.
+    pub target: String,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    /// How much of an event stream is read.
+    pub listen: Listen,
+    /// Whether nothing has to be there.
+    pub is_beside: bool,
+}
+
+/// How much of an event stream is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listen {
+    /// To its end, or for as long as any answer may take.
+    Answer,
+    /// Until the first event, and then no more.
+    Opening,
+    /// For so long.
+    For(Duration),
+}
+
+impl Probe {
+    #[must_use]
+    pub fn new(name: &'static str, method: Method, target: impl Into<String>) -> Self {
+        let headers = HeaderMap::new();
+        Self {
+            name,
+            method,
+            target: target.into(),
+            headers,
+            body: Bytes::new(),
+            listen: Listen::Answer,
+            is_beside: false,
+        }
+    }
+
+    /// With a header field; a value that is none is left out.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.insert(name, value);
+        }
+        self
+    }
+
+    #[must_use]
+    pub fn without(mut self, name: HeaderName) -> Self {
+        self.headers.remove(name);
+        self
+    }
+
+    #[must_use]
+    pub fn listening(mut self, listen: Listen) -> Self {
+        self.listen = listen;
+        self
+    }
+
+    /// Where nothing has to be.
+    #[must_use]
+    pub fn beside(mut self) -> Self {
+        self.is_beside = true;
+        self
+    }
+
+    #[must_use]
+    pub fn body(self, kind: &str, body: impl Into<Bytes>) -> Self {
+        let body = body.into();
+        Self { body, ..self.header(http::header::CONTENT_TYPE, kind) }
+    }
+
+    #[must_use]
+    pub fn json(self, body: &serde_json::Value) -> Self {
+        self.body("application/json", body.to_string())
+    }
+
+    #[must_use]
+    pub fn form(self, fields: &[(&str, &str)]) -> Self {
+        let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        self.body("application/x-www-form-urlencoded", form)
+    }
+}
+
+/// An answer as the client of a mended server gets it.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    /// Whether the body came to its end while it was read.
+    pub ended: bool,
+}
+
+/// A probe and what became of it.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub probe: &'static str,
+    /// Whether nothing has to be there: then a plain 404 is as good as any answer.
+    pub is_beside: bool,
+    pub taped: Option<Taped>,
+    /// What came; without an answer, why.
+    pub answer: Result<Answer, String>,
+}
+
+/// The data path before the server that is checked.
+pub struct Stand {
+    config: Config,
+    is_loopback: bool,
+    plain: Worker,
+    /// By the request repair that mends there.
+    mending: Mutex<BTreeMap<&'static str, Worker>>,
+    authority: HeaderValue,
+    agent: Option<HeaderValue>,
+}
+
+impl Stand {
+    /// Stands before `config.upstream`; clients are taken to use that very address.
+    ///
+    /// # Errors
+    /// When the server's name or the TLS files cannot be used.
+    pub fn new(config: &Config) -> Result<Self, StartError> {
+        let mut config = config.clone();
+        config.public = Some(config.upstream.clone());
+        for repair in REPAIRS.iter().filter(|repair| matches!(repair.hook, Hook::Request { .. })) {
+            config.modes.entry(repair.id).or_insert(Mode::Observe);
+        }
+        let is_loopback = config.upstream.is_loopback();
+        let authority = HeaderValue::from_str(config.upstream.authority()).map_err(|_| StartError::Authority)?;
+        let plain = worker(&config, is_loopback)?;
+        Ok(Self { config, is_loopback, plain, mending: Mutex::default(), authority, agent: None })
+    }
+
+    /// As this client calls itself.
+    #[must_use]
+    pub fn calling_itself(mut self, agent: Option<&str>) -> Self {
+        self.agent = agent.and_then(|agent| HeaderValue::from_str(agent).ok());
+        self
+    }
+
+    /// What workers of the plain path share.
+    #[must_use]
+    pub fn runtime(&self) -> &Arc<Runtime> {
+        &self.plain.runtime
+    }
+
+    #[must_use]
+    pub fn upstream(&self) -> &Arc<Upstream> {
+        &self.plain.upstream
+    }
+
+    /// Asks, with repairs of requests observed.
+    pub async fn ask(&self, probe: Probe) -> Seen {
+        self.ask_through(&self.plain, probe).await
+    }
+
+    /// Asks, with this one repair of requests at work.
+    pub async fn ask_with(&self, id: &'static str, probe: Probe) -> Option<Seen> {
+        let worker = self.mending(id)?;
+        Some(self.ask_through(&worker, probe).await)
+    }
+
+    fn mending(&self, id: &'static str) -> Option<Worker> {
+        let mut mending = self.mending.lock().ok()?;
+        if let Some(worker) = mending.get(id) {
+            return Some(worker.clone());
+        }
+        let mut config = self.config.clone();
+        config.modes.insert(id, Mode::Fix);
+        let worker = worker(&config, self.is_loopback).ok()?;
+        mending.insert(id, worker.clone());
+        Some(worker)
+    }
+
+    async fn ask_through(&self, worker: &Worker, probe: Probe) -> Seen {
+        let (sender, mut tapes) = mpsc::unbounded_channel();
+        let worker = Worker { recorder: Some(Arc::new(Tapes(sender))), ..worker.clone() };
+        let answer = self.talk(worker, &probe).await;
+        // The answer is gone by now, and with it the exchange has ended.
+        let taped = timeout(TAPE_PATIENCE, tapes.recv()).await.ok().flatten();
+        Seen { probe: probe.name, is_beside: probe.is_beside, taped, answer }
+    }
+
+    async fn talk(&self, worker: Worker, probe: &Probe) -> Result<Answer, String> {
+        let request = self.request(probe)?;
+        let (client, server) = tokio::io::duplex(PIPE_BYTES);
+        let connection = Arc::new(Connection::new(IpAddr::V4(Ipv4Addr::LOCALHOST), false));
+        let service = service_fn(move |request| Box::pin(proxy::serve(worker.clone(), connection.clone(), request)));
+        let serving = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(server), service);
+        let _serving = AbortOnDropHandle::new(tokio::spawn(async move { drop(serving.await) }));
+        let lost = |_| "the connection was cut".to_owned();
+        let (mut sender, driving) = hyper::client::conn::http1::handshake(TokioIo::new(client)).await.map_err(lost)?;
+        let _driving = AbortOnDropHandle::new(tokio::spawn(async move { drop(driving.await) }));
+        let limit = match probe.listen {
+            Listen::For(time) => time.max(PATIENCE),
+            _ => PATIENCE,
+        };
+        let deadline = Instant::now() + limit;
+        let response = timeout_at(deadline, sender.send_request(request)).await;
+        let (head, body) =
+            response.map_err(|_| format!("no answer within {} s", limit.as_secs()))?.map_err(lost)?.into_parts();
+        let is_stream = head.headers.get(http::header::CONTENT_TYPE).is_some_and(is_event_stream);
+        let (body, ended) = match (is_stream, probe.listen) {
+            (true, Listen::Opening) => {
+                read(body, deadline.min(Instant::now() + Duration::from_secs(2)), has_event).await
+            }
+            (true, Listen::For(time)) => read(body, Instant::now() + time, |_| false).await,
+            _ => read(body, deadline, |_| false).await,
+        };
+        Ok(Answer { status: head.status, headers: head.headers, body, ended })
+    }
+
+    fn request(&self, probe: &Probe) -> Result<Request<Full<Bytes>>, String> {
+        let mut request = Request::new(Full::new(probe.body.clone()));
+        *request.method_mut() = probe.method.clone();
+        *request.uri_mut() = probe.target.parse().map_err(|_| format!("`{}` is no path", probe.target))?;
+        let mut headers = probe.headers.clone();
+        headers.insert(HOST, self.authority.clone());
+        headers.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+        let own = HeaderValue::from_static(concat!("mcp-mend/", env!("CARGO_PKG_VERSION")));
+        headers.entry(USER_AGENT).or_insert_with(|| self.agent.clone().unwrap_or(own));
+        if probe.method == Method::POST {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(probe.body.len()));
+        }
+        *request.headers_mut() = headers;
+        Ok(request)
+    }
+}
+
+fn worker(config: &Config, is_loopback: bool) -> Result<Worker, StartError> {
+    let silent = AccessLog::start(Format::Off, std::io::sink());
+    let mut runtime = server::runtime(config, config.upstream.clone(), is_loopback, silent)?;
+    runtime.as_client = true;
+    (runtime.bounds.first_silence, runtime.bounds.silence) = (SILENCE, SILENCE);
+    let upstream = Upstream::new(runtime.target.clone());
+    Ok(Worker { runtime: Arc::new(runtime), upstream, stop_streams: CancellationToken::new(), recorder: None })
+}
+
+struct Tapes(mpsc::UnboundedSender<Taped>);
+
+impl Recorder for Tapes {
+    fn opened(&self, _: &Taped) {}
+
+    fn ended(&self, taped: Taped) {
+        let _ = self.0.send(taped);
+    }
+}
+
+fn is_event_stream(kind: &HeaderValue) -> bool {
+    crate::exchange::is_media_type(kind, "text/event-stream")
+}
+
+fn has_event(text: &[u8]) -> bool {
+    crate::sse::events(&Bytes::copy_from_slice(text)).next().is_some()
+}
+
+/// Reads until it is enough, the end has come or the time is up; answers also whether it was the end.
+async fn read(mut body: Incoming, until: Instant, enough: impl Fn(&[u8]) -> bool) -> (Bytes, bool) {
+    let mut text = BytesMut::new();
+    while text.len() < LONGEST_BODY && !enough(&text) {
+        match timeout_at(until, body.frame()).await {
+            Ok(Some(Ok(frame))) => text.extend_from_slice(&frame.into_data().unwrap_or_default()),
+            Ok(None) => return (text.freeze(), true),
+            Ok(Some(Err(_))) | Err(_) => break,
+        }
+    }
+    (text.freeze(), false)
+}

@@ -1,0 +1,230 @@
+//! From what was seen to a verdict on every repair: found, not found, or not looked for.
+
+use std::collections::BTreeMap;
+
+use http::StatusCode;
+use http::header::{CONTENT_TYPE, ORIGIN};
+
+use super::situation::{self, Asked, Came, Situation, Wanted};
+use super::stand::Seen;
+use super::walk::Walked;
+use crate::endpoint::Class;
+use crate::exchange::is_media_type;
+use crate::repair::{Hook, Level, Mode, Repair};
+use crate::repairs::{self, REPAIRS, session};
+
+/// What is said of one repair.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    pub repair: &'static Repair,
+    pub found: Found,
+}
+
+#[derive(Clone, Debug)]
+pub enum Found {
+    /// It was looked for and is not there.
+    Pass,
+    /// It is there.
+    Fail(Box<Evidence>),
+    /// This server cannot have it, and why.
+    NotApplicable(String),
+    /// It was not looked for, and what was missing.
+    NotTestable(String),
+}
+
+/// What shows a defect.
+#[derive(Clone, Debug)]
+pub struct Evidence {
+    /// What the repair says that it found.
+    pub what: String,
+    pub seen: Seen,
+    /// For a repair of requests: how the server took the mended one.
+    pub taken: Option<Seen>,
+}
+
+impl Found {
+    /// The word in reports.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail(_) => "fail",
+            Self::NotApplicable(_) => "not-applicable",
+            Self::NotTestable(_) => "not-testable",
+        }
+    }
+}
+
+/// The strongest rule that a repair stands on.
+#[must_use]
+pub fn level(repair: &Repair) -> Level {
+    let has = |wanted: Level| repair.basis.iter().any(|basis| basis.level == wanted);
+    match () {
+        () if has(Level::Must) => Level::Must,
+        () if has(Level::Should) => Level::Should,
+        () => Level::Interop,
+    }
+}
+
+/// The verdict on every repair, in the registry's order.
+#[must_use]
+pub fn verdicts(walked: &Walked) -> Vec<Verdict> {
+    let evidence = evidence(walked);
+    let situations: Vec<Situation> =
+        walked.seen.iter().filter_map(|seen| seen.taped.as_ref()).map(Situation::of).collect();
+    REPAIRS
+        .iter()
+        .map(|repair| {
+            let found = match evidence.get(repair.id) {
+                Some(evidence) => Found::Fail(Box::new(evidence.clone())),
+                None => unfound(repair, walked, &situations),
+            };
+            Verdict { repair, found }
+        })
+        .collect()
+}
+
+/// The first exchange that shows each defect.
+fn evidence(walked: &Walked) -> BTreeMap<&'static str, Evidence> {
+    let mut all = BTreeMap::new();
+    for seen in walked.seen.iter().filter(|seen| !is_rightly_nothing(seen)) {
+        for fired in seen.taped.iter().flat_map(|taped| &taped.fired) {
+            // What this very check has sealed into a session id shows nothing of the server.
+            if fired.mode != Mode::Fix || fired.id == session::sealed::REPAIR.id {
+                continue;
+            }
+            if is_for_pages(fired.id) && !is_from_a_page(seen) {
+                continue;
+            }
+            let what = fired.finding.what.to_string();
+            all.entry(fired.id).or_insert_with(|| Evidence { what, seen: seen.clone(), taken: None });
+        }
+    }
+    for judged in &walked.judged {
+        let (seen, taken) = (judged.refused.clone(), Some(judged.taken.clone()));
+        all.entry(judged.id).or_insert_with(|| Evidence { what: judged.what.clone(), seen, taken });
+    }
+    all
+}
+
+/// Whether there is nothing where nothing has to be.
+fn is_rightly_nothing(seen: &Seen) -> bool {
+    let turn = seen.taped.as_ref().and_then(|taped| taped.turns.first());
+    let status = turn.and_then(|turn| turn.came.as_ref()).map(|came| came.status);
+    seen.is_beside && matches!(status, Some(StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED))
+}
+
+/// Whether a repair stands on what browsers do alone, so that nobody else minds.
+fn is_for_pages(id: &str) -> bool {
+    repairs::find(id).is_some_and(|repair| {
+        repair
+            .basis
+            .iter()
+            .all(|basis| basis.text.starts_with("Fetch, ") && basis.level == Level::Interop && repair.on.len() > 3)
+    })
+}
+
+fn is_from_a_page(seen: &Seen) -> bool {
+    seen.taped.as_ref().is_some_and(|taped| taped.asked.headers.contains_key(ORIGIN))
+}
+
+/// What is to be said of a repair that did not fire.
+fn unfound(repair: &Repair, walked: &Walked, situations: &[Situation]) -> Found {
+    let wanted = situation::wanted(repair);
+    if lacks_streams(repair, walked) {
+        return Found::NotApplicable("no answer comes as an event stream".into());
+    }
+    if let Some(why) = inapplicable(&wanted, walked, situations) {
+        return Found::NotApplicable(why);
+    }
+    if wanted.iter().any(|wanted| situations.iter().any(|seen| wanted.is_met_by(seen))) {
+        return Found::Pass;
+    }
+    // A server that does better than a repair could make it does not have the defect.
+    let went_otherwise = |wanted: &Wanted| {
+        wanted.came != Some(Came::Success)
+            && situations.iter().any(|seen| Wanted { came: None, ..*wanted }.is_met_by(seen))
+    };
+    if wanted.iter().any(went_otherwise) {
+        return Found::Pass;
+    }
+    Found::NotTestable(missing(repair, &wanted, walked))
+}
+
+fn inapplicable(wanted: &[Wanted], walked: &Walked, situations: &[Situation]) -> Option<String> {
+    let all = |is: fn(&Wanted) -> bool| wanted.iter().all(is);
+    let known = &walked.known;
+    if !known.has_own_authorization_server() {
+        let of_a_login = |wanted: &Wanted| {
+            wanted.class.is_oauth() || matches!(wanted.class, Class::ServerMetadata | Class::Keys | Class::Other)
+        };
+        if all(of_a_login) {
+            return Some(match &known.foreign {
+                Some(foreign) => format!("the authorization server is another host: {}", foreign.issuer),
+                None => "the server has no login".into(),
+            });
+        }
+    }
+    if known.is_without_oauth() {
+        if all(|wanted| wanted.came == Some(Came::Unauthorized)) && walked.is_open {
+            return Some("the server asks for no token".into());
+        }
+        if all(|wanted| wanted.class == Class::ResourceMetadata && wanted.came == Some(Came::Success)) {
+            return Some("the server has no login".into());
+        }
+    }
+    let has_legacy = situations.iter().any(|seen| seen.class == Class::LegacySse && seen.came == Came::Success);
+    if walked.is_in && !has_legacy && all(|wanted| matches!(wanted.class, Class::LegacySse | Class::LegacyPost)) {
+        return Some("the server has no HTTP+SSE transport".into());
+    }
+    if all(|wanted| wanted.class == Class::Other) {
+        return Some("pages of the login are the browser's, and it goes to the server itself".into());
+    }
+    let revokes = known.server_document.as_ref().is_some_and(|said| said.has("revocation_endpoint"));
+    if !revokes && all(|wanted| wanted.class == Class::Revoke) {
+        return Some("the metadata name no revocation endpoint".into());
+    }
+    let has_lists = walked.version.as_deref().is_none_or(|version| version <= super::probes::LAST_OF_LISTS);
+    if !has_lists && all(|wanted| wanted.asked == Some(Asked::Message(situation::Kind::Batch))) {
+        return Some("the server speaks a version that has no lists of messages".into());
+    }
+    None
+}
+
+/// Whether a repair looks at event streams, and none has come from a server that lets messages in.
+fn lacks_streams(repair: &Repair, walked: &Walked) -> bool {
+    let is_stream = |seen: &Seen| {
+        let came = seen.taped.as_ref().and_then(|taped| taped.turns.last()?.came.as_ref());
+        came.is_some_and(|came| {
+            came.headers.get(CONTENT_TYPE).is_some_and(|kind| is_media_type(kind, "text/event-stream"))
+        })
+    };
+    walked.is_in
+        && matches!(repair.hook, Hook::Event { .. } | Hook::Silence { .. })
+        && !walked.seen.iter().any(is_stream)
+}
+
+/// What would have to be done to look for it.
+fn missing(repair: &Repair, wanted: &[Wanted], walked: &Walked) -> String {
+    let is_about = |class: Class| wanted.iter().any(|wanted| wanted.class == class);
+    let wants_call = wanted.iter().all(|wanted| wanted.asked == Some(Asked::Message(situation::Kind::Call)));
+    if wants_call {
+        return "a tool has to be called: --call NAME".into();
+    }
+    if walked.seen.iter().all(|seen| seen.answer.is_err()) {
+        return "the server did not answer".into();
+    }
+    if is_about(Class::Register) {
+        return "a client has to be registered: --register".into();
+    }
+    if wanted.iter().any(|wanted| wanted.class.is_oauth()) || is_about(Class::Other) {
+        return "somebody has to log in: --login".into();
+    }
+    if !walked.is_in {
+        return "the server wants a token: --token or --login".into();
+    }
+    match repair.hook {
+        Hook::Event { .. } | Hook::Silence { .. } => "no answer came as an event stream".into(),
+        _ => "the server did not answer what was asked".into(),
+    }
+}

@@ -1,0 +1,420 @@
+//! The walk of a check: every question, in the order in which a client meets them.
+
+use std::sync::Arc;
+
+use http::header::ORIGIN;
+use http::{HeaderMap, Method, StatusCode};
+use serde_json::json;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::login::{self, Client, Outcome as LoginOutcome};
+use super::probes::{self, Caller};
+use super::stand::{Answer, Listen, Probe, SILENCE, Seen, Stand};
+use super::{Call, Wish};
+use crate::endpoint::{self, SESSION};
+use crate::exchange::{Ask, Reply};
+use crate::knowledge::Knowledge;
+use crate::learn;
+use crate::repair::Mode;
+use crate::sse;
+
+/// A stream is listened to for longer than any silence may last in it.
+const LISTENING: std::time::Duration = SILENCE.saturating_add(std::time::Duration::from_millis(1500));
+
+/// A repair of requests and what came of it.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    pub id: &'static str,
+    pub what: String,
+    /// The plain exchange, and the one in which the repair was at work.
+    pub refused: Seen,
+    pub taken: Seen,
+}
+
+/// Everything that was seen.
+#[derive(Clone, Debug, Default)]
+pub struct Walked {
+    pub seen: Vec<Seen>,
+    pub judged: Vec<Judged>,
+    pub known: Arc<Knowledge>,
+    /// Whether messages were let in without a token.
+    pub is_open: bool,
+    /// Whether messages were let in at all.
+    pub is_in: bool,
+    /// The version that was agreed on.
+    pub version: Option<String>,
+    pub registered: bool,
+    pub login: Option<LoginOutcome>,
+    /// What could not be asked, and why.
+    pub missing: Vec<String>,
+}
+
+pub struct Walk<'a> {
+    stand: Arc<Stand>,
+    wish: &'a Wish,
+    walked: Walked,
+    /// Streams that are listened to meanwhile.
+    later: Vec<AbortOnDropHandle<Seen>>,
+}
+
+impl<'a> Walk<'a> {
+    #[must_use]
+    pub fn new(stand: Arc<Stand>, wish: &'a Wish) -> Self {
+        Self { stand, wish, walked: Walked::default(), later: Vec::new() }
+    }
+
+    /// Asks everything that the wish allows.
+    pub async fn whole(mut self) -> Walked {
+        self.harmless().await;
+        if self.walked.seen.iter().all(|seen| seen.answer.is_err()) {
+            self.walked.missing.push("the server could not be reached".into());
+            return self.walked;
+        }
+        if self.wish.register {
+            self.register().await;
+        }
+        let mut token = self.wish.token.clone();
+        if self.wish.login {
+            token = self.log_in().await.or(token);
+        }
+        if token.is_some() || self.walked.is_open {
+            self.messages(token).await;
+        }
+        for listening in std::mem::take(&mut self.later) {
+            if let Ok(seen) = listening.await {
+                self.walked.seen.push(seen);
+            }
+        }
+        self.walked.known = self.stand.runtime().learner.recall();
+        self.walked
+    }
+
+    /// Asks what changes nothing and needs nothing.
+    pub async fn harmless_alone(mut self) -> Walked {
+        self.harmless().await;
+        self.walked.known = self.stand.runtime().learner.recall();
+        self.walked
+    }
+
+    fn mcp_path(&self) -> String {
+        self.stand.runtime().facts.mcp_path.clone()
+    }
+
+    async fn harmless(&mut self) {
+        self.walked.known = learn::know(self.stand.runtime(), self.stand.upstream()).await;
+        self.stranger().await;
+        self.documents().await;
+        self.pages().await;
+        self.endpoints().await;
+        self.legacy(&Caller::default()).await;
+    }
+
+    /// Asks once, and if a repair of requests would have mended the question, whether it had to.
+    async fn ask(&mut self, probe: Probe) -> Option<Answer> {
+        let seen = self.stand.ask(probe.clone()).await;
+        let observed: Vec<_> = seen
+            .taped
+            .iter()
+            .flat_map(|taped| &taped.fired)
+            .filter(|fired| fired.mode == Mode::Observe)
+            .map(|fired| (fired.id, fired.finding.what.to_string()))
+            .collect();
+        for (id, what) in observed {
+            self.judge(id, what, &probe, &seen).await;
+        }
+        let answer = seen.answer.clone().ok();
+        self.walked.seen.push(seen);
+        answer
+    }
+
+    /// A repair of requests was needed if the server refuses the plain request and takes the mended one, or lets in what
+    /// the repair would have refused.
+    async fn judge(&mut self, id: &'static str, what: String, probe: &Probe, plain: &Seen) {
+        let Some(taped) = &plain.taped else { return };
+        let is_message = taped.class.has_messages();
+        let was_taken = plain.answer.as_ref().is_ok_and(|answer| answer.status.is_success());
+        if (was_taken && !is_message) || self.walked.judged.iter().any(|judged| judged.id == id) {
+            return;
+        }
+        let Some(mended) = self.stand.ask_with(id, probe.clone()).await else { return };
+        let (Some(second), Ok(answer)) = (&mended.taped, &mended.answer) else { return };
+        let first = plain.answer.as_ref().ok();
+        let is_needed = if second.turns.is_empty() {
+            first.is_none_or(|first| first.status != answer.status)
+        } else {
+            let plain_reply = |answer: &Answer| Reply::new(answer.status, HeaderMap::new());
+            !was_taken
+                && answer.status != StatusCode::UNAUTHORIZED
+                && first.is_none_or(|first| Ask::is_better(taped.class, &plain_reply(first), &plain_reply(answer)))
+        };
+        if is_needed {
+            self.walked.judged.push(Judged { id, what, refused: plain.clone(), taken: mended });
+        }
+    }
+
+    /// How the endpoint receives strangers.
+    async fn stranger(&mut self) {
+        for probe in probes::of_a_stranger(&self.mcp_path()) {
+            let is_first = self.walked.seen.is_empty();
+            let answer = self.ask(probe).await;
+            if let (true, Some(answer)) = (is_first, answer) {
+                self.walked.is_open = answer.status.is_success() && has_result(&answer);
+                self.walked.is_in = self.walked.is_open;
+                self.end_of(&Caller { path: self.mcp_path(), ..Caller::default() }, &answer).await;
+            }
+        }
+        let caller = Caller { path: self.mcp_path(), ..Caller::default() };
+        self.ask(probes::of_a_foreign_page(&caller)).await;
+        self.ask(caller.discover()).await;
+    }
+
+    /// Ends the session that an answer has begun.
+    async fn end_of(&mut self, caller: &Caller, answer: &Answer) {
+        let Some(session) = session_of(answer) else { return };
+        let caller = Caller { session: Some(session), version: Some(probes::SPOKEN.into()), ..caller.clone() };
+        let _ = self.stand.ask(caller.ask("the end of a session", Method::DELETE)).await;
+    }
+
+    /// Every place where clients look for metadata.
+    async fn documents(&mut self) {
+        let path = self.mcp_path();
+        let mut places = endpoint::resource_metadata_places(&path);
+        let known = self.walked.known.clone();
+        let own = known.own_issuer_paths(&self.stand.runtime().facts);
+        let prescribed = self.prescribed(&own);
+        let issuers = std::iter::once(String::new()).chain(own).chain([path]);
+        places.extend(issuers.flat_map(|issuer| endpoint::server_metadata_places(&issuer)));
+        let mut asked = Vec::new();
+        for place in places {
+            if asked.contains(&place) {
+                continue;
+            }
+            let probe = probes::document("a discovery document", &place);
+            let is_prescribed = prescribed.contains(&place);
+            self.ask(if is_prescribed { probe } else { probe.beside() }).await;
+            asked.push(place);
+        }
+        if known.has_own_authorization_server() {
+            self.ask(probes::document("the set of keys", endpoint::KEYS).beside()).await;
+        }
+        let head = endpoint::resource_metadata_path(&self.mcp_path());
+        self.ask(Probe::new("HEAD of a discovery document", Method::HEAD, head)).await;
+    }
+
+    /// Where a document has to be: the resource metadata at both places that clients ask (RFC 9728 section 3.1; ChatGPT asks
+    /// at the root), the server metadata where its issuer says (RFC 8414 section 3.1).
+    fn prescribed(&self, issuers: &[String]) -> Vec<String> {
+        let known = &self.walked.known;
+        let mut places = Vec::new();
+        if !known.is_without_oauth() {
+            places.push(endpoint::resource_metadata_path(&self.mcp_path()));
+            places.push(endpoint::RESOURCE_METADATA.to_owned());
+        }
+        if known.has_own_authorization_server() {
+            let root = [String::new()];
+            let issuers = if issuers.is_empty() { &root[..] } else { issuers };
+            places.extend(
+                issuers.iter().filter_map(|issuer| endpoint::server_metadata_places(issuer).into_iter().next()),
+            );
+        }
+        places
+    }
+
+    /// What browsers ask before a page's requests.
+    async fn pages(&mut self) {
+        let path = self.mcp_path();
+        let document = endpoint::resource_metadata_path(&path);
+        let mut preflights = vec![
+            ("a page's preflight", path.clone(), "POST", probes::PAGE),
+            ("a page's preflight to end its session", path.clone(), "DELETE", probes::PAGE),
+            ("the preflight of a page that may not", path, "POST", probes::FOREIGN_PAGE),
+            ("a page's preflight for a document", document, "GET", probes::PAGE),
+        ];
+        if self.walked.known.has_own_authorization_server() {
+            let endpoints = self.walked.known.endpoints.clone();
+            preflights.push(("a page's preflight to register", endpoints.register, "POST", probes::PAGE));
+            preflights.push(("a page's preflight for a token", endpoints.token, "POST", probes::PAGE));
+        }
+        for (name, path, method, origin) in preflights {
+            self.ask(probes::preflight(name, &path, method, origin)).await;
+        }
+    }
+
+    /// The endpoints of the server's own login, where the metadata name them and where clients guess them.
+    async fn endpoints(&mut self) {
+        if !self.walked.known.has_own_authorization_server() {
+            if self.walked.known.foreign.is_some() {
+                self.ask(probes::bad_authorization(&endpoint::Endpoints::default().authorize)).await;
+            }
+            return;
+        }
+        let (named, guessed) = (self.walked.known.endpoints.clone(), endpoint::Endpoints::default());
+        for path in distinct([&named.token, &guessed.token]) {
+            for probe in probes::bad_grants(&path) {
+                self.ask(probe.header(ORIGIN, probes::PAGE)).await;
+            }
+        }
+        for path in distinct([&named.authorize, &guessed.authorize]) {
+            self.ask(probes::bad_authorization(&path)).await;
+        }
+        let revokes = self.walked.known.server_document.as_ref().is_some_and(|said| said.has("revocation_endpoint"));
+        if revokes {
+            self.ask(probes::bad_revocation(&named.revoke)).await;
+        }
+    }
+
+    /// The older transport, if the server has it.
+    async fn legacy(&mut self, caller: &Caller) {
+        let caller = Caller { path: endpoint::LEGACY_SSE.to_owned(), ..caller.clone() };
+        self.ask(caller.stream("the stream of HTTP+SSE (MCP 2024-11-05)")).await;
+    }
+
+    /// Registers one client, and asks what becomes of a registration that nobody can take.
+    async fn register(&mut self) {
+        if !self.walked.known.has_own_authorization_server() {
+            self.walked.missing.push("no registration: the server has no authorization server of its own".into());
+            return;
+        }
+        let client = Client::like(&self.wish.profile(), None);
+        for path in distinct([&self.walked.known.endpoints.register, &endpoint::Endpoints::default().register]) {
+            self.ask(
+                Probe::new("a registration that nobody can take", Method::POST, path)
+                    .json(&json!({"redirect_uris": probes::NOBODY}))
+                    .header(ORIGIN, probes::PAGE),
+            )
+            .await;
+        }
+        // A login registers the client that it needs.
+        if self.wish.login {
+            return;
+        }
+        let path = self.walked.known.endpoints.register.clone();
+        let answer = self.ask(client.registration(&path)).await;
+        self.walked.registered = answer.is_some_and(|answer| answer.status.is_success());
+    }
+
+    async fn log_in(&mut self) -> Option<String> {
+        let outcome = login::log_in(self).await;
+        let token = outcome.token.clone();
+        self.walked.registered |= outcome.registered;
+        self.walked.missing.extend(outcome.missing.iter().cloned());
+        self.walked.login = Some(outcome);
+        token
+    }
+
+    /// What a client says once it is let in.
+    async fn messages(&mut self, token: Option<String>) {
+        let bare = Caller { path: self.mcp_path(), token, ..Caller::default() };
+        let first = self.ask(bare.post("initialize", &probes::initialize(probes::SPOKEN))).await;
+        let Some(first) = first.filter(|answer| answer.status.is_success()) else {
+            self.walked.missing.push("no messages: initialize was refused".into());
+            return;
+        };
+        self.walked.is_in = true;
+        let session = session_of(&first);
+        self.walked.version = Some(version_of(&first));
+        let caller = Caller { session: session.clone(), version: self.walked.version.clone(), ..bare.clone() };
+        self.ask(caller.post("notifications/initialized", &probes::notification("notifications/initialized"))).await;
+        self.listen(caller.stream("the stream of a session").listening(Listen::For(LISTENING)));
+        for probe in probes::later_messages(&caller) {
+            self.ask(probe).await;
+        }
+        if caller.version.as_deref().is_some_and(|version| version <= probes::LAST_OF_LISTS) {
+            self.ask(probes::batch(&caller)).await;
+        }
+        for call in &self.wish.calls {
+            self.call(&caller, call).await;
+        }
+        self.ask(bare.discover()).await;
+        self.ask(probes::lost_session(&bare)).await;
+        for probe in probes::first_messages(&bare) {
+            if let Some(answer) = self.ask(probe).await {
+                self.end_of(&bare, &answer).await;
+            }
+        }
+        self.ask(probes::of_a_foreign_page(&bare)).await;
+        self.legacy(&bare).await;
+        if session.is_some() {
+            // Whoever listens in the session is cut off by its end: a second session is ended instead.
+            self.end_another(&bare).await;
+        }
+    }
+
+    async fn end_another(&mut self, bare: &Caller) {
+        let begun = self.stand.ask(bare.post("initialize", &probes::initialize(probes::SPOKEN))).await;
+        let Some(session) = begun.answer.ok().as_ref().and_then(session_of) else { return };
+        let caller = Caller { session: Some(session), version: Some(probes::SPOKEN.into()), ..bare.clone() };
+        self.ask(caller.ask("the end of a session", Method::DELETE)).await;
+    }
+
+    async fn call(&mut self, caller: &Caller, call: &Call) {
+        let params = json!({
+            "name": call.tool, "arguments": call.arguments, "_meta": {"progressToken": 1},
+        });
+        let probe = caller.post("a tool call", &probes::request("tools/call", &params));
+        let answer = self.ask(probe.clone().listening(Listen::Answer)).await;
+        // A stream that goes on behind its answer is given the time to end.
+        if answer.is_some_and(|answer| !answer.ended) {
+            self.listen(probe.listening(Listen::For(LISTENING)));
+        }
+    }
+
+    /// Listens while other questions are asked.
+    fn listen(&mut self, probe: Probe) {
+        let stand = self.stand.clone();
+        self.later.push(AbortOnDropHandle::new(tokio::spawn(async move { stand.ask(probe).await })));
+    }
+}
+
+/// For the login, which asks in its own order.
+impl Walk<'_> {
+    pub(super) async fn put(&mut self, probe: Probe) -> Option<Answer> {
+        self.ask(probe).await
+    }
+
+    pub(super) fn wish(&self) -> &Wish {
+        self.wish
+    }
+
+    pub(super) fn stand(&self) -> &Arc<Stand> {
+        &self.stand
+    }
+
+    pub(super) fn known(&self) -> &Arc<Knowledge> {
+        &self.walked.known
+    }
+}
+
+fn distinct<const N: usize>(paths: [&String; N]) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for path in paths {
+        if !all.contains(path) {
+            all.push(path.clone());
+        }
+    }
+    all
+}
+
+fn session_of(answer: &Answer) -> Option<String> {
+    answer.headers.get(SESSION)?.to_str().ok().map(str::to_owned)
+}
+
+/// The message of an answer, be it the body or the data of an event.
+fn message_of(answer: &Answer) -> Option<serde_json::Value> {
+    serde_json::from_slice(&answer.body).ok().or_else(|| {
+        sse::events(&answer.body)
+            .filter_map(|event| sse::data(&event))
+            .find_map(|data| serde_json::from_slice::<serde_json::Value>(&data).ok().filter(|data| data.is_object()))
+    })
+}
+
+fn has_result(answer: &Answer) -> bool {
+    message_of(answer).is_some_and(|message| message.get("result").is_some())
+}
+
+/// The version that was agreed on; who names none speaks what was asked for.
+fn version_of(answer: &Answer) -> String {
+    message_of(answer)
+        .and_then(|message| message["result"]["protocolVersion"].as_str().map(str::to_owned))
+        .unwrap_or_else(|| probes::SPOKEN.to_owned())
+}

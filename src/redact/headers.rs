@@ -1,0 +1,269 @@
+//! Header fields: values of a few are harmless and kept, some by their parts, of all others the name and a hash.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use http::HeaderMap;
+
+use super::rules::{self, Rule};
+use super::{Pass, words};
+use crate::edit::list::is_token_byte;
+use crate::exchange::is_credential;
+use crate::repairs::session;
+
+/// Fields that say nothing of anybody.
+const KEPT: &[&str] = &[
+    "accept",
+    "accept-encoding",
+    "accept-language",
+    "accept-ranges",
+    "access-control-allow-credentials",
+    "access-control-allow-headers",
+    "access-control-allow-methods",
+    "access-control-allow-origin",
+    "access-control-allow-private-network",
+    "access-control-expose-headers",
+    "access-control-max-age",
+    "access-control-request-headers",
+    "access-control-request-method",
+    "access-control-request-private-network",
+    "age",
+    "allow",
+    "cache-control",
+    "cf-cache-status",
+    "cf-mitigated",
+    "cf-ray",
+    "connection",
+    "content-encoding",
+    "content-language",
+    "content-length",
+    "content-range",
+    "content-security-policy",
+    "content-type",
+    "cross-origin-resource-policy",
+    "date",
+    "expires",
+    "host",
+    "keep-alive",
+    "last-modified",
+    "mcp-mend",
+    "mcp-method",
+    "mcp-protocol-version",
+    "pragma",
+    "referrer-policy",
+    "retry-after",
+    "sec-fetch-dest",
+    "sec-fetch-mode",
+    "sec-fetch-site",
+    "server",
+    "strict-transport-security",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "user-agent",
+    "vary",
+    "via",
+    "x-accel-buffering",
+    "x-content-type-options",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-frame-options",
+    "x-powered-by",
+];
+
+/// Attributes of a cookie (RFC 6265 section 5.2).
+const OF_COOKIES: &[&str] =
+    &["domain", "expires", "httponly", "max-age", "partitioned", "path", "priority", "samesite", "secure"];
+
+impl Pass<'_> {
+    pub(super) fn headers(&self, headers: &HeaderMap) -> Vec<(String, String)> {
+        headers
+            .iter()
+            .map(|(name, value)| {
+                let text = String::from_utf8_lossy(value.as_bytes());
+                (self.name(name.as_str()), self.header(name.as_str(), &text))
+            })
+            .collect()
+    }
+
+    fn header(&self, name: &str, value: &str) -> String {
+        if KEPT.contains(&name) {
+            return self.plain(name, value);
+        }
+        match name {
+            "origin" | "referer" | "location" | "content-location" => self.by(Rule::Url, value),
+            "authorization" | "proxy-authorization" => self.credentials(value),
+            "cookie" => self.cookies(value, |_| false),
+            "set-cookie" => self.cookies(value, |name| OF_COOKIES.contains(&name.to_ascii_lowercase().as_str())),
+            _ if name.ends_with("authenticate") => self.challenge(value),
+            "link" => self.links(value),
+            "mcp-session-id" => self.session(value),
+            "refresh" => match value.split_once(['=']) {
+                Some((before, url)) => format!("{}={}", self.words(before), self.by(Rule::Url, url)),
+                None => self.words(value),
+            },
+            _ if value.is_empty() => String::new(),
+            _ if is_credential(name) => self.secret(value),
+            _ => self.value(value),
+        }
+    }
+
+    fn plain(&self, name: &str, value: &str) -> String {
+        let shown = self.words_up_to(value, super::LONGEST_VALUE);
+        if name != "content-security-policy" {
+            return shown;
+        }
+        // A nonce is there to be guessed by nobody.
+        let source = |word: &str| if word.contains("nonce-") { self.redactor.hash(word) } else { word.to_owned() };
+        shown.split(' ').map(source).collect::<Vec<_>>().join(" ")
+    }
+
+    /// The scheme stays, the rest does not.
+    fn credentials(&self, value: &str) -> String {
+        let Some((scheme, rest)) = value.split_once(' ') else {
+            return if words::is_protocol(value) { value.to_owned() } else { self.secret(value) };
+        };
+        let credentials = rest.trim();
+        if scheme.eq_ignore_ascii_case("basic")
+            && let Ok(pair) = STANDARD.decode(credentials)
+        {
+            let pair = String::from_utf8_lossy(&pair);
+            self.secrets.add(&pair);
+            self.secrets.add(credentials);
+            if let Some((user, password)) = pair.split_once(':') {
+                // In a form they stand decoded (RFC 6749 section 2.3.1).
+                let part = |part: &str| {
+                    self.secrets.add(part);
+                    let plain = percent_encoding::percent_decode_str(part).decode_utf8_lossy();
+                    if plain.is_empty() { String::new() } else { self.secret(&plain) }
+                };
+                return format!("{scheme} {}:{}", part(user), part(password));
+            }
+        }
+        // Of a JWT, each part is as good as a name for it.
+        credentials.split('.').for_each(|part| self.secrets.add(part));
+        let scheme = if words::is_name(scheme) { scheme.to_owned() } else { self.secret(scheme) };
+        if credentials.is_empty() { scheme } else { format!("{scheme} {}", self.secret(credentials)) }
+    }
+
+    fn cookies(&self, value: &str, is_attribute: impl Fn(&str) -> bool) -> String {
+        let one = |(index, part): (usize, &str)| {
+            let (name, value) = part.trim().split_once('=').map_or((part.trim(), None), |(n, v)| (n, Some(v)));
+            if index > 0 && is_attribute(name) {
+                let shown = value.map(|value| match name.to_ascii_lowercase().as_str() {
+                    "path" => self.path(value),
+                    _ => self.words(value),
+                });
+                return shown.map_or_else(|| name.to_owned(), |value| format!("{name}={value}"));
+            }
+            match value {
+                Some(value) => format!("{}={}", self.name(name), self.secret(value)),
+                None => self.secret(name),
+            }
+        };
+        value.split(';').enumerate().map(one).collect::<Vec<_>>().join("; ")
+    }
+
+    /// A session's id, hashed; what no client can send back stays visible as such (F-18).
+    fn session(&self, value: &str) -> String {
+        if matches!(value, "" | "null" | "undefined") {
+            return value.to_owned();
+        }
+        if let Some(id) = value.strip_prefix(session::ID) {
+            return format!("{}{}", session::ID, self.sealed(id, |id| self.secret(id)));
+        }
+        if let Some((id, cookies)) = value.split_once(session::COOKIES) {
+            let cookies = self.sealed(cookies, |cookies| self.cookies(cookies, |_| false));
+            return format!("{}{}{cookies}", self.secret(id), session::COOKIES);
+        }
+        let is_illegal = value.bytes().any(|b| !(b'!'..=b'~').contains(&b));
+        format!("{}{}", self.secret(value), if is_illegal { " _" } else { "" })
+    }
+
+    /// What the proxy itself has put into a session's id.
+    fn sealed(&self, text: &str, shown: impl Fn(&str) -> String) -> String {
+        let plain = URL_SAFE_NO_PAD.decode(text).unwrap_or_else(|_| text.as_bytes().to_vec());
+        self.secrets.add(text);
+        URL_SAFE_NO_PAD.encode(shown(&String::from_utf8_lossy(&plain)))
+    }
+
+    /// Links (RFC 8288): where to, and the rest as text.
+    fn links(&self, value: &str) -> String {
+        let mut out = String::new();
+        let mut rest = value;
+        while let Some((before, after)) = rest.split_once('<') {
+            let (url, behind) = after.split_once('>').unwrap_or((after, ""));
+            out.push_str(&format!("{}<{}>", self.words(before), self.url(url)));
+            rest = behind;
+        }
+        out + &self.words(rest)
+    }
+
+    /// A challenge, however it is written: values by the rules, the rest as it was.
+    fn challenge(&self, text: &str) -> String {
+        let mut out = String::new();
+        let (mut rest, mut after_scheme) = (text, false);
+        while let Some(first) = rest.chars().next() {
+            let length = rest.bytes().take_while(|b| is_token_byte(*b) || *b == b'/').count();
+            if length == 0 {
+                out.push(if first.is_ascii_punctuation() || first == ' ' { first } else { '_' });
+                after_scheme &= first == ' ';
+                rest = &rest[first.len_utf8()..];
+                continue;
+            }
+            let (word, behind) = rest.split_at(length);
+            let value = behind.trim_start().strip_prefix('=').map(str::trim_start);
+            let is_padding = value.is_none_or(|value| value.is_empty() || value.starts_with([',', '=']));
+            match value {
+                Some(value) if !is_padding => {
+                    out.push_str(&self.name(word));
+                    rest = self.parameter(&mut out, word, value);
+                    after_scheme = false;
+                }
+                _ if after_scheme => {
+                    out.push_str(&self.secret(word));
+                    (rest, after_scheme) = (behind, false);
+                }
+                _ => {
+                    out.push_str(&self.name(word));
+                    (rest, after_scheme) = (behind, true);
+                }
+            }
+        }
+        out
+    }
+
+    /// Writes the value of a parameter of a challenge. Answers what stands behind it.
+    fn parameter<'t>(&self, out: &mut String, name: &str, text: &'t str) -> &'t str {
+        let quote = text.chars().next().filter(|c| matches!(c, '"' | '\''));
+        let (value, behind) = match quote {
+            Some(quote) => {
+                let inner = &text[1..];
+                let end = end_of_quote(inner, quote);
+                (&inner[..end], inner.get(end + 1..).unwrap_or_default())
+            }
+            None => text.split_at(text.find([',', ' ', '\t']).unwrap_or(text.len())),
+        };
+        let rule = match name.to_ascii_lowercase().as_str() {
+            "resource_metadata" | "as_uri" | "authorization_uri" => Rule::Url,
+            name => rules::of(name),
+        };
+        let shown = self.by(rule, &value.replace("\\\"", "\"")).replace(['"', '\\'], "'");
+        let is_closed = quote.is_some_and(|_| text.len() > value.len() + 1);
+        let quote = quote.map(String::from).unwrap_or_default();
+        out.push_str(&format!("={quote}{shown}{}", if is_closed { &quote } else { "" }));
+        behind
+    }
+}
+
+/// Where a quoted text ends.
+fn end_of_quote(text: &str, quote: char) -> usize {
+    let mut escaped = false;
+    for (at, c) in text.char_indices() {
+        if c == quote && !escaped {
+            return at;
+        }
+        escaped = c == '\\' && !escaped;
+    }
+    text.len()
+}

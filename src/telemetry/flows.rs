@@ -1,0 +1,295 @@
+//! Exchanges tied together: what a client did, from the first challenge to the first tool, and where it stopped.
+//!
+//! Taped exchanges come in on the data path and are handed to a thread, which redacts them, finds the flow that each
+//! belongs to, writes captures and tells whoever watches. Nothing is kept here that is not redacted.
+
+mod book;
+pub mod flow;
+mod show;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime};
+
+use serde_json::Value;
+use tokio::sync::broadcast;
+
+use super::capture::files::{Bounds, Files};
+use super::capture::form::Head;
+use super::stamp;
+use super::tape::{Recorder, Taped};
+use crate::exchange::Facts;
+use crate::redact::{Redacted, Redactor};
+use crate::repair::Mode;
+use book::{Book, Hosted};
+use flow::Sentence;
+
+/// So many exchanges wait to be looked at, and so many bytes of them; what comes beyond that is dropped and counted.
+const WAITING: usize = 1024;
+const WAITING_BYTES: usize = 32 * 1024 * 1024;
+/// How often it is asked what can be said because time has passed.
+const TICK: Duration = Duration::from_secs(2);
+/// Who watches and is so far behind misses some.
+const BACKLOG: usize = 256;
+
+/// How flows are kept.
+pub struct Setup {
+    /// Where captures go, if they are written.
+    pub capture: Option<Bounds>,
+    /// Modes of repairs that are not the default.
+    pub modes: Vec<(String, Mode)>,
+    pub hosted: Hosted,
+    pub started: SystemTime,
+}
+
+/// Who watches over all flows.
+pub struct Flows {
+    jobs: SyncSender<Job>,
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Shared {
+    book: Mutex<Book>,
+    facts: OnceLock<Facts>,
+    watchers: broadcast::Sender<Arc<str>>,
+    waiting: AtomicUsize,
+    dropped: AtomicU64,
+    /// Captures that could not be written.
+    failed: AtomicU64,
+}
+
+enum Job {
+    Opened(Box<Taped>),
+    Ended(Box<Taped>),
+    /// All that came before is done.
+    Flush(Sender<()>),
+    Stop,
+}
+
+/// Until it is known which addresses are whose.
+#[must_use]
+pub fn nobody(_: IpAddr) -> Option<&'static str> {
+    None
+}
+
+impl Flows {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// When the folder for captures cannot be used, or a thread or random bytes cannot be had.
+    pub fn start(setup: Setup) -> io::Result<Arc<Self>> {
+        let files = setup.capture.map(Files::new).transpose()?;
+        let (jobs, inbox) = sync_channel(WAITING);
+        let shared = Arc::new(Shared {
+            book: Mutex::new(Book::new(setup.hosted, setup.started)),
+            facts: OnceLock::new(),
+            watchers: broadcast::channel(BACKLOG).0,
+            waiting: AtomicUsize::new(0),
+            dropped: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+        });
+        let keeper = Keeper { shared: shared.clone(), key: random_key()?, redactor: None, files, modes: setup.modes };
+        let thread = std::thread::Builder::new().name("flows".into()).spawn(move || keeper.run(&inbox))?;
+        Ok(Arc::new(Self { jobs, shared, thread: Mutex::new(Some(thread)) }))
+    }
+
+    /// Everything that is known now.
+    #[must_use]
+    pub fn snapshot(&self) -> Value {
+        let facts = self.shared.facts.get();
+        let upstream = facts.map_or("", |facts| facts.upstream.as_str());
+        let public = facts.map_or("", |facts| facts.public.as_str());
+        match self.shared.book.lock() {
+            Ok(book) => book.snapshot(SystemTime::now(), upstream, public),
+            Err(_) => Value::Null,
+        }
+    }
+
+    /// What happens from now on, each as a JSON text.
+    #[must_use]
+    pub fn watch(&self) -> broadcast::Receiver<Arc<str>> {
+        self.shared.watchers.subscribe()
+    }
+
+    /// Waits until all that was taped so far has been looked at and written.
+    pub fn flush(&self) {
+        let (done, wait) = channel();
+        if self.jobs.send(Job::Flush(done)).is_ok() {
+            let _ = wait.recv();
+        }
+    }
+
+    /// How many exchanges were dropped because too many waited.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.shared.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Hands on without ever waiting.
+    fn hand_on(&self, taped: Taped, job: impl FnOnce(Box<Taped>) -> Job) {
+        let size = size(&taped);
+        let waiting = self.shared.waiting.fetch_add(size, Ordering::Relaxed);
+        if waiting + size > WAITING_BYTES || self.jobs.try_send(job(Box::new(taped))).is_err() {
+            self.shared.waiting.fetch_sub(size, Ordering::Relaxed);
+            self.shared.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Recorder for Flows {
+    fn site(&self, facts: &Facts) {
+        let _ = self.shared.facts.set(facts.clone());
+    }
+
+    fn opened(&self, taped: &Taped) {
+        self.hand_on(taped.clone(), Job::Opened);
+    }
+
+    fn ended(&self, taped: Taped) {
+        self.hand_on(taped, Job::Ended);
+    }
+}
+
+impl Drop for Flows {
+    fn drop(&mut self) {
+        let thread = self.thread.lock().ok().and_then(|mut thread| thread.take());
+        if self.jobs.send(Job::Stop).is_ok()
+            && let Some(thread) = thread
+        {
+            let _ = thread.join();
+        }
+        let (dropped, failed) = (self.dropped(), self.shared.failed.load(Ordering::Relaxed));
+        if dropped + failed > 0 {
+            tracing::warn!(dropped, failed, "exchanges are missing from flows or captures");
+        }
+    }
+}
+
+/// What a taped exchange takes while it waits.
+fn size(taped: &Taped) -> usize {
+    let bodies = taped
+        .turns
+        .iter()
+        .map(|turn| turn.asked.body.bytes.len() + turn.came.as_ref().map_or(0, |came| came.body.bytes.len()));
+    taped.asked.body.bytes.len() + taped.answered.body.bytes.len() + bodies.sum::<usize>() + 1024
+}
+
+/// A key that is nowhere written.
+fn random_key() -> io::Result<[u8; 32]> {
+    let mut key = [0; 32];
+    let random = rustls::crypto::ring::default_provider().secure_random;
+    random.fill(&mut key).map_err(|_| io::Error::other("no random bytes can be had"))?;
+    Ok(key)
+}
+
+/// What the thread has to itself.
+struct Keeper {
+    shared: Arc<Shared>,
+    key: [u8; 32],
+    redactor: Option<Redactor>,
+    files: Option<Files>,
+    modes: Vec<(String, Mode)>,
+}
+
+impl Keeper {
+    fn run(mut self, inbox: &Receiver<Job>) {
+        let mut ticked = Instant::now();
+        loop {
+            match inbox.recv_timeout(TICK) {
+                Ok(Job::Opened(taped)) => self.take(&taped, false),
+                Ok(Job::Ended(taped)) => self.take(&taped, true),
+                Ok(Job::Flush(done)) => drop(done.send(())),
+                Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            if ticked.elapsed() >= TICK {
+                ticked = Instant::now();
+                self.tick(SystemTime::now());
+            }
+        }
+    }
+
+    fn take(&mut self, taped: &Taped, has_ended: bool) {
+        self.shared.waiting.fetch_sub(size(taped), Ordering::Relaxed);
+        let key = self.key;
+        let facts = self.shared.facts.get();
+        let new = || facts.map_or_else(|| Redactor::new(key), |facts| Redactor::new(key).knowing(facts));
+        let redacted = self.redactor.get_or_insert_with(new).redact(taped);
+        let now = SystemTime::now();
+        let Ok(mut book) = self.shared.book.lock() else { return };
+        let placed = book.take(&redacted, now);
+        let about = book.flow(placed.flow).map(|flow| (stamp(flow.began), flow.client, flow.agent.clone()));
+        drop(book);
+        for other in &placed.merged {
+            self.try_to(|files| files.close(*other, placed.flow, now));
+        }
+        if let (true, Some(about), Some(facts)) = (has_ended, about, facts_of(&self.shared)) {
+            let head = head(&facts, &self.modes, placed.flow, about);
+            self.write(placed.flow, &redacted, now, head);
+        }
+        self.tell(&placed.news);
+        if let Some(sentence) = placed.sentence {
+            self.say(placed.flow, sentence, now);
+        }
+    }
+
+    fn write(&mut self, flow: u64, redacted: &Redacted, now: SystemTime, head: Head) {
+        self.try_to(|files| files.exchange(flow, redacted, now, || head));
+    }
+
+    fn tick(&mut self, now: SystemTime) {
+        let said = self.shared.book.lock().map(|mut book| book.tick(now)).unwrap_or_default();
+        for (flow, sentence, news) in said {
+            self.tell(&news);
+            self.say(flow, sentence, now);
+        }
+    }
+
+    fn tell(&self, news: &Value) {
+        if self.shared.watchers.receiver_count() > 0 {
+            let _ = self.shared.watchers.send(news.to_string().into());
+        }
+    }
+
+    /// Says what can be said of a flow, once.
+    fn say(&mut self, flow: u64, sentence: Sentence, now: SystemTime) {
+        let text = sentence.text();
+        if sentence.is_urgent() {
+            tracing::warn!(flow, "{text}");
+        }
+        self.try_to(|files| files.note(flow, &text, now));
+    }
+
+    fn try_to(&mut self, write: impl FnOnce(&mut Files) -> io::Result<()>) {
+        let Some(files) = &mut self.files else { return };
+        if let Err(error) = write(files)
+            && self.shared.failed.fetch_add(1, Ordering::Relaxed) == 0
+        {
+            tracing::warn!(%error, "a capture cannot be written");
+        }
+    }
+}
+
+fn facts_of(shared: &Shared) -> Option<Facts> {
+    shared.facts.get().cloned()
+}
+
+fn head(facts: &Facts, modes: &[(String, Mode)], flow: u64, about: (String, IpAddr, String)) -> Head {
+    let (began, client, agent) = about;
+    Head {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        facts: facts.clone(),
+        modes: modes.to_vec(),
+        flow,
+        began,
+        client: client.to_string(),
+        agent,
+    }
+}

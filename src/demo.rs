@@ -10,18 +10,18 @@ pub mod show;
 mod visit;
 
 use std::fmt::Write as _;
-use std::net::{SocketAddr, TcpListener as StdListener};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 use tokio::net::TcpListener;
 
-use crate::admin::{self, source::Live};
+use crate::admin;
 use crate::cli::show::{BAD, GOOD, NAME, QUIET};
 use crate::config::layers::{Layers, Value};
 use crate::config::{Complaint, Config, settings};
-use crate::server::{self, Balance, Running};
+use crate::server::{self, Balance, Outlets, Running};
 use crate::signals;
 use crate::telemetry::access::{AccessLog, Format};
 use broken::Broken;
@@ -89,7 +89,7 @@ fn play(wish: &Wish) -> Result<bool, DemoError> {
     // A report alone needs no known address; somebody who wants to connect a client does.
     let listen = wish.listen.as_deref().unwrap_or(if wish.once { "127.0.0.1:0" } else { "127.0.0.1:8808" });
     let config = config(listen, upstream, wish.admin.as_deref())?;
-    let page = admin::bind(config.admin)?;
+    let page = admin::Wanted::by(&config)?;
     let quiet = AccessLog::start(Format::Off, std::io::sink());
     let running = server::start(&config, quiet, Balance::DEFAULT)?;
     let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(DemoError::Broken)?;
@@ -185,13 +185,13 @@ fn config(listen: &str, upstream: SocketAddr, admin: Option<&str>) -> Result<Con
 }
 
 /// Keeps serving, now with an access log, so that a real client can be pointed at it.
-fn serve_on(running: Running, config: Config, page: Option<StdListener>) -> Result<(), DemoError> {
+fn serve_on(running: Running, config: Config, page: Option<admin::Wanted>) -> Result<(), DemoError> {
     let config = Config { listen: running.address, ..config };
     running.stop();
     let log = AccessLog::start(Format::Text, std::io::stdout());
-    let running = server::start(&config, log, Balance::DEFAULT)?;
-    let live = || Arc::new(Live::new(running.runtime.clone()));
-    let page = page.map(|listener| admin::start(listener, live())).transpose()?;
+    let outlets = Outlets { access: log, recorder: page.as_ref().map(admin::Wanted::recorder) };
+    let running = server::start(&config, outlets, Balance::DEFAULT)?;
+    let page = page.map(|page| page.open(running.runtime.clone())).transpose()?;
     let (proxy, upstream) = (&running.runtime.facts.public, &config.upstream);
     anstream::println!(
         "\nBoth keep serving until Ctrl-C. Point a client at {NAME}{proxy}/mcp{NAME:#} (mended) or at\n\

@@ -2,13 +2,11 @@
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use mcp_mend::admin::source::Live;
 use mcp_mend::admin::{self, Admin};
 use mcp_mend::cli::{self, Asked, show};
 use mcp_mend::config::{Complaint, Config};
-use mcp_mend::server::{self, Balance, Running, StartError};
+use mcp_mend::server::{self, Balance, Outlets, Running, StartError};
 use mcp_mend::telemetry::access::{AccessLog, Format};
 use mcp_mend::{demo, repairs, signals};
 
@@ -61,10 +59,10 @@ fn reject(complaints: &[Complaint]) -> ExitCode {
 
 /// The proxy, and the page beside it.
 fn start(config: &Config, access: AccessLog) -> Result<(Running, Option<Admin>), StartError> {
-    let listener = admin::bind(config.admin)?;
-    let running = server::start(config, access, Balance::DEFAULT)?;
-    let live = || Arc::new(Live::new(running.runtime.clone()));
-    let admin = listener.map(|listener| admin::start(listener, live())).transpose()?;
+    let page = admin::Wanted::by(config)?;
+    let outlets = Outlets { access, recorder: page.as_ref().map(admin::Wanted::recorder) };
+    let running = server::start(config, outlets, Balance::DEFAULT)?;
+    let admin = page.map(|page| page.open(running.runtime.clone())).transpose()?;
     Ok((running, admin))
 }
 

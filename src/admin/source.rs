@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::broadcast;
 
+use crate::exchange::Site;
+use crate::knowledge::Knowledge;
 use crate::runtime::Runtime;
+use crate::telemetry::flows::Flows;
 
 /// What the listener shows. All of it is asked for on the listener's own thread.
 pub trait Source: Send + Sync + 'static {
-    /// The flows as they are now, with `upstream`, `public` and `version`.
+    /// The flows as they are now, with `upstream`, `endpoint` and `version`.
     fn snapshot(&self) -> Value;
     /// Every change from now on, each as a JSON text.
     fn watch(&self) -> broadcast::Receiver<Arc<str>>;
@@ -23,32 +25,28 @@ pub trait Source: Send + Sync + 'static {
 /// The proxy of this process.
 pub struct Live {
     runtime: Arc<Runtime>,
-    started: Timestamp,
-    changes: broadcast::Sender<Arc<str>>,
+    flows: Arc<Flows>,
 }
 
 impl Live {
     #[must_use]
-    pub fn new(runtime: Arc<Runtime>) -> Self {
-        Self { runtime, started: Timestamp::now(), changes: broadcast::channel(1).0 }
+    pub fn new(runtime: Arc<Runtime>, flows: Arc<Flows>) -> Self {
+        Self { runtime, flows }
     }
 }
 
 impl Source for Live {
     fn snapshot(&self) -> Value {
-        json!({
-            "now": Timestamp::now().to_string(),
-            "started": self.started.to_string(),
-            "version": env!("CARGO_PKG_VERSION"),
-            "upstream": self.runtime.facts.upstream.as_str(),
-            "public": self.runtime.facts.public.as_str(),
-            "sentences": [],
-            "flows": [],
-        })
+        let mut state = self.flows.snapshot();
+        let site = Site { facts: &self.runtime.facts, known: &Knowledge::default() };
+        if let Some(members) = state.as_object_mut() {
+            members.insert("endpoint".into(), site.resource().into());
+        }
+        state
     }
 
     fn watch(&self) -> broadcast::Receiver<Arc<str>> {
-        self.changes.subscribe()
+        self.flows.watch()
     }
 
     fn counters(&self) -> Value {

@@ -11,7 +11,7 @@ pub mod source;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -21,14 +21,10 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::Config;
-use crate::runtime::Runtime;
 use crate::server::StartError;
-use crate::telemetry::flows::{self, Flows, Setup};
-use crate::telemetry::tape::Recorder;
 pub use events::MOST_LISTENERS;
 use routes::Desk;
-use source::{Live, Source};
+use source::Source;
 
 /// Connections at a time: every listener one, and some for everything else.
 const MOST_CONNECTIONS: usize = 2 * MOST_LISTENERS;
@@ -46,50 +42,17 @@ pub struct Admin {
     thread: JoinHandle<()>,
 }
 
-/// A page that is wanted: its address is taken, and exchanges are recorded for it. Nothing is served yet.
-pub struct Wanted {
-    listener: StdListener,
-    flows: Arc<Flows>,
-}
-
-impl Wanted {
-    /// What the configuration wants. Before the proxy starts, so that a port that is taken shows before anything has
-    /// begun.
-    ///
-    /// # Errors
-    /// When the address or a thread cannot be had.
-    pub fn by(config: &Config) -> Result<Option<Self>, StartError> {
-        let Some(address) = config.admin else { return Ok(None) };
-        let modes = config.modes.iter().map(|(id, mode)| ((*id).to_owned(), *mode)).collect();
-        let setup = Setup { capture: None, modes, hosted: flows::nobody, started: SystemTime::now() };
-        Ok(Some(Self { listener: bind(address)?, flows: Flows::start(setup).map_err(StartError::Worker)? }))
-    }
-
-    /// Who gets the proxy's exchanges.
-    #[must_use]
-    pub fn recorder(&self) -> Arc<dyn Recorder> {
-        self.flows.clone()
-    }
-
-    /// Serves, now that the proxy runs.
-    ///
-    /// # Errors
-    /// When a thread or a runtime cannot be had.
-    pub fn open(self, runtime: Arc<Runtime>) -> Result<Admin, StartError> {
-        start(self.listener, Arc::new(Live::new(runtime, self.flows)))
-    }
-}
-
-/// Takes an address.
+/// Takes the address, if one is stated; nothing is served yet. So a port that is taken shows before anything has begun.
 ///
 /// # Errors
-/// When it cannot be had.
-pub fn bind(address: SocketAddr) -> Result<StdListener, StartError> {
+/// When the address cannot be had.
+pub fn bind(address: Option<SocketAddr>) -> Result<Option<StdListener>, StartError> {
+    let Some(address) = address else { return Ok(None) };
     let listener = StdListener::bind(address).and_then(|listener| {
         listener.set_nonblocking(true)?;
         Ok(listener)
     });
-    listener.map_err(|source| StartError::Listen { address, source })
+    listener.map(Some).map_err(|source| StartError::Listen { address, source })
 }
 
 /// Serves on a bound listener.

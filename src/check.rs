@@ -2,9 +2,13 @@
 //! by what, and what to do about it. The function that mends is the one that finds.
 
 mod evidence;
+pub mod first;
 mod login;
 mod probes;
+pub mod reach;
 pub mod report;
+pub mod show;
+mod signs;
 mod situation;
 pub mod stand;
 pub mod verdict;
@@ -15,7 +19,10 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use crate::client::{self, Client};
 use crate::config::Config;
+use crate::redact::Redactor;
+use crate::secret;
 use crate::server::StartError;
 use report::Report;
 use stand::Stand;
@@ -66,25 +73,42 @@ pub struct Call {
     pub arguments: Value,
 }
 
-/// How a client registers.
+/// How the client of a check registers and calls itself.
 #[derive(Clone, Debug)]
 pub struct Profile {
-    pub client_name: String,
+    /// Its id, as in `check --as`.
+    pub id: &'static str,
+    pub client_name: Option<&'static str>,
     pub redirect_uris: Vec<String>,
-    pub auth_method: &'static str,
+    pub auth_method: Option<&'static str>,
     pub application_type: Option<&'static str>,
-    pub agent: Option<String>,
+    pub agent: Option<&'static str>,
+}
+
+/// The client that is checked for unless another is named.
+pub const USUAL: &Client = &client::TS2;
+
+impl Profile {
+    /// As this client does.
+    #[must_use]
+    pub fn of(client: &Client) -> Self {
+        let registration = &client.registration;
+        Self {
+            id: client.id,
+            client_name: registration.client_name,
+            redirect_uris: registration.redirect_uris.iter().map(|uri| (*uri).to_owned()).collect(),
+            auth_method: registration.auth_method,
+            application_type: registration.application_type,
+            agent: client.user_agent(),
+        }
+    }
 }
 
 impl Default for Profile {
+    /// The usual client, and no name that a firewall may know.
     fn default() -> Self {
-        Self {
-            client_name: "mcp-mend check".into(),
-            redirect_uris: Vec::new(),
-            auth_method: "none",
-            application_type: Some("native"),
-            agent: None,
-        }
+        let usual = Self::of(USUAL);
+        Self { agent: None, ..usual }
     }
 }
 
@@ -94,7 +118,15 @@ impl Default for Profile {
 /// When the server's address cannot be used.
 pub async fn check(config: &Config, url: &str, wish: &Wish) -> Result<Report, StartError> {
     let began = Instant::now();
-    let stand = Arc::new(Stand::new(config)?.calling_itself(wish.profile.agent.as_deref()));
-    let walked = Walk::new(stand, wish).whole().await;
-    Ok(Report::of(config, url, wish, &walked, began.elapsed().as_secs_f64()))
+    let stand = Arc::new(Stand::new(config)?.calling_itself(wish.profile.agent));
+    let mut walked = Walk::new(stand.clone(), wish).whole().await;
+    walked.reach = reach::look(&stand, config, &walked.seen).await;
+    let redactor = redactor(&stand)?;
+    Ok(Report::of(config, url, wish, &walked, &redactor, began.elapsed()))
+}
+
+/// Takes the secrets out of what is shown. Its key is told nobody.
+fn redactor(stand: &Stand) -> Result<Redactor, StartError> {
+    let key = secret::key().map_err(|_| StartError::Randomness)?;
+    Ok(Redactor::new(key).knowing(&stand.runtime().facts))
 }

@@ -2,9 +2,13 @@
 
 pub mod check;
 pub mod documents;
+pub mod first;
+pub mod replay;
+pub mod report;
 pub mod show;
+pub mod waf;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
@@ -12,6 +16,7 @@ use crate::config::layers::{Layers, Value};
 use crate::config::settings::{self, ENV_PREFIX, Kind, SETTINGS};
 use crate::config::{Complaint, Config};
 use crate::demo::Wish;
+use crate::ranges::Ranges;
 
 /// What was asked for.
 #[derive(Debug)]
@@ -21,7 +26,10 @@ pub enum Asked {
     DemoList { json: bool },
     Repairs { json: bool },
     Explain { id: String, json: bool },
+    Replay { file: PathBuf, json: bool },
+    Report(report::Wish),
     Check(Box<check::Asked>),
+    Waf(waf::Wish),
 }
 
 /// The command, with a flag for each setting.
@@ -63,10 +71,13 @@ pub fn command() -> Command {
         .subcommand(
             Command::new("explain")
                 .about("Say all there is to know about one repair: what, why, who is hit, and the cure")
-                .arg(Arg::new("ID").required(true).help("The repair, as in auth.challenge-missing"))
+                .arg(Arg::new("ID").required_unless_present("capture").help("The repair, as in auth.challenge-missing"))
+                .arg(replay::arg())
                 .arg(json()),
         )
+        .subcommand(report::command())
         .subcommand(check::command(json()))
+        .subcommand(waf::command(json()))
         .subcommand(demo(json()))
 }
 
@@ -120,10 +131,16 @@ fn help(setting: &settings::Setting) -> String {
 pub fn asked(matches: &ArgMatches, lookup: impl Fn(&str) -> Option<String>) -> Asked {
     match matches.subcommand() {
         Some(("repairs", sub)) => Asked::Repairs { json: sub.get_flag("json") },
+        Some(("explain", sub)) if sub.contains_id("capture") => Asked::Replay {
+            file: sub.get_one::<PathBuf>("capture").cloned().unwrap_or_default(),
+            json: sub.get_flag("json"),
+        },
+        Some(("report", sub)) => Asked::Report(report::Wish::of(sub)),
         Some(("explain", sub)) => {
             Asked::Explain { id: sub.get_one::<String>("ID").cloned().unwrap_or_default(), json: sub.get_flag("json") }
         }
         Some(("check", sub)) => Asked::Check(Box::new(check::asked(sub, lookup))),
+        Some(("waf", sub)) => Asked::Waf(waf::wish(sub)),
         Some(("demo", sub)) if sub.get_flag("list") => Asked::DemoList { json: sub.get_flag("json") },
         Some(("demo", sub)) => Asked::Demo(Wish {
             listen: sub.get_one::<String>("listen").cloned(),
@@ -164,6 +181,10 @@ fn run(matches: &ArgMatches, lookup: impl Fn(&str) -> Option<String>) -> Asked {
         }
         layers.set(setting, vec![Value { text: text.clone(), place: "UPSTREAM".into() }]);
     }
+    let files = layers.given.get("access.ranges_files").map(|given| given.values.clone()).unwrap_or_default();
+    for file in files {
+        take_ranges(Path::new(&file.text), &mut layers.ranges, &mut complaints);
+    }
     Asked::Run(Box::new(layers), complaints)
 }
 
@@ -171,6 +192,15 @@ fn take_file(file: &Path, layers: &mut Layers, complaints: &mut Vec<Complaint>) 
     let name = file.display().to_string();
     match std::fs::read_to_string(file) {
         Ok(text) => layers.take_file(&name, &text, complaints),
+        Err(error) => complaints.push(Complaint { place: name, message: format!("cannot be read: {error}") }),
+    }
+}
+
+/// Takes a list of address ranges in.
+pub(crate) fn take_ranges(file: &Path, ranges: &mut Ranges, complaints: &mut Vec<Complaint>) {
+    let name = file.display().to_string();
+    match std::fs::read_to_string(file) {
+        Ok(text) => ranges.take(&name, &text, complaints),
         Err(error) => complaints.push(Complaint { place: name, message: format!("cannot be read: {error}") }),
     }
 }
@@ -209,6 +239,8 @@ mod tests {
         assert_eq!((wish.once, wish.defects), (true, vec!["a".to_owned(), "b".to_owned()]));
         assert!(matches!(ask("mcp-mend demo --list --json"), Asked::DemoList { json: true }));
         assert!(matches!(ask("mcp-mend explain x"), Asked::Explain { .. }));
+        assert!(matches!(ask("mcp-mend explain --capture f --json"), Asked::Replay { json: true, .. }));
+        assert!(matches!(ask("mcp-mend report --ofid ofid_1"), Asked::Report(_)));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Configuration: as written -> checked. Every error is reported at once, with its place and what to write instead.
 
+mod access;
 mod admin;
+mod capture;
 pub mod layers;
 pub mod settings;
 
@@ -13,11 +15,14 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::admission::Admission;
 use crate::edit::origin::{Origin, after_origin};
 use crate::endpoint;
+use crate::ranges::{self, Ranges};
 use crate::repair::Mode;
 use crate::repairs;
 use crate::telemetry::access::Format;
+use crate::telemetry::capture::files::Bounds;
 use layers::{Layers, Value};
 use settings::SETTINGS;
 
@@ -50,6 +55,8 @@ pub struct Config {
     pub origins: Vec<Origin>,
     pub scopes: Vec<String>,
     pub trusted_proxies: Vec<IpNet>,
+    /// Who may ask; nothing: everybody.
+    pub admission: Option<Admission>,
     pub modes: BTreeMap<&'static str, Mode>,
     pub show_repairs: bool,
     /// Whether the upstream is asked about itself at the start.
@@ -59,6 +66,10 @@ pub struct Config {
     pub log_format: Format,
     pub log_level: String,
     pub limits: Limits,
+    /// Where captures go, if they are wanted, and how much of them is kept.
+    pub capture: Option<Bounds>,
+    /// Whose addresses are whose, the operator's own files included.
+    pub ranges: Ranges,
     /// What was understood, but is not as the operator may think.
     pub warnings: Vec<Complaint>,
 }
@@ -135,7 +146,11 @@ impl Checker<'_> {
                 Err("a scope is one word of visible ASCII (RFC 6749 section 3.3)".into())
             }
         });
-        let trusted_proxies = self.many("trusted_proxies", network);
+        let trusted_proxies = self.many("trusted_proxies", ranges::network);
+        let admission = self.admission();
+        if let (Some(admission), Some(listen)) = (&admission, listen) {
+            self.warn_of_loopback(admission, listen.ip(), &trusted_proxies);
+        }
         let modes = self.modes();
         let threads = self.number("threads", 0..=1024);
         let log_format = self.one("log.format", |text| match text {
@@ -161,6 +176,7 @@ impl Checker<'_> {
             origins,
             scopes,
             trusted_proxies,
+            admission,
             modes,
             show_repairs: self.switch("show_repairs"),
             probe: !self.switch("no_probe"),
@@ -168,6 +184,8 @@ impl Checker<'_> {
             log_format: log_format?,
             log_level: log_level?,
             limits: limits?,
+            capture: self.capture(),
+            ranges: self.layers.ranges.clone(),
             warnings: Vec::new(),
         })
     }
@@ -374,12 +392,6 @@ fn listen_address(text: &str) -> Result<SocketAddr, String> {
         "localhost" => Ok(SocketAddr::new(IpAddr::from([127, 0, 0, 1]), port)),
         _ => Err(wanted.into()),
     }
-}
-
-fn network(text: &str) -> Result<IpNet, String> {
-    text.parse::<IpNet>()
-        .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
-        .map_err(|_| "write an address or a network, such as 10.0.0.0/8".into())
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue};
+use ipnet::IpNet;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -85,6 +86,16 @@ impl Connection {
             forwarded: Mutex::new(None),
             judged_host: Mutex::new(None),
         }
+    }
+
+    /// Who asks: the peer, or whom a trusted peer names in these headers. `None` if it names nobody for sure.
+    #[must_use]
+    pub fn client(&self, headers: &HeaderMap, trusted_proxies: &[IpNet]) -> Option<IpAddr> {
+        if !self.trusted {
+            return Some(self.peer);
+        }
+        let trusts = |address: IpAddr| trusted_proxies.iter().any(|network| network.contains(&address));
+        headers::forwarded::client(self.peer, headers, trusts)
     }
 
     /// Begins a phase, or notes progress in it.

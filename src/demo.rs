@@ -10,20 +10,21 @@ pub mod show;
 mod visit;
 
 use std::fmt::Write as _;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener as StdListener};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 use tokio::net::TcpListener;
 
-use crate::admin;
+use crate::admin::{self, source::Live};
 use crate::cli::show::{BAD, GOOD, NAME, QUIET};
 use crate::config::layers::{Layers, Value};
 use crate::config::{Complaint, Config, settings};
 use crate::server::{self, Balance, Outlets, Running};
 use crate::signals;
 use crate::telemetry::access::{AccessLog, Format};
+use crate::telemetry::flows::Flows;
 use broken::Broken;
 use checks::CHECKS;
 use defects::{ALL_OF_THE_PAGE, Defect};
@@ -89,7 +90,7 @@ fn play(wish: &Wish) -> Result<bool, DemoError> {
     // A report alone needs no known address; somebody who wants to connect a client does.
     let listen = wish.listen.as_deref().unwrap_or(if wish.once { "127.0.0.1:0" } else { "127.0.0.1:8808" });
     let config = config(listen, upstream, wish.admin.as_deref())?;
-    let page = admin::Wanted::by(&config)?;
+    let page = admin::bind(config.admin)?;
     let quiet = AccessLog::start(Format::Off, std::io::sink());
     let running = server::start(&config, quiet, Balance::DEFAULT)?;
     let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(DemoError::Broken)?;
@@ -185,13 +186,15 @@ fn config(listen: &str, upstream: SocketAddr, admin: Option<&str>) -> Result<Con
 }
 
 /// Keeps serving, now with an access log, so that a real client can be pointed at it.
-fn serve_on(running: Running, config: Config, page: Option<admin::Wanted>) -> Result<(), DemoError> {
+fn serve_on(running: Running, config: Config, page: Option<StdListener>) -> Result<(), DemoError> {
     let config = Config { listen: running.address, ..config };
     running.stop();
     let log = AccessLog::start(Format::Text, std::io::stdout());
-    let outlets = Outlets { access: log, recorder: page.as_ref().map(admin::Wanted::recorder) };
+    let flows = Flows::of(&config).map_err(DemoError::Broken)?;
+    let outlets = Outlets { access: log, recorder: flows.clone().map(|flows| flows as _) };
     let running = server::start(&config, outlets, Balance::DEFAULT)?;
-    let page = page.map(|page| page.open(running.runtime.clone())).transpose()?;
+    let live = |flows| Arc::new(Live::new(running.runtime.clone(), flows));
+    let page = page.zip(flows).map(|(listener, flows)| admin::start(listener, live(flows))).transpose()?;
     let (proxy, upstream) = (&running.runtime.facts.public, &config.upstream);
     anstream::println!(
         "\nBoth keep serving until Ctrl-C. Point a client at {NAME}{proxy}/mcp{NAME:#} (mended) or at\n\

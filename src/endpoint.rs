@@ -1,7 +1,8 @@
 //! Which part of the protocol a path is. The only place where well-known paths are written.
 //!
-//! A class turns repairs on; it never grants access. Paths are compared as they came, undecoded: one that a server
-//! might read as another (`//`, `/../`, `%2e`, `;`) is never metadata (reliability 16).
+//! A class turns repairs on; it never grants access: what only some may ask is whatever the most lenient server might take
+//! for it (`strictest`). Paths are compared as they came, undecoded: one that a server might read as another (`//`,
+//! `/../`, `%2e`, `;`) is never metadata (reliability 16).
 
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, Method};
@@ -232,6 +233,23 @@ fn credentials_class(path: &str, mcp_path: &str, endpoints: &Endpoints) -> Optio
     [Class::Token, Class::Register, Class::Revoke].into_iter().find(is_at)
 }
 
+/// The class of a request where it decides who may ask (`admission`): as the most lenient server reads the path. Below the
+/// MCP endpoint a server may take for a message whatever is not a read of metadata.
+#[must_use]
+pub fn strictest(class: Class, method: &Method, path: &str, mcp_path: &str, endpoints: &Endpoints) -> Class {
+    let is_read = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
+    if class != Class::Other && (is_read || !(class.is_metadata() || class == Class::Keys)) {
+        return class;
+    }
+    let (read, own) = (loosely(path), loosely(mcp_path));
+    if read == own || (own != "/" && read.strip_prefix(&own).is_some_and(|rest| rest.starts_with('/'))) {
+        return Class::Mcp;
+    }
+    let is_at = |class: &Class| endpoints.path_of(*class).is_some_and(|own| loosely(own) == read);
+    let endpoint = Class::ALL.into_iter().find(is_at).or_else(|| default_class(&read));
+    endpoint.or_else(|| metadata_class(&read)).unwrap_or(class)
+}
+
 /// A path as the most lenient server reads it: decoded, in lower case, without parameters, empty and dot segments.
 fn loosely(path: &str) -> String {
     let decoded = percent_encoding::percent_decode_str(path).decode_utf8_lossy().replace('\\', "/");
@@ -311,92 +329,27 @@ pub fn server_metadata_places(issuer_path: &str) -> Vec<String> {
     places
 }
 
+/// Every path that a client asks for on its way to a message: the MCP endpoint, the documents at all places where clients
+/// look for them, and the endpoints of an authorization server on the same host.
+#[must_use]
+pub fn places_of_a_login(mcp_path: &str, endpoints: &Endpoints) -> Vec<String> {
+    let mut places = vec![mcp_path.to_owned()];
+    if !mcp_path.ends_with('/') {
+        places.push(format!("{mcp_path}/"));
+    }
+    places.extend(resource_metadata_places(mcp_path));
+    places.extend(server_metadata_places(""));
+    places.extend(server_metadata_places(mcp_path));
+    let oauth = [Class::Authorize, Class::Token, Class::Register, Class::Revoke];
+    places.extend(oauth.iter().filter_map(|class| endpoints.path_of(*class)).map(str::to_owned));
+    let mut seen = std::collections::BTreeSet::new();
+    places.retain(|place| seen.insert(place.clone()));
+    places
+}
+
 fn inserted(well_known: &str, path: &str) -> String {
     format!("{well_known}{}", path.trim_end_matches('/'))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn class(path: &str) -> Class {
-        classify(path, "/mcp", &Endpoints::default())
-    }
-
-    #[test]
-    fn names_every_place() {
-        for (path, expected) in [
-            ("/mcp", Class::Mcp),
-            ("/mcp/", Class::Mcp),
-            ("/mcp/x", Class::Other),
-            ("/.well-known/jwks.json", Class::Keys),
-            ("/token", Class::Token),
-            ("/sse", Class::LegacySse),
-            ("/.well-known/oauth-protected-resource", Class::ResourceMetadata),
-            ("/.well-known/oauth-protected-resource/mcp", Class::ResourceMetadata),
-            ("/mcp/.well-known/oauth-protected-resource", Class::ResourceMetadata),
-            ("/.well-known/oauth-authorization-server/t/u", Class::ServerMetadata),
-            ("/t/.well-known/openid-configuration", Class::ServerMetadata),
-            ("/.well-known/oauth-protected-resources", Class::Other),
-        ] {
-            assert_eq!(class(path), expected, "{path}");
-        }
-    }
-
-    #[test]
-    fn an_endpoint_that_takes_credentials_is_one_however_it_is_spelled() {
-        for path in ["/MCP", "//mcp", "/mcp//", "/mcp%2f", "/%6dcp", "/./mcp", "/x/../mcp", "/mcp;a", "/mcp%00/../mcp"]
-        {
-            assert_eq!(class(path), Class::Mcp, "{path}");
-        }
-        for path in ["/token/", "/Token", "//token", "/x/..;/token"] {
-            assert_eq!(class(path), Class::Token, "{path}");
-        }
-        assert_eq!(classify("/Api/MCP/", "/Api/MCP", &Endpoints::default()), Class::Mcp);
-        assert_eq!(classify("/api/mcp", "/Api/MCP", &Endpoints::default()), Class::Mcp);
-        for path in ["/mcpx", "/tokens", "/a/token", "/authorize/", "/"] {
-            assert_eq!(class(path), Class::Other, "{path}");
-        }
-    }
-
-    #[test]
-    fn a_guessed_path_is_an_endpoint_beside_the_named_one() {
-        let endpoints = Endpoints { token: "/oauth/token".into(), ..Endpoints::default() };
-        assert_eq!(classify("/oauth/token", "/mcp", &endpoints), Class::Token);
-        assert_eq!(classify("/token", "/mcp", &endpoints), Class::Token);
-        assert_eq!(endpoints.path_of(Class::Token), Some("/oauth/token"));
-    }
-
-    #[test]
-    fn a_path_that_may_be_read_two_ways_is_no_metadata() {
-        for path in [
-            "//.well-known/oauth-protected-resource",
-            "/.well-known//oauth-protected-resource",
-            "/x/../.well-known/oauth-protected-resource",
-            "/.well-known/oauth-protected-resource/%2e%2e/mcp",
-            "/.well-known/oauth-protected-resource;x",
-            "/.well-known/oauth-protected-resource/..;/mcp",
-            "/.Well-Known/oauth-protected-resource",
-            "/.well-known/oauth-protected-resource/./x",
-            "/.well-known%2foauth-protected-resource",
-            "/.well-known/oauth-protected-resource%00",
-        ] {
-            assert_eq!(class(path), Class::Other, "{path}");
-        }
-    }
-
-    #[test]
-    fn knows_where_documents_live() {
-        assert_eq!(
-            resource_metadata_places("/mcp"),
-            [
-                "/.well-known/oauth-protected-resource/mcp",
-                "/.well-known/oauth-protected-resource",
-                "/mcp/.well-known/oauth-protected-resource"
-            ]
-        );
-        assert_eq!(resource_metadata_places("/"), ["/.well-known/oauth-protected-resource"]);
-        assert_eq!(server_metadata_places(""), [SERVER_METADATA, OPENID_CONFIGURATION]);
-        assert_eq!(server_metadata_places("/t/").len(), 4);
-    }
-}
+mod tests;

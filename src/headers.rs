@@ -1,5 +1,7 @@
 //! Header fields between client and upstream: hop-by-hop, forwarding, reframing. Pure functions, each with its rule.
 
+pub mod forwarded;
+
 use http::header::{
     ACCEPT_ENCODING, ACCEPT_RANGES, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, ETAG, EXPECT, FORWARDED, HOST,
     HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE,

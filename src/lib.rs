@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 // Pure core: no I/O, clock, logging, globals.
+pub mod client;
 pub mod coding;
 pub mod documents;
 pub mod edit;
@@ -15,13 +16,17 @@ pub mod repairs;
 pub mod sse;
 
 // Pure plan: classification, configuration, text forms.
+pub mod admission;
 pub mod config;
 pub mod endpoint;
 pub mod example;
 pub mod fence;
 pub mod plan;
+pub mod ranges;
 pub mod redact;
 pub mod replay;
+pub mod report;
+pub mod waf;
 
 // I/O: the only floor that awaits.
 pub mod alarm;

@@ -2,12 +2,15 @@
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
+use mcp_mend::admin::source::Live;
 use mcp_mend::admin::{self, Admin};
 use mcp_mend::cli::{self, Asked, show};
 use mcp_mend::config::{Complaint, Config};
 use mcp_mend::server::{self, Balance, Outlets, Running, StartError};
 use mcp_mend::telemetry::access::{AccessLog, Format};
+use mcp_mend::telemetry::flows::Flows;
 use mcp_mend::{demo, repairs, signals};
 
 #[cfg(not(target_env = "msvc"))]
@@ -29,7 +32,13 @@ fn main() -> ExitCode {
         Asked::Check(asked) => cli::check::run(&asked),
         Asked::Demo(wish) => demo::run(&wish),
         Asked::DemoList { json } => print(json, demo::show::list, demo::show::list_json),
+        Asked::Waf(wish) => match cli::waf::rules(&wish) {
+            Ok(rules) => print(wish.json, || rules.text(), || rules.json()),
+            Err(complaints) => reject(&complaints),
+        },
         Asked::Repairs { json } => print(json, show::repairs, show::repairs_json),
+        Asked::Replay { file, json } => cli::replay::run(&file, json),
+        Asked::Report(wish) => cli::report::run(&wish),
         Asked::Explain { id, json } => match repairs::find(&id) {
             Some(repair) => print(json, || show::explain(repair), || show::explain_json(repair)),
             None => {
@@ -58,11 +67,16 @@ fn reject(complaints: &[Complaint]) -> ExitCode {
 }
 
 /// The proxy, and the page beside it.
-fn start(config: &Config, access: AccessLog) -> Result<(Running, Option<Admin>), StartError> {
-    let page = admin::Wanted::by(config)?;
-    let outlets = Outlets { access, recorder: page.as_ref().map(admin::Wanted::recorder) };
+fn start(
+    config: &Config,
+    access: AccessLog,
+    flows: Option<Arc<Flows>>,
+) -> Result<(Running, Option<Admin>), StartError> {
+    let listener = admin::bind(config.admin)?;
+    let outlets = Outlets { access, recorder: flows.clone().map(|flows| flows as _) };
     let running = server::start(config, outlets, Balance::DEFAULT)?;
-    let admin = page.map(|page| page.open(running.runtime.clone())).transpose()?;
+    let live = |flows| Arc::new(Live::new(running.runtime.clone(), flows));
+    let admin = listener.zip(flows).map(|(listener, flows)| admin::start(listener, live(flows))).transpose()?;
     Ok((running, admin))
 }
 
@@ -71,8 +85,15 @@ fn run(config: &Config) -> ExitCode {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
+    let flows = match Flows::of(config) {
+        Ok(flows) => flows,
+        Err(error) => {
+            let message = format!("captures cannot be written: {error}; write a folder that can be used");
+            return reject(&[Complaint { place: "capture.dir".into(), message }]);
+        }
+    };
     let access = AccessLog::start(config.log_format, std::io::stdout());
-    let (running, admin) = match start(config, access) {
+    let (running, admin) = match start(config, access, flows) {
         Ok(started) => started,
         Err(error) => {
             anstream::eprintln!("{}error:{:#} {error}", show::BAD, show::BAD);
@@ -94,6 +115,7 @@ fn run(config: &Config) -> ExitCode {
             "listening on every address without a public_url: clients elsewhere need --public-url"
         );
     }
+    cli::first::look(config, &running.runtime);
     signals::report_upstream(&running.runtime.target);
     let ended = signals::wait();
     let runtime = running.runtime.clone();

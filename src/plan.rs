@@ -230,6 +230,7 @@ mod tests {
             summary: "",
             why: "",
             hits: "",
+            stops: crate::client::who::NOBODY,
             remedy: "",
             advice: "",
             basis: &[Basis { text: "", url: "", level: Level::Interop }],

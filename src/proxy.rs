@@ -70,6 +70,8 @@ struct Exchange {
     untouched: Option<Untouched>,
     refused: Option<Refusal>,
     tape: Option<Box<Taped>>,
+    /// Whether the client is not among those that the operator lets in.
+    is_stranger: bool,
 }
 
 /// Answers one request.
@@ -87,8 +89,18 @@ pub async fn serve(
     let target = target_of(&request);
     let tape = taping::begin(&worker, &connection, &request);
     let fired = Vec::new();
-    let mut exchange =
-        Exchange { worker, connection, started, known, target, fired, untouched: None, refused: None, tape };
+    let mut exchange = Exchange {
+        worker,
+        connection,
+        started,
+        known,
+        target,
+        fired,
+        untouched: None,
+        refused: None,
+        tape,
+        is_stranger: false,
+    };
     let (mut request, body, host) = match exchange.admit(request) {
         Ok(admitted) => admitted,
         Err((request, refusal)) => {
@@ -116,15 +128,24 @@ impl Exchange {
 
     /// Framing and target sanity. What comes out has one Host, one path, and one way to be read.
     #[allow(clippy::result_large_err, reason = "the request goes on to be answered either way")]
-    fn admit(&self, request: HttpRequest<Incoming>) -> Result<(Request, Incoming, HeaderValue), (Request, Refusal)> {
+    fn admit(
+        &mut self,
+        request: HttpRequest<Incoming>,
+    ) -> Result<(Request, Incoming, HeaderValue), (Request, Refusal)> {
         let (parts, body) = request.into_parts();
         let verdict = admit::head(&parts, &self.connection, self.runtime().bounds.target_bytes);
-        let host = verdict.as_ref().ok().cloned();
         let request = self.describe(parts);
-        match (verdict, host) {
-            (Ok(_), Some(host)) => Ok((request, body, host)),
-            (verdict, _) => Err((request, verdict.err().unwrap_or(refuse::BAD_HOST))),
+        self.is_stranger = admit::is_stranger(self.runtime(), &self.connection, &request.headers);
+        match verdict {
+            Ok(_) if self.is_kept_out(&request) => Err((request, refuse::NOT_ADMITTED)),
+            Ok(host) => Ok((request, body, host)),
+            Err(refusal) => Err((request, refusal)),
         }
+    }
+
+    /// Whether this is asked by somebody who may not.
+    fn is_kept_out(&self, request: &Request) -> bool {
+        self.is_stranger && admit::is_closed(self.runtime(), request, &self.known.endpoints)
     }
 
     /// The request as repairs see it.
@@ -170,12 +191,17 @@ impl Exchange {
     async fn pass(&mut self, request: &mut Request, body: Incoming, host: &HeaderValue) -> Result<Answer, Failure> {
         let runtime = self.worker.runtime.clone();
         self.set_forwarding(request, host);
-        if admit::is_about_oauth(request) {
+        // A stranger's path may be that of an endpoint which only the metadata name.
+        let may_be_closed = self.is_stranger && request.class == Class::Other;
+        if may_be_closed || admit::is_about_oauth(request) {
             Box::pin(self.learn(request)).await;
             request.class = self.classify(&request.method, &request.target);
         } else if runtime.learner.is_on_first_visit() {
             Box::pin(runtime.learner.first_visit()).await;
             self.take(runtime.learner.recall(), request);
+        }
+        if self.is_kept_out(request) {
+            return Err(refuse::NOT_ADMITTED.into());
         }
         let (body, upload) = self.peek(request, body).await?;
         let (report, answer) = runtime.plan.mend_request(&self.site(&runtime), request);
@@ -221,10 +247,6 @@ impl Exchange {
     /// Mends the one message of an answer that was read whole.
     fn mend_message(&mut self, request: &Request, answer: &mut Answer) {
         let runtime = self.worker.runtime.clone();
-        // What is refused by its status may have no id, and nobody reads more of it than the text (MCP, Streamable HTTP).
-        if !answer.reply.status.is_success() {
-            return;
-        }
         let Some(text) = answer.message(request) else { return };
         let site = self.site(&runtime);
         let (report, mended) = match &answer.reply.message {
@@ -413,7 +435,7 @@ impl Exchange {
     fn refuse(&mut self, request: &Request, refusal: Refusal) -> Answer {
         self.refused = Some(refusal);
         let reply = refusal.reply();
-        self.worker.runtime.counters.refused.fetch_add(1, Ordering::Relaxed);
+        self.worker.runtime.counters.refused(&refusal);
         let mut answer = self.answer_here(request, reply);
         if refusal.close {
             answer.reply.headers.insert(CONNECTION, HeaderValue::from_static("close"));

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use hmac::{Hmac, KeyInit, Mac};
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use sha2::Sha256;
 
 use crate::body::Ending;
@@ -35,7 +36,7 @@ use crate::telemetry::tape::{Asked, Came, Taped};
 
 pub use facts::{Key, Kind, Signs};
 use rules::Rule;
-use secrets::Secrets;
+use secrets::{Secrets, Seen};
 
 /// Text that is kept is cut behind so many characters; a header's value, behind so many.
 const LONGEST_TEXT: usize = 240;
@@ -54,6 +55,7 @@ pub struct Redactor {
     hosts: Vec<String>,
     /// As are these paths.
     paths: Vec<String>,
+    seen: Seen,
 }
 
 /// An exchange of which everything may be written.
@@ -131,7 +133,7 @@ impl Redactor {
         // A shorter key is filled up with zeros (RFC 2104 section 2).
         let mut block = [0; 64];
         block[..32].copy_from_slice(&key);
-        Self { mac: Hmac::new(&block.into()), hosts: Vec::new(), paths: Vec::new() }
+        Self { mac: Hmac::new(&block.into()), hosts: Vec::new(), paths: Vec::new(), seen: Seen::default() }
     }
 
     /// The same, and the operator's own names stay readable.
@@ -163,7 +165,7 @@ impl Redactor {
     pub fn redact(&self, taped: &Taped) -> Redacted {
         let pass = Pass {
             redactor: self,
-            secrets: Secrets::default(),
+            secrets: Secrets::new(self),
             own_paths: own_paths(self, &taped.known),
             is_refusal: Cell::new(false),
         };
@@ -195,6 +197,14 @@ impl Redactor {
     }
 }
 
+/// Whether a request came with a body, read or not (RFC 9112 section 6).
+fn has_body(asked: &Asked) -> bool {
+    let headers = &asked.headers;
+    let is_framed = headers.contains_key(TRANSFER_ENCODING)
+        || headers.get(CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0");
+    is_framed || !asked.body.bytes.is_empty()
+}
+
 fn own_paths(redactor: &Redactor, known: &Knowledge) -> Vec<String> {
     let endpoints = &known.endpoints;
     let all = [&endpoints.authorize, &endpoints.token, &endpoints.register, &endpoints.revoke];
@@ -205,7 +215,7 @@ fn own_paths(redactor: &Redactor, known: &Knowledge) -> Vec<String> {
 /// One reading of one exchange.
 struct Pass<'a> {
     redactor: &'a Redactor,
-    secrets: Secrets,
+    secrets: Secrets<'a>,
     own_paths: Vec<String>,
     /// Whether what is being read is a refusal: then its sentences matter.
     is_refusal: Cell<bool>,
@@ -228,7 +238,7 @@ impl Pass<'_> {
         Message {
             start: format!("{} {}", asked.method, self.target(asked.target.as_str())),
             headers: self.headers(&asked.headers),
-            body: self.body(class, &asked.headers, &asked.body),
+            body: if has_body(asked) { self.body(class, &asked.headers, &asked.body) } else { String::new() },
         }
     }
 

@@ -54,6 +54,9 @@ refusals! {
         "The request must carry exactly one valid Host header.";
     /// RFC 9112 section 3.2: origin-form or absolute-form only.
     BAD_TARGET = BAD_REQUEST, Client, true, "bad_target", "The request target is not a path of this server.";
+    /// The operator's own list (`access.allow`); who is not on it learns nothing of it.
+    NOT_ADMITTED = FORBIDDEN, Client, true, "not-allowed-address",
+        "This address is not among those that may ask here.";
     NOT_ALLOWED = METHOD_NOT_ALLOWED, Client, true, "method_not_allowed", "This proxy opens no tunnels.";
     /// RFC 9112 section 6.1.
     BAD_CODING = NOT_IMPLEMENTED, Client, true, "transfer_coding_not_implemented",

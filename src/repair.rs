@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::client::Clients;
 use crate::edit::json::Object;
 use crate::endpoint::Class;
 use crate::exchange::{Event, Outcome, Reply, Request, Site};
@@ -21,6 +22,9 @@ pub struct Repair {
     pub why: &'static str,
     /// Who is hit.
     pub hits: &'static str,
+    /// Who of the known clients cannot connect, or cannot go on, when this defect alone is there in one of its
+    /// forms. An ugly error text is no stop.
+    pub stops: Clients,
     /// What the proxy does about it.
     pub remedy: &'static str,
     /// How to mend the server itself.

@@ -27,8 +27,8 @@ use crate::proxy::answer::{DISCOVER, SHORT_MESSAGE, asked_with, is_list, may_be_
 use crate::proxy::most_asks;
 use crate::redact::{Message, NOT_KEPT};
 use crate::repair::{Hook, Needs};
-use crate::repairs::REPAIRS;
-use crate::telemetry::capture::form::Recorded;
+use crate::repairs::{REPAIRS, find};
+use crate::telemetry::capture::form::{Capture, Entry, Recorded};
 
 /// A body as large as this was read whole, if it was read.
 const LARGEST: usize = 1024 * 1024;
@@ -42,6 +42,12 @@ pub struct Replayed {
 }
 
 impl Replayed {
+    /// Whether it brought up what was recorded; `None` if that cannot be said.
+    #[must_use]
+    pub fn agrees(&self, recorded: &Recorded) -> Option<bool> {
+        self.unclear.is_none().then(|| self.ids() == recorded_ids(recorded))
+    }
+
     /// The ids, each once, in the order of their names.
     #[must_use]
     pub fn ids(&self) -> Vec<&str> {
@@ -64,6 +70,23 @@ fn sorted<'a>(ids: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
 
 fn is_of_silence(id: &str) -> bool {
     REPAIRS.iter().any(|repair| repair.id == id && matches!(repair.hook, Hook::Silence { .. }))
+}
+
+/// Runs the plan over every exchange of a capture, with the modes of then and what was known then.
+#[must_use]
+pub fn replay_all(capture: &Capture) -> Vec<(&Recorded, Replayed)> {
+    let modes = capture.head.modes.iter().filter_map(|(id, mode)| Some((find(id)?.id, *mode))).collect();
+    let plan = Plan::new(REPAIRS, &modes);
+    let mut known = Knowledge::default();
+    let mut all = Vec::new();
+    for entry in &capture.entries {
+        let Entry::Exchange(recorded) = entry else { continue };
+        if let Some(news) = &recorded.known {
+            known = news.clone();
+        }
+        all.push((&**recorded, replay(&plan, &capture.head.facts, &known, recorded)));
+    }
+    all
 }
 
 /// Runs the plan over a recorded exchange.

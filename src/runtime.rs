@@ -8,6 +8,7 @@ use arc_swap::ArcSwapOption;
 use http::HeaderValue;
 use ipnet::IpNet;
 
+use crate::admission::Admission;
 use crate::body::inbox::Inboxes;
 use crate::connection::Patience;
 use crate::exchange::Facts;
@@ -28,6 +29,8 @@ pub struct Runtime {
     /// Whether the upstream sees the client's Host instead of its own.
     pub preserve_host: bool,
     pub trusted_proxies: Vec<IpNet>,
+    /// Who may ask; nothing: everybody.
+    pub admission: Option<Admission>,
     /// Whether mended answers carry a `mcp-mend` header that names the repairs.
     pub show_repairs: bool,
     /// Certificates to trust beside the platform's.

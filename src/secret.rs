@@ -7,9 +7,14 @@ use sha2::{Digest, Sha256};
 
 /// 43 characters with 256 random bits: a code, a token, a secret, or a PKCE verifier (RFC 7636 section 4.1).
 pub(crate) fn random() -> Result<String, GetRandomFailed> {
+    Ok(URL_SAFE_NO_PAD.encode(key()?))
+}
+
+/// A key.
+pub(crate) fn key() -> Result<[u8; 32], GetRandomFailed> {
     let mut bytes = [0; 32];
     rustls::crypto::ring::default_provider().secure_random.fill(&mut bytes)?;
-    Ok(URL_SAFE_NO_PAD.encode(bytes))
+    Ok(bytes)
 }
 
 /// 15 digits: a name that has to be unique and is no secret. A number of this size survives every JSON parser.

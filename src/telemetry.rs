@@ -33,9 +33,11 @@ pub fn stamp(time: std::time::SystemTime) -> String {
 pub fn summary(counters: &counters::Counters) {
     let repairs: Vec<String> = counters.by_repair().map(|(id, count)| format!("{id} {count}")).collect();
     let untouched: Vec<String> = counters.by_reason().map(|(why, count)| format!("{why} {count}")).collect();
+    let refusals: Vec<String> = counters.by_refusal().map(|(name, count)| format!("{name} {count}")).collect();
     tracing::info!(
         exchanges = counters.exchanges.load(Ordering::Relaxed),
         refused = counters.refused.load(Ordering::Relaxed),
+        refusals = refusals.join(", "),
         panics = counters.panics.load(Ordering::Relaxed),
         mended = repairs.join(", "),
         untouched = untouched.join(", "),

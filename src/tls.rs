@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
@@ -29,12 +29,28 @@ pub enum TlsError {
 /// # Errors
 /// When the file cannot be used or there is nothing to trust.
 pub fn client_config(upstream: &Origin, ca_file: Option<&Path>) -> Result<Option<Arc<ClientConfig>>, TlsError> {
+    if !upstream.is_secure() {
+        // A file that cannot be used is told all the same.
+        return ca_file.map_or(Ok(()), |file| add_file(&mut RootCertStore::empty(), file)).map(|()| None);
+    }
+    client(ca_file, rustls::DEFAULT_VERSIONS).map(|config| Some(Arc::new(config)))
+}
+
+/// The same, speaking one version alone: to find out whether a server does.
+///
+/// # Errors
+/// As [`client_config`].
+pub fn client_of_version(
+    ca_file: Option<&Path>,
+    version: &'static SupportedProtocolVersion,
+) -> Result<ClientConfig, TlsError> {
+    client(ca_file, &[version])
+}
+
+fn client(ca_file: Option<&Path>, versions: &[&'static SupportedProtocolVersion]) -> Result<ClientConfig, TlsError> {
     let mut roots = RootCertStore::empty();
     if let Some(file) = ca_file {
         add_file(&mut roots, file)?;
-    }
-    if !upstream.is_secure() {
-        return Ok(None);
     }
     let platform = rustls_native_certs::load_native_certs();
     for error in &platform.errors {
@@ -46,12 +62,12 @@ pub fn client_config(upstream: &Origin, ca_file: Option<&Path>) -> Result<Option
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .map_err(TlsError::Versions)?
         .with_root_certificates(roots)
         .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Some(Arc::new(config)))
+    Ok(config)
 }
 
 fn add_file(roots: &mut RootCertStore, file: &Path) -> Result<(), TlsError> {

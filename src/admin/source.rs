@@ -40,6 +40,7 @@ impl Source for Live {
         let mut state = self.flows.snapshot();
         let site = Site { facts: &self.runtime.facts, known: &Knowledge::default() };
         if let Some(members) = state.as_object_mut() {
+            // What clients are told to use, path and all.
             members.insert("endpoint".into(), site.resource().into());
         }
         state

@@ -20,6 +20,7 @@ use super::probes;
 use super::stand::{Answer, Probe};
 use super::walk::Walk;
 use crate::edit::params;
+use crate::endpoint::Endpoints;
 use crate::secret;
 
 /// How long somebody may take to log in.
@@ -52,18 +53,25 @@ impl Client {
     /// A client like that of the profile; `own` is where this process listens.
     #[must_use]
     pub fn like(profile: &Profile, own: Option<&str>) -> Self {
-        let mut redirect_uris: Vec<String> =
-            profile.redirect_uris.iter().map(|uri| uri.replace("{port}", "33418")).collect();
+        let mut redirect_uris: Vec<String> = profile
+            .redirect_uris
+            .iter()
+            .map(|uri| uri.replace("{port}", "33418").replace("{id}", "mcp-mend"))
+            .collect();
         if let Some(own) = own {
             redirect_uris.insert(0, own.to_owned());
         }
         let mut document = json!({
-            "client_name": profile.client_name,
             "redirect_uris": redirect_uris,
             "grant_types": ["authorization_code", "refresh_token"],
             "response_types": ["code"],
-            "token_endpoint_auth_method": profile.auth_method,
         });
+        if let Some(name) = profile.client_name {
+            document["client_name"] = json!(name);
+        }
+        if let Some(method) = profile.auth_method {
+            document["token_endpoint_auth_method"] = json!(method);
+        }
         if let Some(application_type) = profile.application_type {
             document["application_type"] = json!(application_type);
         }
@@ -112,6 +120,7 @@ async fn go_through(walk: &mut Walk<'_>, outcome: &mut Outcome) -> Result<(), St
     let mut callback = Callback::listen(walk.wish().callback_port).await?;
     let registered = register(walk, &callback).await?;
     outcome.registered = true;
+    look_around(walk, &registered).await;
     let response = authorize(walk, &registered, &mut callback).await?;
     if let Some(error) = params::get(&response, "error") {
         return Err(format!("at the authorization: {error}"));
@@ -121,6 +130,7 @@ async fn go_through(walk: &mut Walk<'_>, outcome: &mut Outcome) -> Result<(), St
     }
     check_issuer(walk, &response)?;
     let code = params::get(&response, "code").ok_or("at the authorization: no code came back")?;
+    refused_grants(walk, &registered).await;
     let tokens = exchange(walk, &registered, &code).await?;
     let text = |name: &str| tokens.get(name).and_then(Value::as_str).map(str::to_owned);
     outcome.token = Some(text("access_token").ok_or("at the token: no access_token")?);
@@ -150,12 +160,11 @@ async fn register(walk: &mut Walk<'_>, callback: &Callback) -> Result<Registered
     })
 }
 
-/// The authorization request; its answer comes at once, or somebody gives it in a browser.
-async fn authorize(walk: &mut Walk<'_>, client: &Registered, callback: &mut Callback) -> Result<String, String> {
-    let facts = walk.stand().runtime().facts.clone();
-    let resource = crate::exchange::Site { facts: &facts, known: walk.known() }.resource();
-    let scopes = walk.known().scopes.clone().unwrap_or_default().join(" ");
-    let challenge = secret::s256(&client.verifier);
+/// The authorization request of a client, with these parameters changed.
+fn authorization(walk: &Walk<'_>, client: &Registered, path: &str, changed: &[(&str, &str)]) -> String {
+    let site = walk.site();
+    let (resource, challenge) = (site.resource(), secret::s256(&client.verifier));
+    let scopes = site.known.scopes.clone().unwrap_or_default().join(" ");
     let mut query = vec![
         ("response_type", "code"),
         ("client_id", &client.id),
@@ -164,12 +173,62 @@ async fn authorize(walk: &mut Walk<'_>, client: &Registered, callback: &mut Call
         ("code_challenge_method", "S256"),
         ("state", &client.state),
         ("resource", &resource),
+        ("scope", &scopes),
     ];
-    if !scopes.is_empty() {
-        query.push(("scope", &scopes));
+    for (name, value) in &mut query {
+        if let Some((_, other)) = changed.iter().find(|(changed, _)| changed == name) {
+            *value = other;
+        }
     }
+    query.retain(|(_, value)| !value.is_empty());
     let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
-    let target = format!("{}?{query}", walk.known().endpoints.authorize);
+    format!("{path}?{query}")
+}
+
+/// What other clients ask of the authorization endpoint: at the place that they guess, for a scope out of habit, with what
+/// is refused. Nobody sees the pages, and nobody agrees to anything.
+async fn look_around(walk: &mut Walk<'_>, client: &Registered) {
+    let (named, guessed) = (walk.known().endpoints.authorize.clone(), Endpoints::default().authorize);
+    let scopes = walk.known().scopes.clone().unwrap_or_default().join(" ");
+    let offline = format!("{scopes} offline_access");
+    let mut asks = vec![
+        (
+            "an authorization request for offline_access",
+            authorization(walk, client, &named, &[("scope", offline.trim())]),
+        ),
+        (
+            "an authorization request with plain PKCE",
+            authorization(walk, client, &named, &[("code_challenge_method", "plain")]),
+        ),
+    ];
+    if guessed != named {
+        asks.push((
+            "an authorization request at the place that clients guess",
+            authorization(walk, client, &guessed, &[]),
+        ));
+    }
+    for (name, target) in asks {
+        walk.put(Probe::new(name, Method::GET, target)).await;
+    }
+}
+
+/// Grants that a client may not have: it is known, and what it shows is not.
+async fn refused_grants(walk: &mut Walk<'_>, client: &Registered) {
+    let code = [
+        ("grant_type", "authorization_code"),
+        ("code", probes::NOBODY),
+        ("redirect_uri", &client.redirect_uri),
+        ("code_verifier", &client.verifier),
+    ];
+    walk.put(token_request(walk, "a token request with a wrong code", client, &code)).await;
+    let refresh = [("grant_type", "refresh_token"), ("refresh_token", probes::NOBODY)];
+    walk.put(token_request(walk, "a refresh with a token that is dead", client, &refresh)).await;
+}
+
+/// The authorization request; its answer comes at once, or somebody gives it in a browser.
+async fn authorize(walk: &mut Walk<'_>, client: &Registered, callback: &mut Callback) -> Result<String, String> {
+    let path = walk.known().endpoints.authorize.clone();
+    let target = authorization(walk, client, &path, &[]);
     let answer = walk.put(Probe::new("an authorization request", Method::GET, target.as_str())).await;
     let to = answer.as_ref().and_then(|answer| answer.headers.get(LOCATION)?.to_str().ok());
     if let Some((_, response)) = to.filter(|to| to.starts_with(&client.redirect_uri)).and_then(|to| to.split_once('?'))
@@ -179,21 +238,17 @@ async fn authorize(walk: &mut Walk<'_>, client: &Registered, callback: &mut Call
     if answer.is_some_and(|answer| answer.status.is_client_error() || answer.status.is_server_error()) {
         return Err("at the authorization: the server refuses the request".into());
     }
-    let url = format!("{}{target}", facts.public);
-    (walk.wish().show_page)(&url);
-    callback.response().await
+    // As the server takes it: the browser goes to the server itself.
+    let taken = walk.last_target().unwrap_or(target);
+    (walk.wish().show_page)(&format!("{}{taken}", walk.site().facts.public));
+    let returned = callback.response().await?;
+    Ok(walk.came_back(&taken, &client.redirect_uri, &returned))
 }
 
 /// RFC 9207: who promises `iss` sends it, and it names the issuer.
 fn check_issuer(walk: &Walk<'_>, response: &str) -> Result<(), String> {
     match params::get(response, "iss") {
-        Some(iss)
-            if walk
-                .known()
-                .issuer
-                .as_deref()
-                .is_some_and(|issuer| issuer.trim_end_matches('/') != iss.trim_end_matches('/')) =>
-        {
+        Some(iss) if iss != walk.site().issuer() => {
             Err(format!("at the authorization: `iss` names {iss}, which is not the issuer"))
         }
         _ => Ok(()),
@@ -201,8 +256,7 @@ fn check_issuer(walk: &Walk<'_>, response: &str) -> Result<(), String> {
 }
 
 async fn exchange(walk: &mut Walk<'_>, client: &Registered, code: &str) -> Result<Value, String> {
-    let facts = walk.stand().runtime().facts.clone();
-    let resource = crate::exchange::Site { facts: &facts, known: walk.known() }.resource();
+    let resource = walk.site().resource();
     let form = [
         ("grant_type", "authorization_code"),
         ("code", code),
@@ -253,10 +307,18 @@ fn json_of(answer: &Answer, place: &str) -> Result<Value, String> {
     document.filter(Value::is_object).ok_or_else(|| format!("{place}: no JSON object"))
 }
 
+/// How the browser came back.
+#[derive(Clone, Debug)]
+pub struct Returned {
+    pub query: String,
+    /// Whether it sent the form of the consent page along: the redirect kept the method.
+    pub by_post: bool,
+}
+
 /// Waits on loopback for the browser to come back.
 struct Callback {
     address: String,
-    responses: mpsc::Receiver<String>,
+    responses: mpsc::Receiver<Returned>,
     _serving: AbortOnDropHandle<()>,
 }
 
@@ -278,7 +340,7 @@ impl Callback {
         Ok(Self { address, responses, _serving: AbortOnDropHandle::new(serving) })
     }
 
-    async fn response(&mut self) -> Result<String, String> {
+    async fn response(&mut self) -> Result<Returned, String> {
         match tokio::time::timeout(PATIENCE, self.responses.recv()).await {
             Ok(Some(response)) => Ok(response),
             _ => Err("at the authorization: nobody came back from the browser within five minutes".into()),
@@ -288,16 +350,14 @@ impl Callback {
 
 async fn answer_browser(
     request: http::Request<hyper::body::Incoming>,
-    sender: mpsc::Sender<String>,
+    sender: mpsc::Sender<Returned>,
 ) -> Result<Response<Full<Bytes>>, std::convert::Infallible> {
     let query = request.uri().query().unwrap_or_default();
-    let is_ours = request.method() == Method::GET
-        && request.uri().path() == CALLBACK
-        && (params::has(query, "code") || params::has(query, "error"));
+    let is_ours = request.uri().path() == CALLBACK && (params::has(query, "code") || params::has(query, "error"));
     let mut response = Response::new(Full::new(Bytes::from_static(DONE.as_bytes())));
     response.headers_mut().insert(CONTENT_TYPE, http::HeaderValue::from_static("text/html; charset=utf-8"));
     if is_ours {
-        let _ = sender.try_send(query.to_owned());
+        let _ = sender.try_send(Returned { query: query.to_owned(), by_post: request.method() == Method::POST });
     } else {
         *response.status_mut() = StatusCode::NOT_FOUND;
         *response.body_mut() = Full::default();

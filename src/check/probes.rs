@@ -208,6 +208,10 @@ pub fn later_messages(caller: &Caller) -> Vec<Probe> {
         post("ping", "ping"),
         post("tools/list without MCP-Protocol-Version", "tools/list").without(VERSION),
         caller.post("tools/list with the _meta of MCP 2026-07-28", &request("tools/list", &json!({"_meta": meta()}))),
+        caller.post(
+            "a call of a tool that does not exist",
+            &request("tools/call", &json!({"name": NOBODY, "arguments": {}})),
+        ),
         post("a method that nobody knows", "mcp-mend/check"),
         caller.post("a notification that nobody knows", &notification("notifications/mcp-mend-check")),
         caller.ask("HEAD", Method::HEAD),

@@ -1,12 +1,15 @@
 //! What a check came to, ready to be shown: the stable form that `--json` prints.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
-use super::Wish;
-use super::evidence;
 use super::verdict::{Found, Verdict, level, verdicts};
 use super::walk::Walked;
+use super::{Wish, evidence, reach};
+use crate::client;
 use crate::config::Config;
+use crate::redact::Redactor;
 use crate::repair::{Level, Repair};
 
 /// The form of the JSON: members may be added, none will change its meaning.
@@ -26,18 +29,21 @@ pub struct Report {
     pub seconds: f64,
     /// How many questions were asked.
     pub questions: usize,
-    /// Whose login it was.
+    /// As which client.
     #[serde(rename = "as")]
-    pub profile: String,
+    pub profile: &'static str,
     /// One line that says it all.
     pub summary: String,
-    /// 0 sound, 1 a MUST or something that stops a client, 2 something could not be tested.
+    /// 0 sound, 1 a MUST is broken or a client is stopped, 2 something could not be tested.
     pub exit: u8,
-    pub verdicts: Vec<Line>,
     /// What could not be asked, and why.
     pub missing: Vec<String>,
-    /// How to mend all of it from outside.
-    pub command: String,
+    pub verdicts: Vec<Line>,
+    pub clients: Vec<Row>,
+    /// Whether hosted clients get here at all.
+    pub reach: Vec<reach::Line>,
+    /// How to mend all of it from outside; `None` if there is nothing to mend.
+    pub command: Option<String>,
     /// How to mend the server itself, for each defect.
     pub advice: Vec<Advice>,
 }
@@ -58,26 +64,53 @@ pub struct Line {
     pub why: &'static str,
     /// The question that showed it.
     pub question: Option<&'static str>,
-    /// The bytes: what came, and what should have.
+    /// The bytes: `-` what came, `+` what should have.
     pub evidence: Option<String>,
+    /// Ids of the clients that it stops.
+    pub stops: Vec<&'static str>,
+    /// The rules.
+    pub basis: Vec<Rule>,
+}
+
+/// A rule that a repair stands on.
+#[derive(Clone, Debug, Serialize)]
+pub struct Rule {
+    pub text: &'static str,
+    pub url: &'static str,
+    pub level: String,
+}
+
+/// How far a client gets.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    pub id: &'static str,
+    pub name: &'static str,
+    pub connects: bool,
+    /// Where it gives up, if it does.
+    pub step: Option<&'static str>,
+    /// For people: "at the registration".
+    pub at: Option<&'static str>,
+    /// For which defect.
+    pub repair: Option<&'static str>,
 }
 
 /// The cure of one defect in the server's own code.
 #[derive(Clone, Debug, Serialize)]
 pub struct Advice {
     pub id: &'static str,
-    pub text: &'static str,
+    pub text: String,
 }
 
 impl Report {
     /// From what was seen.
     #[must_use]
-    pub fn of(config: &Config, url: &str, wish: &Wish, walked: &Walked, seconds: f64) -> Self {
+    pub fn of(config: &Config, url: &str, wish: &Wish, walked: &Walked, redactor: &Redactor, took: Duration) -> Self {
         let verdicts = verdicts(walked);
         let fails: Vec<&'static Repair> = failed(&verdicts).collect();
         let untested = verdicts.iter().filter(|verdict| matches!(verdict.found, Found::NotTestable(_))).count();
+        let blocked = walked.reach.iter().filter(|line| line.verdict == "fail").count();
         let exit = match () {
-            () if fails.iter().any(|repair| weighs(repair)) => 1,
+            () if blocked > 0 || fails.iter().any(|repair| weighs(repair)) => 1,
             () if untested > 0 || !walked.missing.is_empty() => 2,
             () => 0,
         };
@@ -86,15 +119,17 @@ impl Report {
             version: env!("CARGO_PKG_VERSION"),
             url: url.to_owned(),
             time: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-            seconds: (seconds * 100.0).round() / 100.0,
-            questions: walked.seen.len(),
-            profile: wish.profile.client_name.clone(),
-            summary: summary(&fails, untested),
+            seconds: (took.as_secs_f64() * 100.0).round() / 100.0,
+            questions: walked.seen.len() + walked.judged.len(),
+            profile: wish.profile.id,
+            summary: summary(&fails, blocked, untested),
             exit,
-            verdicts: verdicts.iter().map(line).collect(),
             missing: walked.missing.clone(),
-            command: command(config),
-            advice: fails.iter().map(|repair| Advice { id: repair.id, text: repair.advice }).collect(),
+            verdicts: verdicts.iter().map(|verdict| line(redactor, verdict)).collect(),
+            clients: rows(&fails, &walked.reach),
+            reach: walked.reach.clone(),
+            command: (!fails.is_empty()).then(|| command(config)),
+            advice: fails.iter().map(|repair| Advice { id: repair.id, text: repair.advice.to_owned() }).collect(),
         }
     }
 
@@ -111,18 +146,20 @@ pub fn failed(verdicts: &[Verdict]) -> impl Iterator<Item = &'static Repair> + '
 
 /// Whether a defect breaks a MUST or stops a client.
 fn weighs(repair: &Repair) -> bool {
-    level(repair) == Level::Must
+    level(repair) == Level::Must || !repair.stops.is_empty()
 }
 
-fn summary(fails: &[&'static Repair], untested: usize) -> String {
+fn summary(fails: &[&'static Repair], blocked: usize, untested: usize) -> String {
+    let count = |n: usize, one: &str| format!("{n} {one}{}", if n == 1 { "" } else { "s" });
     let weighty = fails.iter().filter(|repair| weighs(repair)).count();
-    let count = |n: usize, one: &str, more: &str| format!("{n} {}", if n == 1 { one } else { more });
-    let mut parts = Vec::new();
-    match (fails.len(), weighty) {
-        (0, _) => parts.push("no defects".to_owned()),
-        (all, 0) => parts.push(format!("{}, none of which stops a client", count(all, "defect", "defects"))),
-        (all, some) => parts
-            .push(format!("{}, {some} of them against a MUST or stopping clients", count(all, "defect", "defects"))),
+    let mut parts = vec![match (fails.len(), weighty) {
+        (0, _) => "no defects found".to_owned(),
+        (all, 0) => format!("{} found, none of which stops a client", count(all, "defect")),
+        (all, some) if all == some => format!("{} found, against a MUST or stopping clients", count(all, "defect")),
+        (all, some) => format!("{} found, {some} of them against a MUST or stopping clients", count(all, "defect")),
+    }];
+    if blocked > 0 {
+        parts.push(format!("hosted clients are kept out by {}", count(blocked, "thing")));
     }
     if untested > 0 {
         parts.push(format!("{untested} could not be tested"));
@@ -130,13 +167,14 @@ fn summary(fails: &[&'static Repair], untested: usize) -> String {
     parts.join("; ")
 }
 
-fn line(verdict: &Verdict) -> Line {
+fn line(redactor: &Redactor, verdict: &Verdict) -> Line {
     let repair = verdict.repair;
     let (what, question, evidence) = match &verdict.found {
         Found::Pass => (None, None, None),
-        Found::Fail(found) => (Some(found.what.clone()), Some(found.seen.probe), Some(evidence::text(found))),
+        Found::Fail(found) => (Some(found.what.clone()), Some(found.seen.probe), Some(evidence::text(redactor, found))),
         Found::NotApplicable(why) | Found::NotTestable(why) => (Some(why.clone()), None, None),
     };
+    let rule = |basis: &crate::repair::Basis| Rule { text: basis.text, url: basis.url, level: basis.level.to_string() };
     Line {
         id: repair.id,
         verdict: verdict.found.name(),
@@ -146,11 +184,37 @@ fn line(verdict: &Verdict) -> Line {
         why: repair.why,
         question,
         evidence,
+        stops: repair.stops.ids(),
+        basis: repair.basis.iter().map(rule).collect(),
     }
+}
+
+/// How far each client gets. Who is kept out does not get to any defect.
+fn rows(fails: &[&'static Repair], reach: &[reach::Line]) -> Vec<Row> {
+    let wall = reach.iter().find(|line| line.verdict == "fail" && line.stops_hosted);
+    client::table(fails)
+        .into_iter()
+        .map(|row| {
+            let (id, name) = (row.client.id, row.client.name);
+            match (wall, row.stop) {
+                (Some(wall), _) if row.client.is_hosted => {
+                    let step = client::Step::Reach;
+                    let (step, at) = (Some(step.name()), Some(step.at()));
+                    Row { id, name, connects: false, step, at, repair: Some(wall.id) }
+                }
+                (_, Some(stop)) => {
+                    let (step, at) = (Some(stop.step.name()), Some(stop.step.at()));
+                    Row { id, name, connects: row.connects, step, at, repair: Some(stop.repair.id) }
+                }
+                (_, None) => Row { id, name, connects: true, step: None, at: None, repair: None },
+            }
+        })
+        .collect()
 }
 
 /// How the proxy is started before this server.
 fn command(config: &Config) -> String {
     let path = if config.mcp_path == "/mcp" { "" } else { config.mcp_path.as_str() };
-    format!("mcp-mend {}{path}", config.upstream)
+    let ca = config.ca_file.as_ref().map_or_else(String::new, |file| format!(" --ca-file {}", file.display()));
+    format!("mcp-mend {}{path}{ca}", config.upstream)
 }

@@ -22,9 +22,10 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::Config;
 use crate::connection::Connection;
+use crate::learn;
 use crate::proxy::{self, Worker};
 use crate::repair::{Hook, Mode};
-use crate::repairs::REPAIRS;
+use crate::repairs::{REPAIRS, session};
 use crate::runtime::Runtime;
 use crate::server::{self, StartError};
 use crate::telemetry::access::{AccessLog, Format};
@@ -56,6 +57,8 @@ pub struct Probe {
     pub listen: Listen,
     /// Whether nothing has to be there.
     pub is_beside: bool,
+    /// Hears the body as it comes.
+    pub heard: Option<mpsc::UnboundedSender<Bytes>>,
 }
 
 /// How much of an event stream is read.
@@ -81,6 +84,7 @@ impl Probe {
             body: Bytes::new(),
             listen: Listen::Answer,
             is_beside: false,
+            heard: None,
         }
     }
 
@@ -171,6 +175,10 @@ impl Stand {
         let mut config = config.clone();
         config.public = Some(config.upstream.clone());
         for repair in REPAIRS.iter().filter(|repair| matches!(repair.hook, Hook::Request { .. })) {
+            // What this very path has sealed into a session id has to be opened again.
+            if repair.id == session::sealed::REPAIR.id {
+                continue;
+            }
             config.modes.entry(repair.id).or_insert(Mode::Observe);
         }
         let is_loopback = config.upstream.is_loopback();
@@ -205,6 +213,7 @@ impl Stand {
     /// Asks, with this one repair of requests at work.
     pub async fn ask_with(&self, id: &'static str, probe: Probe) -> Option<Seen> {
         let worker = self.mending(id)?;
+        learn::know(&worker.runtime, &worker.upstream).await;
         Some(self.ask_through(&worker, probe).await)
     }
 
@@ -248,12 +257,13 @@ impl Stand {
         let (head, body) =
             response.map_err(|_| format!("no answer within {} s", limit.as_secs()))?.map_err(lost)?.into_parts();
         let is_stream = head.headers.get(http::header::CONTENT_TYPE).is_some_and(is_event_stream);
+        let heard = probe.heard.as_ref();
         let (body, ended) = match (is_stream, probe.listen) {
             (true, Listen::Opening) => {
-                read(body, deadline.min(Instant::now() + Duration::from_secs(2)), has_event).await
+                read(body, deadline.min(Instant::now() + Duration::from_secs(2)), heard, has_event).await
             }
-            (true, Listen::For(time)) => read(body, Instant::now() + time, |_| false).await,
-            _ => read(body, deadline, |_| false).await,
+            (true, Listen::For(time)) => read(body, Instant::now() + time, heard, |_| false).await,
+            _ => read(body, deadline, heard, |_| false).await,
         };
         Ok(Answer { status: head.status, headers: head.headers, body, ended })
     }
@@ -266,7 +276,10 @@ impl Stand {
         headers.insert(HOST, self.authority.clone());
         headers.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
         let own = HeaderValue::from_static(concat!("mcp-mend/", env!("CARGO_PKG_VERSION")));
-        headers.entry(USER_AGENT).or_insert_with(|| self.agent.clone().unwrap_or(own));
+        let agent = headers.entry(USER_AGENT).or_insert_with(|| self.agent.clone().unwrap_or(own));
+        if agent.is_empty() {
+            headers.remove(USER_AGENT);
+        }
         if probe.method == Method::POST {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(probe.body.len()));
         }
@@ -303,11 +316,22 @@ fn has_event(text: &[u8]) -> bool {
 }
 
 /// Reads until it is enough, the end has come or the time is up; answers also whether it was the end.
-async fn read(mut body: Incoming, until: Instant, enough: impl Fn(&[u8]) -> bool) -> (Bytes, bool) {
+async fn read(
+    mut body: Incoming,
+    until: Instant,
+    heard: Option<&mpsc::UnboundedSender<Bytes>>,
+    enough: impl Fn(&[u8]) -> bool,
+) -> (Bytes, bool) {
     let mut text = BytesMut::new();
     while text.len() < LONGEST_BODY && !enough(&text) {
         match timeout_at(until, body.frame()).await {
-            Ok(Some(Ok(frame))) => text.extend_from_slice(&frame.into_data().unwrap_or_default()),
+            Ok(Some(Ok(frame))) => {
+                let data = frame.into_data().unwrap_or_default();
+                text.extend_from_slice(&data);
+                if let Some(heard) = heard {
+                    let _ = heard.send(data);
+                }
+            }
             Ok(None) => return (text.freeze(), true),
             Ok(Some(Err(_))) | Err(_) => break,
         }

@@ -10,8 +10,10 @@ use super::stand::Seen;
 use super::walk::Walked;
 use crate::endpoint::Class;
 use crate::exchange::is_media_type;
+use crate::plan::Fired;
 use crate::repair::{Hook, Level, Mode, Repair};
 use crate::repairs::{self, REPAIRS, session};
+use crate::telemetry::tape::Taped;
 
 /// What is said of one repair.
 #[derive(Clone, Debug)]
@@ -88,12 +90,8 @@ pub fn verdicts(walked: &Walked) -> Vec<Verdict> {
 fn evidence(walked: &Walked) -> BTreeMap<&'static str, Evidence> {
     let mut all = BTreeMap::new();
     for seen in walked.seen.iter().filter(|seen| !is_rightly_nothing(seen)) {
-        for fired in seen.taped.iter().flat_map(|taped| &taped.fired) {
-            // What this very check has sealed into a session id shows nothing of the server.
-            if fired.mode != Mode::Fix || fired.id == session::sealed::REPAIR.id {
-                continue;
-            }
-            if is_for_pages(fired.id) && !is_from_a_page(seen) {
+        for fired in seen.taped.iter().flat_map(told) {
+            if (is_for_pages(fired.id) && !is_from_a_page(seen)) || !shows(fired.id, seen) {
                 continue;
             }
             let what = fired.finding.what.to_string();
@@ -105,6 +103,23 @@ fn evidence(walked: &Walked) -> BTreeMap<&'static str, Evidence> {
         all.entry(judged.id).or_insert_with(|| Evidence { what: judged.what.clone(), seen, taken });
     }
     all
+}
+
+/// What an exchange tells of the server. Where the answer was replaced by another, what was then mended of that one is not
+/// the server's.
+fn told(taped: &Taped) -> impl Iterator<Item = &Fired> {
+    let first = taped.turns.first().and_then(|turn| turn.came.as_ref()).map(|came| came.status);
+    let is_page = taped
+        .turns
+        .first()
+        .and_then(|turn| turn.came.as_ref())
+        .is_some_and(|came| came.headers.get(CONTENT_TYPE).is_some_and(|kind| is_media_type(kind, "text/html")));
+    let is_replaced = taped.class.is_metadata() && (taped.turns.len() > 1 || is_page)
+        || first.is_none_or(|status| status != taped.answered.status && taped.turns.len() == 1);
+    // What this very check has sealed into a session id shows nothing of the server.
+    let own = session::sealed::REPAIR.id;
+    let fixed = taped.fired.iter().filter(move |fired| fired.mode == Mode::Fix && fired.id != own);
+    fixed.take(if is_replaced { 1 } else { usize::MAX })
 }
 
 /// Whether there is nothing where nothing has to be.
@@ -122,6 +137,17 @@ fn is_for_pages(id: &str) -> bool {
             .iter()
             .all(|basis| basis.text.starts_with("Fetch, ") && basis.level == Level::Interop && repair.on.len() > 3)
     })
+}
+
+/// Whether an exchange can show a defect. One of successes (all its examples end in one) is not shown by a refusal: what
+/// is said in that, few read and no rule is about.
+fn shows(id: &str, seen: &Seen) -> bool {
+    let is_refused = seen.taped.as_ref().is_some_and(|taped| !taped.answered.status.is_success());
+    let is_of_successes = || {
+        repairs::find(id)
+            .is_some_and(|repair| situation::wanted(repair).iter().all(|wanted| wanted.came == Some(Came::Success)))
+    };
+    !(is_refused && is_of_successes())
 }
 
 fn is_from_a_page(seen: &Seen) -> bool {
@@ -211,7 +237,7 @@ fn missing(repair: &Repair, wanted: &[Wanted], walked: &Walked) -> String {
     if wants_call {
         return "a tool has to be called: --call NAME".into();
     }
-    if walked.seen.iter().all(|seen| seen.answer.is_err()) {
+    if !walked.is_reached() {
         return "the server did not answer".into();
     }
     if is_about(Class::Register) {

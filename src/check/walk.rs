@@ -2,24 +2,40 @@
 
 use std::sync::Arc;
 
+use bytes::{Bytes, BytesMut};
+
+use http::header::LOCATION;
 use http::header::ORIGIN;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde_json::json;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::login::{self, Client, Outcome as LoginOutcome};
+use super::login::{self, Client, Outcome as LoginOutcome, Returned};
 use super::probes::{self, Caller};
+use super::reach;
 use super::stand::{Answer, Listen, Probe, SILENCE, Seen, Stand};
 use super::{Call, Wish};
 use crate::endpoint::{self, SESSION};
-use crate::exchange::{Ask, Reply};
+use crate::example;
+use crate::exchange::{Reply, Site};
 use crate::knowledge::Knowledge;
 use crate::learn;
 use crate::repair::Mode;
 use crate::sse;
+use crate::telemetry::tape::Taped;
 
 /// A stream is listened to for longer than any silence may last in it.
 const LISTENING: std::time::Duration = SILENCE.saturating_add(std::time::Duration::from_millis(1500));
+
+/// How long the older transport is listened to.
+const LEGACY_LISTENING: std::time::Duration = std::time::Duration::from_secs(2);
+/// The last version of it.
+const LEGACY_VERSION: &str = "2024-11-05";
+
+/// How many times it is waited for what is learned.
+const LEARNING: usize = 5;
 
 /// A repair of requests and what came of it.
 #[derive(Clone, Debug)]
@@ -45,8 +61,20 @@ pub struct Walked {
     pub version: Option<String>,
     pub registered: bool,
     pub login: Option<LoginOutcome>,
+    /// Whether hosted clients get here at all.
+    pub reach: Vec<reach::Line>,
     /// What could not be asked, and why.
     pub missing: Vec<String>,
+}
+
+impl Walked {
+    /// Whether the server has answered anything.
+    #[must_use]
+    pub fn is_reached(&self) -> bool {
+        let has_answered =
+            |seen: &Seen| seen.taped.as_ref().is_some_and(|taped| taped.turns.iter().any(|turn| turn.came.is_some()));
+        self.seen.iter().any(has_answered)
+    }
 }
 
 pub struct Walk<'a> {
@@ -66,7 +94,7 @@ impl<'a> Walk<'a> {
     /// Asks everything that the wish allows.
     pub async fn whole(mut self) -> Walked {
         self.harmless().await;
-        if self.walked.seen.iter().all(|seen| seen.answer.is_err()) {
+        if !self.walked.is_reached() {
             self.walked.missing.push("the server could not be reached".into());
             return self.walked;
         }
@@ -101,7 +129,7 @@ impl<'a> Walk<'a> {
     }
 
     async fn harmless(&mut self) {
-        self.walked.known = learn::know(self.stand.runtime(), self.stand.upstream()).await;
+        self.learn().await;
         self.stranger().await;
         self.documents().await;
         self.pages().await;
@@ -109,7 +137,18 @@ impl<'a> Walk<'a> {
         self.legacy(&Caller::default()).await;
     }
 
-    /// Asks once, and if a repair of requests would have mended the question, whether it had to.
+    /// Learns what there is to know of the server, and waits for it longer than a client would.
+    async fn learn(&mut self) {
+        for _ in 0..LEARNING {
+            self.walked.known = learn::know(self.stand.runtime(), self.stand.upstream()).await;
+            if self.stand.runtime().learner.fresh().is_some() {
+                return;
+            }
+        }
+    }
+
+    /// Asks once, and if a repair of requests would have mended the question, whether it had to. Answers what a client of
+    /// the mended server gets.
     async fn ask(&mut self, probe: Probe) -> Option<Answer> {
         let seen = self.stand.ask(probe.clone()).await;
         let observed: Vec<_> = seen
@@ -119,37 +158,44 @@ impl<'a> Walk<'a> {
             .filter(|fired| fired.mode == Mode::Observe)
             .map(|fired| (fired.id, fired.finding.what.to_string()))
             .collect();
+        let ids: Vec<&str> = observed.iter().map(|(id, _)| *id).collect();
         for (id, what) in observed {
-            self.judge(id, what, &probe, &seen).await;
+            if let Some(mended) = self.judge(id, &probe, &seen).await {
+                // What a repair would have prevented shows nothing more.
+                let answer = mended.answer.clone().ok();
+                self.walked.judged.push(Judged { id, what, refused: seen, taken: mended });
+                return answer;
+            }
         }
         let answer = seen.answer.clone().ok();
-        self.walked.seen.push(seen);
+        let is_known = |id: &str| self.walked.judged.iter().any(|judged| judged.id == id);
+        let was_taken = seen.taped.as_ref().and_then(first_status).is_some_and(|status| status.is_success());
+        if was_taken || !ids.iter().any(|id| is_known(id)) {
+            self.walked.seen.push(seen);
+        }
         answer
     }
 
-    /// A repair of requests was needed if the server refuses the plain request and takes the mended one, or lets in what
-    /// the repair would have refused.
-    async fn judge(&mut self, id: &'static str, what: String, probe: &Probe, plain: &Seen) {
-        let Some(taped) = &plain.taped else { return };
-        let is_message = taped.class.has_messages();
-        let was_taken = plain.answer.as_ref().is_ok_and(|answer| answer.status.is_success());
-        if (was_taken && !is_message) || self.walked.judged.iter().any(|judged| judged.id == id) {
-            return;
+    /// A repair of requests is needed if the server refuses the plain request and takes the mended one, or lets in what
+    /// the repair refuses. Answers the mended exchange, if so.
+    async fn judge(&self, id: &'static str, probe: &Probe, plain: &Seen) -> Option<Seen> {
+        let taped = plain.taped.as_ref()?;
+        // Who gives no answer at all does not refuse either.
+        let is_in = plain.answer.as_ref().map_or(true, |answer| answer.status.is_success() && !is_error(answer));
+        let was_taken = first_status(taped).is_some_and(|status| status.is_success());
+        // What was taken once is not sent again, but for messages, which change nothing here.
+        if (was_taken && !taped.class.has_messages()) || self.walked.judged.iter().any(|judged| judged.id == id) {
+            return None;
         }
-        let Some(mended) = self.stand.ask_with(id, probe.clone()).await else { return };
-        let (Some(second), Ok(answer)) = (&mended.taped, &mended.answer) else { return };
-        let first = plain.answer.as_ref().ok();
+        let mended = self.stand.ask_with(id, probe.clone()).await?;
+        let second = mended.taped.as_ref()?;
+        let status = mended.answer.as_ref().ok()?.status;
         let is_needed = if second.turns.is_empty() {
-            first.is_none_or(|first| first.status != answer.status)
+            is_in && !status.is_success()
         } else {
-            let plain_reply = |answer: &Answer| Reply::new(answer.status, HeaderMap::new());
-            !was_taken
-                && answer.status != StatusCode::UNAUTHORIZED
-                && first.is_none_or(|first| Ask::is_better(taped.class, &plain_reply(first), &plain_reply(answer)))
+            !was_taken && first_status(second).is_some_and(|status| status.is_success())
         };
-        if is_needed {
-            self.walked.judged.push(Judged { id, what, refused: plain.clone(), taken: mended });
-        }
+        is_needed.then_some(mended)
     }
 
     /// How the endpoint receives strangers.
@@ -157,11 +203,12 @@ impl<'a> Walk<'a> {
         for probe in probes::of_a_stranger(&self.mcp_path()) {
             let is_first = self.walked.seen.is_empty();
             let answer = self.ask(probe).await;
-            if let (true, Some(answer)) = (is_first, answer) {
+            let Some(answer) = answer else { continue };
+            if is_first {
                 self.walked.is_open = answer.status.is_success() && has_result(&answer);
                 self.walked.is_in = self.walked.is_open;
-                self.end_of(&Caller { path: self.mcp_path(), ..Caller::default() }, &answer).await;
             }
+            self.end_of(&Caller { path: self.mcp_path(), ..Caller::default() }, &answer).await;
         }
         let caller = Caller { path: self.mcp_path(), ..Caller::default() };
         self.ask(probes::of_a_foreign_page(&caller)).await;
@@ -269,6 +316,34 @@ impl<'a> Walk<'a> {
         self.ask(caller.stream("the stream of HTTP+SSE (MCP 2024-11-05)")).await;
     }
 
+    /// A first message over the older transport, if its stream is there: the answer comes on the stream or at once.
+    async fn legacy_message(&mut self, bare: &Caller) {
+        let caller = Caller { path: endpoint::LEGACY_SSE.to_owned(), ..bare.clone() };
+        let (sender, mut heard) = mpsc::unbounded_channel();
+        let mut stream = caller.stream("a session over HTTP+SSE").listening(Listen::For(LEGACY_LISTENING));
+        stream.heard = Some(sender);
+        let stand = self.stand.clone();
+        let listening = AbortOnDropHandle::new(tokio::spawn(async move { stand.ask(stream).await }));
+        let mut text = BytesMut::new();
+        let place = timeout(LEGACY_LISTENING, async {
+            while let Some(piece) = heard.recv().await {
+                text.extend_from_slice(&piece);
+                if let Some(place) = endpoint_in(&text.clone().freeze()) {
+                    return Some(place);
+                }
+            }
+            None
+        });
+        let Ok(Some(place)) = place.await else { return };
+        let facts = self.stand.runtime().facts.clone();
+        let target = place.strip_prefix(facts.public.as_str()).unwrap_or(&place).to_owned();
+        let caller = Caller { path: target, ..bare.clone() };
+        self.ask(caller.post("a message over HTTP+SSE", &probes::initialize(LEGACY_VERSION))).await;
+        if let Ok(seen) = listening.await {
+            self.walked.seen.push(seen);
+        }
+    }
+
     /// Registers one client, and asks what becomes of a registration that nobody can take.
     async fn register(&mut self) {
         if !self.walked.known.has_own_authorization_server() {
@@ -334,6 +409,7 @@ impl<'a> Walk<'a> {
         }
         self.ask(probes::of_a_foreign_page(&bare)).await;
         self.legacy(&bare).await;
+        self.legacy_message(&bare).await;
         if session.is_some() {
             // Whoever listens in the session is cut off by its end: a second session is ended instead.
             self.end_another(&bare).await;
@@ -376,13 +452,58 @@ impl Walk<'_> {
         self.wish
     }
 
-    pub(super) fn stand(&self) -> &Arc<Stand> {
-        &self.stand
+    /// The site as a client of the mended server sees it.
+    pub(super) fn site(&self) -> Site<'_> {
+        Site { facts: &self.stand.runtime().facts, known: &self.walked.known }
+    }
+
+    /// What the server was asked last, in the form that it took.
+    pub(super) fn last_target(&self) -> Option<String> {
+        let taped = self.walked.seen.last()?.taped.as_ref()?;
+        taped.turns.last().map(|turn| turn.asked.target.to_string())
+    }
+
+    /// What the redirect that brought the browser back must have been, shown to the repairs: it went past this process.
+    /// Answers the response as a client of the mended server gets it.
+    pub(super) fn came_back(&mut self, target: &str, redirect_uri: &str, returned: &Returned) -> String {
+        let (method, status) = match returned.by_post {
+            true => ("POST", StatusCode::TEMPORARY_REDIRECT),
+            false => ("GET", StatusCode::FOUND),
+        };
+        let site = self.site();
+        let location = HeaderValue::from_str(&format!("{redirect_uri}?{}", returned.query));
+        let request = example::request(&format!("{method} {target}"), site.facts, site.known);
+        let (Ok(location), Ok(request)) = (location, request) else { return returned.query.clone() };
+        let mut reply = Reply::new(status, HeaderMap::from_iter([(LOCATION, location)]));
+        let before = reply.clone();
+        let (report, _) = self.stand.runtime().plan.mend_reply(&site, &request, &mut reply, false);
+        let query = reply.headers.get(LOCATION).and_then(|to| Some(to.to_str().ok()?.split_once('?')?.1.to_owned()));
+        let taped = Taped::past(&request, &before, &reply, report.fired, self.walked.known.clone());
+        let probe = "the way back from the browser";
+        self.walked.seen.push(Seen {
+            probe,
+            is_beside: false,
+            taped: Some(taped),
+            answer: Err("it went to the browser".into()),
+        });
+        query.unwrap_or_else(|| returned.query.clone())
     }
 
     pub(super) fn known(&self) -> &Arc<Knowledge> {
         &self.walked.known
     }
+}
+
+/// Where the first event of the older transport says that messages go.
+fn endpoint_in(text: &Bytes) -> Option<String> {
+    let event = sse::events(text).find(|event| sse::field(event, "event").is_some_and(|name| name == "endpoint"))?;
+    let data = sse::data(&event)?;
+    event.ends_with(b"\n").then(|| String::from_utf8_lossy(&data).trim().to_owned())
+}
+
+/// What the server itself said first.
+fn first_status(taped: &Taped) -> Option<StatusCode> {
+    taped.turns.first()?.came.as_ref().map(|came| came.status)
 }
 
 fn distinct<const N: usize>(paths: [&String; N]) -> Vec<String> {
@@ -406,6 +527,11 @@ fn message_of(answer: &Answer) -> Option<serde_json::Value> {
             .filter_map(|event| sse::data(&event))
             .find_map(|data| serde_json::from_slice::<serde_json::Value>(&data).ok().filter(|data| data.is_object()))
     })
+}
+
+/// Whether an answer carries a JSON-RPC error.
+fn is_error(answer: &Answer) -> bool {
+    message_of(answer).is_some_and(|message| message.get("error").is_some_and(|error| !error.is_null()))
 }
 
 fn has_result(answer: &Answer) -> bool {

@@ -1,33 +1,38 @@
 //! `mcp-mend check`: what is typed, and running it.
 
-use std::path::PathBuf;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use super::show::BAD;
 use crate::check::report::Report;
-use crate::check::{self, Call, Wish};
+use crate::check::{self, Call, Profile, Wish};
+use crate::client;
 use crate::config::layers::{Layers, Value};
 use crate::config::settings::{self, ENV_PREFIX};
 use crate::config::{Complaint, Config};
 
 /// How a report is printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Form {
+    #[default]
     Text,
     Json,
     Markdown,
 }
 
 /// What was asked for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Asked {
     pub url: String,
     pub register: bool,
     pub login: bool,
     pub token: Option<String>,
     pub calls: Vec<String>,
+    /// The id of a client.
+    pub client: Option<String>,
     pub callback_port: u16,
     pub ca_file: Option<String>,
     pub form: Form,
@@ -49,6 +54,11 @@ pub(super) fn command(json: Arg) -> Command {
         .arg(Arg::new("URL").required(true).help("The MCP endpoint, as in https://mcp.example.com/mcp"))
         .arg(flag("register", "Register one client as well. This leaves a client at the server"))
         .arg(flag("login", "Log in: registers a client and opens the page (or prints its address)"))
+        .arg(value(
+            "as",
+            "CLIENT",
+            "Register, log in and call yourself as claude, chatgpt, vscode, cursor, inspector, sdk, ...",
+        ))
         .arg(value("token", "TOKEN", "Send messages with this token; @FILE reads it from a file"))
         .arg(
             value("call", "TOOL[=JSON]", "Call this tool, too, with these arguments; only harmless ones")
@@ -83,6 +93,7 @@ pub(super) fn asked(sub: &ArgMatches, lookup: impl Fn(&str) -> Option<String>) -
         login: sub.get_flag("login"),
         token: text("token").or_else(|| lookup(&format!("{ENV_PREFIX}TOKEN"))),
         calls: sub.get_many::<String>("call").into_iter().flatten().cloned().collect(),
+        client: text("as"),
         callback_port: sub.get_one::<u16>("callback-port").copied().unwrap_or_default(),
         ca_file: text("ca-file"),
         form,
@@ -98,7 +109,13 @@ pub fn run(asked: &Asked) -> ExitCode {
     match report(asked) {
         Ok(report) => {
             print(asked, &report);
-            ExitCode::from(report.exit)
+            match asked.write_config.as_ref().map(|file| write_config(file, asked, &report)) {
+                Some(Err(complaint)) => {
+                    anstream::eprintln!("{BAD}error:{BAD:#} {complaint}");
+                    ExitCode::from(2)
+                }
+                _ => ExitCode::from(report.exit),
+            }
         }
         Err(complaints) => {
             for complaint in complaints {
@@ -112,11 +129,28 @@ pub fn run(asked: &Asked) -> ExitCode {
 fn print(asked: &Asked, report: &Report) {
     match asked.form {
         Form::Json => anstream::println!("{:#}", serde_json::to_value(report).unwrap_or_default()),
-        Form::Text | Form::Markdown => anstream::println!("{:#}", serde_json::to_value(report).unwrap_or_default()),
+        Form::Text => anstream::print!("{}", check::show::text(report, asked.all)),
+        Form::Markdown => anstream::print!("{}", check::show::markdown(report)),
     }
 }
 
-fn report(asked: &Asked) -> Result<Report, Vec<Complaint>> {
+/// Writes a configuration that mends the server; never over a file that is there.
+fn write_config(file: &Path, asked: &Asked, report: &Report) -> Result<(), Complaint> {
+    let cannot = |error: std::io::Error| Complaint {
+        place: format!("--write-config {}", file.display()),
+        message: match error.kind() {
+            std::io::ErrorKind::AlreadyExists => "the file is there already; name another".into(),
+            _ => error.to_string(),
+        },
+    };
+    let mut out = std::fs::OpenOptions::new().write(true).create_new(true).open(file).map_err(cannot)?;
+    out.write_all(check::show::config_file(report, asked.ca_file.as_deref()).as_bytes()).map_err(cannot)?;
+    anstream::eprintln!("{} is written: mcp-mend --config {}", file.display(), file.display());
+    Ok(())
+}
+
+/// Runs a check.
+pub(super) fn report(asked: &Asked) -> Result<Report, Vec<Complaint>> {
     let complain = |place: &str, message: String| vec![Complaint { place: place.into(), message }];
     let config = config(asked)?;
     let wish = Wish {
@@ -129,9 +163,9 @@ fn report(asked: &Asked) -> Result<Report, Vec<Complaint>> {
             .map(|text| call(text))
             .collect::<Result<_, _>>()
             .map_err(|message| complain("--call", message))?,
+        profile: profile(asked.client.as_deref()).map_err(|message| complain("--as", message))?,
         callback_port: asked.callback_port,
         show_page: Box::new(show_page),
-        ..Wish::default()
     };
     let url = format!("{}{}", config.upstream, config.mcp_path);
     let tokio = tokio::runtime::Builder::new_current_thread()
@@ -152,6 +186,17 @@ fn config(asked: &Asked) -> Result<Config, Vec<Complaint>> {
         }
     }
     Config::check(&layers, Vec::new())
+}
+
+/// The client that somebody names; `sdk` is the usual one.
+fn profile(id: Option<&str>) -> Result<Profile, String> {
+    let Some(id) = id else { return Ok(Profile::default()) };
+    let found = if id == "sdk" { Some(check::USUAL) } else { client::find(id) };
+    found.map(Profile::of).ok_or_else(|| {
+        let known: Vec<&str> = client::CLIENTS.iter().map(|client| client.id).collect();
+        let hint = client::nearest(id).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+        format!("`{id}` is no client{hint}; write sdk or one of {}", known.join(", "))
+    })
 }
 
 fn token(text: &str) -> Result<String, String> {

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
+use crate::client::Step;
 use crate::config::Config;
 use crate::config::settings::wrap;
 use crate::endpoint::Class;
@@ -47,6 +48,7 @@ pub fn repairs_json() -> Value {
         .map(|repair| {
             json!({
                 "id": repair.id, "rows": repair.rows, "summary": repair.summary, "default": repair.default.to_string(),
+                "stops": repair.stops.ids(), "step": Step::of(repair).name(),
             })
         })
         .collect()
@@ -62,6 +64,7 @@ pub fn explain(repair: &Repair) -> String {
     for (title, text) in [
         ("Why it matters", repair.why),
         ("Who is hit", repair.hits),
+        ("Stops", &stops(repair)),
         ("What mcp-mend does", repair.remedy),
         ("How to mend the server itself", repair.advice),
     ] {
@@ -74,6 +77,14 @@ pub fn explain(repair: &Repair) -> String {
     }
     let _ = writeln!(out, "\n{NAME}Turn it off{NAME:#}\n  mcp-mend ... --repair {}=off", repair.id);
     out
+}
+
+/// Who gives up there, and how far that is.
+fn stops(repair: &Repair) -> String {
+    match repair.stops.is_empty() {
+        true => format!("{}: it hurts in part", repair.stops),
+        false => format!("{}: {}", Step::of(repair).at(), repair.stops),
+    }
 }
 
 fn places(repair: &Repair) -> String {
@@ -103,6 +114,8 @@ pub fn explain_json(repair: &Repair) -> Value {
         "summary": repair.summary,
         "why": repair.why,
         "hits": repair.hits,
+        "stops": repair.stops.ids(),
+        "step": Step::of(repair).name(),
         "remedy": repair.remedy,
         "advice": repair.advice,
         "default": repair.default.to_string(),

@@ -9,6 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::Complaint;
 use super::settings::{self, Kind, SETTINGS, Setting};
+use crate::ranges::Ranges;
 use crate::repairs;
 
 /// The values of a setting as they were written, and where.
@@ -28,6 +29,8 @@ pub struct Value {
 #[derive(Clone, Debug, Default)]
 pub struct Layers {
     pub given: BTreeMap<&'static str, Given>,
+    /// The address ranges that are known, those of `access.ranges_files` included.
+    pub ranges: Ranges,
 }
 
 impl Layers {

@@ -153,6 +153,34 @@ pub const SETTINGS: &[Setting] = &[
     ),
     switch("show_repairs", "show-repairs", "Name the repairs that fired in a `mcp-mend` header of the answer."),
     number("threads", "threads", "N", "0", "Worker threads; 0: one for each core."),
+    list(
+        "access.allow",
+        "allow",
+        "WHO",
+        "[]",
+        "[\"anthropic\", \"10.0.0.0/8\", \"127.0.0.1\"]",
+        "Who may ask at all: addresses, networks, and vendors of hosted clients (`mcp-mend waf` says which). Others get 403. \
+         Empty: everybody. The address is that of the connection, or what one of trusted_proxies says; a user agent \
+         never counts.",
+    ),
+    list(
+        "access.classes",
+        "access-class",
+        "CLASS",
+        "[\"mcp\", \"legacy-sse\", \"legacy-post\", \"register\", \"token\", \"revoke\"]",
+        "",
+        "What only those may ask who are in access.allow. Not in it: authorize and other, where the user's own browser \
+         comes to log in, and the public documents resource-metadata, server-metadata and keys.",
+    ),
+    list(
+        "access.ranges_files",
+        "ranges",
+        "FILE",
+        "[]",
+        "[\"/etc/mcp-mend/chatgpt-connectors.json\"]",
+        "Newer or further address ranges for access.allow: TOML with vendor, date, source and egress, or OpenAI's \
+         chatgpt-connectors.json as it is.",
+    ),
     text(
         "log.format",
         "log-format",
@@ -168,6 +196,30 @@ pub const SETTINGS: &[Setting] = &[
         "\"warn\"",
         "",
         "What is said on standard error beside it: error, warn, info, debug.",
+    ),
+    text(
+        "capture.dir",
+        "capture",
+        "DIR",
+        "",
+        "\"captures\"",
+        "Write each login as a file there, without its secrets, so that it can be looked at, replayed (`mcp-mend explain \
+         --capture`) and reported (`mcp-mend report`).",
+    ),
+    number(
+        "capture.max_bytes",
+        "capture-max-bytes",
+        "BYTES",
+        "67108864",
+        "Bytes of all captures; the oldest are removed.",
+    ),
+    number("capture.max_age_hours", "capture-max-age-hours", "HOURS", "168", "Captures older than this are removed."),
+    number(
+        "capture.file_bytes",
+        "capture-file-bytes",
+        "BYTES",
+        "4194304",
+        "Bytes of one capture; what comes beyond that is not written.",
     ),
     number(
         "limits.connections",

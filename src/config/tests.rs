@@ -96,6 +96,40 @@ fn the_example_file_is_the_default_configuration() {
 }
 
 #[test]
+fn who_may_ask_is_a_list_of_addresses_and_vendors() {
+    let url = ("upstream.url", "http://localhost:3000");
+    let file = "[access]\nallow = [\"anthropic\", \"10.0.0.0/8\", \"::1\"]\nclasses = [\"token\"]\n";
+    let config = check(&format!("trusted_proxies = [\"127.0.0.1\"]\n{file}"), &[url]).unwrap();
+    let admission = config.admission.unwrap();
+    for (client, is_in) in [("160.79.106.38", true), ("10.9.9.9", true), ("::1", true), ("127.0.0.1", false)] {
+        assert_eq!(admission.admits(Some(client.parse().unwrap())), is_in, "{client}");
+    }
+    assert!(config.warnings.is_empty());
+    assert_eq!(check("", &[url]).unwrap().admission, None);
+    // Behind nobody on a loopback address it lets nobody in, and says so.
+    let config = check("", &[url, ("access.allow", "anthropic")]).unwrap();
+    assert!(config.warnings[0].to_string().starts_with("--allow: nobody is let in"), "{:?}", config.warnings);
+    for flags in [[("listen", ":1"), ("access.allow", "anthropic")], [("listen", ":1"), ("access.allow", "127.0.0.1")]]
+    {
+        assert!(check("", &[&[url][..], &flags].concat()).unwrap().warnings.is_empty());
+    }
+}
+
+#[test]
+fn a_wrong_list_of_who_may_ask_is_told_with_its_line() {
+    let file = "upstream = \"http://a\"\n[access]\nallow = [\n  \"openai\",\n  \"everyone\"\n]\nclasses = [\"mpc\"]\n";
+    let complaints = check(file, &[]).unwrap_err();
+    for (complaint, expected) in complaints.iter().zip([
+        "p.toml:4: `access.allow` cannot have `openai`: no addresses are known of it; get https://openai.com/",
+        "p.toml:5: `access.allow` cannot have `everyone`: write an address or a network, such as 10.0.0.0/8, or one of",
+        "p.toml:7: `access.classes` cannot have `mpc`: write one of mcp, ",
+    ]) {
+        assert!(complaint.starts_with(expected), "{complaint}");
+    }
+    assert_eq!(complaints.len(), 3);
+}
+
+#[test]
 fn the_page_is_off_apart_and_on_this_machine() {
     let admin = |text| check("upstream = \"http://a\"", &[("admin", text)]);
     assert_eq!(check("upstream = \"http://a\"", &[]).unwrap().admin, None);

@@ -5,15 +5,16 @@ use std::net::Ipv6Addr;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST, HeaderValue, TRANSFER_ENCODING};
 use http::uri::Authority;
-use http::{Method, Version};
+use http::{HeaderMap, Method, Version};
 
 use crate::connection::Connection;
 use crate::edit::json::Object;
 use crate::edit::params;
-use crate::endpoint::Class;
+use crate::endpoint::{Class, Endpoints};
 use crate::exchange::{self, Request, RequestBody};
 use crate::refuse::{self, Refusal};
 use crate::repair::Needs;
+use crate::runtime::Runtime;
 
 /// Parameters of a query or a form.
 const MOST_PARAMETERS: usize = 200;
@@ -74,6 +75,25 @@ fn is_host(text: &str) -> bool {
     let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     (named || address.is_some_and(|host| host.parse::<Ipv6Addr>().is_ok()))
         && port.is_some_and(|port| port.is_empty() || authority.port_u16().is_some())
+}
+
+/// Whether the client is not among those that the operator lets in.
+pub fn is_stranger(runtime: &Runtime, connection: &Connection, headers: &HeaderMap) -> bool {
+    let Some(admission) = &runtime.admission else { return false };
+    let client = connection.client(headers, &runtime.trusted_proxies);
+    let is_stranger = !admission.admits(client);
+    if is_stranger {
+        tracing::info!(peer = %connection.peer, client = ?client, "the client is not in access.allow");
+    }
+    is_stranger
+}
+
+/// Whether a stranger may not ask this.
+pub fn is_closed(runtime: &Runtime, request: &Request, endpoints: &Endpoints) -> bool {
+    runtime.admission.as_ref().is_some_and(|admission| {
+        let (path, mcp_path) = (request.target.path(), &runtime.facts.mcp_path);
+        admission.is_closed(request.class, &request.method, path, mcp_path, endpoints)
+    })
 }
 
 /// Whether the request has to do with logging in, so that it must be known where the upstream's endpoints are. MCP

@@ -31,7 +31,7 @@ pub(super) fn begin(worker: &Worker, connection: &Connection, request: &HttpRequ
     Some(Box::new(Taped {
         number: worker.runtime.counters.taped.fetch_add(1, Ordering::Relaxed) + 1,
         began: SystemTime::now(),
-        client: client_of(connection),
+        client: client_of(worker, connection, request.headers()),
         class: Class::Other,
         asked,
         turns: Vec::new(),
@@ -47,8 +47,9 @@ pub(super) fn begin(worker: &Worker, connection: &Connection, request: &HttpRequ
     }))
 }
 
-fn client_of(connection: &Connection) -> IpAddr {
-    connection.peer
+/// The client; where a trusted proxy says nothing that can be believed, that proxy.
+fn client_of(worker: &Worker, connection: &Connection, headers: &HeaderMap) -> IpAddr {
+    connection.client(headers, &worker.runtime.trusted_proxies).unwrap_or(connection.peer)
 }
 
 impl Exchange {

@@ -71,7 +71,6 @@ const URLS: &[&str] = &[
     "redirect",
     "location",
     "path",
-    "redirectTo",
     "redirect_to",
 ];
 
@@ -90,7 +89,7 @@ const NUMBERS: &[&str] = &[
     "iat",
     "nbf",
     "timestamp",
-    "statusCode",
+    "status_code",
     "status",
 ];
 
@@ -117,7 +116,6 @@ const SECRETS: &[&str] = &[
     "login_hint",
     "session",
     "session_id",
-    "sessionId",
     "sessionid",
     "session_state",
     "api_key",
@@ -126,8 +124,23 @@ const SECRETS: &[&str] = &[
     "authorization",
 ];
 
-/// Of a parameter, or of a member of a document of OAuth.
+/// Of a parameter, or of a member of a document of OAuth. Some write `redirectUris` (C-20, D-20).
 pub(super) fn of(name: &str) -> Rule {
+    if name.bytes().any(|b| b.is_ascii_uppercase()) { of_snake(&snake(name)) } else { of_snake(name) }
+}
+
+fn snake(name: &str) -> String {
+    let mut out = String::with_capacity(name.len() + 4);
+    for c in name.chars() {
+        if c.is_ascii_uppercase() && !out.is_empty() {
+            out.push('_');
+        }
+        out.push(c.to_ascii_lowercase());
+    }
+    out
+}
+
+fn of_snake(name: &str) -> Rule {
     let is_in = |list: &[&str]| list.contains(&name);
     if is_in(SECRETS) {
         return Rule::Secret;
@@ -135,13 +148,14 @@ pub(super) fn of(name: &str) -> Rule {
     match name {
         "scope" | "scopes" | "scopes_supported" => Rule::Scope,
         "client_id" => Rule::Client,
-        "error_description" | "errorDescription" | "client_name" | "resource_name" | "software_id"
-        | "software_version" | "realm" => Rule::Words,
+        "error_description" | "client_name" | "resource_name" | "software_id" | "software_version" | "realm" => {
+            Rule::Words
+        }
         "message" | "detail" | "msg" | "description" | "title" | "reason" | "hint" => Rule::Refusal,
         _ if is_in(WORDS) => Rule::Word,
         _ if is_in(URLS) => Rule::Url,
         _ if is_in(NUMBERS) => Rule::Number,
-        _ if name.ends_with("_uri") || name.ends_with("_uris") || name.ends_with("_endpoint") => Rule::Url,
+        _ if ["_uri", "_uris", "_url", "_endpoint"].iter().any(|end| name.ends_with(end)) => Rule::Url,
         _ if crate::exchange::is_credential(name) => Rule::Secret,
         _ => Rule::Protocol,
     }

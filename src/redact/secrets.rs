@@ -1,12 +1,17 @@
 //! What an exchange is known to keep secret, and finding it again in whatever form it is written.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::hash_map::RandomState;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::hash::BuildHasher as _;
+use std::sync::Mutex;
 
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+
+use super::Redactor;
 
 /// Shorter ones are parts of too many words.
 const SHORTEST: usize = 6;
@@ -24,16 +29,52 @@ const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_decode_padding_mode(DecodePaddingMode::Indifferent);
 const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
 
-/// The secrets of one exchange. They live as long as it is being redacted.
+/// So many secrets of earlier exchanges are known again.
+const MOST_SEEN: usize = 8192;
+
+/// Secrets of earlier exchanges, as keyed hashes: a code that another request sent may stand in this answer's words.
 #[derive(Default)]
-pub(super) struct Secrets {
+pub(super) struct Seen {
+    /// Keyed at random, never written: a quick hash will do.
+    state: RandomState,
+    hashes: Mutex<(HashSet<u64>, VecDeque<u64>)>,
+}
+
+impl Seen {
+    fn add(&self, secret: &str) {
+        let hash = self.state.hash_one(secret);
+        let Ok(mut seen) = self.hashes.lock() else { return };
+        if seen.0.insert(hash) {
+            seen.1.push_back(hash);
+        }
+        while seen.1.len() > MOST_SEEN {
+            if let Some(oldest) = seen.1.pop_front() {
+                seen.0.remove(&oldest);
+            }
+        }
+    }
+
+    fn has(&self, text: &str) -> bool {
+        let hash = self.state.hash_one(text);
+        self.hashes.lock().is_ok_and(|seen| seen.0.contains(&hash))
+    }
+}
+
+/// The secrets of one exchange. They live as long as it is being redacted.
+pub(super) struct Secrets<'a> {
+    redactor: &'a Redactor,
     list: RefCell<Vec<String>>,
     have: RefCell<HashSet<String>>,
     /// What was asked before.
     asked: RefCell<HashMap<String, Option<String>>>,
 }
 
-impl Secrets {
+impl<'a> Secrets<'a> {
+    pub(super) fn new(redactor: &'a Redactor) -> Self {
+        let (list, have, asked) = (RefCell::default(), RefCell::default(), RefCell::default());
+        Self { redactor, list, have, asked }
+    }
+
     pub(super) fn add(&self, secret: &str) {
         let cut = (0..=LONGEST.min(secret.len())).rev().find(|at| secret.is_char_boundary(*at)).unwrap_or(0);
         let secret = secret[..cut].trim();
@@ -47,11 +88,14 @@ impl Secrets {
     pub(super) fn settle(&self) {
         self.asked.borrow_mut().clear();
         self.list.borrow_mut().sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        for secret in &*self.list.borrow() {
+            self.redactor.seen.add(secret);
+        }
     }
 
     /// The secret that a text gives away, plainly or in any coding.
     pub(super) fn found_in(&self, text: &str) -> Option<String> {
-        if text.len() < SHORTEST || self.list.borrow().is_empty() {
+        if text.len() < SHORTEST {
             return None;
         }
         if text.len() > LONGEST_TEXT {
@@ -69,10 +113,24 @@ impl Secrets {
         if let Some(secret) = self.list.borrow().iter().find(|secret| text.contains(secret.as_str())) {
             return Some(secret.clone());
         }
+        if let Some(secret) = self.seen_before(text) {
+            return Some(secret);
+        }
         if depth == 0 {
             return None;
         }
         decodings(text).iter().find_map(|decoded| self.look(decoded, depth - 1))
+    }
+
+    /// The secret of an earlier exchange that a text is, or that one of its words is.
+    fn seen_before(&self, text: &str) -> Option<String> {
+        let parts = text
+            .split(|c: char| c.is_whitespace() || "\"'`,;()<>{}[]|?&=".contains(c))
+            .flat_map(|word| [word, word.trim_matches([':', '.', '!', '#'])])
+            .flat_map(|word| [word, word.rsplit(['/', ':', '#']).next().unwrap_or_default()]);
+        let is_word = |part: &str| part.len() < 12 && part.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+        let mut parts = std::iter::once(text).chain(parts).filter(|part| part.len() >= SHORTEST && !is_word(part));
+        parts.find(|part| self.redactor.seen.has(part)).map(str::to_owned)
     }
 
     /// The secrets that stand plainly in a text, longest first.
@@ -202,9 +260,15 @@ mod tests {
 
     #[test]
     fn a_secret_is_found_in_any_coding() {
-        let secrets = Secrets::default();
+        let redactor = Redactor::new([5; 32]);
+        let secrets = Secrets::new(&redactor);
         secrets.add("s3cret/1+x");
         secrets.settle();
+        // A later exchange knows it by its hash alone.
+        let later = Secrets::new(&redactor);
+        assert_eq!(later.found_in("(s3cret/1+x) was used").as_deref(), Some("s3cret/1+x"));
+        assert_eq!(later.found_in("code=s3cret%2F1%2Bx").as_deref(), Some("s3cret/1+x"));
+        assert_eq!(later.found_in("was used"), None);
         for text in [
             "x s3cret/1+x y",
             "s3cret%2F1%2Bx",

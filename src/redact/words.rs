@@ -15,7 +15,7 @@ const PROTOCOL: &str = "2.0 none null true false code token id_token plain S256 
     https://json-schema.org/draft-07/schema application/json text/plain text/html text/markdown text/event-stream";
 
 /// Words of refusals, in lower case: with these a sentence still says what was wrong, and nothing of whom.
-const REFUSALS: &str = "a an the is was are not no none and or of for in on to by with without from must be been has have had does \
+const REFUSALS: &str = "a an the s io modelcontextprotocol key keys meta property properties schema additional received validation is was are not no none and or of for in on to by with without from must be been has have had does \
     did do can cannot could should this that your you it its at as if only unknown unsupported invalid missing required expected \
     expired revoked malformed bad wrong illegal empty null undefined unauthorized unauthenticated forbidden denied access \
     authentication authorization authenticate authenticated authorize authorized permission permissions header headers bearer token tokens session sessions id ids \

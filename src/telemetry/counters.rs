@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::refuse::{self, Refusal};
 use serde_json::{Map, Value, json};
 
 use crate::repairs::REPAIRS;
@@ -42,6 +43,7 @@ pub struct Counters {
     pub taped: AtomicU64,
     repairs: Vec<AtomicU64>,
     untouched: Vec<AtomicU64>,
+    refusals: Vec<AtomicU64>,
 }
 
 impl Default for Counters {
@@ -54,6 +56,7 @@ impl Default for Counters {
             taped: AtomicU64::new(0),
             repairs: zeros(REPAIRS.len()),
             untouched: zeros(Untouched::ALL.len()),
+            refusals: zeros(refuse::ALL.len()),
         }
     }
 }
@@ -72,6 +75,24 @@ impl Counters {
         }
     }
 
+    /// The proxy answered itself.
+    pub fn refused(&self, refusal: &Refusal) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        let slot = refuse::ALL.iter().position(|one| one.name == refusal.name);
+        if let Some(counter) = slot.and_then(|slot| self.refusals.get(slot)) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How often the proxy answered itself, by the name of the refusal.
+    pub fn by_refusal(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        refuse::ALL
+            .iter()
+            .zip(&self.refusals)
+            .map(|(refusal, counter)| (refusal.name, counter.load(Ordering::Relaxed)))
+            .filter(|(_, count)| *count > 0)
+    }
+
     /// All of it, as the page and scripts read it.
     #[must_use]
     pub fn to_json(&self) -> Value {
@@ -85,6 +106,7 @@ impl Counters {
             "mended": self.by_repair().map(|(_, count)| count).sum::<u64>(),
             "by_repair": table(&mut self.by_repair()),
             "by_reason": table(&mut self.by_reason()),
+            "by_refusal": table(&mut self.by_refusal()),
         })
     }
 
@@ -124,7 +146,7 @@ mod tests {
             counters.to_json(),
             json!({
                 "exchanges": 5, "refused": 0, "panics": 0, "mended": 3,
-                "by_repair": { first: 2, second: 1 }, "by_reason": { "slow": 1 },
+                "by_repair": { first: 2, second: 1 }, "by_reason": { "slow": 1 }, "by_refusal": {},
             })
         );
     }

@@ -3,7 +3,7 @@
 //! Taped exchanges come in on the data path and are handed to a thread, which redacts them, finds the flow that each
 //! belongs to, writes captures and tells whoever watches. Nothing is kept here that is not redacted.
 
-mod book;
+pub mod book;
 pub mod flow;
 mod show;
 #[cfg(test)]
@@ -24,11 +24,14 @@ use super::capture::files::{Bounds, Files};
 use super::capture::form::Head;
 use super::stamp;
 use super::tape::{Recorder, Taped};
+use crate::config::Config;
 use crate::exchange::Facts;
 use crate::redact::{Redacted, Redactor};
 use crate::repair::Mode;
-use book::{Book, Hosted};
-use flow::Sentence;
+use crate::repairs::find;
+use crate::secret;
+use book::{Book, Hosted, by_ranges};
+use flow::{NOBODY, Sentence};
 
 /// So many exchanges wait to be looked at, and so many bytes of them; what comes beyond that is dropped and counted.
 const WAITING: usize = 1024;
@@ -44,7 +47,7 @@ pub struct Setup {
     pub capture: Option<Bounds>,
     /// Modes of repairs that are not the default.
     pub modes: Vec<(String, Mode)>,
-    pub hosted: Hosted,
+    pub hosted: Option<Hosted>,
     pub started: SystemTime,
 }
 
@@ -73,13 +76,25 @@ enum Job {
     Stop,
 }
 
-/// Until it is known which addresses are whose.
-#[must_use]
-pub fn nobody(_: IpAddr) -> Option<&'static str> {
-    None
-}
-
 impl Flows {
+    /// What the configuration asks for; `None` if nobody wants to see flows.
+    ///
+    /// # Errors
+    /// As [`Flows::start`].
+    pub fn of(config: &Config) -> io::Result<Option<Arc<Self>>> {
+        if config.capture.is_none() && config.admin.is_none() {
+            return Ok(None);
+        }
+        let modes = config.modes.iter().filter(|(id, mode)| find(id).is_some_and(|repair| repair.default != **mode));
+        Self::start(Setup {
+            capture: config.capture.clone(),
+            modes: modes.map(|(id, mode)| ((*id).to_owned(), *mode)).collect(),
+            hosted: Some(by_ranges(config.ranges.clone())),
+            started: SystemTime::now(),
+        })
+        .map(Some)
+    }
+
     /// Starts the thread.
     ///
     /// # Errors
@@ -95,7 +110,8 @@ impl Flows {
             dropped: AtomicU64::new(0),
             failed: AtomicU64::new(0),
         });
-        let keeper = Keeper { shared: shared.clone(), key: random_key()?, redactor: None, files, modes: setup.modes };
+        let key = secret::key().map_err(|_| io::Error::other("no random bytes can be had"))?;
+        let keeper = Keeper { shared: shared.clone(), key, redactor: None, files, modes: setup.modes };
         let thread = std::thread::Builder::new().name("flows".into()).spawn(move || keeper.run(&inbox))?;
         Ok(Arc::new(Self { jobs, shared, thread: Mutex::new(Some(thread)) }))
     }
@@ -181,14 +197,6 @@ fn size(taped: &Taped) -> usize {
     taped.asked.body.bytes.len() + taped.answered.body.bytes.len() + bodies.sum::<usize>() + 1024
 }
 
-/// A key that is nowhere written.
-fn random_key() -> io::Result<[u8; 32]> {
-    let mut key = [0; 32];
-    let random = rustls::crypto::ring::default_provider().secure_random;
-    random.fill(&mut key).map_err(|_| io::Error::other("no random bytes can be had"))?;
-    Ok(key)
-}
-
 /// What the thread has to itself.
 struct Keeper {
     shared: Arc<Shared>,
@@ -245,7 +253,14 @@ impl Keeper {
     }
 
     fn tick(&mut self, now: SystemTime) {
-        let said = self.shared.book.lock().map(|mut book| book.tick(now)).unwrap_or_default();
+        let Ok(mut book) = self.shared.book.lock() else { return };
+        let (said, is_missed) = (book.tick(now), book.misses_hosted(now));
+        drop(book);
+        // To a loopback address none can come.
+        let is_public = self.shared.facts.get().is_some_and(|facts| !facts.public.is_loopback());
+        if is_missed && is_public {
+            tracing::warn!("{NOBODY}");
+        }
         for (flow, sentence, news) in said {
             self.tell(&news);
             self.say(flow, sentence, now);

@@ -12,7 +12,7 @@ use http::{HeaderMap, Method, StatusCode};
 
 use crate::body::Ending;
 use crate::endpoint::Class;
-use crate::exchange::Facts;
+use crate::exchange::{Facts, Reply, Request};
 use crate::knowledge::Knowledge;
 use crate::plan::Fired;
 use crate::telemetry::counters::Untouched;
@@ -98,4 +98,35 @@ pub trait Recorder: Send + Sync {
     fn opened(&self, taped: &Taped);
     /// An exchange has ended.
     fn ended(&self, taped: Taped);
+}
+
+impl Taped {
+    /// An exchange that went past the process and is known by what it led to.
+    #[must_use]
+    pub fn past(request: &Request, before: &Reply, after: &Reply, fired: Vec<Fired>, known: Arc<Knowledge>) -> Self {
+        let asked = Asked {
+            method: request.method.clone(),
+            target: request.target.clone(),
+            headers: request.headers.clone(),
+            body: Text::default(),
+        };
+        let came = |reply: &Reply| Came { status: reply.status, headers: reply.headers.clone(), body: Text::default() };
+        Self {
+            number: 0,
+            began: SystemTime::now(),
+            client: IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
+            class: request.class,
+            turns: vec![Turn { asked: asked.clone(), came: Some(came(before)) }],
+            asked,
+            answered: came(after),
+            fired,
+            known,
+            untouched: None,
+            refused: None,
+            first_byte: Duration::ZERO,
+            total: Duration::ZERO,
+            bytes: 0,
+            ending: Some(Ending::Whole),
+        }
+    }
 }

@@ -47,7 +47,7 @@ impl Page {
             counters: Mutex::new(json!({ "exchanges": 0 })),
             check: Mutex::new(None),
         });
-        let listener = admin::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = admin::bind(Some("127.0.0.1:0".parse().unwrap())).unwrap().unwrap();
         Self { admin: Some(admin::start(listener, made.clone()).unwrap()), made }
     }
 

@@ -70,6 +70,13 @@ async fn the_repairs_are_listed_and_explained() {
     let (code, out, _) = run(&["explain", ids[0], "--json"]).await;
     let one: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!((code, &one["id"]), (0, &ids[0].into()));
+    let (_, out, _) = run(&["explain", "register.null-members"]).await;
+    assert!(out.contains("\nStops\n") && out.contains("Claude Code") && out.contains("at the registration"), "{out}");
+    let (_, out, _) = run(&["explain", "register.null-members", "--json"]).await;
+    let one: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let stops = one["stops"].as_array().unwrap();
+    assert!(stops.contains(&"ts2".into()) && !stops.contains(&"rmcp".into()) && one["step"] == "registration", "{out}");
+    assert!(list.as_array().unwrap().iter().all(|repair| repair["stops"].is_array() && repair["step"].is_string()));
 }
 
 #[tokio::test]

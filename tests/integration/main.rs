@@ -4,10 +4,12 @@
 
 mod kit;
 
+mod access;
 mod admin;
 mod auth;
 mod authorize;
 mod bodies;
+mod captures;
 mod check;
 mod cli;
 mod cors;
@@ -29,3 +31,4 @@ mod registration;
 mod streaming;
 mod tls;
 mod token;
+mod waf;

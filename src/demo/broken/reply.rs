@@ -118,7 +118,11 @@ pub(in crate::demo) fn document(reply: &Reply) -> Value {
 
 /// The answer with its JSON changed.
 pub(in crate::demo) fn changed(reply: Reply, change: impl FnOnce(&mut Value)) -> Reply {
+    // Where there is no document, nothing of one can be wrong.
     let mut document = document(&reply);
+    if document.is_null() {
+        return reply;
+    }
     change(&mut document);
     body(reply, document.to_string())
 }

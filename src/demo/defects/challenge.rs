@@ -6,10 +6,12 @@ use http::{HeaderValue, Method};
 use serde_json::{Value, json};
 
 use super::{Defect, html, login_page, redirect};
+use crate::demo::broken::body::Body;
 use crate::demo::broken::change::{Asked, Change, Seam};
 use crate::demo::broken::reply::{self, Reply};
 use crate::demo::{mended, visit};
 use crate::endpoint::{RESOURCE_METADATA, SERVER_METADATA, resource_metadata_path};
+use bytes::Bytes;
 
 pub(super) static DEFECTS: &[Defect] = &[
     Defect {
@@ -230,7 +232,7 @@ pub(super) static DEFECTS: &[Defect] = &[
         check: mended::challenged,
         change: &[Change::After(Seam::Refused, |asked, reply| {
             let open = asked.head.method == Method::GET && asked.bearer().is_none();
-            if open { reply::text(StatusCode::OK, "text/event-stream", ": open\n\n") } else { reply }
+            if open { reply::events(Body::whole(Bytes::from_static(b": open\n\n"))) } else { reply }
         })],
     },
     Defect {

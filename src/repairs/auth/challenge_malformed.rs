@@ -1,6 +1,7 @@
 //! A-04, A-05, A-06: a Bearer challenge that strict parsers do not find or cannot read.
 
 use super::{is_ours, is_unauthorized};
+use crate::client::who;
 use crate::edit::challenge::{Challenge, Challenges};
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
@@ -14,6 +15,7 @@ pub static REPAIR: Repair = Repair {
     why: "The TypeScript SDK reads a challenge only if the header begins with `Bearer`, rmcp reads only the first line, \
           Go refuses a missing comma or an empty realm, others cut an unquoted URL at a comma.",
     hits: "TypeScript SDK clients, rmcp clients, Go SDK hosts, VS Code (wants the spelling `Bearer`)",
+    stops: who::GO,
     remedy: "Writes one well-formed Bearer challenge first, its `error`, `scope` and `realm` kept, and the other \
              challenges behind it, a line each.",
     advice: "Separate parameters by commas, put every value in quotes, leave out empty ones, and send Bearer before \

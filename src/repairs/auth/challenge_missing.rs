@@ -3,6 +3,7 @@
 use http::header::WWW_AUTHENTICATE;
 
 use super::{complete, is_ours, is_unauthorized};
+use crate::client::who;
 use crate::edit::challenge::{Challenge, Challenges};
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
@@ -16,6 +17,7 @@ pub static REPAIR: Repair = Repair {
     why: "Clients learn from the challenge that the server speaks OAuth and where its metadata are. Without it they \
           show \"couldn't connect\" and never open a login page.",
     hits: "claude.ai, Claude Desktop and mobile, ChatGPT, VS Code, Codex and every rmcp client",
+    stops: who::HOSTED.and(who::RUST),
     remedy: "Adds a Bearer challenge as the first one: with an absolute `resource_metadata` when the upstream has \
              resource metadata or they can be derived, else plain `Bearer`. Other challenges stay behind it.",
     advice: "Send `WWW-Authenticate: Bearer resource_metadata=\"https://HOST/.well-known/oauth-protected-resource/mcp\"` \

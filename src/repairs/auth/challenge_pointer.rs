@@ -4,6 +4,7 @@ use http::StatusCode;
 use http::header::WWW_AUTHENTICATE;
 
 use super::{is_ours, leading_bearer};
+use crate::client::who;
 use crate::edit::challenge::{Challenge, Challenges};
 use crate::edit::origin::after_origin;
 use crate::endpoint::{self, Class};
@@ -18,6 +19,7 @@ pub static REPAIR: Repair = Repair {
     why: "A relative URL crashes the Python SDK; one that names the internal host leads every client to another \
           resource than it asked for; without one the hosted clients look at fewer places.",
     hits: "Python SDK, Gemini CLI, claude.ai, ChatGPT; every client when the URL names another host",
+    stops: who::HOSTED.and(who::PYTHON).and(who::GEMINI).and(who::RUST),
     remedy: "Sets `resource_metadata` to the absolute public URL under which the proxy answers with the document; \
              takes it out when no document is served. The other parameters stay.",
     advice: "Build the URL from the configured public base URL, never from the Host header.",

@@ -3,6 +3,7 @@
 use http::HeaderName;
 use http::header::{HeaderValue, WWW_AUTHENTICATE};
 
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -18,6 +19,7 @@ pub static REPAIR: Repair = Repair {
     why: "API Gateway and Lambda function URLs rename `WWW-Authenticate` to `x-amzn-Remapped-WWW-Authenticate`. No \
           client looks there, so that none learns that the server speaks OAuth.",
     hits: "every client of a server behind AWS API Gateway",
+    stops: who::HOSTED.and(who::RUST),
     remedy: "Gives the header its name back, line by line. A `WWW-Authenticate` that is there as well wins.",
     advice: "Map the header in a gateway response, or put the server behind an ALB or CloudFront instead.",
     basis: &[basis::CHALLENGE_GRAMMAR],

@@ -1,6 +1,7 @@
 //! A-16: a challenge that does not name the scopes that the operator states.
 
 use super::{is_unauthorized, leading_bearer};
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -13,6 +14,7 @@ pub static REPAIR: Repair = Repair {
     why: "Clients ask first for the scopes of the challenge. Without them they ask for everything the metadata list, \
           or for nothing, and some authorization servers refuse either.",
     hits: "Claude, TypeScript and Python SDK clients, at servers that refuse an empty or a full scope",
+    stops: who::NOBODY,
     remedy: "Adds `scope` with the stated scopes; one that the upstream sends is kept. Does nothing unless `scopes` is \
              stated.",
     advice: "Name the scopes that a first connection needs in the `scope` parameter of the challenge.",

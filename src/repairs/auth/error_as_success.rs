@@ -3,6 +3,7 @@
 use http::{Method, StatusCode};
 
 use super::{Lack, may_be_refused, refuse, said, words};
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -17,6 +18,7 @@ pub static REPAIR: Repair = Repair {
     summary: "a message without a token is answered 200, with an error in the body that says so",
     why: "The client takes the server for connected. It never logs in, and every call fails.",
     hits: "every client: \"connected, no tools\"",
+    stops: who::EVERYBODY,
     remedy: "Makes a small JSON answer 401 with a challenge, where clients log in, no token was sent, and its `error` \
              says that a login is missing: at this server, and not for its work. Not where strangers are let in, and never an \
              answer with a `result`.",

@@ -3,6 +3,7 @@
 use http::{Method, StatusCode};
 
 use super::{Lack, brings_credentials, is_of_a_foreign_page, may_be_refused, refuse};
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -15,6 +16,7 @@ pub static REPAIR: Repair = Repair {
     why: "Hosted clients look with HEAD whether there is a server and whether it wants a login. Servers that \
           know no HEAD say 404, 405 or 500.",
     hits: "claude.ai when a connector is saved",
+    stops: who::CLAUDE,
     remedy: "Answers 401 with a challenge if no credentials came and a stranger's message is known to be refused.",
     advice: "Check the token before the method is looked at.",
     basis: &[basis::CHALLENGE_MCP, basis::HEAD_METHOD],

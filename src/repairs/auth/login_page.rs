@@ -5,6 +5,7 @@ use http::{Method, StatusCode};
 use url::Url;
 
 use super::{Lack, may_be_refused, refuse};
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -55,11 +56,12 @@ const DEAD_ENDS: &[&str] = &[
 
 pub static REPAIR: Repair = Repair {
     id: "auth.login-page",
-    rows: &["A-08", "A-10"],
+    rows: &["A-08", "A-10", "G-07"],
     summary: "the MCP endpoint sends whoever has no valid token to a login page instead of answering 401",
     why: "A program follows the redirect and gets a page for people. It starts no login of its own, and one that has an \
           expired token does not refresh it.",
     hits: "every client; servers behind the login of a web framework, an identity-aware proxy or a gateway",
+    stops: who::EVERYBODY,
     remedy: "Answers 401 with a challenge, where clients log in. A redirect counts if its address is one of a login, \
              and none that speaks of a block, an error or maintenance; a page only where strangers are not let in. \
              Browsers that ask for a page get it as before.",

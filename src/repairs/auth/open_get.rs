@@ -4,6 +4,7 @@ use http::header::HeaderMap;
 use http::{Method, StatusCode};
 
 use super::{Lack, brings_credentials, is_of_a_foreign_page, may_be_refused, refuse};
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -16,6 +17,7 @@ pub static REPAIR: Repair = Repair {
     why: "Clients that look with GET whether a login is needed see an open server, or wait for an answer that does not \
           come: rmcp for thirty seconds.",
     hits: "rmcp clients, older mcp-remote, hosted clients that look with HEAD",
+    stops: who::RUST,
     remedy: "Answers GET and HEAD without credentials with 401 and a challenge, once a stranger's message was seen to be \
              refused and a GET was not. Browsers that ask for a page get it as before.",
     advice: "Check the token on every method of the MCP endpoint.",

@@ -3,6 +3,7 @@
 use http::Method;
 
 use super::{Lack, explain, is_unauthorized};
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -14,6 +15,7 @@ pub static REPAIR: Repair = Repair {
     summary: "the body of a 401 is a page for people",
     why: "Clients show the body of a 401 as the reason. A page becomes a screenful of tags, in a terminal or a log.",
     hits: "Claude, Claude Code, MCP Inspector: the error text",
+    stops: who::NOBODY,
     remedy: "Puts a JSON error in its place (`unauthorized`, or `invalid_token` if a token was sent). Challenge, \
              Retry-After and cookies stay; browsers that ask for a page get it.",
     advice: "Answer the MCP endpoint's 401 with `application/json` and `{\"error\": ..., \"error_description\": ...}`.",

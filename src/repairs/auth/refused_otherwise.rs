@@ -5,6 +5,7 @@ use http::header::CONTENT_TYPE;
 use serde_json::Value;
 
 use super::{Lack, brings_credentials, may_be_refused, refuse, said, words};
+use crate::client::who;
 use crate::edit::challenge::{Challenge, Challenges};
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, ReplyBody, Request, Site};
@@ -20,6 +21,7 @@ pub static REPAIR: Repair = Repair {
     summary: "a request without a token is refused with another status than 401",
     why: "Only a 401 makes a client log in. After a 403, 400 or 500 it reports that the server is broken.",
     hits: "every client",
+    stops: who::EVERYBODY,
     remedy: "Makes it the 401 that it means, with a challenge, where clients log in: a 403 that says so or \
              gives no reason at all, and not one that speaks of something else (an Origin, a host, an address, a limit, \
              another server, a firewall's page); 400, 422 and 500 only if the body says \

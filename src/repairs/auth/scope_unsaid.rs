@@ -4,6 +4,7 @@ use http::StatusCode;
 use serde_json::Value;
 
 use super::{complete, may_be_refused, said, take_bearer, words};
+use crate::client::who;
 use crate::edit::challenge::{Challenge, Challenges};
 use crate::edit::json::Object;
 use crate::endpoint::Class;
@@ -24,6 +25,7 @@ pub static REPAIR: Repair = Repair {
     summary: "a 403 says in its body that a scope is missing, and not in its challenge",
     why: "Clients ask for more scopes only if the challenge says `insufficient_scope`. Otherwise the call just fails.",
     hits: "TypeScript SDK clients, Python SDK, every client that steps up",
+    stops: who::TYPESCRIPT.and(who::PYTHON).and(who::RUST).and(who::CLAUDE).and(who::VSCODE),
     remedy: "Adds `error=\"insufficient_scope\"` to the challenge, with the scopes that the body names and \
              `resource_metadata`. The status and the body stay.",
     advice: "Send `WWW-Authenticate: Bearer error=\"insufficient_scope\", scope=\"...\"` with the 403.",

@@ -4,6 +4,7 @@ use http::StatusCode;
 use http::header::HeaderMap;
 
 use super::{Lack, is_of_a_foreign_page, may_be_refused, refuse};
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -16,6 +17,7 @@ pub static REPAIR: Repair = Repair {
     why: "Servers answer an expired token with 403, 500, a redirect or an error in a tool's result. Clients refresh a \
           token after a 401 and nothing else.",
     hits: "every client, once its first token has expired",
+    stops: who::EVERYBODY,
     remedy: "Answers 401 with `error=\"invalid_token\"` without asking the upstream, where clients log in and the bearer \
              token is a JWT whose `exp` passed a minute ago or earlier. Such a request is never let in.",
     advice: "Check `exp` before the message is looked at, and answer 401 with `Bearer error=\"invalid_token\"`.",

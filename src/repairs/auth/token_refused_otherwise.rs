@@ -3,6 +3,7 @@
 use http::{Method, StatusCode};
 
 use super::{Lack, challenged_error, may_be_refused, refuse, said, words};
+use crate::client::who;
 use crate::edit::json::Object;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
@@ -19,6 +20,7 @@ pub static REPAIR: Repair = Repair {
     why: "Only a 401 makes a client refresh its token or log in again. After anything else its tools fail until somebody \
           connects anew by hand.",
     hits: "every client, once its first token has expired",
+    stops: who::EVERYBODY,
     remedy: "Makes it 401 with `error=\"invalid_token\"`, where the answer says in words that the token is invalid, \
              expired or revoked: 400, 403, 422, 500, and a small JSON-RPC error in a 200. Not where it speaks of \
              scopes or permissions, of another token or of another server, and never a result.",

@@ -5,6 +5,7 @@ use http::{HeaderValue, StatusCode};
 use url::Url;
 
 use super::is_get;
+use crate::client::who;
 use crate::edit::origin::Origin;
 use crate::edit::params;
 use crate::endpoint::Class;
@@ -19,6 +20,7 @@ pub static REPAIR: Repair = Repair {
     why: "Clients that found no metadata go to `/authorize` at the MCP server's own origin (MCP 2025-03-26), and end \
           at a 404.",
     hits: "claude.ai, Cursor, clients of MCP 2025-03-26",
+    stops: who::CLAUDE.and(who::CURSOR),
     remedy: "Redirects to the authorization endpoint that the metadata of the upstream's authorization server name, \
              with the query as it is. The browser is never sent anywhere else.",
     advice: "Serve RFC 9728 metadata, and redirect `/authorize` to the authorization server for old clients.",

@@ -6,6 +6,7 @@ use http::header::CONTENT_SECURITY_POLICY;
 use http::{HeaderValue, StatusCode};
 use url::{Host, Url};
 
+use crate::client::who;
 use crate::edit::csp::{self, Place};
 use crate::edit::origin::Origin;
 use crate::edit::params;
@@ -50,6 +51,7 @@ pub static REPAIR: Repair = Repair {
           browser stops before the client's callback: Approve does nothing, and the second click finds the request \
           expired.",
     hits: "every client, in Chrome, Edge and other Chromium browsers; ChatGPT, claude.ai and Claude Desktop most",
+    stops: who::EVERYBODY,
     remedy: "Adds the origin of the request's redirect_uri to `form-action`, or its scheme if that is a private one; \
              for Claude's hosted callbacks also `claude:`. On later pages than the authorization endpoint only for \
              loopback and Claude's hosted callbacks. Nothing else of the policy changes.",

@@ -3,6 +3,7 @@
 use http::header::LOCATION;
 
 use super::{Cut, is_get, is_redirect, is_response, leads_back, location, set_location};
+use crate::client::who;
 use crate::edit::params;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
@@ -16,6 +17,7 @@ pub static REPAIR: Repair = Repair {
     why: "A browser keeps the fragment to itself. The client's callback is called without code and error, and the \
           client waits until it gives up.",
     hits: "every client",
+    stops: who::EVERYBODY,
     remedy: "Where the answer to a request for a code leads back to its own redirect_uri, the response moves into the \
              query. A client that asks for `response_mode=fragment` or for a token gets what it asked for.",
     advice: "Answer `response_type=code` in the query.",

@@ -3,6 +3,7 @@
 use http::header::LOCATION;
 
 use super::{Cut, is_redirect, is_response, leads_to_client, location, set_location};
+use crate::client::who;
 use crate::edit::params;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
@@ -15,6 +16,7 @@ pub static REPAIR: Repair = Repair {
     summary: "the metadata promise `iss` in authorization responses, and the redirect to the client has none",
     why: "A client that reads the promise refuses a response without `iss`: it could come from another server.",
     hits: "TypeScript SDK v2, Python SDK, rmcp, Claude Code",
+    stops: who::TYPESCRIPT_2.and(who::PY2).and(who::RUST),
     remedy: "Adds `iss` with our issuer to the redirect of the upstream's own authorization server: the proxy itself \
              got it from there. One that is there already is left to `identity.location`.",
     advice: "Send `iss` in every authorization response, errors included, or do not promise it.",

@@ -4,6 +4,7 @@ use http::StatusCode;
 use http::header::LOCATION;
 
 use super::{Cut, is_response, leads_to_client, location};
+use crate::client::who;
 use crate::edit::params;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
@@ -17,6 +18,7 @@ pub static REPAIR: Repair = Repair {
     why: "307 and 308 keep the method: the browser POSTs the consent form, and what the user typed into it, to the \
           client's callback, which answers 405 Method Not Allowed.",
     hits: "claude.ai, Claude Desktop; every client whose callback takes GET alone",
+    stops: who::CLAUDE,
     remedy: "The status becomes 303 when the redirect leads to a client and carries `code` or `error`, from other \
              pages than the authorization endpoint also `state`. The address stays as it is.",
     advice: "Redirect with 303, or 302. In Next.js: `NextResponse.redirect(url, 303)`.",

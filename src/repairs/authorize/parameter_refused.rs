@@ -2,6 +2,7 @@
 
 use super::ask_with;
 use super::refusal::{Refusal, is_refused};
+use crate::client::who;
 use crate::edit::params;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
@@ -49,6 +50,7 @@ pub static REPAIR: Repair = Repair {
     why: "A server must ignore parameters that it does not know. One that validates strictly answers `prompt`, \
           `nonce` or `access_type` with invalid_request, and the user sees an error in place of the login.",
     hits: "TypeScript SDK clients (`prompt=consent`), and whoever sends OpenID Connect parameters",
+    stops: who::TYPESCRIPT_OAUTH,
     remedy: "Asks once more without the parameters that the refusal names. Never without one that the request or its \
              security consists of.",
     advice: "Ignore unrecognized parameters (RFC 6749 section 3.1).",

@@ -2,6 +2,7 @@
 
 use super::ask_with;
 use super::refusal::{Refusal, is_refused};
+use crate::client::who;
 use crate::edit::params;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
@@ -25,6 +26,7 @@ pub static REPAIR: Repair = Repair {
     why: "All current clients send `resource`, as MCP demands. Entra refuses it beside scopes of its own form \
           (AADSTS9010010), others every resource that nobody configured. The user sees an error in place of the login.",
     hits: "every client that sends `resource`, at Entra, Auth0 before Entra, better-auth, Fabric",
+    stops: who::EVERYBODY,
     remedy: "Asks once more without `resource`, which the upstream has first been sent in its own spelling \
              (`identity.resource-parameter`). The MCP endpoint still checks whom a token is for.",
     advice: "Accept the URL of the MCP endpoint as `resource`, or ignore the parameter (RFC 6749 section 3.1).",

@@ -2,6 +2,7 @@
 
 use http::Method;
 
+use crate::client::who;
 use crate::edit::params;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Request, RequestBody, Site};
@@ -15,6 +16,7 @@ pub static REPAIR: Repair = Repair {
     why: "Clients that append `offline_access` to nothing send `scope=+offline_access`, and others send `scope=`. Both \
           are no list of scope tokens, and strict servers answer invalid_scope.",
     hits: "Claude, at Authelia, Keycloak, better-auth and others that parse strictly",
+    stops: who::CLAUDE,
     remedy: "An empty `scope` goes, which says the same; stray blanks and repetitions go. Scopes are neither added nor \
              taken away.",
     advice: "Treat an empty `scope` as omitted.",

@@ -2,6 +2,7 @@
 
 use super::ask_with;
 use super::refusal::{Refusal, is_refused};
+use crate::client::who;
 use crate::edit::params;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
@@ -18,6 +19,7 @@ pub static REPAIR: Repair = Repair {
     why: "Clients append `offline_access`, or ask for the scopes of OpenID Connect, at servers that know neither. The \
           user sees an error in place of the login.",
     hits: "TypeScript SDK v2, Claude Code, claude.ai, at Authelia, better-auth, Keycloak and others",
+    stops: who::TYPESCRIPT_2.and(who::CLAUDE),
     remedy: "Asks once more with those of the scopes that the metadata list; where they list none or all of them, \
              without what clients ask for by habit. Never adds a scope, and never asks for none: that \
              would mean the server's default.",

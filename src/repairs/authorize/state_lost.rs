@@ -4,6 +4,7 @@ use http::header::LOCATION;
 use percent_encoding::percent_decode_str;
 
 use super::{Cut, is_get, is_redirect, is_response, leads_back, location, set_location};
+use crate::client::who;
 use crate::edit::params;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
@@ -17,6 +18,7 @@ pub static REPAIR: Repair = Repair {
     why: "A client compares `state` with what it sent and throws the response away at a difference. Without one in an \
           error it cannot tell which login failed, and waits.",
     hits: "every client that sends `state`: all current ones; those whose `state` is base64 most",
+    stops: who::EVERYBODY,
     remedy: "Where the answer to the request leads back to its own redirect_uri, `state` becomes what the client sent. \
              One that differs in any other way is left alone.",
     advice: "Return `state` exactly as it came, percent-encoded once; in error responses too.",

@@ -3,6 +3,7 @@
 use http::Method;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -15,6 +16,7 @@ pub static REPAIR: Repair = Repair {
     why: "Claude Code asks for identity, others for nothing at all. They take the compressed bytes for the text and see \
           rubbish instead of JSON; events of a compressed stream come late or never.",
     hits: "Claude Code, Python SDK, every client that asks for identity",
+    stops: who::CLAUDE_CODE.and(who::PYTHON),
     remedy: "Undoes gzip, deflate and br piece by piece, up to a hundredfold. Other codings, and bodies that grow \
              beyond that, pass as they are.",
     advice: "Compress only what `Accept-Encoding` asks for, and never event streams.",

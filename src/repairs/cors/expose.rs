@@ -4,6 +4,7 @@ use http::header::{ACCESS_CONTROL_EXPOSE_HEADERS, HeaderMap};
 use http::{HeaderValue, StatusCode};
 
 use super::{LISTED, allowed_origin};
+use crate::client::who;
 use crate::edit::list;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -22,6 +23,7 @@ pub static REPAIR: Repair = Repair {
     why: "Browsers show a page only a few header fields of an answer. Without Access-Control-Expose-Headers a web \
           client sees neither where to log in nor its session.",
     hits: "MCP Inspector in direct mode, web clients",
+    stops: who::BROWSERS,
     remedy: "Names WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version and Retry-After in \
              Access-Control-Expose-Headers, beside what the upstream exposes.",
     advice: "Send `Access-Control-Expose-Headers: WWW-Authenticate, Mcp-Session-Id` with every answer of the endpoint.",

@@ -3,6 +3,7 @@
 use http::header::{ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN, VARY};
 
 use super::{CALLED_BY_PAGES, allowed_origin};
+use crate::client::who;
 use crate::edit::list;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -15,6 +16,7 @@ pub static REPAIR: Repair = Repair {
     why: "A browser hides an answer from a page unless exactly one value of this header names the page's origin, on \
           errors as well: the 401 that starts the login looks like a network failure.",
     hits: "MCP Inspector in direct mode, web clients, every page on another origin",
+    stops: who::BROWSERS,
     remedy: "One value on answers of every status: `*` on discovery documents; on the MCP, registration, token and \
              revocation endpoints the page's own origin if it is listed, with `Vary: Origin`, and nothing otherwise. \
              A `*` or a reflected origin there is taken out.",

@@ -7,6 +7,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use super::{CALLED_BY_PAGES, allowed_origin};
+use crate::client::who;
 use crate::edit::list;
 use crate::exchange::{Outcome, Preflight, Reply, ReplyBody, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -23,6 +24,7 @@ pub static REPAIR: Repair = Repair {
     why: "Before a page may send `Authorization` or `MCP-Protocol-Version`, the browser asks with OPTIONS and without \
           credentials. A 401, 404, 405 or redirect there, or a `*` where a name is needed, ends the attempt.",
     hits: "MCP Inspector in direct mode, web clients, every page on another origin",
+    stops: who::BROWSERS,
     remedy: "Asks the upstream first. If its answer would not let the page go on, answers 204 with origin, methods and \
              headers: the known ones and those asked for by name. `*` on discovery documents alone; elsewhere only for \
              listed origins.",

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::Method;
 use http::header::CONTENT_TYPE;
 
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Event, Outcome, Reply, Request, Site, is_media_type};
 use crate::repair::{Example, Hook, Mode, Repair, SiteKind, Then};
@@ -17,6 +18,7 @@ pub static REPAIR: Repair = Repair {
     why: "SDKs refuse to post to another origin than the one they connected to; an internal host cannot be reached \
           at all.",
     hits: "every client that speaks HTTP+SSE: TypeScript and Python SDK, rmcp, VS Code",
+    stops: who::OLDER_TRANSPORT,
     remedy: "The URL becomes the public one, path and query kept; relative ones and all other events pass.",
     advice: "Send a relative reference: `data: /messages?sessionId=...`.",
     basis: &[basis::ENDPOINT_EVENT],

@@ -3,6 +3,7 @@
 use http::HeaderValue;
 use http::header::{CONTENT_LOCATION, HeaderMap, HeaderName, LINK, LOCATION};
 
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -15,6 +16,7 @@ pub static REPAIR: Repair = Repair {
     why: "A browser that is sent to an internal host ends the login there. A client compares `iss` with the issuer of \
           the metadata, to the byte, and throws the code away at a difference.",
     hits: "every client in the login; TypeScript SDK v2, Python SDK, rmcp, Claude Code for `iss`",
+    stops: who::EVERYBODY,
     remedy: "URLs on the upstream's own origin become public ones; `iss` changes as the issuer did. All other bytes of \
              the redirect stay; one to another host is only corrected in `iss`.",
     advice: "Build redirects from the public base URL, or send relative ones.",

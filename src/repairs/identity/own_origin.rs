@@ -3,6 +3,7 @@
 use http::HeaderValue;
 use http::header::{HeaderMap, HeaderName, ORIGIN, REFERER};
 
+use crate::client::who;
 use crate::edit::origin::{Origin, after_origin};
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Request, Site};
@@ -16,6 +17,7 @@ pub static REPAIR: Repair = Repair {
     why: "Behind a proxy the upstream's login and consent pages are on the public origin. A server that checks Origin \
           or Referer against its own URL (better-auth, Django, Rails) refuses its own forms as forgeries.",
     hits: "every client, in the login",
+    stops: who::EVERYBODY,
     remedy: "An Origin or Referer that is exactly the public origin becomes the upstream's own. Any other passes as it \
              is: what is foreign stays foreign.",
     advice: "Add the public origin to the trusted origins.",

@@ -3,6 +3,7 @@
 use http::{Method, StatusCode};
 use serde_json::json;
 
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -21,6 +22,7 @@ pub static REPAIR: Repair = Repair {
     why: "Some servers answer the login or consent form with JSON such as `{\"redirect\":true,\"url\":\"...\"}` and let \
           a script go there. The client then compares `iss` in that URL with the issuer of the metadata.",
     hits: "TypeScript SDK v2, Python SDK, rmcp, Claude Code, at better-auth and others with script-driven logins",
+    stops: who::TYPESCRIPT_2.and(who::PY2).and(who::RUST).and(who::GO).and(who::AI_SDK),
     remedy: "`iss` in that URL changes as the issuer did. \
              Read only where a page's script gets a short JSON answer.",
     advice: "Build the issuer from the public base URL.",

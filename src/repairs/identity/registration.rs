@@ -1,5 +1,6 @@
 //! D-23: a registration answer that leads to the upstream's own address.
 
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -11,6 +12,7 @@ pub static REPAIR: Repair = Repair {
     summary: "a registration answer names the upstream's own address, as in `registration_client_uri`",
     why: "A client that manages its registration would call a host that it cannot reach, with its access token.",
     hits: "clients that speak RFC 7592",
+    stops: who::NOBODY,
     remedy: "The server's own URLs become public ones; what the client stated of itself stays.",
     advice: "Build them from the public base URL.",
     basis: &[basis::REGISTRATION_MANAGEMENT],

@@ -3,6 +3,7 @@
 use http::StatusCode;
 use serde_json::json;
 
+use crate::client::who;
 use crate::endpoint::{self, Class};
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::knowledge::strings;
@@ -16,6 +17,7 @@ pub static REPAIR: Repair = Repair {
     why: "Every client compares `resource` with the URL it was given and stops at a difference: an internal host, \
           http for https, a trailing slash. The authorization server's URL must be the issuer, to the byte.",
     hits: "every client",
+    stops: who::EVERYBODY,
     remedy: "`resource` becomes the public URL of the endpoint; an authorization server on the upstream's own origin \
              becomes the public origin; other URLs of the upstream become public ones. An authorization server on \
              another host stays as it is. A signature over the old text goes.",

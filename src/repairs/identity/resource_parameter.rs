@@ -2,6 +2,7 @@
 
 use http::Method;
 
+use crate::client::who;
 use crate::edit::origin::Origin;
 use crate::edit::params;
 use crate::endpoint::Class;
@@ -16,6 +17,7 @@ pub static REPAIR: Repair = Repair {
     why: "Clients send the `resource` that the metadata show them. An upstream that issues tokens for its own URL \
           refuses the public one with invalid_target, or issues a token that its endpoint then refuses.",
     hits: "every client that sends `resource`: all current ones",
+    stops: who::EVERYBODY,
     remedy: "In authorize queries, token and refresh forms `resource` becomes what the upstream advertises, whatever \
              spelling of our own address the client used. Other resources stay.",
     advice: "Accept the public URL of the endpoint as `resource` and as the audience of tokens.",

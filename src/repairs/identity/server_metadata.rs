@@ -3,6 +3,7 @@
 use http::StatusCode;
 use serde_json::json;
 
+use crate::client::who;
 use crate::documents;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
@@ -16,6 +17,7 @@ pub static REPAIR: Repair = Repair {
     why: "Clients refuse an `issuer` that is not the URL they asked, to the byte, and cannot reach endpoints on an \
           internal host or with http behind a TLS terminator.",
     hits: "TypeScript SDK v2, Python SDK, rmcp, Go SDK, VS Code, Claude Code",
+    stops: who::EVERYBODY,
     remedy: "`issuer` becomes the public origin without path and slash, the same string as in the resource metadata; \
              every URL on the upstream's own origin becomes the public one. Another host's issuer stays.",
     advice: "Build issuer and endpoints from the public base URL; behind a proxy, from configuration.",

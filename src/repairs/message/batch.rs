@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 
+use crate::client::who;
 use crate::edit::json::List;
 use crate::endpoint::Class;
 use crate::exchange::{Opening, Outcome, Reply, ReplyBody, Request, Site};
@@ -19,6 +20,7 @@ pub static REPAIR: Repair = Repair {
     why: "Lists of messages were dropped from the protocol after a few months. The Python SDK and rmcp cannot \
           read them.",
     hits: "Python SDK, rmcp",
+    stops: who::PYTHON.and(who::RUST),
     remedy: "Takes the one message out of its list; several become an event each, or the answer alone where the \
              client takes no events.",
     advice: "Answer a message with a message.",

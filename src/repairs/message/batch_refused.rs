@@ -3,6 +3,7 @@
 use http::StatusCode;
 
 use super::batch::messages_in;
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Ask, Outcome, Reply, Request, RequestBody, Site};
 use crate::jsonrpc;
@@ -16,6 +17,7 @@ pub static REPAIR: Repair = Repair {
     why: "MCP 2025-03-26 has lists of messages, and every later version forbids them. A client of the one fails \
           at a server of the others.",
     hits: "clients of MCP 2025-03-26",
+    stops: who::NOBODY,
     remedy: "Asks each message of the list alone, in order, and answers with the list of their answers, if the \
              refusal shows that the list was not looked into.",
     advice: "Take lists from clients of 2025-03-26, or negotiate a later version.",

@@ -1,5 +1,6 @@
 //! F-19: a byte order mark before a message.
 
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Opening, Outcome, Reply, ReplyBody, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -7,11 +8,12 @@ use crate::repairs::basis;
 
 pub static REPAIR: Repair = Repair {
     id: "message.bom",
-    rows: &["F-19"],
+    rows: &["F-21"],
     summary: "a message begins with a byte order mark",
     why: "JSON has no byte order mark (RFC 8259 section 8.1). Parsers take it for a character that does not \
           belong there.",
-    hits: "TypeScript SDK clients, rmcp",
+    hits: "the Python SDK",
+    stops: who::PYTHON,
     remedy: "Takes the mark off.",
     advice: "Write UTF-8 without a byte order mark.",
     basis: &[basis::MESSAGE_SENT],

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::client::who;
 use crate::edit::json::Object;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Request, Site};
@@ -15,6 +16,7 @@ pub static REPAIR: Repair = Repair {
     summary: "the result of a tool has no `content`, or something else than a list of blocks",
     why: "Clients want a list of blocks. A server that returns what its function returned loses the result.",
     hits: "TypeScript SDK clients, Python SDK",
+    stops: who::TYPESCRIPT_MESSAGES.and(who::PYTHON).and(who::RUST),
     remedy: "Puts a text into a block of text, one block into a list, and a result of another form into a block \
              as its JSON text. What stands in `content` and `structuredContent` stays as it is.",
     advice: "Return `{\"content\":[{\"type\":\"text\",\"text\":\"...\"}]}`.",

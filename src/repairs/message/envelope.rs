@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::client::who;
 use crate::edit::json::Object;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Request, Site};
@@ -17,6 +18,7 @@ pub static REPAIR: Repair = Repair {
           member or a missing `jsonrpc` loses the whole answer, and a real error is masked by the failure to \
           read it.",
     hits: "TypeScript SDK clients (all of it), Python SDK, rmcp (its transport ends)",
+    stops: who::TYPESCRIPT_MESSAGES.and(who::PYTHON).and(who::RUST),
     remedy: "Writes `jsonrpc`, takes a null `error` or `result` beside the other one out, of an answer the members \
              that JSON-RPC does not know, and of a question or notification what is null and may be left out.",
     advice: "Send `jsonrpc`, `id` and exactly one of `result` and `error`; leave out what is null.",

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::client::who;
 use crate::edit::json::Object;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Request, Site};
@@ -16,6 +17,7 @@ pub static REPAIR: Repair = Repair {
     why: "A code that is a text, or an error that is only a text, makes the answer unreadable: the client \
           reports that instead of what went wrong.",
     hits: "TypeScript SDK clients, rmcp (a code that is a text)",
+    stops: who::TYPESCRIPT_MESSAGES.and(who::PYTHON).and(who::RUST),
     remedy: "Makes the code an integer and the message a text; what was said stays.",
     advice: "Send `{\"code\": -32603, \"message\": \"...\"}`.",
     basis: &[basis::JSONRPC_ANSWER],

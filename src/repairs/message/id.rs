@@ -1,5 +1,6 @@
 //! F-24: the id of an answer.
 
+use crate::client::who;
 use crate::edit::json::Object;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Request, Site};
@@ -14,6 +15,7 @@ pub static REPAIR: Repair = Repair {
     why: "A client finds the request of an answer by its id. With null, or none, it waits until its time is \
           over; some take `1.0` or `\"1\"` for another id than 1.",
     hits: "Python SDK (null: a timeout; a float), rmcp (null: a hang), TypeScript SDK (null)",
+    stops: who::TYPESCRIPT_MESSAGES.and(who::PYTHON).and(who::RUST),
     remedy: "Writes the id of the request into the one answer to it, if that has none or the same in another \
              spelling.",
     advice: "Return the `id` as it came, also with an error.",

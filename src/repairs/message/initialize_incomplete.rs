@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::client::who;
 use crate::edit::json::Object;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Request, Site};
@@ -16,6 +17,7 @@ pub static REPAIR: Repair = Repair {
     why: "Every client stops at an answer without capabilities, serverInfo or its version. `\"tools\": true` is \
           meant well, and no client can read it.",
     hits: "every client: the connection ends at once",
+    stops: who::EVERYBODY,
     remedy: "Fills in empty capabilities, the public host as the name and `0` as the version; makes `true` an \
              empty object and takes null and false capabilities out. Nothing is claimed that the server did not \
              claim.",

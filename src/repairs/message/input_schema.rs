@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
+use crate::client::who;
 use crate::edit::json::Object;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Request, Site};
@@ -17,6 +18,7 @@ pub static REPAIR: Repair = Repair {
     why: "The schema must be there and be one of an object. A tool without parameters is often written without \
           it, and then the whole list is lost.",
     hits: "every client (missing); TypeScript and Python SDK clients (no type)",
+    stops: who::EVERYBODY,
     remedy: "Writes `{\"type\":\"object\"}`, or adds the type to a schema that has none. Any other schema stays, and \
              with MCP 2026-07-28 every `outputSchema`: there it may be of anything (SEP-2106).",
     advice: "Give every tool an `inputSchema`; without parameters `{\"type\":\"object\"}`.",

@@ -3,6 +3,7 @@
 use memchr::memmem;
 
 use super::shape::{Shape, shape_by_request, shape_of};
+use crate::client::who;
 use crate::edit::json::Object;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Request, Site};
@@ -17,6 +18,7 @@ pub static REPAIR: Repair = Repair {
     why: "The TypeScript SDK takes a member that may be missing, but not null: one null description loses the \
           whole list. rmcp asks for ever for the page behind an empty cursor.",
     hits: "TypeScript SDK clients: Claude Code, Cursor, Inspector (no tools at all); rmcp (an empty cursor)",
+    stops: who::TYPESCRIPT_MESSAGES.and(who::PYTHON).and(who::RUST),
     remedy: "Takes the nulls out that the schema names as optional members, and an empty cursor. Everything \
              else stays byte for byte; what tools are given and say is never touched.",
     advice: "Leave out what is not there (`exclude_none`, `JsonIgnoreCondition.WhenWritingNull`, \

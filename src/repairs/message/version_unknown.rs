@@ -1,5 +1,6 @@
 //! F-06: the version that the answer to `initialize` names.
 
+use crate::client::who;
 use crate::edit::json::Object;
 use crate::endpoint::{Class, NEGOTIATED};
 use crate::exchange::{Outcome, Request, Site};
@@ -15,6 +16,7 @@ pub static REPAIR: Repair = Repair {
     why: "A client stops at a version that it does not know. Servers write a version of their own there, repeat \
           whatever came, or leave it out.",
     hits: "TypeScript and Python SDK clients",
+    stops: who::TYPESCRIPT_MESSAGES.and(who::PYTHON).and(who::RUST),
     remedy: "Names the newest version that is negotiated and not newer than either what the server wrote or \
              what the client asked for. What the client itself asked for stays.",
     advice: "Answer with the version that was asked for if you know it, else with the newest that you know.",

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::knowledge::strings;
@@ -15,6 +16,7 @@ pub static REPAIR: Repair = Repair {
     why: "Without the list `client_secret_basic` alone is meant (RFC 8414 section 2). Clients without a secret, and those with a \
           metadata document for an id, look for `none`.",
     hits: "claude.ai and ChatGPT with a client id metadata document, every public client",
+    stops: who::HOSTED,
     remedy: "Adds `none`, `client_secret_post` and `client_secret_basic` when there is no list and the server names S256; the proxy \
              converts between the last two. A list that is there is never changed.",
     advice: "List `token_endpoint_auth_methods_supported`, with `none` for public clients.",

@@ -3,6 +3,7 @@
 use http::HeaderValue;
 use http::header::{CACHE_CONTROL, EXPIRES};
 
+use crate::client::who;
 use crate::edit::list;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
@@ -16,6 +17,7 @@ pub static REPAIR: Repair = Repair {
     why: "A CDN that keeps a document, or its absence, serves the old one after the server was mended, and one \
           site's document for another's.",
     hits: "everybody behind a CDN",
+    stops: who::NOBODY,
     remedy: "Sets `Cache-Control: private, no-store, no-cache, must-revalidate, max-age=0`, on every status.",
     advice: "Send `Cache-Control: no-store` with the well-known documents. (Claude keeps them about five minutes all \
              the same.)",

@@ -1,5 +1,6 @@
 //! C-13: client id metadata documents that are claimed and refused.
 
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::knowledge::is_true;
@@ -13,6 +14,7 @@ pub static REPAIR: Repair = Repair {
     why: "Claude, VS Code and rmcp clients use the URL of their document for an id as soon as the server claims to know such ids; \
           they do not register then.",
     hits: "claude.ai, Claude Code, VS Code, rmcp clients",
+    stops: who::HOSTED.and(who::CLAUDE_CODE).and(who::VSCODE).and(who::CODEX),
     remedy: "Sets `client_id_metadata_document_supported` to false once a client with such an id was refused at the authorization \
              endpoint, if clients can register instead.",
     advice: "Claim `client_id_metadata_document_supported` only if you fetch and check the documents.",

@@ -4,6 +4,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
 
 use super::is_read;
+use crate::client::who;
 use crate::documents;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
@@ -16,6 +17,7 @@ pub static REPAIR: Repair = Repair {
     summary: "a discovery document is not labelled as JSON",
     why: "The Go SDK reads only `application/json`; other clients take what is called text or a page for no document.",
     hits: "Go SDK hosts, strict clients",
+    stops: who::GO,
     remedy: "Labels what is such a document `application/json`. Anything else stays as it is called.",
     advice: "Send `Content-Type: application/json` with the well-known documents.",
     basis: &[basis::RESOURCE_RESPONSE, basis::SERVER_RESPONSE],

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -13,6 +14,7 @@ pub static REPAIR: Repair = Repair {
     summary: "refresh tokens are taken, and the metadata do not say so",
     why: "Clients ask only for the grant types that are listed; without refresh tokens people log in every hour.",
     hits: "VS Code, clients that filter by the list",
+    stops: who::NOBODY,
     remedy: "Adds `refresh_token` to the list when the token endpoint answers a made-up refresh token with `invalid_grant`.",
     advice: "List `grant_types_supported: [\"authorization_code\", \"refresh_token\"]`.",
     basis: &[basis::SERVER_MEMBERS],

@@ -1,5 +1,6 @@
 //! C-18: `iss` in authorization responses that the metadata do not announce.
 
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::knowledge::is_true;
@@ -12,6 +13,7 @@ pub static REPAIR: Repair = Repair {
     summary: "authorization responses carry `iss`, and the metadata do not say so",
     why: "The Go SDK refuses a response whose `iss` was not announced (RFC 9207 section 2.4 lets it).",
     hits: "Go SDK hosts",
+    stops: who::GO,
     remedy: "Sets `authorization_response_iss_parameter_supported` once such a response has passed; the first login with a strict \
              client may still fail. A flag that is there is kept unless it denies what was seen.",
     advice: "Announce it: `authorization_response_iss_parameter_supported: true`.",

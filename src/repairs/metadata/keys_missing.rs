@@ -3,6 +3,7 @@
 use http::StatusCode;
 use serde_json::json;
 
+use crate::client::who;
 use crate::edit::json::Object;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
@@ -15,6 +16,7 @@ pub static REPAIR: Repair = Repair {
     summary: "the set of keys that the completed OpenID document names is not there",
     why: "What a document names has to be served; a client that reads the keys would stop at a 404.",
     hits: "clients that check identity tokens; MCP asks for none",
+    stops: who::NOBODY,
     remedy: "Answers with a set without keys, only if the upstream has a server of its own that names no keys.",
     advice: "Name your own `jwks_uri`.",
     basis: &[basis::OPENID_MEMBERS],

@@ -4,6 +4,7 @@ use http::StatusCode;
 use serde_json::json;
 
 use super::{is_document, is_our_resource, tells};
+use crate::client::who;
 use crate::edit::json::Object;
 use crate::edit::origin::after_origin;
 use crate::endpoint::Class;
@@ -20,6 +21,7 @@ pub static REPAIR: Repair = Repair {
           error of the server TypeScript clients stop, at 429 and 5xx all of them, and a server without OAuth seems to \
           have one that is broken.",
     hits: "every client; claude.ai at a page: \"Couldn't register with the sign-in service\"",
+    stops: who::STRICT.and(who::HOSTED),
     remedy: "Answers 404 with `{\"error\":\"not_found\"}`. A document stays; if the upstream cannot be reached or breaks \
              off the client is told that.",
     advice: "Answer well-known paths that you do not serve with 404, before the catch-all page and before the login.",

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::client::who;
 use crate::endpoint;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
@@ -15,6 +16,7 @@ pub static REPAIR: Repair = Repair {
     why: "The TypeScript SDK checks a document at an OpenID place against OpenID's schema and refuses it without the keys, the \
           subject types and the signing algorithms, although MCP uses none of them.",
     hits: "TypeScript SDK clients at a server that serves its metadata at `openid-configuration`",
+    stops: who::TYPESCRIPT_OAUTH,
     remedy: "Adds `subject_types_supported`, `id_token_signing_alg_values_supported` and `jwks_uri`; the latter is answered with \
              an empty set of keys. Only for the server's own issuer.",
     advice: "Serve RFC 8414 metadata at `/.well-known/oauth-authorization-server`, or a complete OpenID document.",

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -13,6 +14,7 @@ pub static REPAIR: Repair = Repair {
     summary: "the server checks PKCE, and its metadata do not say so",
     why: "Clients must refuse a server that does not name S256; the Go SDK and strict ones do.",
     hits: "Go SDK hosts, Claude, Cursor, AI SDK",
+    stops: who::GO.and(who::AI_SDK).and(who::HOSTED).and(who::CURSOR),
     remedy: "Adds `code_challenge_methods_supported` only on evidence: the server's other document lists S256, or its endpoints \
              refuse a request for its missing `code_challenge` or `code_verifier`. A list that is there is never changed.",
     advice: "List `code_challenge_methods_supported: [\"S256\"]`.",

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -13,6 +14,7 @@ pub static REPAIR: Repair = Repair {
     summary: "the registration endpoint works, and the metadata do not name it",
     why: "The TypeScript SDK stops with \"does not support dynamic client registration\"; only the Python SDK guesses `/register`.",
     hits: "TypeScript SDK clients: Claude Code, mcp-remote, MCP Inspector, Cursor; rmcp clients",
+    stops: who::TYPESCRIPT_OAUTH.and(who::RUST).and(who::GO).and(who::HOSTED).and(who::VSCODE).and(who::GEMINI),
     remedy: "Adds `registration_endpoint` when a registration that nobody could accept is refused there, not answered with 404.",
     advice: "Name the `registration_endpoint`.",
     basis: &[basis::SERVER_MEMBERS],

@@ -1,6 +1,7 @@
 //! B-02: the resource metadata are at another place than the one the client asks.
 
 use super::{is_document, is_our_resource, tells};
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Ask, Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -13,6 +14,7 @@ pub static REPAIR: Repair = Repair {
     why: "Clients look at the path-inserted place, ChatGPT at the root, rmcp also below the endpoint. A server that \
           serves one of them is invisible to those who ask for another.",
     hits: "ChatGPT (root), Claude, VS Code, SDK clients (path-inserted)",
+    stops: who::HOSTED,
     remedy: "Asks the upstream again at the place where its document was found, at all three places of the endpoint.",
     advice: "Serve the document at `/.well-known/oauth-protected-resource/mcp` and at the root.",
     basis: &[basis::RESOURCE_PLACE],

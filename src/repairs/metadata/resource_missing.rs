@@ -4,6 +4,7 @@ use http::StatusCode;
 use serde_json::json;
 
 use super::{is_document, is_our_resource, tells};
+use crate::client::who;
 use crate::edit::json::Object;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
@@ -17,6 +18,7 @@ pub static REPAIR: Repair = Repair {
     why: "Since MCP 2025-06-18 clients find the authorization server through the resource metadata, and send \
           `resource` only if there are some.",
     hits: "claude.ai, ChatGPT, Gemini CLI; others fall back to guesses",
+    stops: who::HOSTED.and(who::PYTHON).and(who::RUST),
     remedy: "Answers with the document that was found before, at most a minute ago, or with one derived from what is \
              known: the resource, and its authorization server (the public origin for the upstream's own).",
     advice: "Serve RFC 9728 metadata at `/.well-known/oauth-protected-resource/mcp`.",

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{is_document, is_our_resource, shape};
+use crate::client::who;
 use crate::documents;
 use crate::edit::json::Object;
 use crate::endpoint::Class;
@@ -28,6 +29,7 @@ pub static REPAIR: Repair = Repair {
     why: "The TypeScript SDK throws the document away at a null or a relative URL, the Python SDK and rmcp at a missing \
           or empty `authorization_servers`, and a metadata URL in place of an issuer leads everybody to nowhere.",
     hits: "TypeScript SDK, Python SDK, rmcp clients, Go SDK hosts",
+    stops: who::STRICT.and(who::GEMINI).and(who::VSCODE),
     remedy: "Nulls and empty members go, strings become lists, relative addresses absolute. Authorization servers become \
              a list of issuers; a missing list names the server that is known. `resource` is added if it is missing.",
     advice: "Leave out what has no value; list issuers, not the URLs of their metadata.",

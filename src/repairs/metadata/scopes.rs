@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::may_be_document;
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::knowledge::strings;
@@ -16,6 +17,7 @@ pub static REPAIR: Repair = Repair {
     why: "Clients ask for the scopes that the metadata list. What is not listed is never asked for, and a null or a \
           string makes the TypeScript SDK refuse the document.",
     hits: "TypeScript SDK clients; every client at servers that check scopes",
+    stops: who::STRICT.and(who::GEMINI).and(who::VSCODE),
     remedy: "Sets the resource's scopes to the stated ones; adds them to the authorization server's. Without stated \
              scopes a string becomes a list and a null goes.",
     advice: "List the scopes that a client may ask for, as an array of strings.",

@@ -1,6 +1,7 @@
 //! C-03: the authorization server's metadata are at another place than the one the client asks.
 
 use super::{is_document, is_our_server, tells};
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Ask, Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -8,11 +9,12 @@ use crate::repairs::basis;
 
 pub static REPAIR: Repair = Repair {
     id: "metadata.server-elsewhere",
-    rows: &["C-03", "C-02"],
+    rows: &["C-03", "C-02", "C-15"],
     summary: "the authorization server's metadata are not at the place where the client looks",
     why: "The issuer that clients are told is the bare public origin, so they look at the root. A server whose issuer \
           has a path, or that serves only the OpenID document, answers 404 there.",
     hits: "every client, at a server whose issuer has a path; Codex and ChatGPT ask below the MCP path too",
+    stops: who::EVERYBODY,
     remedy: "Asks the upstream again where the metadata of its own issuer were found. Never for another host's issuer.",
     advice: "Serve the document at the place that RFC 8414 section 3.1 derives from the issuer, and at the root.",
     basis: &[basis::ISSUER_PLACE],

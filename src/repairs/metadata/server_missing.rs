@@ -3,6 +3,7 @@
 use http::StatusCode;
 
 use super::{is_document, is_our_server, tells};
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -15,6 +16,7 @@ pub static REPAIR: Repair = Repair {
     why: "A server of the first kind has endpoints at `/authorize`, `/token` and `/register` and no document about \
           them; others answer one of the places with an error, a page or a login. Most clients stop there.",
     hits: "every TypeScript SDK client at an error or a page; Python SDK and rmcp at 429 and 5xx; Codex, ChatGPT",
+    stops: who::STRICT.and(who::HOSTED).and(who::GEMINI),
     remedy: "Answers with the document that was found before, at most a minute ago, or with one that names the \
              endpoints that answer at the default paths. Never with another host's document.",
     advice: "Serve the document at the root and below the path of the endpoint, to everybody, as JSON.",

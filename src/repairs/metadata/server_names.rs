@@ -1,6 +1,7 @@
 //! C-20: authorization server metadata under other names, or in a member of another object.
 
 use super::may_be_document;
+use crate::client::who;
 use crate::documents;
 use crate::endpoint::Class;
 use crate::exchange::ReplyBody;
@@ -14,6 +15,7 @@ pub static REPAIR: Repair = Repair {
     summary: "the authorization server's metadata have other names for the endpoints, or stand in a member",
     why: "Clients look for the registered names at the top of the document and find none of them.",
     hits: "every client",
+    stops: who::EVERYBODY,
     remedy: "Gives the endpoints their registered names and takes the document out of its wrapping. A document that has \
              its endpoints stays as it is.",
     advice: "Write the members as RFC 8414 section 2 names them, at the top level.",

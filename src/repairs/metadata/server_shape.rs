@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{is_document, shape};
+use crate::client::who;
 use crate::edit::json::Object;
 use crate::edit::origin::Origin;
 use crate::endpoint::Class;
@@ -83,6 +84,7 @@ pub static REPAIR: Repair = Repair {
           `response_types_supported`; Python and Go at a string where a list belongs. An empty list of PKCE methods \
           reads as \"no PKCE\".",
     hits: "TypeScript and Python SDK clients, rmcp, Go SDK hosts",
+    stops: who::STRICT.and(who::VSCODE),
     remedy: "Members without a value go (empty lists too), strings become lists, texts that mean a boolean one, relative \
              addresses absolute. `response_types_supported` and, for the server's own issuer, the two endpoints are \
              added when they are missing. Nothing is claimed about PKCE here.",

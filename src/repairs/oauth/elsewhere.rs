@@ -3,6 +3,7 @@
 use http::{Method, StatusCode};
 
 use super::is_repeatable;
+use crate::client::who;
 use crate::endpoint::{self, Class};
 use crate::exchange::{Ask, Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -14,6 +15,7 @@ pub static REPAIR: Repair = Repair {
     summary: "`/authorize`, `/token`, `/register` or `/revoke` is not found, and the endpoint is at another path",
     why: "Clients that find no metadata, or do not look, use these paths at the origin of the MCP endpoint.",
     hits: "claude.ai, Cursor, clients of MCP 2025-03-26",
+    stops: who::CLAUDE.and(who::CURSOR),
     remedy: "Asks the upstream at the path that its own metadata name, with method, query and body kept.",
     advice: "Serve the endpoints at these paths too.",
     basis: &[basis::SERVER_DEFAULTS],

@@ -4,6 +4,7 @@ use http::StatusCode;
 use http::header::LOCATION;
 
 use super::is_repeatable;
+use crate::client::who;
 use crate::edit::origin::after_origin;
 use crate::endpoint::{self, Class};
 use crate::exchange::{Ask, Outcome, Reply, Request, Site};
@@ -17,6 +18,7 @@ pub static REPAIR: Repair = Repair {
     why: "A framework adds or takes a slash. Clients follow with a GET and without the form, or, as rmcp does, not at \
           all.",
     hits: "every client for 301 and 302; rmcp for 307 and 308",
+    stops: who::EVERYBODY,
     remedy: "Asks the upstream at the new path, with method and body kept: for 307 and 308, and for the others if the \
              paths differ in a slash at the end. Never at another host.",
     advice: "Serve the endpoint at the very path that the metadata name.",

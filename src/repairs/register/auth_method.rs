@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{asked_for, is_accepted, registration};
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::knowledge::strings;
@@ -20,6 +21,7 @@ pub static REPAIR: Repair = Repair {
           Python SDK never sends the secret; a secret beside `none` is sent by some clients and then refused. A list \
           or an unknown method stops parsers, and nobody has the key for a method that nobody asked for.",
     hits: "TypeScript and Python SDK clients",
+    stops: who::TYPESCRIPT_OAUTH.and(who::PYTHON).and(who::RUST),
     remedy: "No secret: the method becomes `none`. Method `none`, or an empty secret: the secret goes. No method, or \
              one that the client cannot use: the one that was asked for if there is a secret, or else one that the \
              metadata list; without a secret `none`.",

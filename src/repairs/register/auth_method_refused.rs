@@ -4,6 +4,7 @@ use http::StatusCode;
 
 use super::auth_method::WITH_SECRET;
 use super::{is_refused, is_refused_for_content, reduce, refusal};
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Ask, Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -17,6 +18,7 @@ pub static REPAIR: Repair = Repair {
           gives secrets only to clients that somebody logged in for, and refuses instead of registering a public one. \
           Other servers know no public clients.",
     hits: "claude.ai, Claude Desktop, every client that asks for a secret",
+    stops: who::CLAUDE.and(who::VSCODE).and(who::TS1).and(who::TS2).and(who::PYTHON),
     remedy: "Asks once more with `none`, and answers truthfully: a public client with PKCE, no secret. Only when the \
              refusal is about that, the client sent no credentials, and the metadata do not speak against it. Where they \
              list no `none`: with a method that they do list, if the refusal names the method.",

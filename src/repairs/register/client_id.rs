@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{is_accepted, registration};
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -14,6 +15,7 @@ pub static REPAIR: Repair = Repair {
     summary: "client_id is a number",
     why: "client_id is a string; every client's parser refuses a number.",
     hits: "every client",
+    stops: who::STRICT.and(who::HOSTED),
     remedy: "Puts the digits in quotes: as a form parameter it is the same text.",
     advice: "Return the id as a string.",
     basis: &[basis::REGISTRATION],

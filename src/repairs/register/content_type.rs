@@ -4,6 +4,7 @@ use http::Method;
 use http::header::{CONTENT_TYPE, HeaderValue};
 
 use super::registration;
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -16,6 +17,7 @@ pub static REPAIR: Repair = Repair {
     why: "The answer is `application/json`. Clients that look at the type before the body stop, and so do gateways \
           between the two.",
     hits: "strict clients, gateways that inspect bodies",
+    stops: who::NOBODY,
     remedy: "Calls it `application/json` if the body is a JSON object with a client_id.",
     advice: "Send `Content-Type: application/json`.",
     basis: &[basis::REGISTRATION],

@@ -5,6 +5,7 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use serde_json::{Value, json};
 
 use super::{asks_for_client, names_client, refusal};
+use crate::client::who;
 use crate::edit::json::Object;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, ReplyBody, Request, Site};
@@ -22,6 +23,7 @@ pub static REPAIR: Repair = Repair {
           they could not parse it, and the reason is lost. A page for every path makes a server without OAuth look \
           broken.",
     hits: "TypeScript and Python SDK clients, Go SDK hosts",
+    stops: who::NOBODY,
     remedy: "Says it in the form of RFC 7591, with the server's own words. 401 and 403, limits and failures other \
              than 500 keep their status; where nothing is registered the answer is a 404.",
     advice: "Answer `400 {\"error\":\"invalid_client_metadata\",\"error_description\":\"...\"}`.",

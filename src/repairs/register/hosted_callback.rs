@@ -4,6 +4,7 @@ use http::Method;
 use serde_json::Value;
 
 use super::HOSTED_CALLBACKS;
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Request, RequestBody, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -16,6 +17,7 @@ pub static REPAIR: Repair = Repair {
     why: "Claude's hosted clients call back at claude.ai and, for some accounts, at claude.com. A registration of one \
           fails at login for the other.",
     hits: "claude.ai, Claude Desktop and mobile",
+    stops: who::NOBODY,
     remedy: "Registers both exact callbacks when the client asks for one of them; if the upstream refuses the larger \
              set, the client's own is sent once more. No other address is ever added.",
     advice: "Allow `https://claude.ai/api/mcp/auth_callback` and `https://claude.com/api/mcp/auth_callback`.",

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{is_accepted, registration};
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -17,6 +18,7 @@ pub static REPAIR: Repair = Repair {
     why: "RFC 7591 has arrays for grant types, response types and contacts, and one string for the scopes. Parsers in \
           TypeScript, Python and Go refuse the other form.",
     hits: "TypeScript and Python SDK clients, Go SDK hosts",
+    stops: who::TYPESCRIPT_OAUTH.and(who::PYTHON).and(who::GO),
     remedy: "A string becomes a list of one (grant types: of its words); a list of scopes becomes one string; anything \
              else in these places goes.",
     advice: "Return arrays of strings, and scopes separated by blanks.",

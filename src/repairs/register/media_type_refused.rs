@@ -6,6 +6,7 @@ use serde_json::Value;
 use url::form_urlencoded::Serializer;
 
 use super::{asks_for_client, is_refused_for_content, refusal};
+use crate::client::who;
 use crate::edit::json::Object;
 use crate::endpoint::Class;
 use crate::exchange::{Ask, Outcome, Reply, Request, Site};
@@ -19,6 +20,7 @@ pub static REPAIR: Repair = Repair {
     why: "Registrations are `application/json`. A server that was built for forms, or compares the type to the \
           letter, turns every client away.",
     hits: "every client; those that add a charset",
+    stops: who::EVERYBODY,
     remedy: "Sends it once more: as plain `application/json` if the client added parameters, else as a form, in \
              which a list is its name repeated.",
     advice: "Read `application/json`, with any parameters.",

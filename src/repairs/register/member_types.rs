@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{is_accepted, registration};
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -23,6 +24,7 @@ pub static REPAIR: Repair = Repair {
     summary: "a text in the registration answer is a number, a list or an object, or `jwks` a text",
     why: "Every parser knows these members and refuses the whole answer when one of them has another type.",
     hits: "every client",
+    stops: who::STRICT,
     remedy: "A number becomes its digits; anything else goes: the client knows what it stated of itself.",
     advice: "Return the members as they were sent.",
     basis: &[basis::REGISTRATION_REQUEST],

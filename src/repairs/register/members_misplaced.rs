@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::names_client;
 use super::nulls::OPTIONAL;
+use crate::client::who;
 use crate::edit::json::Object;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
@@ -32,6 +33,7 @@ pub static REPAIR: Repair = Repair {
     why: "The members of a registration stand at the top of the answer under their registered names; no client looks \
           for them elsewhere.",
     hits: "every client",
+    stops: who::EVERYBODY,
     remedy: "Moves the members up and gives them their names, if there is no client_id where it belongs. Values stay \
              as they are, and so do the members beside them.",
     advice: "Return `client_id` and the others as members of the answer itself.",

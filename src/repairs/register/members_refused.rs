@@ -2,6 +2,7 @@
 
 use super::reduce::{add_name, ease, reduce, says_nothing};
 use super::{asks_for_client, is_refused_for_content, refusal};
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Ask, Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -14,6 +15,7 @@ pub static REPAIR: Repair = Repair {
     why: "A server ignores what it does not know and may not demand what is optional. Clients send what is newer than \
           the server, as `application_type`, or an empty scope; Claude sends no name.",
     hits: "Claude (name), MCP Inspector, mcp-remote, TypeScript SDK 2 and rmcp clients (unknown members), Raycast",
+    stops: who::TYPESCRIPT_2.and(who::RUST).and(who::CLAUDE).and(who::GEMINI),
     remedy: "Sends it once more with what the code flow needs and nothing else, without the scope if that was refused, \
              with the name of the redirect URI's host if one was demanded. Not if the refusal has another reason.",
     advice: "Ignore unknown members, and demand nothing but `redirect_uris`.",

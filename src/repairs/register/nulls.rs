@@ -1,6 +1,7 @@
 //! D-05: members that are null. Every TypeScript client refuses the whole answer.
 
 use super::{is_accepted, registration};
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -41,11 +42,12 @@ pub(super) const OPTIONAL: &[&str] = &[
 
 pub static REPAIR: Repair = Repair {
     id: "register.null-members",
-    rows: &["D-05"],
+    rows: &["D-05", "D-02"],
     summary: "a registration answer carries members that are null",
     why: "An optional member is left out or has its type. The TypeScript SDK checks every member it knows and throws \
           the whole registration away at the first null.",
     hits: "every TypeScript SDK client: Claude Code, mcp-remote, MCP Inspector, Cursor; LM Studio",
+    stops: who::TYPESCRIPT_OAUTH.and(who::PY1),
     remedy: "Takes out the standard optional members that are null. Members of the server's own stay.",
     advice: "Leave out what has no value (pydantic: exclude_none; serde: skip_serializing_if).",
     basis: &[basis::REGISTRATION],

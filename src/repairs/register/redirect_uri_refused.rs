@@ -4,6 +4,7 @@ use serde_json::json;
 use url::Url;
 
 use super::{HOSTED_CALLBACKS, asked_for, is_refused_for_content, reduce, refusal};
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Ask, Outcome, Reply, Request, RequestBody, Site};
 use crate::knowledge::strings;
@@ -17,6 +18,7 @@ pub static REPAIR: Repair = Repair {
     why: "Cursor registers three: one of its own scheme, one on the web, one on loopback. Servers that take only some \
           kinds refuse them all, and the client never gets to a login.",
     hits: "Cursor, VS Code, command line clients",
+    stops: who::CURSOR.and(who::VSCODE),
     remedy: "Sends it once more without the URIs that the refusal names, or else without those of a private scheme, \
              or else without those of plain http. Nothing is added, the list is never empty, and the answer lists \
              what was registered.",

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{asked_for, is_accepted, registration};
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -15,6 +16,7 @@ pub static REPAIR: Repair = Repair {
     summary: "the registration answer does not list the redirect URIs",
     why: "The answer returns what was registered; three of five parsers refuse one without a list of redirect URIs.",
     hits: "TypeScript SDK clients, Python SDK 1.x, rmcp clients",
+    stops: who::STRICT,
     remedy: "Keeps what is a URI in it, also in a single string; if there is none, copies the list from the request \
              that the upstream accepted.",
     advice: "Echo `redirect_uris` as it was registered.",

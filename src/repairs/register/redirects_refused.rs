@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{HOSTED_CALLBACKS, asked_for, is_refused, refusal};
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Ask, Outcome, Reply, Request, RequestBody, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -14,6 +15,7 @@ pub static REPAIR: Repair = Repair {
     summary: "the upstream refuses a registration with both hosted callbacks",
     why: "A server with an allowlist of one callback refuses the whole registration when the other is there as well.",
     hits: "claude.ai, Claude Desktop and mobile",
+    stops: who::CLAUDE,
     remedy: "Sends the registration once more with the one callback on the client's own list that was there first.",
     advice: "Allow both callbacks of Claude's hosted clients.",
     basis: &[basis::HOSTED_CALLBACKS],

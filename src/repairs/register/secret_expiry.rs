@@ -1,6 +1,7 @@
 //! D-03: a client secret without its expiry.
 
 use super::{is_accepted, registration};
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -12,6 +13,7 @@ pub static REPAIR: Repair = Repair {
     summary: "a client secret comes without client_secret_expires_at",
     why: "The member is required beside a secret; clients on openid-client refuse an answer without it.",
     hits: "Smithery and other clients on openid-client, strict parsers",
+    stops: who::NOBODY,
     remedy: "Adds 0, which says that no expiry is known; the server still refuses the secret when it wants to.",
     advice: "Return `client_secret_expires_at`, 0 if the secret never expires.",
     basis: &[basis::REGISTRATION],

@@ -3,6 +3,7 @@
 use http::StatusCode;
 
 use super::{is_accepted, registration};
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -14,6 +15,7 @@ pub static REPAIR: Repair = Repair {
     summary: "a registration is answered with another success than 201",
     why: "The Python SDK takes only 200 and 201, the Go SDK only 201.",
     hits: "Python SDK clients (202), Go SDK hosts (200, 202)",
+    stops: who::PYTHON.and(who::GO),
     remedy: "The status becomes 201 if the answer carries a client_id.",
     advice: "Answer 201 Created.",
     basis: &[basis::REGISTRATION],

@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Number, Value};
 
 use super::{is_accepted, registration};
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -21,6 +22,7 @@ pub static REPAIR: Repair = Repair {
     why: "RFC 7591 wants seconds since 1970 as an integer. Go stops at any float, Python and claude.ai at a fraction, \
           everything TypeScript at a string, a null or a boolean.",
     hits: "claude.ai (fractions), TypeScript SDK clients (strings, null, booleans), Go SDK hosts (all of them)",
+    stops: who::TYPESCRIPT_OAUTH.and(who::PYTHON).and(who::GO).and(who::CLAUDE),
     remedy: "Floats are rounded down, numbers in strings and ISO dates converted, milliseconds divided; what is no \
              time at all goes. 0 (never) stays 0, and no time is ever made up.",
     advice: "Return `Math.floor(ms / 1000)` or `int(ts)`; 0 if the secret never expires.",

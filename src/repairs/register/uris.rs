@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{is_accepted, registration};
+use crate::client::who;
 use crate::edit::origin::after_origin;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
@@ -19,6 +20,7 @@ pub static REPAIR: Repair = Repair {
     why: "TypeScript and Python parse these members as URLs and refuse the answer at one that is none. Hydra returns \
           empty strings for all that was not stated.",
     hits: "TypeScript and Python SDK clients",
+    stops: who::TYPESCRIPT_OAUTH.and(who::PYTHON),
     remedy: "Takes the member out: it names nothing.",
     advice: "Leave the member out when there is no address.",
     basis: &[basis::REGISTRATION],

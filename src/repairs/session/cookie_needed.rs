@@ -2,6 +2,7 @@
 
 use http::header::SET_COOKIE;
 
+use crate::client::who;
 use crate::endpoint::{Class, SESSION};
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -14,6 +15,7 @@ pub static REPAIR: Repair = Repair {
     why: "Load balancers tell by a cookie which instance knows a session. MCP clients keep none, so that the \
           next message ends at another instance.",
     hits: "TypeScript SDK clients, rmcp, hosted clients (the Python SDK keeps cookies)",
+    stops: who::TYPESCRIPT_MESSAGES.and(who::RUST).and(who::HOSTED),
     remedy: "Puts the cookie into the session id that the client gets, from where it goes up again \
              (session.sealed). Each session has its own, nothing is kept here, and any replica can read it. The \
              client sees the cookie anyway.",

@@ -2,6 +2,7 @@
 
 use http::HeaderValue;
 
+use crate::client::who;
 use crate::endpoint::{Class, SESSION};
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -14,6 +15,7 @@ pub static REPAIR: Repair = Repair {
     why: "A client sends the id in a header. `null` and `undefined` are what a program prints for none; blanks \
           and other letters break the header or the client.",
     hits: "every client: every message after the first is refused or fails to be sent",
+    stops: who::EVERYBODY,
     remedy: "Takes `null`, `undefined` and an empty id out; gives out any other illegal one in letters that can \
              be sent, and sends the original upstream (session.sealed). Nothing is kept: the id holds what \
              it stands for.",

@@ -3,6 +3,7 @@
 use http::StatusCode;
 use http::header::WWW_AUTHENTICATE;
 
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::jsonrpc;
@@ -16,6 +17,7 @@ pub static REPAIR: Repair = Repair {
     why: "Clients begin a new session after a 404 and after nothing else. With 400, 500 or a 200 every call \
           fails until somebody connects anew by hand.",
     hits: "every client, after a restart of the server",
+    stops: who::EVERYBODY,
     remedy: "Answers 404 with the JSON-RPC error -32001, if the request named a session and the refusal says \
              that it is not known.",
     advice: "Answer 404 to a session id that you do not know.",

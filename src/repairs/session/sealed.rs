@@ -3,6 +3,7 @@
 use http::HeaderValue;
 use http::header::COOKIE;
 
+use crate::client::who;
 use crate::endpoint::{Class, SESSION};
 use crate::exchange::{Outcome, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -15,6 +16,7 @@ pub static REPAIR: Repair = Repair {
     why: "The id that the client got holds the upstream's own id, or a cookie beside it (session.id-illegal, \
           session.cookie-needed).",
     hits: "every client of a server that has one of these defects",
+    stops: who::EVERYBODY,
     remedy: "Sends the upstream's own session id, and its cookie unless the client sends one of that name.",
     advice: "Mend session.id-illegal or session.cookie-needed.",
     basis: &[basis::SESSIONS, basis::COOKIES],

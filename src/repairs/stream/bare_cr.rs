@@ -1,6 +1,7 @@
 //! F-21: lines that end in CR alone.
 
 use super::is_stream;
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Event, Outcome, Request, Site};
 use crate::repair::{Example, Hook, Mode, Repair, SiteKind, Then};
@@ -13,6 +14,7 @@ pub static REPAIR: Repair = Repair {
     why: "The format allows it, and the parser of the TypeScript SDK does not know it: it waits for the end of \
           the event for ever.",
     hits: "TypeScript SDK clients (a hang)",
+    stops: who::TYPESCRIPT_MESSAGES,
     remedy: "Ends the lines in LF.",
     advice: "End lines in LF.",
     basis: &[basis::EVENT_STREAM],

@@ -1,6 +1,7 @@
 //! F-25: a list of messages in one event.
 
 use super::{is_heard, is_stream};
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Event, Outcome, Request, Site};
 use crate::repair::{Example, Hook, Mode, Repair, SiteKind, Then};
@@ -10,11 +11,12 @@ use crate::sse;
 
 pub static REPAIR: Repair = Repair {
     id: "stream.batch",
-    rows: &["F-25"],
+    rows: &["F-21", "F-25"],
     summary: "an event carries a list of messages",
     why: "Lists of messages were dropped from the protocol after a few months. TypeScript SDK clients hang, \
           others fail.",
     hits: "every client",
+    stops: who::TYPESCRIPT_MESSAGES.and(who::PYTHON).and(who::RUST),
     remedy: "Writes an event for each message, in order; the id of the event stays on the last one.",
     advice: "Send an event for each message.",
     basis: &[basis::MESSAGE_SENT],

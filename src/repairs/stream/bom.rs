@@ -1,6 +1,7 @@
 //! F-21: a byte order mark before an event.
 
 use super::is_stream;
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Event, Outcome, Request, Site};
 use crate::repair::{Example, Hook, Mode, Repair, SiteKind, Then};
@@ -12,6 +13,7 @@ pub static REPAIR: Repair = Repair {
     summary: "an event stream begins with a byte order mark",
     why: "The Python SDK takes the mark for a part of the first field and loses the event.",
     hits: "the Python SDK",
+    stops: who::PYTHON,
     remedy: "Takes the mark off.",
     advice: "Write UTF-8 without a byte order mark.",
     basis: &[basis::EVENT_STREAM],

@@ -4,6 +4,7 @@ use http::header::CACHE_CONTROL;
 use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::is_stream;
+use crate::client::who;
 use crate::edit::list;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
@@ -16,7 +17,8 @@ pub static REPAIR: Repair = Repair {
     summary: "an event stream does not say that it must not be held back",
     why: "nginx and others gather an answer before they hand it on, and may compress it: events come late, or \
           only when the stream ends.",
-    hits: "every client behind nginx, a CDN or a compressing proxy",
+    hits: "everybody behind nginx, a CDN or a compressing proxy",
+    stops: who::NOBODY,
     remedy: "Adds `X-Accel-Buffering: no` and `Cache-Control: no-cache, no-transform`.",
     advice: "Send both with every event stream.",
     basis: &[basis::STREAM_HYGIENE, basis::NO_TRANSFORM],

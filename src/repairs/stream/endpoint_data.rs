@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::is_opened;
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Event, Outcome, Request, Site};
 use crate::repair::{Example, Hook, Mode, Repair, SiteKind, Then};
@@ -16,6 +17,7 @@ pub static REPAIR: Repair = Repair {
     why: "The data is the address itself. In quotes, in an object or between blanks it is taken for a path of \
           that name.",
     hits: "every client that speaks HTTP+SSE",
+    stops: who::OLDER_TRANSPORT,
     remedy: "Takes the address out of quotes, out of an object (`uri`, `url`, `endpoint`), and the blanks off.",
     advice: "Send `event: endpoint` and `data: /messages?sessionId=...`.",
     basis: &[basis::ENDPOINT_EVENT],

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::{is_heard, is_stream};
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Event, Outcome, Request, Site};
 use crate::jsonrpc::Envelope;
@@ -18,6 +19,7 @@ pub static REPAIR: Repair = Repair {
     why: "Clients listen for events without a name or of the name `message`. Under `response` or `data` the \
           answer is not heard.",
     hits: "TypeScript SDK clients (a hang), Python SDK, rmcp",
+    stops: who::TYPESCRIPT_MESSAGES.and(who::PYTHON).and(who::RUST).and(who::VSCODE),
     remedy: "Names the event `message` if it carries a JSON-RPC message, or the answer to the request.",
     advice: "Send `event: message`, or no name.",
     basis: &[basis::MESSAGE_SENT],

@@ -1,6 +1,7 @@
 //! F-20: the last event of a stream without its end.
 
 use super::is_stream;
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{At, Event, Outcome, Request, Site};
 use crate::jsonrpc::Envelope;
@@ -13,6 +14,7 @@ pub static REPAIR: Repair = Repair {
     summary: "the last event of a stream has no blank line behind it",
     why: "An event counts only once its blank line has come. The answer is there, and nobody gets it.",
     hits: "TypeScript SDK clients (a hang), Python SDK, rmcp",
+    stops: who::TYPESCRIPT_MESSAGES.and(who::PYTHON).and(who::RUST).and(who::VSCODE),
     remedy: "Adds the line ends that lack, if the data of the event is a whole message. Half a message stays half.",
     advice: "End every event with a blank line, the last one too.",
     basis: &[basis::EVENT_STREAM],

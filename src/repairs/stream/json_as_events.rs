@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::is_stream;
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Event, Outcome, Request, Site};
 use crate::jsonrpc::Envelope;
@@ -17,6 +18,7 @@ pub static REPAIR: Repair = Repair {
     summary: "a JSON message is called an event stream",
     why: "A parser of events finds no field in it and drops it line by line.",
     hits: "every client (TypeScript SDK clients hang)",
+    stops: who::EVERYBODY,
     remedy: "Writes the message, or each of a list of them, as an event.",
     advice: "Send `Content-Type: application/json` with a message.",
     basis: &[basis::MESSAGE_SENT],

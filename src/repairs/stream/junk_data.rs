@@ -4,6 +4,7 @@ use bytes::Bytes;
 use serde::de::IgnoredAny;
 
 use super::{is_heard, is_stream};
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{At, Event, Outcome, Reply, Request, Site};
 use crate::jsonrpc::Envelope;
@@ -15,7 +16,8 @@ pub static REPAIR: Repair = Repair {
     rows: &["F-21"],
     summary: "an event that clients read as a message is none",
     why: "The Python SDK ends the stream at data that is no JSON; others report an error.",
-    hits: "the Python SDK",
+    hits: "the Python SDK 2, rmcp",
+    stops: who::PY2.and(who::RUST),
     remedy: "Takes events out whose data is no message at all, such as `[DONE]`, `ping` or `null`. What may be \
              half a message stays, and so does what comes on the stream of a GET.",
     advice: "Send comments (`: ping`) to keep a stream alive, and end it by closing it.",

@@ -1,6 +1,7 @@
 //! F-23: a stream that stays open behind the answer.
 
 use super::is_stream;
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{At, Event, Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Repair, SiteKind, Then};
@@ -13,6 +14,7 @@ pub static REPAIR: Repair = Repair {
     why: "The stream of a POST ends behind the answer. One that stays open costs a connection at each hop, and \
           some clients wait for its end.",
     hits: "clients that read an answer to its end; whoever counts connections",
+    stops: who::NOBODY,
     remedy: "Ends the stream of a POST once the answer has passed and nothing has followed for \
              limits.silence_seconds. The streams that a GET opens are not meant, nor those of MCP 2026-07-28, where \
              the end of a stream means something else.",

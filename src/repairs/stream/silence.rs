@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::is_stream;
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{At, Event, Outcome, Request, Site};
 use crate::repair::{Example, Hook, Mode, Repair, SiteKind, Then};
@@ -14,7 +15,8 @@ pub static REPAIR: Repair = Repair {
     summary: "an event stream is silent",
     why: "Whatever stands between ends a connection on which nothing moves: after 60 seconds (AWS), 100 \
           (Cloudflare), 30 (CloudFront). Some hold the head of an answer back until something follows it.",
-    hits: "every client behind a load balancer or CDN: \"dies every 125 seconds\"",
+    hits: "everybody behind a load balancer or CDN: \"dies every 125 seconds\"",
+    stops: who::NOBODY,
     remedy: "Sends a comment at once if nothing follows the head, and again after each limits.silence_seconds \
              of silence. Clients skip comments.",
     advice: "Send `: keep-alive` every 15 seconds.",

@@ -3,6 +3,7 @@
 use http::header::{AUTHORIZATION, HeaderValue};
 use http::{HeaderMap, Method};
 
+use crate::client::who;
 use crate::edit::basic::Credentials;
 use crate::edit::params;
 use crate::endpoint::Class;
@@ -18,6 +19,7 @@ pub static REPAIR: Repair = Repair {
           Python SDK and rmcp choose differently, and some send the empty secret of a public client.",
     hits: "Claude (always in the form), rmcp, Codex, Python SDK, every client with a secret at a server that takes one \
            method alone",
+    stops: who::CLAUDE.and(who::RUST).and(who::PYTHON),
     remedy: "The same id and secret in header and form: one of them, as the metadata list it. One method listed and \
              the other used: moved. An empty secret: only `client_id` in the form. What differs is left alone.",
     advice: "Accept client_secret_basic and client_secret_post, and list both in the metadata.",

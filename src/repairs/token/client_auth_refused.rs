@@ -6,6 +6,7 @@ use http::header::WWW_AUTHENTICATE;
 use super::client_auth::{in_header, posted_in};
 use super::words::words;
 use super::{Said, is_refused};
+use crate::client::who;
 use crate::edit::basic::Credentials;
 use crate::edit::params;
 use crate::endpoint::Class;
@@ -34,6 +35,7 @@ pub static REPAIR: Repair = Repair {
     why: "The login fails at its last step with invalid_client or `Missing client_id`. Metadata often list what the \
           server does not do.",
     hits: "Claude (always in the form), rmcp, Codex, Python SDK",
+    stops: who::CLAUDE.and(who::RUST).and(who::PYTHON),
     remedy: "Asks once more with the same id and secret in the other place: the form instead of the header, or the \
              header instead of the form; or with the id in both, where the metadata list Basic and it is missed. Only after invalid_client, a 401 about it, or words that it is missing \
              or unsupported, and of nothing that was taken: client authentication comes before the code is looked at.",

@@ -4,6 +4,7 @@ use http::StatusCode;
 
 use super::words::is_about_unknown_client;
 use super::{Said, is_refused, refuse};
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -16,6 +17,7 @@ pub static REPAIR: Repair = Repair {
     why: "Servers forget registrations. A client registers anew when it is told `401 invalid_client`; at a 404, a 500 \
           or a code of the server's own it fails for ever.",
     hits: "Claude, Claude Code, mcp-remote, every client that registers itself",
+    stops: who::TYPESCRIPT_OAUTH.and(who::CLAUDE),
     remedy: "Becomes `401` with `invalid_client`, if a whole sentence says that the client is unknown, or the code does.",
     advice: "Answer `401` with `{\"error\": \"invalid_client\"}` for a client that is not registered.",
     basis: &[basis::TOKEN_ERROR],

@@ -5,6 +5,7 @@ use http::header::CONTENT_TYPE;
 use serde_json::Value;
 
 use super::{holds_token, is_for_endpoint, put};
+use crate::client::who;
 use crate::edit::json::Object;
 use crate::edit::params;
 use crate::endpoint::Class;
@@ -19,6 +20,7 @@ pub static REPAIR: Repair = Repair {
     why: "GitHub answers in a form unless it is asked for JSON, which no client does. rmcp does not read a document \
           that is called a page.",
     hits: "every client for a form; rmcp for `text/html`",
+    stops: who::EVERYBODY.without(who::GEMINI),
     remedy: "The form's parameters become the members of a JSON object; a JSON object is called `application/json`.",
     advice: "Answer with JSON as `application/json`, whatever `Accept` says.",
     basis: &[basis::TOKEN_ANSWER],

@@ -4,6 +4,7 @@ use http::{Method, StatusCode};
 use serde_json::Value;
 
 use super::{Said, holds_token, is_for_endpoint, refuse};
+use crate::client::who;
 use crate::edit::json::Object;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, ReplyBody, Request, Site};
@@ -17,6 +18,7 @@ pub static REPAIR: Repair = Repair {
     why: "GitHub and Slack say `200` and an error. Clients take it for tokens, fail at reading it, and show a parser's \
           message instead of the reason; a dead refresh token is never given up.",
     hits: "every client",
+    stops: who::EVERYBODY.without(who::TYPESCRIPT_2),
     remedy: "A document without a token that states an error becomes a `400` in the form of RFC 6749; a page or an \
              empty answer becomes a `502`.",
     advice: "Refuse with `400` and `{\"error\": ...}`.",

@@ -4,6 +4,7 @@ use http::StatusCode;
 use serde_json::Value;
 
 use super::{Said, is_refused, refuse};
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -16,6 +17,7 @@ pub static REPAIR: Repair = Repair {
     why: "Clients read `error` to know what to do next: log in again, register again, wait. From anything else they \
           learn nothing, and the user sees a parser's message.",
     hits: "claude.ai, TypeScript SDK clients, every client",
+    stops: who::CLAUDE,
     remedy: "Becomes JSON with `error`, in the upstream's words. At the token endpoint other 4xx than 401 and 429 become \
              400, else the status stays: invalid_request, server_error or temporarily_unavailable, unless the answer \
              names a code.",

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{is_granted, tokens};
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -18,6 +19,7 @@ pub static REPAIR: Repair = Repair {
     why: "rmcp refuses a text, a fraction and a negative number; TypeScript clients read null and the empty text as 0 \
           and refresh at every call; Python clients refuse a fraction.",
     hits: "rmcp, Codex, Goose; Claude Code; Python SDK",
+    stops: who::TYPESCRIPT_OAUTH.and(who::PYTHON).and(who::RUST),
     remedy: "Becomes the whole number of seconds that it says, rounded down; milliseconds become seconds. What says \
              no number, or one below 0, goes. 0 stays 0.",
     advice: "Send `expires_in` as an integer number of seconds, or leave it out.",

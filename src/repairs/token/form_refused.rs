@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::words::is_about_elsewhere;
 use super::{Said, is_refused};
+use crate::client::who;
 use crate::edit::json::Object;
 use crate::edit::params;
 use crate::endpoint::Class;
@@ -36,6 +37,7 @@ pub static REPAIR: Repair = Repair {
     why: "RFC 6749 has token requests form-encoded, and every client sends them so. A server whose framework parses \
           only JSON finds no parameter and refuses.",
     hits: "every client",
+    stops: who::EVERYBODY,
     remedy: "Asks once more with the same parameters as a JSON object. Only after 415, or a 400 or 422 that says that the \
              body could not be read or lacks the grant_type that is in it, and of nothing that was taken.",
     advice: "Parse `application/x-www-form-urlencoded` at the token and revocation endpoints.",

@@ -4,6 +4,7 @@ use http::StatusCode;
 
 use super::words::{is_about_dead_refresh_token, is_about_dead_token};
 use super::{Said, is_refresh, is_refused, refuse};
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -43,6 +44,7 @@ pub static REPAIR: Repair = Repair {
     why: "A client logs in again when it is told `400 invalid_grant`. At anything else it keeps the dead token, tries \
           it again, or gives up.",
     hits: "Claude, Claude Code, Cursor, TypeScript SDK v2",
+    stops: who::TYPESCRIPT_2.and(who::CLAUDE).and(who::CURSOR),
     remedy: "On a refresh alone: becomes `400` with `invalid_grant` if the code or a whole sentence says that the token \
              is dead, or if a 400 or 401 says nothing at all. A 5xx must say it of the refresh token by name. Never \
              what is about the client, about something that is missing, or a gateway's.",

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{is_granted, parameter, tokens};
+use crate::client::who;
 use crate::edit::json::Object;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
@@ -16,6 +17,7 @@ pub static REPAIR: Repair = Repair {
     why: "The TypeScript SDK throws the tokens away at a null; a list for `scope` or `false` for `refresh_token` stops \
           every client. An empty refresh token is tried, and refused, once the access token has expired.",
     hits: "TypeScript SDK clients for null; every client otherwise",
+    stops: who::STRICT,
     remedy: "`refresh_token` and `id_token` that are no text or empty go; `scope` becomes a text with blanks between \
              the scopes, or goes.",
     advice: "Leave out what has no value; write `scope` as one text.",

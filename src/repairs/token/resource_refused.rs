@@ -4,6 +4,7 @@ use http::StatusCode;
 
 use super::words::words;
 use super::{Said, is_refused};
+use crate::client::who;
 use crate::edit::params;
 use crate::endpoint::Class;
 use crate::exchange::{Ask, Outcome, Reply, Request, Site};
@@ -20,6 +21,7 @@ pub static REPAIR: Repair = Repair {
     why: "Every current client sends `resource`, as MCP wants it. Entra ID, Auth0 and better-auth refuse a value that \
           they were not told of, instead of passing over it.",
     hits: "every client that sends `resource`: all current ones",
+    stops: who::EVERYBODY,
     remedy: "Asks once more without `resource`. Only after invalid_target, or an invalid_request that names the \
              parameter, and tells of nothing that was taken. The endpoint must check the audience itself.",
     advice: "Register the endpoint's URL as a resource, or ignore the parameter.",

@@ -5,6 +5,7 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 
 use super::words::is_about_dead_token;
 use super::{Said, is_refused};
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, ReplyBody, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -17,6 +18,7 @@ pub static REPAIR: Repair = Repair {
     why: "The client wants the token to be of no use, and it is. Told of an error it keeps the token, tries again, or \
           does not finish logging out.",
     hits: "clients that log out",
+    stops: who::NOBODY,
     remedy: "Becomes `200` where the upstream is the authorization server: at a 400 with `invalid_token` or \
              `invalid_grant`, or one that says in so many words that the token is unknown, expired or revoked. A 404 is a \
              router's and stays a refusal, as does every 401, 403 and 5xx.",

@@ -2,6 +2,7 @@
 
 use http::Method;
 
+use crate::client::who;
 use crate::edit::params;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Request, RequestBody, Site};
@@ -15,6 +16,7 @@ pub static REPAIR: Repair = Repair {
     why: "A parameter without a value is to be taken for omitted. Servers that look for scopes in it answer \
           invalid_scope.",
     hits: "Claude Code, every client that was given no scope",
+    stops: who::CLAUDE_CODE,
     remedy: "Takes the empty parameter out.",
     advice: "Treat parameters without a value as omitted.",
     basis: &[basis::EMPTY_PARAMETER],

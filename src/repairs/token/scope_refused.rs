@@ -1,6 +1,7 @@
 //! E-19: a refresh that is refused for the scopes that it names.
 
 use super::{Said, is_refresh, is_refused};
+use crate::client::who;
 use crate::edit::params;
 use crate::endpoint::Class;
 use crate::exchange::{Ask, Outcome, Reply, Request, Site};
@@ -14,6 +15,7 @@ pub static REPAIR: Repair = Repair {
     why: "Clients append `offline_access`, or name what they once asked for and were not granted. The server refuses \
           the refresh for it, and the user has to log in again.",
     hits: "TypeScript SDK v2, Claude Code",
+    stops: who::TYPESCRIPT_2,
     remedy: "Asks once more without `scope`, which means the scopes that were granted. Not where the answer tells of a \
              token that was rotated.",
     advice: "Grant what is left after taking out the scopes that you do not know.",

@@ -3,6 +3,7 @@
 use http::StatusCode;
 
 use super::{is_granted, tokens};
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -14,6 +15,7 @@ pub static REPAIR: Repair = Repair {
     summary: "a token is issued with another success status than 200",
     why: "Python clients take a token only with 200, rmcp does so at a refresh. Frameworks answer a POST with 201.",
     hits: "Python SDK, rmcp",
+    stops: who::PYTHON.and(who::RUST),
     remedy: "The status becomes 200, if the answer holds an access token.",
     advice: "Answer token requests with 200.",
     basis: &[basis::TOKEN_ANSWER],

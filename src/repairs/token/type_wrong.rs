@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{is_granted, tokens};
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -18,6 +19,7 @@ pub static REPAIR: Repair = Repair {
     why: "TypeScript clients and rmcp want the member, Python clients want it to be Bearer in any spelling. Servers \
           write `JWT`, `user` or `bot` there, or nothing.",
     hits: "TypeScript SDK, rmcp, Python SDK",
+    stops: who::TYPESCRIPT_OAUTH.and(who::PYTHON).and(who::RUST).and(who::VSCODE),
     remedy: "Becomes `Bearer`, unless it names another use: DPoP, MAC, PoP, N_A.",
     advice: "Send `\"token_type\": \"Bearer\"`.",
     basis: &[basis::TOKEN_ANSWER, basis::TOKEN_TYPE],

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{holds_token, is_granted};
+use crate::client::who;
 use crate::edit::json::Object;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
@@ -29,6 +30,7 @@ pub static REPAIR: Repair = Repair {
     why: "Clients look for `access_token` at the top of the document. What a framework's envelope holds, or its naming \
           style changes, they do not find.",
     hits: "every client",
+    stops: who::EVERYBODY,
     remedy: "If there is no `access_token` at the top: the standard members are copied up from `data`, `token`, \
              `result`, or Slack's `authed_user`, and get their standard names.",
     advice: "Answer with the document of RFC 6749 section 5.1 itself.",

@@ -3,6 +3,7 @@
 use http::Method;
 use http::header::{ACCEPT, HeaderMap};
 
+use crate::client::who;
 use crate::edit::list;
 use crate::endpoint::Class;
 use crate::exchange::{BOTH_FORMS, Outcome, Request, Site};
@@ -16,6 +17,7 @@ pub static REPAIR: Repair = Repair {
     why: "Servers built with the SDKs answer 406 unless `Accept` names application/json and text/event-stream, \
           by name.",
     hits: "claude.ai (sends one of them), ElevenLabs, curl and validators",
+    stops: who::CLAUDE,
     remedy: "Names both towards the upstream. The answer is turned into the form that the client accepts \
              (transport.form-unaccepted).",
     advice: "Answer in the form that the client accepts instead of 406.",

@@ -3,6 +3,7 @@
 use http::header::ACCEPT;
 use http::{HeaderValue, StatusCode};
 
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Ask, Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -14,7 +15,8 @@ pub static REPAIR: Repair = Repair {
     summary: "a message that wants an answer is answered 202",
     why: "202 is the answer to a notification: some clients wait for ever, others fail. Servers that do so send \
           the answer on the stream that a GET opens, as the older transport did.",
-    hits: "TypeScript SDK clients (a hang), Python SDK, rmcp",
+    hits: "clients that have not opened that stream themselves: the SDKs have, where there are sessions",
+    stops: who::NOBODY,
     remedy: "Opens the stream of the same session with a GET, waits there for the answer and hands it on. \
              Nothing is kept: any replica can do it. If there is no such stream, or the client has it already, \
              the 202 stays.",

@@ -1,5 +1,6 @@
 //! G-03: an answer where it was posted, over the older transport.
 
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Form, Opening, Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -11,6 +12,7 @@ pub static REPAIR: Repair = Repair {
     summary: "the answer to a message of the HTTP+SSE transport comes where it was posted",
     why: "Over that transport answers come on the stream, and nobody reads what a POST is answered with.",
     hits: "every client that speaks HTTP+SSE: the message is never answered",
+    stops: who::OLDER_TRANSPORT,
     remedy: "Sends the message on the stream of its session and answers 202, if that stream runs through this \
              process; else the answer stays as it is. Several replicas need an affinity by the session for this \
              one.",

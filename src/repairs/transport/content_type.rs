@@ -3,6 +3,7 @@
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Form, Opening, Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -15,6 +16,7 @@ pub static REPAIR: Repair = Repair {
     why: "Clients choose by the media type how to read an answer and take no third one: with text/plain, \
           application/json-rpc or none they stop, with the other of the two they fail to read it.",
     hits: "every client",
+    stops: who::EVERYBODY,
     remedy: "Looks at what the answer begins like, and calls JSON application/json and events \
              text/event-stream. JSON that is called an event stream is mended as it passes \
              (stream.json-as-events).",

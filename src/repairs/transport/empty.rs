@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Opening, Outcome, Reply, Request, Site};
 use crate::jsonrpc;
@@ -14,6 +15,7 @@ pub static REPAIR: Repair = Repair {
     summary: "a message that wants an answer gets a success without a body",
     why: "The client waits for the answer until its time is over, or fails to read it.",
     hits: "every client",
+    stops: who::EVERYBODY,
     remedy: "Answers with the JSON-RPC error -32603, so that the client knows at once.",
     advice: "Answer every message that has an `id`.",
     basis: &[basis::MESSAGE_SENT],

@@ -3,6 +3,7 @@
 use http::header::{ALLOW, HeaderValue};
 use http::{Method, StatusCode};
 
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -15,6 +16,7 @@ pub static REPAIR: Repair = Repair {
     why: "Clients end their session when they close. They wait for the answer, or report a failure, if it is \
           neither done nor said not to be possible.",
     hits: "TypeScript SDK clients (an error at the end), everybody where it hangs",
+    stops: who::NOBODY,
     remedy: "Answers 405. Token, rights, a session that is lost and a server that is down stay. No answer \
              within two seconds counts as refused.",
     advice: "Answer 405 to DELETE if sessions cannot be ended.",

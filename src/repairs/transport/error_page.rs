@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::jsonrpc;
@@ -13,7 +14,8 @@ pub static REPAIR: Repair = Repair {
     rows: &["F-43"],
     summary: "a message is answered with an error page",
     why: "Clients show the markup of a 502 or 429 page as the reason.",
-    hits: "every client: a page of HTML instead of a message",
+    hits: "everybody: a page of HTML instead of a message",
+    stops: who::NOBODY,
     remedy: "Puts a JSON-RPC error with the id of the request in the place of the page. Status, Retry-After and \
              all other fields stay.",
     advice: "Answer errors of the MCP endpoint in JSON, also those of the load balancer.",

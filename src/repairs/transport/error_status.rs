@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::jsonrpc::{self, Envelope};
@@ -16,6 +17,7 @@ pub static REPAIR: Repair = Repair {
     why: "The TypeScript SDK shows the HTTP error with its raw text instead of the message in it, and some \
           hosts take the server for broken.",
     hits: "Claude Code, Inspector, VS Code and other TypeScript SDK clients",
+    stops: who::VSCODE,
     remedy: "Answers 200. Not a missing token or right, a lost session, too many requests, nor to clients of \
              MCP 2026-07-28, where the statuses are meant so.",
     advice: "Answer 200 with the JSON-RPC error if the request was read.",

@@ -3,6 +3,7 @@
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
 
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Accepts, Form, Opening, Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -14,6 +15,7 @@ pub static REPAIR: Repair = Repair {
     summary: "the answer comes in a form that the client does not accept",
     why: "A client that takes only JSON cannot read a stream, and the other way round.",
     hits: "hosted clients, ElevenLabs, curl and validators",
+    stops: who::CLAUDE,
     remedy: "To a client that accepts only JSON, the message of the stream that answers its request, and \
              nothing else of it; to one that accepts only streams, the message as the one event of a stream.",
     advice: "Answer in the form that `Accept` names.",

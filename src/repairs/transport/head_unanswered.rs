@@ -3,6 +3,7 @@
 use http::header::{ALLOW, HeaderValue};
 use http::{Method, StatusCode};
 
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -14,6 +15,7 @@ pub static REPAIR: Repair = Repair {
     summary: "a HEAD of the endpoint is answered as if nothing were there",
     why: "Hosted clients look with HEAD whether there is a server. 404 and 500 say that there is none.",
     hits: "claude.ai when a connector is saved",
+    stops: who::CLAUDE,
     remedy: "Answers 405. Where a login is needed and no token came, auth.head-unanswered answers 401.",
     advice: "Answer HEAD as you answer GET, without the body.",
     basis: &[basis::HEAD_METHOD, basis::LISTENING],

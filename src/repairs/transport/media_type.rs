@@ -3,6 +3,7 @@
 use http::Method;
 use http::header::{CONTENT_TYPE, HeaderValue};
 
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Request, Site};
 use crate::jsonrpc::Envelope;
@@ -16,6 +17,7 @@ pub static REPAIR: Repair = Repair {
     why: "Servers compare the header with `application/json` to the letter and answer 415 (or 400) to `; \
           charset=utf-8` and to none at all.",
     hits: "hand-written clients, proxies between client and server, the Python SDK server on the other side",
+    stops: who::NOBODY,
     remedy: "Sends `application/json` if the body is a JSON message. Not for a page of another origin: a \
              browser asks before it sends JSON, and that must stay so.",
     advice: "Ignore parameters of the media type; JSON has no charset (RFC 8259 section 11).",

@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Opening, Outcome, Reply, Request, Site};
 use crate::jsonrpc;
@@ -15,6 +16,7 @@ pub static REPAIR: Repair = Repair {
     why: "Clients ask for resources, prompts and a sign of life whether or not the server has them. -32601 says \
           that it has not; 404, 405, 501 or a page looks like a broken server.",
     hits: "claude.ai and Desktop (\"server is broken\"), TypeScript SDK clients",
+    stops: who::CLAUDE.and(who::VSCODE),
     remedy: "Answers 200 with -32601, and to `ping` with an empty result. Only for the methods that a server \
              may do without, and not where a lost session may be meant.",
     advice: "Answer an unknown method with a JSON-RPC error -32601; answer `ping` with `{}`.",

@@ -2,6 +2,7 @@
 
 use http::uri::PathAndQuery;
 
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -13,6 +14,7 @@ pub static REPAIR: Repair = Repair {
     summary: "messages are redirected, as was seen lately",
     why: "A redirect in front of every message doubles its time, and hosted clients lose their token on the way.",
     hits: "claude.ai (drops Authorization), VS Code and everything that turns POST into GET",
+    stops: who::EVERYBODY,
     remedy: "Sends messages to where they were redirected to, as long as limits.learned_seconds; then it is \
              seen anew. Another replica sees it by itself.",
     advice: "Serve the endpoint with and without the slash.",

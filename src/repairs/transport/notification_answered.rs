@@ -2,6 +2,7 @@
 
 use http::{Method, StatusCode};
 
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::jsonrpc::Envelope;
@@ -10,11 +11,12 @@ use crate::repairs::basis;
 
 pub static REPAIR: Repair = Repair {
     id: "transport.notification-answered",
-    rows: &["F-11"],
+    rows: &["F-11", "F-12"],
     summary: "a notification is answered with a success that is not an empty 202",
     why: "The TypeScript SDK opens its event stream only after a 202, Codex and rmcp take a body for the answer \
           to something and close.",
     hits: "TypeScript SDK clients (no notifications), Codex (\"Transport channel closed\")",
+    stops: who::CODEX,
     remedy: "Answers 202 without a body.",
     advice: "Answer 202 with no body to every message without an `id`, and to answers.",
     basis: &[basis::MESSAGE_SENT],

@@ -2,6 +2,7 @@
 
 use http::{Method, StatusCode};
 
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::jsonrpc::Envelope;
@@ -15,6 +16,7 @@ pub static REPAIR: Repair = Repair {
     why: "Clients send `notifications/initialized` before anything else and stop when it fails. Servers that \
           know no notifications answer 400, 404, 500 or -32601.",
     hits: "TypeScript and Python 1.x SDK clients, rmcp, Codex",
+    stops: who::TYPESCRIPT_MESSAGES.and(who::PY1).and(who::RUST).and(who::VSCODE),
     remedy: "Answers 202, as the message wants no answer. A missing token, missing rights, a lost session, a \
              message that is too large, too many of them and a server that is down stay what they are.",
     advice: "Answer 202 to every message without an `id`, known or not.",

@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 
+use crate::client::who;
 use crate::endpoint::{Class, LEGACY_SSE};
 use crate::exchange::{Ask, Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -15,6 +16,7 @@ pub static REPAIR: Repair = Repair {
     why: "Servers of MCP 2024-11-05 open a stream at `/sse` and take messages at another address. Newer clients \
           post to one address and know no other.",
     hits: "every client that speaks Streamable HTTP alone",
+    stops: who::TS1.and(who::TS2).and(who::PYTHON).and(who::RUST).and(who::GO).and(who::AI_SDK),
     remedy: "Opens a stream there for the message, begins a session if the message does not, and hands the \
              answer on. Each message has a session of its own, so that nothing is kept and any replica can do \
              it; what the server remembers from one message to the next is lost.",

@@ -3,6 +3,7 @@
 use http::header::HeaderMap;
 use http::{Method, StatusCode};
 
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::jsonrpc;
@@ -16,6 +17,7 @@ pub static REPAIR: Repair = Repair {
     why: "A page that is open in a browser can call servers on the same machine. Many servers do not check \
           `Origin`, as they must.",
     hits: "everybody who runs a server on his own machine",
+    stops: who::NOBODY,
     remedy: "Answers 403 while this proxy listens on a loopback address, unless the origin is listed, is \
              loopback itself or is the public one. Elsewhere the upstream decides.",
     advice: "Check `Origin` against a list and answer 403.",

@@ -3,6 +3,7 @@
 use http::Method;
 use http::header::ORIGIN;
 
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -15,6 +16,7 @@ pub static REPAIR: Repair = Repair {
     why: "Servers that check `Origin` against a list of their own refuse the pages that the operator lets in, \
           or time out on them.",
     hits: "MCP Inspector in a browser, web clients",
+    stops: who::BROWSERS,
     remedy: "Takes `Origin` out towards the upstream once it is on the list of this proxy; a message without \
              one is fine for every server. Others go on as they came.",
     advice: "Make the list of allowed origins a setting.",

@@ -3,6 +3,7 @@
 use http::header::LOCATION;
 use http::{HeaderValue, StatusCode};
 
+use crate::client::who;
 use crate::endpoint::{self, Class};
 use crate::exchange::{Ask, Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -17,6 +18,7 @@ pub static REPAIR: Repair = Repair {
     why: "A 301 or 302 turns POST into GET, a redirect to another scheme or host loses the token, and SDKs \
           follow only within one origin.",
     hits: "claude.ai and Desktop (\"couldn't connect\"), VS Code, agent gateways, Python SDK from 2.2 on",
+    stops: who::EVERYBODY,
     remedy: "Asks again inside where a redirect leads, with method, body and token kept, if that is on the \
              upstream itself and no login. Remembers it (transport.moved).",
     advice: "Serve the endpoint with and without the slash (`redirect_slashes=False`, \

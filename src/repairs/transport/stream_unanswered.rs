@@ -3,6 +3,7 @@
 use http::header::{ALLOW, HeaderValue};
 use http::{Method, StatusCode};
 
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -15,6 +16,7 @@ pub static REPAIR: Repair = Repair {
     why: "Clients open a stream after they have connected. 405 says that there is none; anything else is an \
           error that is shown, or tried again for ever.",
     hits: "Cursor (endless loop), Gemini CLI, Inspector, LibreChat, mcp-remote, Python SDK (a GET that hangs)",
+    stops: who::CURSOR.and(who::GEMINI).and(who::MCP_REMOTE),
     remedy: "Answers 405. What is about the token, the rights, the session, too many requests or a second \
              stream stays. A GET that is not answered within five seconds counts as refused.",
     advice: "Answer 405 with `Allow: POST` to GET if you have no stream.",

@@ -2,6 +2,7 @@
 
 use http::{HeaderName, HeaderValue, StatusCode};
 
+use crate::client::who;
 use crate::endpoint::{Class, VERSION};
 use crate::exchange::{Ask, Outcome, Reply, Request, Site};
 use crate::jsonrpc;
@@ -15,6 +16,7 @@ pub static REPAIR: Repair = Repair {
     why: "A client sends the header of one version with the message of another. A server of 2026-07-28 answers \
           -32020.",
     hits: "claude.ai (\"Header mismatch\")",
+    stops: who::CLAUDE,
     remedy: "Asks again with `MCP-Protocol-Version`, `Mcp-Method` and `Mcp-Name` as the message itself says.",
     advice: "None: the server is right.",
     basis: &[basis::STANDARD_HEADERS],

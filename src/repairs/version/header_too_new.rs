@@ -3,6 +3,7 @@
 use http::HeaderValue;
 
 use super::newest;
+use crate::client::who;
 use crate::endpoint::{Class, FIRST_STATELESS, VERSION};
 use crate::exchange::{Outcome, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -15,6 +16,7 @@ pub static REPAIR: Repair = Repair {
     why: "A client that was answered with its own version, or mixes two, sends `MCP-Protocol-Version: \
           2026-07-28` in a session. A server of that session refuses it.",
     hits: "rmcp, claude.ai",
+    stops: who::RUST.and(who::CLAUDE),
     remedy: "Sends 2025-11-25, the newest version that has sessions.",
     advice: "Answer `initialize` with a version that you know.",
     basis: &[basis::VERSION_HEADER],

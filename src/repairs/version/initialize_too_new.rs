@@ -1,6 +1,7 @@
 //! F-06: `initialize` for a version that has no `initialize`.
 
 use super::{is_date, newest};
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Request, RequestBody, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -13,6 +14,7 @@ pub static REPAIR: Repair = Repair {
     why: "rmcp asks for 2026-07-28. Servers refuse it instead of naming one that they know, or repeat it \
           without knowing it: then the client speaks a version over a session that has none.",
     hits: "rmcp, Codex, Goose",
+    stops: who::RUST,
     remedy: "Asks for 2025-11-25, the newest version with `initialize`.",
     advice: "Answer with a version that you know, whatever is asked for.",
     basis: &[basis::VERSION_NEGOTIATION],

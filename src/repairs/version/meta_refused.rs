@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 
+use crate::client::who;
 use crate::edit::json::Object;
 use crate::endpoint::Class;
 use crate::exchange::{Ask, Outcome, Reply, Request, Site};
@@ -17,6 +18,7 @@ pub static REPAIR: Repair = Repair {
     why: "A client that believes to speak 2026-07-28 sends its version and capabilities in `_meta` with each \
           message. Strict servers of older versions refuse what they do not know.",
     hits: "rmcp after a server repeated its version, claude.ai",
+    stops: who::RUST.and(who::CLAUDE),
     remedy: "Asks again without the members of `_meta` that begin with `io.modelcontextprotocol/`.",
     advice: "Ignore members of `_meta` that you do not know.",
     basis: &[basis::VERSION_NEGOTIATION],

@@ -3,6 +3,7 @@
 use http::StatusCode;
 use http::header::HeaderMap;
 
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -15,6 +16,7 @@ pub static REPAIR: Repair = Repair {
     why: "Each client begins with the probe, and some servers leave it unanswered: every connection would begin \
           with seconds of silence.",
     hits: "Claude Code and every TypeScript SDK 2 host",
+    stops: who::CLAUDE_CODE.and(who::GO),
     remedy: "Answers 400 with -32601 at once, as long as limits.learned_seconds, if the message carries a token \
              or none is needed. Another replica asks once itself.",
     advice: "Answer an unknown method with a JSON-RPC error -32601 that carries the id.",

@@ -3,6 +3,7 @@
 use http::StatusCode;
 use http::header::WWW_AUTHENTICATE;
 
+use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::jsonrpc::{self, Envelope};
@@ -16,6 +17,7 @@ pub static REPAIR: Repair = Repair {
     why: "Newer clients begin with this probe and go on with `initialize` only if it fails in the right way. A \
           403, a 5xx, a page, a 202, silence or an error without the id ends the connection.",
     hits: "Claude Code and every TypeScript SDK 2 host, C#, Go and Copilot CLI clients",
+    stops: who::CLAUDE_CODE.and(who::GO),
     remedy: "Answers 400 with -32601 and the id of the request, the one answer that every client takes for \
              that. A result, an error of the newer version, a proper JSON-RPC error and a missing token stay. \
              Silence counts after two and a half seconds.",

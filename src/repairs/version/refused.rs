@@ -2,6 +2,7 @@
 
 use http::{HeaderValue, StatusCode};
 
+use crate::client::who;
 use crate::endpoint::{Class, NEGOTIATED, VERSION};
 use crate::exchange::{Ask, Outcome, Reply, Request, Site};
 use crate::jsonrpc;
@@ -16,6 +17,7 @@ pub static REPAIR: Repair = Repair {
     why: "New clients meet old servers. A server that does not know a version shall say one that it knows; many \
           answer 400 instead, and some want the header that older clients do not send.",
     hits: "every client that is newer than the server; claude.ai (no header)",
+    stops: who::EVERYBODY,
     remedy: "Asks again: with the newest version that the refusal names and the client asked for at most, or \
              else without the header; `initialize` with the next older versions; without a header, with one.",
     advice: "Answer `initialize` with a version that you know; take a missing header for 2025-03-26.",

@@ -14,6 +14,9 @@ use crate::telemetry::stamp;
 /// So many files are kept open; of one that was closed, a second part is begun.
 const MOST_OPEN: usize = 64;
 
+/// How often it is looked which files are too old.
+const COUNT_AGAIN: Duration = Duration::from_secs(600);
+
 /// Where captures go, and how much of them is kept.
 #[derive(Clone, Debug)]
 pub struct Bounds {
@@ -31,9 +34,13 @@ pub struct Files {
     open: HashMap<u64, Open>,
     /// The flows whose files are open, oldest first.
     order: VecDeque<u64>,
+    /// Bytes of all files, and when they were last counted.
+    total: u64,
+    counted: SystemTime,
 }
 
 struct Open {
+    path: PathBuf,
     file: File,
     bytes: u64,
     is_full: bool,
@@ -48,8 +55,9 @@ impl Files {
     /// When it cannot be made, or something else is there.
     pub fn new(bounds: Bounds) -> io::Result<Self> {
         make_dir(&bounds.dir)?;
-        let mut files = Self { bounds, open: HashMap::new(), order: VecDeque::new() };
-        files.clean(SystemTime::now(), 0)?;
+        let counted = SystemTime::now();
+        let mut files = Self { bounds, open: HashMap::new(), order: VecDeque::new(), total: 0, counted };
+        files.clean(counted, 0)?;
         Ok(files)
     }
 
@@ -117,9 +125,10 @@ impl Files {
         });
         let mut error = io::Error::from(io::ErrorKind::AlreadyExists);
         for name in names {
-            match create(&self.bounds.dir.join(name)) {
+            let path = self.bounds.dir.join(name);
+            match create(&path) {
                 Ok(file) => {
-                    self.open.insert(flow, Open { file, bytes: 0, is_full: false, known: None });
+                    self.open.insert(flow, Open { path, file, bytes: 0, is_full: false, known: None });
                     self.order.push_back(flow);
                     return self.write(flow, &head().write(), now);
                 }
@@ -131,10 +140,14 @@ impl Files {
     }
 
     fn write(&mut self, flow: u64, text: &str, now: SystemTime) -> io::Result<()> {
-        self.clean(now, text.len() as u64)?;
+        let length = text.len() as u64;
+        let is_due = now.duration_since(self.counted).is_ok_and(|time| time >= COUNT_AGAIN);
+        if is_due || self.total + length > self.bounds.max_bytes {
+            self.clean(now, length)?;
+        }
         let (file_bytes, max_bytes) = (self.bounds.file_bytes, self.bounds.max_bytes);
         let Some(open) = self.open.get_mut(&flow) else { return Ok(()) };
-        let is_too_much = open.bytes + text.len() as u64 > file_bytes.min(max_bytes);
+        let is_too_much = open.bytes + length > file_bytes.min(max_bytes);
         if open.is_full {
             return Ok(());
         }
@@ -144,7 +157,8 @@ impl Files {
             return Ok(());
         }
         open.file.write_all(text.as_bytes())?;
-        open.bytes += text.len() as u64;
+        open.bytes += length;
+        self.total += length;
         Ok(())
     }
 
@@ -161,10 +175,13 @@ impl Files {
             }
             fs::remove_file(&path)?;
             total = total.saturating_sub(bytes);
-            if let Some(flow) = flow_of(&path) {
+            // A flow of an earlier process may have had the same number.
+            if let Some(flow) = flow_of(&path).filter(|flow| self.open.get(flow).is_some_and(|open| open.path == path))
+            {
                 self.forget(flow);
             }
         }
+        (self.total, self.counted) = (total, now);
         Ok(())
     }
 }
@@ -186,7 +203,7 @@ pub fn captures_in(dir: &Path) -> io::Result<Vec<(PathBuf, SystemTime, u64)>> {
 }
 
 /// The flow that a file is of, by its name: only what is named so is ever removed.
-fn flow_of(path: &Path) -> Option<u64> {
+pub(super) fn flow_of(path: &Path) -> Option<u64> {
     let name = path.file_name()?.to_str()?.strip_suffix(".txt")?;
     let (time, rest) = name.split_once("-flow-")?;
     let is_time = time.len() == 16 && time.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'T' | b'Z'));
@@ -195,7 +212,7 @@ fn flow_of(path: &Path) -> Option<u64> {
 }
 
 /// A new file that only its owner can read. Whatever has the name already, a link included, is left alone (O_EXCL).
-fn create(path: &Path) -> io::Result<File> {
+pub(super) fn create(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -215,24 +232,5 @@ fn make_dir(dir: &Path) -> io::Result<()> {
             builder.create(dir)
         }
         Err(error) => Err(error),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_captures_are_taken_for_such() {
-        for (name, flow) in [
-            ("20261124T101112Z-flow-3.txt", Some(3)),
-            ("20261124T101112Z-flow-3-2.txt", Some(3)),
-            ("20261124T101112Z-flow-.txt", None),
-            ("notes-flow-3.txt", None),
-            ("20261124T101112Z-flow-3.md", None),
-            ("20261124T101112Z.txt", None),
-        ] {
-            assert_eq!(flow_of(Path::new(name)), flow, "{name}");
-        }
     }
 }

@@ -1,5 +1,10 @@
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
 use proptest::prelude::*;
 
+use super::files::{Bounds, Files, captures_in, create, flow_of};
 use super::form::{Capture, Entry, Head, Recorded};
 use super::read;
 use crate::example;
@@ -104,4 +109,112 @@ fn errors_say_where_they_are() {
     }
     let text = head().write() + "\n=== 1 x\nclass: mcp\n--- nothing\n";
     assert!(read::capture(&text).unwrap_err().ends_with("no section is called `nothing`"));
+}
+
+#[test]
+fn only_captures_are_taken_for_such() {
+    for (name, flow) in [
+        ("20261124T101112Z-flow-3.txt", Some(3)),
+        ("20261124T101112Z-flow-3-2.txt", Some(3)),
+        ("20261124T101112Z-flow-.txt", None),
+        ("notes-flow-3.txt", None),
+        ("20261124T101112Z-flow-3.md", None),
+        ("20261124T101112Z.txt", None),
+    ] {
+        assert_eq!(flow_of(Path::new(name)), flow, "{name}");
+    }
+}
+
+/// An exchange with so long a body.
+fn redacted(length: usize) -> crate::redact::Redacted {
+    let facts = example::facts(SiteKind::Open);
+    let mut redacted = crate::redact::Redactor::new([0; 32]).knowing(&facts).redact(&crate::telemetry::tape::Taped {
+        number: 1,
+        began: SystemTime::UNIX_EPOCH,
+        client: "::1".parse().unwrap(),
+        class: crate::endpoint::Class::Mcp,
+        asked: crate::telemetry::tape::Asked {
+            method: http::Method::GET,
+            target: "/mcp".parse().unwrap(),
+            headers: http::HeaderMap::new(),
+            body: crate::telemetry::tape::Text::default(),
+        },
+        turns: Vec::new(),
+        answered: crate::telemetry::tape::Came {
+            status: http::StatusCode::OK,
+            headers: http::HeaderMap::new(),
+            body: crate::telemetry::tape::Text::default(),
+        },
+        fired: Vec::new(),
+        known: std::sync::Arc::default(),
+        untouched: None,
+        refused: None,
+        first_byte: Duration::ZERO,
+        total: Duration::ZERO,
+        bytes: 0,
+        ending: None,
+    });
+    redacted.answered.body = "a".repeat(length);
+    redacted
+}
+
+fn sizes(dir: &Path) -> Vec<u64> {
+    let mut all = captures_in(dir).unwrap();
+    all.sort();
+    all.into_iter().map(|(_, _, bytes)| bytes).collect()
+}
+
+#[test]
+fn files_are_bounded_alone_and_together() {
+    let dir = tempfile::tempdir().unwrap();
+    // What is nobody's capture is left alone.
+    fs::write(dir.path().join("notes.txt"), "x".repeat(100_000)).unwrap();
+    let bounds =
+        Bounds { dir: dir.path().to_owned(), max_bytes: 20_000, max_age: Duration::from_secs(3600), file_bytes: 7_000 };
+    let mut files = Files::new(bounds.clone()).unwrap();
+    let start = SystemTime::now();
+    for flow in 0..10_u64 {
+        for _ in 0..5 {
+            files.exchange(flow, &redacted(1500), start + Duration::from_secs(flow), head).unwrap();
+            let all = sizes(dir.path());
+            assert!(all.iter().sum::<u64>() <= 20_000 && all.iter().all(|bytes| *bytes <= 7_000), "{all:?}");
+        }
+    }
+    assert!(sizes(dir.path()).len() >= 2 && fs::metadata(dir.path().join("notes.txt")).is_ok());
+    // Each that is left can be read.
+    for (path, _, _) in captures_in(dir.path()).unwrap() {
+        read::capture(&fs::read_to_string(path).unwrap()).unwrap();
+    }
+    for (path, _, _) in captures_in(dir.path()).unwrap() {
+        let file = fs::File::options().write(true).open(path).unwrap();
+        file.set_modified(start - Duration::from_secs(4000)).unwrap();
+    }
+    files.exchange(99, &redacted(10), start, head).unwrap();
+    drop(Files::new(bounds).unwrap());
+    assert_eq!(sizes(dir.path()).len(), 1, "the others are too old");
+}
+
+#[test]
+fn two_files_of_a_name_are_two_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let bounds = Bounds { dir: dir.path().to_owned(), max_bytes: 1 << 20, max_age: Duration::MAX, file_bytes: 1 << 20 };
+    let now = SystemTime::now();
+    for _ in 0..2 {
+        Files::new(bounds.clone()).unwrap().exchange(3, &redacted(10), now, head).unwrap();
+    }
+    assert_eq!(sizes(dir.path()).len(), 2);
+}
+
+#[cfg(unix)]
+#[test]
+fn no_link_is_followed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (target, link) = (dir.path().join("target"), dir.path().join("20261124T101112Z-flow-3.txt"));
+    std::os::unix::fs::symlink(&target, &link).unwrap();
+    assert_eq!(create(&link).unwrap_err().kind(), std::io::ErrorKind::AlreadyExists);
+    assert!(!target.exists());
+    let file = dir.path().join("file");
+    fs::write(&file, "").unwrap();
+    let bounds = Bounds { dir: file, max_bytes: 1, max_age: Duration::MAX, file_bytes: 1 };
+    assert!(Files::new(bounds).is_err());
 }

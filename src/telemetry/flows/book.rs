@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
 use super::flow::{Flow, NOBODY, Sentence};
 use super::show;
+use crate::ranges::{Ranges, Vendor};
 use crate::redact::{Key, Kind, Redacted};
 use crate::telemetry::stamp;
 
@@ -21,11 +23,27 @@ const SAME_CLIENT: Duration = Duration::from_secs(5 * 60);
 /// A client id is not a login: many may use it, one after the other.
 const SAME_CLIENT_ID: Duration = Duration::from_secs(3600);
 
+/// After so long without a hosted client it is said that none came.
+pub const NOBODY_AFTER: Duration = Duration::from_secs(10 * 60);
+
 /// Names the vendor of a hosted client by its address.
-pub type Hosted = fn(IpAddr) -> Option<&'static str>;
+pub type Hosted = Arc<dyn Fn(IpAddr) -> Option<String> + Send + Sync>;
+
+/// Names a vendor by the ranges that are known.
+#[must_use]
+pub fn by_ranges(ranges: Ranges) -> Hosted {
+    Arc::new(move |address| {
+        let address = address.to_canonical();
+        let is_in = |vendor: &&Vendor| vendor.egress.iter().any(|network| network.contains(&address));
+        let name = &ranges.vendors().iter().find(is_in)?.name;
+        let (first, rest) = name.split_at_checked(1)?;
+        Some(first.to_ascii_uppercase() + rest)
+    })
+}
 
 pub struct Book {
-    hosted: Hosted,
+    /// `None`: nobody knows whose addresses are whose.
+    hosted: Option<Hosted>,
     started: SystemTime,
     /// By id, oldest first.
     flows: BTreeMap<u64, Flow>,
@@ -33,6 +51,7 @@ pub struct Book {
     by_key: HashMap<Key, u64>,
     by_source: HashMap<(IpAddr, String), u64>,
     seen_hosted: bool,
+    said_nobody: bool,
 }
 
 /// Where an exchange was put.
@@ -49,7 +68,7 @@ pub struct Placed {
 
 impl Book {
     #[must_use]
-    pub fn new(hosted: Hosted, started: SystemTime) -> Self {
+    pub fn new(hosted: Option<Hosted>, started: SystemTime) -> Self {
         Self {
             hosted,
             started,
@@ -58,6 +77,7 @@ impl Book {
             by_key: HashMap::new(),
             by_source: HashMap::new(),
             seen_hosted: false,
+            said_nobody: false,
         }
     }
 
@@ -68,15 +88,15 @@ impl Book {
 
     /// Takes an exchange in; the same number again replaces what was said of it.
     pub fn take(&mut self, exchange: &Redacted, now: SystemTime) -> Placed {
-        let hosted = (self.hosted)(exchange.client);
+        let hosted = self.hosted.as_ref().and_then(|hosted| hosted(exchange.client));
         self.seen_hosted |= hosted.is_some();
-        let (id, merged) = self.place(exchange, hosted, now);
+        let (id, merged) = self.place(exchange, hosted.clone(), now);
         let shown = show::exchange(exchange);
         let mut sentence = None;
         let mut news = Value::Null;
         if let Some(flow) = self.flows.get_mut(&id) {
             flow.take(exchange, shown.clone(), now);
-            flow.hosted = flow.hosted.or(hosted);
+            flow.hosted = flow.hosted.take().or(hosted);
             sentence = flow.sentence.filter(|sentence| flow.said.insert(*sentence));
             news = json!({ "flow": show::flow(flow, false), "exchange": shown, "merged": merged });
         }
@@ -89,7 +109,7 @@ impl Book {
     }
 
     /// The flow that an exchange belongs to, and those that are one with it.
-    fn place(&mut self, exchange: &Redacted, hosted: Option<&'static str>, now: SystemTime) -> (u64, Vec<u64>) {
+    fn place(&mut self, exchange: &Redacted, hosted: Option<String>, now: SystemTime) -> (u64, Vec<u64>) {
         let mut found: Vec<u64> = Vec::new();
         // An exchange that was open is where it was.
         let open = self.flows.values().rev().find(|flow| flow.exchanges.iter().any(|(n, _, _)| *n == exchange.number));
@@ -154,6 +174,14 @@ impl Book {
         news
     }
 
+    /// Whether it is to be said now that no hosted client has come: once.
+    pub fn misses_hosted(&mut self, now: SystemTime) -> bool {
+        let is_due = now.duration_since(self.started).is_ok_and(|time| time >= NOBODY_AFTER);
+        let is_first = is_due && !self.said_nobody;
+        self.said_nobody |= is_due;
+        is_first && self.hosted.is_some() && !self.seen_hosted
+    }
+
     /// Keeps to the bounds.
     fn forget(&mut self, now: SystemTime) {
         self.flows.retain(|_, flow| age(flow, now) < LONGEST);
@@ -183,7 +211,8 @@ impl Book {
     /// What can be said of all of them.
     #[must_use]
     pub fn sentences(&self) -> Vec<&'static str> {
-        if self.seen_hosted { Vec::new() } else { vec![NOBODY] }
+        let is_nobody = if self.hosted.is_some() { !self.seen_hosted } else { self.next == 1 };
+        if is_nobody { vec![NOBODY] } else { Vec::new() }
     }
 
     /// Everything, for the page.

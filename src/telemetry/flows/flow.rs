@@ -120,7 +120,7 @@ pub struct Flow {
     pub id: u64,
     pub client: IpAddr,
     pub agent: String,
-    pub hosted: Option<&'static str>,
+    pub hosted: Option<String>,
     pub began: SystemTime,
     pub last: SystemTime,
     pub phases: [Option<bool>; 6],
@@ -152,7 +152,7 @@ enum Turn {
 
 impl Flow {
     #[must_use]
-    pub fn new(id: u64, exchange: &Redacted, hosted: Option<&'static str>, now: SystemTime) -> Self {
+    pub fn new(id: u64, exchange: &Redacted, hosted: Option<String>, now: SystemTime) -> Self {
         Self {
             id,
             client: exchange.client,
@@ -274,7 +274,7 @@ impl Flow {
         self.sources.extend(other.sources);
         self.said.extend(other.said);
         self.client_id = self.client_id.or(other.client_id);
-        self.hosted = self.hosted.or(other.hosted);
+        self.hosted = self.hosted.take().or(other.hosted);
         for (have, theirs) in self.phases.iter_mut().zip(other.phases) {
             *have = theirs.or(*have);
         }

@@ -51,7 +51,7 @@ pub(super) fn exchange(exchange: &Redacted) -> Value {
         "method": exchange.asked.method(),
         "path": exchange.asked.path(),
         "status": exchange.answered.status(),
-        "upstream_status": answers().last().map(Message::status),
+        "upstream_status": answers().next_back().map(Message::status),
         "ms": u64::try_from(exchange.total.as_millis()).unwrap_or(u64::MAX),
         "bytes": exchange.bytes,
         "repairs": repairs,

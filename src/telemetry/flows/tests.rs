@@ -1,15 +1,14 @@
-use std::time::{Duration, SystemTime};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-use http::HeaderMap;
-use http::{HeaderName, HeaderValue, StatusCode};
-
-use super::book::{Book, Placed};
-use super::flow::{MOST_EXCHANGES, NOBODY, Sentence};
-use super::nobody;
+use super::book::Placed;
+use super::flow::MOST_EXCHANGES;
+use super::*;
 use crate::body::Ending;
 use crate::endpoint::Class;
-use crate::redact::{Redacted, Redactor};
-use crate::telemetry::tape::{Asked, Came, Taped, Text};
+use crate::example;
+use crate::ranges::Ranges;
+use crate::repair::SiteKind;
+use crate::telemetry::tape::{Asked, Came, Text};
 
 const T0: u64 = 1_800_000_000;
 
@@ -33,10 +32,10 @@ struct Story {
 
 impl Story {
     fn new() -> Self {
-        Self { book: Book::new(nobody, at(0)), redactor: Redactor::new([1; 32]), number: 0 }
+        Self { book: Book::new(Some(by_ranges(Ranges::default())), at(0)), redactor: Redactor::new([1; 32]), number: 0 }
     }
 
-    fn redacted(&mut self, client: &str, class: Class, start: &str, body: &str, answer: &str) -> Redacted {
+    fn taped(&mut self, client: &str, class: Class, start: &str, body: &str, answer: &str) -> Taped {
         self.number += 1;
         let (client, agent) = client.split_once(' ').unwrap();
         let (start, lines) = start.split_once('\n').unwrap_or((start, ""));
@@ -46,7 +45,7 @@ impl Story {
         let mut lines = headers(lines);
         lines.insert("user-agent", agent.parse().unwrap());
         let whole = |text: &str| Text::whole(&bytes::Bytes::copy_from_slice(text.as_bytes()));
-        self.redactor.redact(&Taped {
+        Taped {
             number: self.number,
             began: at(0),
             client: client.parse().unwrap(),
@@ -71,12 +70,17 @@ impl Story {
             total: Duration::from_millis(12),
             bytes: 0,
             ending: Some(Ending::Whole),
-        })
+        }
+    }
+
+    fn redacted(&mut self, client: &str, class: Class, start: &str, body: &str, answer: &str) -> Redacted {
+        let taped = self.taped(client, class, start, body, answer);
+        self.redactor.redact(&taped)
     }
 
     fn play(&mut self, seconds: u64, step: Step) -> Placed {
-        let redacted = step.of(self);
-        self.book.take(&redacted, at(seconds))
+        let taped = step.taped(self);
+        self.book.take(&self.redactor.redact(&taped), at(seconds))
     }
 
     fn sentence(&mut self, seconds: u64, flow: u64) -> Option<String> {
@@ -103,14 +107,14 @@ enum Step {
 }
 
 impl Step {
-    fn of(self, story: &mut Story) -> Redacted {
+    fn taped(self, story: &mut Story) -> Taped {
         let json = |body: String| format!("200\ncontent-type: application/json\n\n{body}");
         match self {
             Self::Challenge => {
-                story.redacted(BACKEND, Class::Mcp, "POST /mcp", r#"{"id":1,"method":"initialize"}"#, "401")
+                story.taped(BACKEND, Class::Mcp, "POST /mcp", r#"{"id":1,"method":"initialize"}"#, "401")
             }
-            Self::Document => story.redacted(BACKEND, Class::ServerMetadata, "GET /.well-known/x", "", "200"),
-            Self::Register(c) => story.redacted(
+            Self::Document => story.taped(BACKEND, Class::ServerMetadata, "GET /.well-known/x", "", "200"),
+            Self::Register(c) => story.taped(
                 BACKEND,
                 Class::Register,
                 "POST /register",
@@ -119,16 +123,16 @@ impl Step {
             ),
             Self::Page(c) => {
                 let target = format!("GET /authorize?client_id=client-{c}&state=state-{c}");
-                story.redacted(BROWSER, Class::Authorize, &target, "", "200")
+                story.taped(BROWSER, Class::Authorize, &target, "", "200")
             }
-            Self::Code(c) => story.redacted(
+            Self::Code(c) => story.taped(
                 BROWSER,
                 Class::Other,
                 &format!("POST /consent/{c}"),
                 "",
                 &format!("302\nlocation: https://a.example/cb?code=code-x-{c}&state=state-{c}"),
             ),
-            Self::Token(c) => story.redacted(
+            Self::Token(c) => story.taped(
                 BACKEND,
                 Class::Token,
                 "POST /token",
@@ -141,7 +145,7 @@ impl Step {
                 let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}"}}"#);
                 let answer = json(r#"{"jsonrpc":"2.0","id":1,"result":{}}"#.into());
                 let answer = if matches!(self, Self::Refused(_)) { "401".into() } else { answer };
-                story.redacted(BACKEND, Class::Mcp, &start, &body, &answer)
+                story.taped(BACKEND, Class::Mcp, &start, &body, &answer)
             }
         }
     }
@@ -262,11 +266,78 @@ fn a_hosted_client_is_one_by_its_address() {
     let mut story = Story::new();
     story.play(0, Step::Challenge);
     assert_eq!(story.book.snapshot(at(1), "", "")["sentences"][0], NOBODY);
-    story.book = Book::new(|_| Some("Anthropic"), at(0));
-    story.play(0, Step::Challenge);
+    story.book = Book::new(Some(by_ranges(Ranges::default())), at(0));
+    let hosted = story.redacted("160.79.106.35 python-httpx/0.28.1", Class::Mcp, "POST /mcp", "{}", "401");
+    story.book.take(&hosted, at(0));
     let snapshot = story.book.snapshot(at(1), "", "");
     assert_eq!(snapshot["flows"][0]["hosted"], "Anthropic");
     assert_eq!(snapshot["sentences"].as_array().unwrap().len(), 0);
+    // Who does not know the addresses says so only if nobody came at all.
+    story.book = Book::new(None, at(0));
+    assert_eq!(story.book.sentences(), [NOBODY]);
+    story.play(0, Step::Challenge);
+    assert_eq!(story.book.sentences().len(), 0);
+}
+
+#[test]
+fn it_is_said_once_that_no_hosted_client_came() {
+    let mut story = Story::new();
+    story.play(0, Step::Challenge);
+    assert!(!story.book.misses_hosted(at(599)));
+    assert!(story.book.misses_hosted(at(601)));
+    assert!(!story.book.misses_hosted(at(700)));
+}
+
+#[test]
+fn what_can_be_said_is_written_into_the_capture() {
+    let dir = tempfile::tempdir().unwrap();
+    let bounds = Bounds {
+        dir: dir.path().to_owned(),
+        max_bytes: 1 << 20,
+        max_age: Duration::from_secs(3600),
+        file_bytes: 1 << 20,
+    };
+    let mut story = Story::new();
+    let step = Step::Register('a').taped(&mut story);
+    let shared = Arc::new(Shared {
+        book: Mutex::new(Book::new(None, at(0))),
+        facts: OnceLock::new(),
+        watchers: broadcast::channel(8).0,
+        waiting: AtomicUsize::new(0),
+        dropped: AtomicU64::new(0),
+        failed: AtomicU64::new(0),
+    });
+    shared.facts.set(example::facts(SiteKind::Open)).unwrap();
+    let mut news = shared.watchers.subscribe();
+    let files = Some(Files::new(bounds).unwrap());
+    let mut keeper = Keeper { shared: shared.clone(), key: [1; 32], redactor: None, files, modes: Vec::new() };
+    keeper.take(&step, true);
+    keeper.tick(SystemTime::now() + Duration::from_secs(61));
+    keeper.tick(SystemTime::now() + Duration::from_secs(70));
+    let files: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let text = std::fs::read_to_string(&files[0]).unwrap();
+    assert_eq!(text.matches("registered, then nothing: the authorize page was never opened").count(), 1, "{text}");
+    assert!(news.try_recv().unwrap().contains("\"exchange\":{"));
+    assert!(news.try_recv().unwrap().contains("registered, then nothing"));
+    assert!(news.try_recv().is_err());
+    assert_eq!(shared.failed.load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn nobody_waits_for_a_keeper_that_is_behind() {
+    let setup = Setup { capture: None, modes: Vec::new(), hosted: None, started: at(0) };
+    let flows = Flows::start(setup).unwrap();
+    let mut story = Story::new();
+    let taped = Step::Tools('a').taped(&mut story);
+    // The book is taken, so that the keeper cannot go on.
+    let book = flows.shared.book.lock().unwrap();
+    for _ in 0..3000 {
+        flows.ended(taped.clone());
+    }
+    assert!(flows.dropped() >= 3000 - 1024 - 1, "{}", flows.dropped());
+    drop(book);
+    flows.flush();
+    assert_eq!(flows.snapshot()["flows"][0]["exchanges"].as_array().unwrap().len(), 1);
 }
 
 #[test]

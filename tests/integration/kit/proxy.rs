@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex};
 use mcp_mend::config::Config;
 use mcp_mend::config::layers::{Layers, Value};
 use mcp_mend::config::settings;
-use mcp_mend::server::{self, Balance, Running};
+use mcp_mend::server::{self, Balance, Outlets, Running};
 use mcp_mend::telemetry::access::AccessLog;
+use mcp_mend::telemetry::flows::Flows;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
@@ -29,6 +30,8 @@ pub struct Setup {
 pub struct Proxy {
     pub address: SocketAddr,
     pub running: Option<Running>,
+    /// Who watches, if captures are wanted.
+    pub flows: Option<Arc<Flows>>,
     log: Sink,
 }
 
@@ -120,8 +123,10 @@ impl Setup {
         let config = Config::check(&layers, Vec::new()).unwrap();
         let log = Sink::default();
         let access = AccessLog::start(config.log_format, log.clone());
-        let running = server::start(&config, access, self.balance).unwrap();
-        Proxy { address: running.address, running: Some(running), log }
+        let flows = Flows::of(&config).unwrap();
+        let outlets = Outlets { access, recorder: flows.clone().map(|flows| flows as _) };
+        let running = server::start(&config, outlets, self.balance).unwrap();
+        Proxy { address: running.address, running: Some(running), flows, log }
     }
 }
 

@@ -1,0 +1,331 @@
+//! Whether hosted clients get to the server at all: what the address says of itself, and whether somebody before the server
+//! treats them otherwise than others (field report, F, and section 7).
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use http::header::{LOCATION, USER_AGENT};
+use http::{Method, StatusCode};
+use serde::Serialize;
+use url::Host;
+
+use super::probes::{self, Caller};
+use super::signs::{self, Wall};
+use super::stand::{Probe, Seen, Stand};
+use crate::client::CLIENTS;
+use crate::config::Config;
+use crate::edit::origin::Origin;
+use crate::endpoint;
+use crate::tls;
+
+/// How long hosted clients wait for an answer while they log in.
+const HOSTED_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a connection may take here.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// The verdict on one thing that decides whether hosted clients get through.
+#[derive(Clone, Debug, Serialize)]
+pub struct Line {
+    pub id: &'static str,
+    /// pass, fail, not-applicable or not-testable.
+    pub verdict: &'static str,
+    /// What was looked at, or is wrong.
+    pub what: String,
+    /// What to do about it.
+    pub cure: Option<String>,
+    /// Whether it is a page's or a hosted client's business alone: those are stopped by it.
+    #[serde(skip)]
+    pub stops_hosted: bool,
+}
+
+impl Line {
+    fn pass(id: &'static str, what: impl Into<String>) -> Self {
+        Self { id, verdict: "pass", what: what.into(), cure: None, stops_hosted: false }
+    }
+
+    fn fail(id: &'static str, what: impl Into<String>, cure: impl Into<String>) -> Self {
+        Self { id, verdict: "fail", what: what.into(), cure: Some(cure.into()), stops_hosted: true }
+    }
+
+    fn not_applicable(id: &'static str, what: impl Into<String>) -> Self {
+        Self { verdict: "not-applicable", ..Self::pass(id, what) }
+    }
+
+    fn not_testable(id: &'static str, what: impl Into<String>) -> Self {
+        Self { verdict: "not-testable", ..Self::pass(id, what) }
+    }
+}
+
+/// Everything that decides it.
+pub async fn look(stand: &Stand, config: &Config, seen: &[Seen]) -> Vec<Line> {
+    let origin = &config.upstream;
+    let mut lines = vec![agents(stand).await, walls(seen), redirects(seen, origin), time(seen)];
+    let here = "on this machine or in a private network: hosted clients cannot come here";
+    if is_private(origin) {
+        let ids = ["reach.port", "reach.address", "reach.certificate"];
+        lines.extend(ids.map(|id| Line::not_applicable(id, here)));
+        return lines;
+    }
+    lines.push(port(origin));
+    lines.push(addresses(origin).await);
+    lines.push(certificate(config).await);
+    lines
+}
+
+/// Whether the address says by itself that it is nobody else's.
+fn is_private(origin: &Origin) -> bool {
+    match origin.host() {
+        Host::Domain(name) => {
+            let name = name.trim_end_matches('.');
+            name == "localhost"
+                || !name.contains('.')
+                || [".localhost", ".local", ".internal"].iter().any(|end| name.ends_with(end))
+        }
+        Host::Ipv4(address) => !is_public(IpAddr::V4(*address)),
+        Host::Ipv6(address) => !is_public(IpAddr::V6(*address)),
+    }
+}
+
+/// Whether an address is reached from everywhere (RFC 6890).
+fn is_public(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(four) => {
+            let [a, b, c, _] = four.octets();
+            let is_shared = a == 100 && (64..128).contains(&b);
+            let is_reserved = a == 0 || a >= 240 || (a, b, c) == (192, 0, 0) || (a == 198 && (b == 18 || b == 19));
+            !(four.is_private()
+                || four.is_loopback()
+                || four.is_link_local()
+                || four.is_documentation()
+                || four.is_multicast()
+                || is_shared
+                || is_reserved)
+        }
+        IpAddr::V6(six) => {
+            let first = six.segments()[0];
+            !(six.is_loopback()
+                || six.is_unspecified()
+                || six.is_multicast()
+                || first & 0xfe00 == 0xfc00
+                || first & 0xffc0 == 0xfe80
+                || (first == 0x2001 && six.segments()[1] == 0xdb8))
+        }
+    }
+}
+
+/// The same request, as each hosted client calls itself, as nobody, and as this program.
+async fn agents(stand: &Stand) -> Line {
+    const ID: &str = "reach.user-agent";
+    let path = stand.runtime().facts.mcp_path.clone();
+    let document = endpoint::resource_metadata_path(&path);
+    let caller = Caller { path, ..Caller::default() };
+    let plain = [
+        caller.post("a message, by another name", &probes::request("ping", &serde_json::json!({}))),
+        Probe::new("a document, by another name", Method::GET, document),
+    ];
+    let mut names: Vec<Option<&str>> = vec![None];
+    for agent in CLIENTS.iter().filter(|client| client.is_hosted).flat_map(|client| client.user_agents) {
+        if !names.contains(&Some(agent)) {
+            names.push(Some(agent));
+        }
+    }
+    let mut odd = Vec::new();
+    for probe in &plain {
+        let Some(usual) = first_status(&stand.ask(probe.clone()).await) else {
+            return Line::not_testable(ID, "the server did not answer");
+        };
+        for agent in &names {
+            let named = probe.clone().header(USER_AGENT, agent.unwrap_or_default());
+            let came = first_status(&stand.ask(named).await);
+            if came != Some(usual) {
+                let came = came.map_or("no answer".to_owned(), |status| status.as_u16().to_string());
+                let agent = agent.map_or("no User-Agent".to_owned(), |agent| format!("`{agent}`"));
+                odd.push(format!(
+                    "{} {}: {came} for {agent}, {} for others",
+                    probe.method,
+                    probe.target,
+                    usual.as_u16()
+                ));
+            }
+        }
+    }
+    if odd.is_empty() {
+        return Line::pass(ID, format!("{} user agents of hosted clients are answered like others", names.len()));
+    }
+    Line::fail(ID, odd.join("; "), "let the hosted clients in by address, not by name: mcp-mend waf --help")
+}
+
+/// What the server itself said; `None` if it said nothing.
+fn first_status(seen: &Seen) -> Option<StatusCode> {
+    seen.taped.as_ref()?.turns.first()?.came.as_ref().map(|came| came.status)
+}
+
+/// Whether somebody before the server has answered instead of it.
+fn walls(seen: &[Seen]) -> Line {
+    const ID: &str = "reach.firewall";
+    let found = seen.iter().find_map(|seen| {
+        let came = seen.taped.as_ref()?.turns.first()?.came.as_ref()?;
+        let wall: Wall = signs::wall(came.status, &came.headers, &came.body.bytes)?;
+        Some((wall, seen.probe, came.status))
+    });
+    match found {
+        Some((wall, probe, status)) => {
+            Line::fail(ID, format!("{} answered {probe} with {}", wall.name, status.as_u16()), wall.cure)
+        }
+        None => Line::pass(ID, "no sign of a firewall or a login wall that answers instead of the server"),
+    }
+}
+
+/// A redirect to another host, behind which clients do not send their token.
+fn redirects(seen: &[Seen], origin: &Origin) -> Line {
+    const ID: &str = "reach.redirect";
+    let away = seen.iter().filter_map(|seen| seen.taped.as_ref()).find_map(|taped| {
+        let came = taped.turns.first()?.came.as_ref().filter(|_| taped.class.has_messages())?;
+        let to = came.headers.get(LOCATION)?.to_str().ok().filter(|_| came.status.is_redirection())?;
+        Origin::of(to).ok().filter(|other| other != origin)
+    });
+    match away {
+        Some(other) => Line::fail(
+            ID,
+            format!("the endpoint redirects to {other}: clients do not send their token to another host"),
+            format!("give clients the address that it leads to, {other}"),
+        ),
+        None => Line::pass(ID, "the endpoint does not redirect to another host"),
+    }
+}
+
+/// The slowest answer.
+fn time(seen: &[Seen]) -> Line {
+    const ID: &str = "reach.time";
+    let short = seen.iter().filter_map(|seen| {
+        let taped = seen.taped.as_ref()?;
+        let is_login = taped.class.is_metadata() || taped.class.is_oauth();
+        is_login.then_some((taped.first_byte, seen.probe))
+    });
+    match short.max_by_key(|(time, _)| *time) {
+        Some((time, probe)) if time >= HOSTED_PATIENCE / 2 => Line::fail(
+            ID,
+            format!("{probe} took {:.1} s; hosted clients wait 10 s for each step", time.as_secs_f64()),
+            "answer discovery, registration and token requests within a second or two",
+        ),
+        Some((time, _)) => Line::pass(ID, format!("the slowest step of a login took {:.2} s", time.as_secs_f64())),
+        None => Line::not_testable(ID, "nothing answered"),
+    }
+}
+
+fn port(origin: &Origin) -> Line {
+    const ID: &str = "reach.port";
+    if origin.is_secure() && origin.port() == 443 {
+        return Line::pass(ID, "https on port 443");
+    }
+    let what = format!("{} on port {}: hosted clients come by https on port 443 alone", origin.scheme(), origin.port());
+    Line::fail(ID, what, "serve it with TLS on port 443")
+}
+
+/// Every address that the name has, and whether hosted clients can use it.
+async fn addresses(origin: &Origin) -> Line {
+    const ID: &str = "reach.address";
+    let host = origin.host().to_string();
+    let name = host.trim_matches(['[', ']']).to_owned();
+    let found: Vec<IpAddr> = match tokio::net::lookup_host((name.as_str(), origin.port())).await {
+        Ok(found) => found.map(|address| address.ip()).collect(),
+        Err(error) => return Line::fail(ID, format!("the name {host} leads nowhere: {error}"), "give it an A record"),
+    };
+    let four: Vec<&IpAddr> = found.iter().filter(|address| address.is_ipv4()).collect();
+    if four.is_empty() {
+        return Line::fail(ID, format!("{host} has IPv6 addresses alone; hosted clients use IPv4"), "add an A record");
+    }
+    if let Some(private) = found.iter().find(|address| !is_public(**address)) {
+        let what = format!("{host} also leads to {private}, which nobody outside can reach");
+        return Line::fail(ID, what, "take private addresses out of the public name");
+    }
+    Line::pass(ID, format!("{} public IPv4 addresses", four.len()))
+}
+
+/// Whether the certificate is trusted and for this name, over both versions of TLS that clients speak.
+async fn certificate(config: &Config) -> Line {
+    const ID: &str = "reach.certificate";
+    let origin = &config.upstream;
+    if !origin.is_secure() {
+        return Line::not_applicable(ID, "no TLS");
+    }
+    let mut spoken = Vec::new();
+    let mut failed = Vec::new();
+    for (version, name) in [(&rustls::version::TLS13, "1.3"), (&rustls::version::TLS12, "1.2")] {
+        match handshake(config, version).await {
+            Ok(()) => spoken.push(name),
+            Err(why) => failed.push(format!("TLS {name}: {why}")),
+        }
+    }
+    if spoken.is_empty() {
+        return Line::fail(
+            ID,
+            failed.join("; "),
+            "use a certificate of a public authority for this name, with its whole chain",
+        );
+    }
+    Line::pass(ID, format!("a trusted certificate for {}, TLS {}", origin.host(), spoken.join(" and ")))
+}
+
+async fn handshake(config: &Config, version: &'static rustls::SupportedProtocolVersion) -> Result<(), String> {
+    let origin = config.upstream.clone();
+    let client = tls::client_of_version(config.ca_file.as_deref(), version).map_err(|error| error.to_string())?;
+    let host = origin.host().to_string();
+    let name = host.trim_matches(['[', ']']).to_owned();
+    let connect = async {
+        let stream =
+            tokio::net::TcpStream::connect((name.as_str(), origin.port())).await.map_err(|error| error.to_string())?;
+        let server = rustls_pki_types::ServerName::try_from(name.clone()).map_err(|error| error.to_string())?;
+        let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(client));
+        connector.connect(server, stream).await.map(drop).map_err(|error| error.to_string())
+    };
+    tokio::time::timeout(CONNECT, connect).await.unwrap_or_else(|_| Err("no handshake within 5 s".into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_public_or_not() {
+        for private in [
+            "10.0.0.1",
+            "127.0.0.1",
+            "192.168.1.1",
+            "172.16.0.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "::1",
+            "fd00::1",
+            "fe80::1",
+            "::ffff:10.0.0.1",
+            "0.0.0.0",
+            "203.0.113.7",
+        ] {
+            assert!(!is_public(private.parse().unwrap()), "{private}");
+        }
+        for public in ["160.79.104.1", "8.8.8.8", "2607:6bc0::1", "100.128.0.1"] {
+            assert!(is_public(public.parse().unwrap()), "{public}");
+        }
+    }
+
+    #[test]
+    fn a_name_without_a_domain_is_private() {
+        for (url, private) in [
+            ("http://localhost:3000", true),
+            ("http://server", true),
+            ("https://mcp.corp.internal", true),
+            ("https://mcp.example.com", false),
+            ("http://10.0.0.1", true),
+        ] {
+            assert_eq!(is_private(&Origin::of(url).unwrap()), private, "{url}");
+        }
+    }
+
+    #[test]
+    fn hosted_clients_need_port_443() {
+        assert_eq!(port(&Origin::of("https://h.example").unwrap()).verdict, "pass");
+        assert_eq!(port(&Origin::of("https://h.example:8443").unwrap()).verdict, "fail");
+        assert_eq!(port(&Origin::of("http://h.example").unwrap()).verdict, "fail");
+    }
+}

@@ -1,6 +1,7 @@
 //! `mcp-mend check URL`: asks a server what clients ask, and says for every repair whether it is needed, who is stopped
 //! by what, and what to do about it. The function that mends is the one that finds.
 
+mod discover;
 mod evidence;
 pub mod first;
 mod login;
@@ -81,10 +82,10 @@ pub struct Call {
 }
 
 /// How the client of a check registers and calls itself.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Profile {
-    /// Its id, as in `check --as`.
-    pub id: &'static str,
+    /// Who it is.
+    pub client: &'static Client,
     pub client_name: Option<&'static str>,
     pub redirect_uris: Vec<String>,
     pub auth_method: Option<&'static str>,
@@ -98,10 +99,10 @@ pub const USUAL: &Client = &client::TS2;
 impl Profile {
     /// As this client does.
     #[must_use]
-    pub fn of(client: &Client) -> Self {
+    pub fn of(client: &'static Client) -> Self {
         let registration = &client.registration;
         Self {
-            id: client.id,
+            client,
             client_name: registration.client_name,
             redirect_uris: registration.redirect_uris.iter().map(|uri| (*uri).to_owned()).collect(),
             auth_method: registration.auth_method,

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::sync::broadcast;
 
+use crate::exchange::Site;
+use crate::knowledge::Knowledge;
 use crate::runtime::Runtime;
 use crate::telemetry::flows::Flows;
 
 /// What the listener shows. All of it is asked for on the listener's own thread.
 pub trait Source: Send + Sync + 'static {
-    /// The flows as they are now, with `upstream`, `public` and `version`.
+    /// The flows as they are now, with `upstream`, `endpoint` and `version`.
     fn snapshot(&self) -> Value;
     /// Every change from now on, each as a JSON text.
     fn watch(&self) -> broadcast::Receiver<Arc<str>>;
@@ -35,7 +37,13 @@ impl Live {
 
 impl Source for Live {
     fn snapshot(&self) -> Value {
-        self.flows.snapshot()
+        let mut state = self.flows.snapshot();
+        let site = Site { facts: &self.runtime.facts, known: &Knowledge::default() };
+        if let Some(members) = state.as_object_mut() {
+            // What clients are told to use, path and all.
+            members.insert("endpoint".into(), site.resource().into());
+        }
+        state
     }
 
     fn watch(&self) -> broadcast::Receiver<Arc<str>> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::header::{CONTENT_TYPE, LOCATION, USER_AGENT};
 use http::{Method, StatusCode};
+use schemars::JsonSchema;
 use serde::Serialize;
 use url::Host;
 
@@ -25,7 +26,7 @@ const HOSTED_PATIENCE: Duration = Duration::from_secs(10);
 const CONNECT: Duration = Duration::from_secs(5);
 
 /// The verdict on one thing that decides whether hosted clients get through.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Line {
     pub id: &'static str,
     /// pass, fail, not-applicable or not-testable.
@@ -59,7 +60,7 @@ impl Line {
 
 /// Everything that decides it.
 pub async fn look(stand: &Stand, config: &Config, walked: &Walked) -> Vec<Line> {
-    let (origin, seen) = (&config.upstream, &walked.seen);
+    let (origin, seen) = (&config.upstream, &walked.seen[..]);
     let mut lines = vec![endpoint(walked, &config.mcp_path)];
     // Of a server that does not answer, nothing is known but its address.
     if walked.is_reached() {
@@ -356,5 +357,52 @@ mod tests {
         assert_eq!(port(&Origin::of("https://h.example").unwrap()).verdict, "pass");
         assert_eq!(port(&Origin::of("https://h.example:8443").unwrap()).verdict, "fail");
         assert_eq!(port(&Origin::of("http://h.example").unwrap()).verdict, "fail");
+    }
+
+    /// A server on loopback with a certificate of its own for `localhost`, and that certificate as PEM.
+    async fn serve() -> (u16, String) {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let own = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
+        let private = rustls_pki_types::PrivatePkcs8KeyDer::from(key.serialize_der());
+        let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![own.der().clone()], private.into())
+            .unwrap();
+        let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                drop(acceptor.accept(stream).await);
+            }
+        });
+        (port, own.pem())
+    }
+
+    fn config(url: &str, ca_file: Option<&std::path::Path>) -> Config {
+        let mut layers = crate::config::layers::Layers::default();
+        let value = |text: String| vec![crate::config::layers::Value { text, place: "test".into() }];
+        layers.set(crate::config::settings::find("upstream.url").unwrap(), value(url.into()));
+        if let Some(file) = ca_file {
+            layers.set(crate::config::settings::find("upstream.ca_file").unwrap(), value(file.display().to_string()));
+        }
+        Config::check(&layers, Vec::new()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_certificate_is_trusted_for_its_name_or_not() {
+        let (port, pem) = serve().await;
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), pem).unwrap();
+        let trusted = certificate(&config(&format!("https://localhost:{port}"), Some(file.path()))).await;
+        assert_eq!((trusted.verdict, trusted.what.ends_with("TLS 1.3")), ("pass", true), "{}", trusted.what);
+        let other_name = certificate(&config(&format!("https://127.0.0.1:{port}"), Some(file.path()))).await;
+        assert_eq!(other_name.verdict, "fail", "{}", other_name.what);
+        let unknown = certificate(&config(&format!("https://localhost:{port}"), None)).await;
+        assert_eq!(unknown.verdict, "fail", "{}", unknown.what);
+        assert_eq!(certificate(&config("http://localhost:1", None)).await.verdict, "not-applicable");
     }
 }

@@ -71,11 +71,6 @@ pub fn level(repair: &Repair) -> Level {
 /// The verdict on every repair, in the registry's order.
 #[must_use]
 pub fn verdicts(walked: &Walked) -> Vec<Verdict> {
-    if !walked.is_reached() {
-        // What the proxy says instead of a server shows nothing of the server.
-        let found = || Found::NotTestable("the server did not answer".into());
-        return REPAIRS.iter().map(|repair| Verdict { repair, found: found() }).collect();
-    }
     let evidence = evidence(walked);
     let situations: Vec<Situation> =
         walked.seen.iter().filter_map(|seen| seen.taped.as_ref()).map(Situation::of).collect();
@@ -94,6 +89,10 @@ pub fn verdicts(walked: &Walked) -> Vec<Verdict> {
 /// The first exchange that shows each defect.
 fn evidence(walked: &Walked) -> BTreeMap<&'static str, Evidence> {
     let mut all = BTreeMap::new();
+    // What the proxy says of a server that is not there shows nothing.
+    if !walked.is_reached() {
+        return all;
+    }
     for seen in walked.seen.iter().filter(|seen| !is_rightly_nothing(seen)) {
         for fired in seen.taped.iter().flat_map(told) {
             if (is_for_pages(fired.id) && !is_from_a_page(seen)) || !shows(fired.id, seen) {
@@ -161,6 +160,9 @@ fn is_from_a_page(seen: &Seen) -> bool {
 
 /// What is to be said of a repair that did not fire.
 fn unfound(repair: &Repair, walked: &Walked, situations: &[Situation]) -> Found {
+    if !walked.is_reached() {
+        return Found::NotTestable("the server did not answer".into());
+    }
     let wanted = situation::wanted(repair);
     if lacks_streams(repair, walked) {
         return Found::NotApplicable("no answer comes as an event stream".into());

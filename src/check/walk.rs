@@ -11,18 +11,18 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::discover::challenge_of;
 use super::login::{self, Client, Outcome as LoginOutcome, Returned};
 use super::probes::{self, Caller};
 use super::reach;
 use super::stand::{Answer, Listen, Probe, SILENCE, Seen, Stand};
 use super::{Call, Wish};
-use crate::endpoint::{self, SESSION};
+use crate::endpoint::{self, SESSION, VERSION};
 use crate::example;
 use crate::exchange::{Reply, Site, is_media_type};
 use crate::jsonrpc::Envelope;
 use crate::knowledge::Knowledge;
 use crate::learn;
-use crate::refuse;
 use crate::repair::Mode;
 use crate::sse;
 use crate::telemetry::tape::{Came, Taped};
@@ -119,22 +119,22 @@ pub struct Walk<'a> {
     walked: Walked,
     /// Streams that are listened to meanwhile.
     later: Vec<AbortOnDropHandle<Seen>>,
-    /// Sessions that were begun and not ended.
-    open: Vec<Caller>,
 }
 
 impl<'a> Walk<'a> {
     #[must_use]
     pub fn new(stand: Arc<Stand>, wish: &'a Wish) -> Self {
         stand.begin(wish.time);
-        Self { stand, wish, walked: Walked::default(), later: Vec::new(), open: Vec::new() }
+        Self { stand, wish, walked: Walked::default(), later: Vec::new() }
     }
 
     /// Asks everything that the wish allows.
     pub async fn whole(mut self) -> Walked {
         self.harmless().await;
         if !self.walked.is_reached() {
-            self.walked.missing.push(format!("no answer: {}", self.why_not()));
+            let why = self.walked.seen.iter().find_map(|seen| Some(seen.taped.as_ref()?.refused?.0));
+            let why = why.map_or_else(String::new, |why| format!(" ({})", why.replace('_', " ")));
+            self.walked.missing.push(format!("the server could not be reached{why}"));
             return self.walked;
         }
         if self.wish.register {
@@ -147,12 +147,6 @@ impl<'a> Walk<'a> {
         if token.is_some() || self.walked.is_open {
             self.messages(token).await;
         }
-        for listening in std::mem::take(&mut self.later) {
-            if let Ok(seen) = listening.await {
-                self.walked.seen.push(seen);
-            }
-        }
-        self.end_all().await;
         if self.stand.unasked() > 0 {
             let (unasked, time) = (self.stand.unasked(), self.wish.time.as_secs());
             self.walked
@@ -166,7 +160,6 @@ impl<'a> Walk<'a> {
     /// Asks what changes nothing and needs nothing.
     pub async fn harmless_alone(mut self) -> Walked {
         self.harmless().await;
-        self.end_all().await;
         self.walked.known = self.stand.runtime().learner.recall();
         self.walked
     }
@@ -204,22 +197,10 @@ impl<'a> Walk<'a> {
         self.walked.seen.len() >= FIRST_QUESTIONS && !self.walked.is_reached() && !has_learned
     }
 
-    /// Why there is no answer, in the proxy's own words.
-    fn why_not(&self) -> String {
-        let refusal = self.walked.seen.iter().find_map(|seen| seen.taped.as_ref()?.refused);
-        let said = refusal.and_then(|(name, _)| refuse::ALL.iter().find(|refusal| refusal.name == name));
-        let said = said.and_then(|refusal| refusal.description.strip_prefix("The server behind this proxy "));
-        said.map_or_else(
-            || "the server did not begin to answer in time".to_owned(),
-            |said| format!("the server {}", said.trim_end_matches('.')),
-        )
-    }
-
     /// Asks once, and if a repair of requests would have mended the question, whether it had to. Answers what a client of
     /// the mended server gets.
     async fn ask(&mut self, probe: Probe) -> Option<Answer> {
         let seen = self.stand.ask(probe.clone()).await;
-        self.note_session(&probe, &seen);
         let observed: Vec<_> = seen
             .taped
             .iter()
@@ -230,7 +211,10 @@ impl<'a> Walk<'a> {
         let ids: Vec<&str> = observed.iter().map(|(id, _)| *id).collect();
         for (id, what) in observed {
             if let Some(mended) = self.judge(id, &probe, &seen).await {
-                // What a repair would have prevented shows nothing more.
+                // What a repair would have prevented shows nothing more, and its session is nobody's.
+                if let Ok(plain) = &seen.answer {
+                    self.end_of(&probe, plain).await;
+                }
                 let answer = mended.answer.clone().ok();
                 self.walked.judged.push(Judged { id, what, refused: seen, taken: mended });
                 return answer;
@@ -247,17 +231,17 @@ impl<'a> Walk<'a> {
 
     /// A repair of requests is needed if the server refuses the plain request and takes the mended one, or lets in what
     /// the repair refuses. Answers the mended exchange, if so.
-    async fn judge(&mut self, id: &'static str, probe: &Probe, plain: &Seen) -> Option<Seen> {
+    async fn judge(&self, id: &'static str, probe: &Probe, plain: &Seen) -> Option<Seen> {
         let taped = plain.taped.as_ref()?;
         // Who gives no answer at all does not refuse either.
         let is_in = plain.answer.as_ref().map_or(true, |answer| answer.status.is_success() && !is_error(answer));
         let was_taken = first_status(taped).is_some_and(|status| status.is_success());
-        // What was taken once is not sent again, but for messages, which change nothing here.
-        if (was_taken && !taped.class.has_messages()) || self.walked.judged.iter().any(|judged| judged.id == id) {
+        // What was taken once is not sent again, but for messages that change nothing.
+        let is_repeatable = taped.class.has_messages() && !probe.is_once;
+        if (was_taken && !is_repeatable) || self.walked.judged.iter().any(|judged| judged.id == id) {
             return None;
         }
         let mended = self.stand.ask_with(id, probe.clone()).await?;
-        self.note_session(probe, &mended);
         let second = mended.taped.as_ref()?;
         let status = mended.answer.as_ref().ok()?.status;
         let is_needed = if second.turns.is_empty() {
@@ -265,6 +249,9 @@ impl<'a> Walk<'a> {
         } else {
             !was_taken && first_status(second).is_some_and(|status| status.is_success())
         };
+        if !is_needed {
+            self.end_of(probe, mended.answer.as_ref().ok()?).await;
+        }
         is_needed.then_some(mended)
     }
 
@@ -272,7 +259,7 @@ impl<'a> Walk<'a> {
     async fn stranger(&mut self) {
         for probe in probes::of_a_stranger(&self.mcp_path()) {
             let is_first = self.walked.seen.is_empty();
-            let answer = self.ask(probe).await;
+            let answer = self.ask(probe.clone()).await;
             if self.is_nobody_there() {
                 return;
             }
@@ -281,34 +268,32 @@ impl<'a> Walk<'a> {
                 self.walked.is_open = answer.status.is_success() && has_result(&answer);
                 self.walked.is_in = self.walked.is_open;
             }
+            self.end_of(&probe, &answer).await;
         }
-        self.end_all().await;
         let caller = Caller { path: self.mcp_path(), ..Caller::default() };
-        self.ask(probes::of_a_foreign_page(&caller)).await;
+        self.ask_and_end(probes::of_a_foreign_page(&caller)).await;
         self.ask(caller.discover()).await;
     }
 
-    /// Remembers the session that an answer has begun, and forgets the one that was ended.
-    fn note_session(&mut self, probe: &Probe, seen: &Seen) {
-        let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
-        let asked = probe.headers.get(SESSION).and_then(text);
-        let Some(answer) = seen.answer.as_ref().ok().filter(|answer| answer.status.is_success()) else { return };
-        if probe.method == Method::DELETE {
-            self.open.retain(|caller| caller.session != asked);
-            return;
+    /// Asks, and ends the session that this may begin.
+    async fn ask_and_end(&mut self, probe: Probe) {
+        if let Some(answer) = self.ask(probe.clone()).await {
+            self.end_of(&probe, &answer).await;
         }
-        let Some(session) = session_of(answer).filter(|_| asked.is_none()) else { return };
-        let token = probe.headers.get(AUTHORIZATION).and_then(text);
-        let token = token.and_then(|value| value.strip_prefix("Bearer ").map(str::to_owned));
-        let (path, version) = (self.mcp_path(), Some(probes::SPOKEN.into()));
-        self.open.push(Caller { path, token, session: Some(session), version });
     }
 
-    /// Ends every session that was begun.
-    async fn end_all(&mut self) {
-        for caller in std::mem::take(&mut self.open) {
-            let _ = self.stand.ask(caller.ask("the end of a session", Method::DELETE)).await;
+    /// Ends the session that the answer to a question has begun, if it has.
+    async fn end_of(&self, probe: &Probe, answer: &Answer) {
+        let is_in_session = probe.headers.contains_key(SESSION);
+        let Some(session) = answer.headers.get(SESSION).filter(|_| !is_in_session) else { return };
+        let mut end = Probe::new("the end of a session", Method::DELETE, probe.target.clone());
+        for name in [AUTHORIZATION, ORIGIN] {
+            if let Some(value) = probe.headers.get(&name) {
+                end.headers.insert(name, value.clone());
+            }
         }
+        end.headers.insert(SESSION, session.clone());
+        let _ = self.stand.ask(end.header(VERSION, probes::SPOKEN)).await;
     }
 
     /// Every place where clients look for metadata.
@@ -492,24 +477,20 @@ impl<'a> Walk<'a> {
         self.ask(bare.discover()).await;
         self.ask(probes::lost_session(&bare)).await;
         for probe in probes::first_messages(&bare) {
-            self.ask(probe).await;
+            self.ask_and_end(probe).await;
         }
-        self.ask(probes::of_a_foreign_page(&bare)).await;
+        self.ask_and_end(probes::of_a_foreign_page(&bare)).await;
         self.legacy(&bare).await;
         self.legacy_message(&bare).await;
-        if session.is_some() {
-            // Whoever listens in the session is cut off by its end: a second session is ended instead.
-            self.end_another(&bare).await;
+        for listening in std::mem::take(&mut self.later) {
+            if let Ok(seen) = listening.await {
+                self.walked.seen.push(seen);
+            }
         }
-    }
-
-    async fn end_another(&mut self, bare: &Caller) {
-        let first = bare.post("initialize", &probes::initialize(probes::SPOKEN));
-        let begun = self.stand.ask(first.clone()).await;
-        self.note_session(&first, &begun);
-        let Some(session) = begun.answer.ok().as_ref().and_then(session_of) else { return };
-        let caller = Caller { session: Some(session), version: Some(probes::SPOKEN.into()), ..bare.clone() };
-        self.ask(caller.ask("the end of a session", Method::DELETE)).await;
+        // Last: whoever listens in a session is cut off by its end.
+        if session.is_some() {
+            self.ask(caller.ask("the end of a session", Method::DELETE)).await;
+        }
     }
 
     async fn call(&mut self, caller: &Caller, call: &Call) {
@@ -517,11 +498,8 @@ impl<'a> Walk<'a> {
             "name": call.tool, "arguments": call.arguments, "_meta": {"progressToken": 1},
         });
         let probe = caller.post("a tool call", &probes::request("tools/call", &params));
-        let answer = self.ask(probe.clone().listening(Listen::Answer)).await;
-        // A stream that goes on behind its answer is given the time to end.
-        if answer.is_some_and(|answer| !answer.ended) {
-            self.listen(probe.listening(Listen::For(LISTENING)));
-        }
+        // Once and no more; a stream that goes on behind its answer is given the time to end.
+        self.ask(probe.listening(Listen::For(LISTENING)).once()).await;
     }
 
     /// Listens while other questions are asked.
@@ -544,6 +522,11 @@ impl Walk<'_> {
     /// The site as a client of the mended server sees it.
     pub(super) fn site(&self) -> Site<'_> {
         Site { facts: &self.stand.runtime().facts, known: &self.walked.known }
+    }
+
+    /// The challenge that a stranger gets, as the client of the mended server sees it.
+    pub(super) fn first_refusal(&self) -> Option<HeaderMap> {
+        self.walked.seen.iter().find_map(|seen| challenge_of(seen.answer.as_ref().ok()?))
     }
 
     /// What the server was asked last, in the form that it took.

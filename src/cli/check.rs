@@ -1,6 +1,6 @@
 //! `mcp-mend check`: what is typed, and running it.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -34,6 +34,7 @@ pub struct Asked {
     /// The id of a client.
     pub client: Option<String>,
     pub callback_port: u16,
+    pub mcp_path: Option<String>,
     pub ca_file: Option<String>,
     pub form: Form,
     pub all: bool,
@@ -72,6 +73,7 @@ pub(super) fn command(json: Arg) -> Command {
             value("callback-port", "PORT", "Where on 127.0.0.1 the login comes back to [default: any free port]")
                 .value_parser(value_parser!(u16)),
         )
+        .arg(value("mcp-path", "PATH", "The path of the MCP endpoint, if the URL does not say it [default: /mcp]"))
         .arg(value("ca-file", "FILE", "Certificates (PEM) to trust beside those of the platform"))
         .arg(flag("all", "List what passed and what does not apply, too"))
         .arg(
@@ -99,6 +101,7 @@ pub(super) fn asked(sub: &ArgMatches, lookup: impl Fn(&str) -> Option<String>) -
         calls: sub.get_many::<String>("call").into_iter().flatten().cloned().collect(),
         client: text("as"),
         callback_port: sub.get_one::<u16>("callback-port").copied().unwrap_or_default(),
+        mcp_path: text("mcp-path"),
         ca_file: text("ca-file"),
         form,
         all: sub.get_flag("all"),
@@ -183,8 +186,11 @@ pub(super) fn report(asked: &Asked) -> Result<Report, Vec<Complaint>> {
 /// The configuration of a proxy before that server.
 fn config(asked: &Asked) -> Result<Config, Vec<Complaint>> {
     let mut layers = Layers::default();
-    let given =
-        [("upstream.url", "URL", Some(asked.url.clone())), ("upstream.ca_file", "--ca-file", asked.ca_file.clone())];
+    let given = [
+        ("upstream.url", "URL", Some(asked.url.clone())),
+        ("mcp_path", "--mcp-path", asked.mcp_path.clone()),
+        ("upstream.ca_file", "--ca-file", asked.ca_file.clone()),
+    ];
     for (key, place, text) in given {
         if let (Some(setting), Some(text)) = (settings::find(key), text) {
             layers.set(setting, vec![Value { text, place: place.into() }]);
@@ -223,7 +229,15 @@ fn call(text: &str) -> Result<Call, String> {
     Ok(Call { tool: tool.to_owned(), arguments })
 }
 
-/// Tells where to log in.
+/// Tells where to log in, and opens the page where there is a screen.
 fn show_page(url: &str) {
     anstream::eprintln!("Open this page to log in; the check goes on when it comes back:\n\n  {url}\n");
+    let has_screen = cfg!(not(target_os = "linux"))
+        || ["DISPLAY", "WAYLAND_DISPLAY"]
+            .iter()
+            .any(|name| std::env::var_os(name).is_some_and(|name| !name.is_empty()));
+    if has_screen && std::io::stderr().is_terminal() {
+        // Where that fails, the address is on the screen.
+        let _ = open::that_detached(url);
+    }
 }

@@ -55,7 +55,7 @@ async fn where_nobody_answers_nothing_is_said_of_the_server() {
     let report = checked(Upstream::down().await, Wish::default()).await;
     assert_eq!((report.exit, report.lines("fail").count(), report.lines("pass").count()), (2, 0, 0));
     assert!(report.summary.contains("does not answer"), "{}", report.summary);
-    assert!(report.missing[0].contains("cannot be reached"), "{:?}", report.missing);
+    assert!(report.missing[0].contains("could not be reached"), "{:?}", report.missing);
     assert!(report.command.is_none() && report.clients.iter().all(|row| !row.connects));
     assert!(report.questions <= 3, "{}", report.questions);
 }

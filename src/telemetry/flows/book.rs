@@ -98,7 +98,7 @@ impl Book {
             flow.take(exchange, shown.clone(), now);
             flow.hosted = flow.hosted.take().or(hosted);
             sentence = flow.sentence.filter(|sentence| flow.said.insert(*sentence));
-            news = json!({ "flow": show::flow(flow, false), "exchange": shown });
+            news = json!({ "flow": show::flow(flow, false), "exchange": shown, "merged": merged });
         }
         for key in &exchange.signs.keys {
             self.by_key.insert(*key, id);

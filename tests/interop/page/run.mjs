@@ -75,7 +75,7 @@ await step('the keyboard opens the flow and an exchange, with before and after',
   await detail.waitFor();
   assert.match(await detail.innerText(), /auth\.challenge-missing/);
   const added = await detail.locator('.diff td.new').allInnerTexts();
-  assert.ok(added.some((line) => /^\+?added: www-authenticate: Bearer resource_metadata=/i.test(line.replace(/\s+/g, ' '))), added.join('\n'));
+  assert.ok(added.some((line) => /^\+ added: www-authenticate: Bearer resource_metadata=/i.test(line.replace(/\s+/g, ' '))), added.join('\n'));
   assert.deepEqual(await detail.locator('.diff thead th').allInnerTexts(), ['\u2212 The server said', '+ The client got']);
 });
 
@@ -107,13 +107,13 @@ await step('filters by client, by what was mended, by what failed', async () => 
   assert.match(await text('#empty'), /No flow matches/);
   await page.locator('#client').fill('127.0.0');
   assert.equal(await flows.first().isVisible(), true);
-  await page.getByLabel('Failed').check();
+  await page.getByRole('radio', { name: 'Failed' }).check();
   assert.equal(await flows.first().isVisible(), false);
-  await page.getByLabel('Mended').check();
+  await page.getByRole('radio', { name: 'Mended' }).check();
   assert.equal(await flows.first().isVisible(), true);
   const shown = await page.locator('.row:visible').count();
   assert.ok(shown > 0 && shown < await page.locator('.row').count());
-  await page.getByLabel('All').check();
+  await page.getByRole('radio', { name: 'All' }).check();
   await page.locator('#client').fill('');
 });
 

@@ -32,8 +32,9 @@ use crate::telemetry::access::{AccessLog, Format};
 use crate::telemetry::tape::{Recorder, Taped};
 use crate::upstream::Upstream;
 
-/// How long one request may take: what hosted clients grant a server while they log in (field report 7).
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long one request may take: a little more than hosted clients grant a server while they log in (field report 7), so
+/// that what comes just in time is seen.
+const PATIENCE: Duration = Duration::from_secs(12);
 /// How long a tape may come after the end of its answer.
 const TAPE_PATIENCE: Duration = Duration::from_secs(2);
 /// More than any answer that a check reads.

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
-use tokio_util::task::AbortOnDropHandle;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use super::discover::challenge_of;
 use super::login::{self, Client, Outcome as LoginOutcome, Returned};
@@ -83,12 +83,14 @@ pub struct Walk<'a> {
     walked: Walked,
     /// Streams that are listened to meanwhile.
     later: Vec<AbortOnDropHandle<Seen>>,
+    /// Sessions that are being ended.
+    ends: TaskTracker,
 }
 
 impl<'a> Walk<'a> {
     #[must_use]
     pub fn new(stand: Arc<Stand>, wish: &'a Wish) -> Self {
-        Self { stand, wish, walked: Walked::default(), later: Vec::new() }
+        Self { stand, wish, walked: Walked::default(), later: Vec::new(), ends: TaskTracker::new() }
     }
 
     /// Asks everything that the wish allows.
@@ -110,13 +112,18 @@ impl<'a> Walk<'a> {
         if token.is_some() || self.walked.is_open {
             self.messages(token).await;
         }
-        self.walked.known = self.stand.runtime().learner.recall();
-        self.walked
+        self.done().await
     }
 
     /// Asks what changes nothing and needs nothing.
     pub async fn harmless_alone(mut self) -> Walked {
         self.harmless().await;
+        self.done().await
+    }
+
+    async fn done(mut self) -> Walked {
+        self.ends.close();
+        self.ends.wait().await;
         self.walked.known = self.stand.runtime().learner.recall();
         self.walked
     }
@@ -148,6 +155,26 @@ impl<'a> Walk<'a> {
     /// the mended server gets.
     async fn ask(&mut self, probe: Probe) -> Option<Answer> {
         let seen = self.stand.ask(probe.clone()).await;
+        self.take_in(probe, seen).await
+    }
+
+    /// Asks all at once what does not depend on each other: one that hangs does not hold up the others.
+    async fn ask_all(&mut self, probes: Vec<Probe>) {
+        let asking: Vec<_> = probes
+            .into_iter()
+            .map(|probe| {
+                let (stand, asked) = (self.stand.clone(), probe.clone());
+                (probe, AbortOnDropHandle::new(tokio::spawn(async move { stand.ask(asked).await })))
+            })
+            .collect();
+        for (probe, seen) in asking {
+            if let Ok(seen) = seen.await {
+                self.take_in(probe, seen).await;
+            }
+        }
+    }
+
+    async fn take_in(&mut self, probe: Probe, seen: Seen) -> Option<Answer> {
         let observed: Vec<_> = seen
             .taped
             .iter()
@@ -194,7 +221,7 @@ impl<'a> Walk<'a> {
             !was_taken && first_status(second).is_some_and(|status| status.is_success())
         };
         if !is_needed {
-            self.end_of(probe, mended.answer.as_ref().ok()?).await;
+            self.end_of(probe, mended.answer.as_ref().ok()?);
         }
         is_needed.then_some(mended)
     }
@@ -209,7 +236,7 @@ impl<'a> Walk<'a> {
                 self.walked.is_open = answer.status.is_success() && has_result(&answer);
                 self.walked.is_in = self.walked.is_open;
             }
-            self.end_of(&probe, &answer).await;
+            self.end_of(&probe, &answer);
         }
         let caller = Caller { path: self.mcp_path(), ..Caller::default() };
         self.ask_and_end(probes::of_a_foreign_page(&caller)).await;
@@ -219,12 +246,12 @@ impl<'a> Walk<'a> {
     /// Asks, and ends the session that this may begin.
     async fn ask_and_end(&mut self, probe: Probe) {
         if let Some(answer) = self.ask(probe.clone()).await {
-            self.end_of(&probe, &answer).await;
+            self.end_of(&probe, &answer);
         }
     }
 
-    /// Ends the session that the answer to a question has begun, if it has.
-    async fn end_of(&self, probe: &Probe, answer: &Answer) {
+    /// Begins to end the session that the answer to a question has begun, if it has.
+    fn end_of(&self, probe: &Probe, answer: &Answer) {
         let is_in_session = probe.headers.contains_key(SESSION);
         let Some(session) = answer.headers.get(SESSION).filter(|_| !is_in_session) else { return };
         let mut end = Probe::new("the end of a session", Method::DELETE, probe.target.clone());
@@ -234,7 +261,9 @@ impl<'a> Walk<'a> {
             }
         }
         end.headers.insert(SESSION, session.clone());
-        let _ = self.stand.ask(end.header(VERSION, probes::SPOKEN)).await;
+        // Nothing waits for it but the end of the walk.
+        let (stand, end) = (self.stand.clone(), end.header(VERSION, probes::SPOKEN));
+        self.ends.spawn(async move { drop(stand.ask(end).await) });
     }
 
     /// Every place where clients look for metadata.
@@ -246,21 +275,20 @@ impl<'a> Walk<'a> {
         let prescribed = self.prescribed(&own);
         let issuers = std::iter::once(String::new()).chain(own).chain([path]);
         places.extend(issuers.flat_map(|issuer| endpoint::server_metadata_places(&issuer)));
-        let mut asked = Vec::new();
+        let mut asks: Vec<Probe> = Vec::new();
         for place in places {
-            if asked.contains(&place) {
+            if asks.iter().any(|probe| probe.target == place) {
                 continue;
             }
             let probe = probes::document("a discovery document", &place);
-            let is_prescribed = prescribed.contains(&place);
-            self.ask(if is_prescribed { probe } else { probe.beside() }).await;
-            asked.push(place);
+            asks.push(if prescribed.contains(&place) { probe } else { probe.beside() });
         }
         if known.has_own_authorization_server() {
-            self.ask(probes::document("the set of keys", endpoint::KEYS).beside()).await;
+            asks.push(probes::document("the set of keys", endpoint::KEYS).beside());
         }
         let head = endpoint::resource_metadata_path(&self.mcp_path());
-        self.ask(Probe::new("HEAD of a discovery document", Method::HEAD, head)).await;
+        asks.push(Probe::new("HEAD of a discovery document", Method::HEAD, head));
+        self.ask_all(asks).await;
     }
 
     /// Where a document has to be: the resource metadata at both places that clients ask (RFC 9728 section 3.1; ChatGPT asks
@@ -297,9 +325,10 @@ impl<'a> Walk<'a> {
             preflights.push(("a page's preflight to register", endpoints.register, "POST", probes::PAGE));
             preflights.push(("a page's preflight for a token", endpoints.token, "POST", probes::PAGE));
         }
-        for (name, path, method, origin) in preflights {
-            self.ask(probes::preflight(name, &path, method, origin)).await;
-        }
+        let preflight = |(name, path, method, origin): (&'static str, String, &str, &str)| {
+            probes::preflight(name, &path, method, origin)
+        };
+        self.ask_all(preflights.into_iter().map(preflight).collect()).await;
     }
 
     /// The endpoints of the server's own login, where the metadata name them and where clients guess them.
@@ -463,6 +492,16 @@ impl Walk<'_> {
     /// The site as a client of the mended server sees it.
     pub(super) fn site(&self) -> Site<'_> {
         Site { facts: &self.stand.runtime().facts, known: &self.walked.known }
+    }
+
+    /// Whether a document was looked for there already, in vain: the server does not answer.
+    pub(super) fn hangs_at(&self, path: &str) -> bool {
+        let is_silent = |taped: &Taped| {
+            taped.asked.target.path() == path
+                && !taped.turns.is_empty()
+                && taped.turns.iter().all(|turn| turn.came.is_none())
+        };
+        self.walked.seen.iter().filter_map(|seen| seen.taped.as_ref()).any(is_silent)
     }
 
     /// The challenge that a stranger gets, as the client of the mended server sees it.

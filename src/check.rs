@@ -2,6 +2,7 @@
 //! by what, and what to do about it. The function that mends is the one that finds.
 
 mod evidence;
+pub mod first;
 mod login;
 mod probes;
 pub mod reach;
@@ -104,8 +105,10 @@ impl Profile {
 }
 
 impl Default for Profile {
+    /// The usual client, and no name that a firewall may know.
     fn default() -> Self {
-        Self { agent: None, ..Self::of(USUAL) }
+        let usual = Self::of(USUAL);
+        Self { agent: None, ..usual }
     }
 }
 

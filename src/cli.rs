@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod documents;
+pub mod first;
 pub mod replay;
 pub mod report;
 pub mod show;

@@ -115,6 +115,7 @@ fn run(config: &Config) -> ExitCode {
             "listening on every address without a public_url: clients elsewhere need --public-url"
         );
     }
+    cli::first::look(config, &running.runtime);
     signals::report_upstream(&running.runtime.target);
     let ended = signals::wait();
     let runtime = running.runtime.clone();

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::report::{Line, Report, Row};
+use super::report::{Line, Report};
 use crate::cli::show::{BAD, GOOD, NAME, QUIET};
 use crate::config::settings::wrap;
 
@@ -23,7 +23,7 @@ pub fn text(report: &Report, all: bool) -> String {
         out.push_str(&fail_text(fail));
     }
     out.push_str(&reach_text(report));
-    out.push_str(&clients_text(&report.clients));
+    out.push_str(&clients_text(report));
     out.push_str(&cure_text(report));
     out.push_str(&untested_text(report));
     if all {
@@ -66,7 +66,13 @@ fn fail_text(fail: &Line) -> String {
 
 fn reach_text(report: &Report) -> String {
     let mut out = format!("\n{NAME}Can hosted clients reach it?{NAME:#}\n");
+    let mut said: Vec<&str> = Vec::new();
     for line in &report.reach {
+        // What does not apply does so for one reason.
+        if line.verdict != "pass" && said.contains(&line.what.as_str()) {
+            continue;
+        }
+        said.push(&line.what);
         let (mark, style) = match line.verdict {
             "pass" => ("✓", GOOD),
             "fail" => ("✗", BAD),
@@ -81,17 +87,23 @@ fn reach_text(report: &Report) -> String {
     out
 }
 
-fn clients_text(rows: &[Row]) -> String {
-    let mut out = format!("\n{NAME}Who would connect?{NAME:#}\n");
-    let widest = rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0);
-    for row in rows {
-        let name = format!("{:widest$}", row.name);
-        let text = match (row.connects, row.at, row.repair) {
-            (_, None, _) | (_, _, None) => format!("{GOOD}works{GOOD:#}"),
-            (true, Some(at), Some(repair)) => format!("{BAD}connects{BAD:#}, and stops {at} ({repair})"),
-            (false, Some(at), Some(repair)) => format!("{BAD}no{BAD:#}, stops {at} ({repair})"),
+fn clients_text(report: &Report) -> String {
+    let is_whole = report.missing.is_empty() && report.lines("not-testable").next().is_none();
+    let title = if is_whole { "Who would connect?" } else { "Who would connect, as far as could be tested?" };
+    let mut out = format!("\n{NAME}{title}{NAME:#}\n");
+    let widest = report.clients.iter().map(|row| row.name.chars().count()).max().unwrap_or(0);
+    for row in &report.clients {
+        let _ = write!(out, "  {:widest$}  ", row.name);
+        let (Some(at), Some(repair)) = (row.at, row.repair) else {
+            let _ = writeln!(out, "{GOOD}nothing stops it{GOOD:#}");
+            continue;
         };
-        let _ = writeln!(out, "  {name}  {text}");
+        let word = if row.connects { "connects, but stops" } else { "no, stops" };
+        let _ = write!(out, "{BAD}{word}{BAD:#} {at}:");
+        let taken = 4 + widest + word.len() + at.len() + 2;
+        let fits = taken + 1 + repair.len() <= WIDTH;
+        let gap = if fits { " ".to_owned() } else { format!("\n{}", " ".repeat(6 + widest)) };
+        let _ = writeln!(out, "{gap}{repair}");
     }
     out
 }
@@ -190,4 +202,28 @@ pub fn markdown(report: &Report) -> String {
 fn capital(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+/// A configuration file for a proxy before the server that was checked.
+#[must_use]
+pub fn config_file(report: &Report, ca_file: Option<&str>) -> String {
+    // A JSON string is a TOML string.
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let (upstream, path) =
+        match report.url.find("://").and_then(|at| report.url[at + 3..].find('/').map(|end| at + 3 + end)) {
+            Some(end) => report.url.split_at(end),
+            None => (report.url.as_str(), "/mcp"),
+        };
+    let mut out = format!("# Written by mcp-mend {} check, {}: {}.\n", report.version, report.time, report.summary);
+    let _ = writeln!(out, "\n# The address that clients use. Without it: http:// and the listen address.");
+    let _ = writeln!(out, "# public_url = \"https://mcp.example.com\"");
+    let _ = writeln!(out, "mcp_path = {}\n\n[upstream]\nurl = {}", quoted(path), quoted(upstream));
+    if let Some(file) = ca_file {
+        let _ = writeln!(out, "ca_file = {}", quoted(file));
+    }
+    let _ = writeln!(out, "\n# What was found. Every other repair keeps its default.\n[repairs]");
+    for fail in report.lines("fail") {
+        let _ = writeln!(out, "# {}\n{} = \"fix\"", fail.summary, fail.id);
+    }
+    out
 }

@@ -139,7 +139,7 @@ fn what(class: Class, method: &Method, is_preflight: bool, body: &Bytes) -> Aske
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Wanted {
     pub class: Class,
-    /// `None`: whatever was asked.
+    /// `None`: whatever was asked, but no preflight.
     pub asked: Option<Asked>,
     /// `None`: however it went.
     pub came: Option<Came>,
@@ -149,7 +149,7 @@ impl Wanted {
     #[must_use]
     pub fn is_met_by(&self, seen: &Situation) -> bool {
         self.class == seen.class
-            && self.asked.is_none_or(|asked| asked == seen.asked)
+            && self.asked.map_or(seen.asked != Asked::Preflight, |asked| asked == seen.asked)
             && self.came.is_none_or(|came| came == seen.came)
     }
 }

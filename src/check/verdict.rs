@@ -226,7 +226,7 @@ fn missing(repair: &Repair, wanted: &[Wanted], walked: &Walked) -> String {
     if wants_call {
         return "a tool has to be called: --call NAME".into();
     }
-    if walked.seen.iter().all(|seen| seen.answer.is_err()) {
+    if !walked.is_reached() {
         return "the server did not answer".into();
     }
     if is_about(Class::Register) {

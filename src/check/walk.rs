@@ -67,6 +67,16 @@ pub struct Walked {
     pub missing: Vec<String>,
 }
 
+impl Walked {
+    /// Whether the server has answered anything.
+    #[must_use]
+    pub fn is_reached(&self) -> bool {
+        let has_answered =
+            |seen: &Seen| seen.taped.as_ref().is_some_and(|taped| taped.turns.iter().any(|turn| turn.came.is_some()));
+        self.seen.iter().any(has_answered)
+    }
+}
+
 pub struct Walk<'a> {
     stand: Arc<Stand>,
     wish: &'a Wish,
@@ -84,7 +94,7 @@ impl<'a> Walk<'a> {
     /// Asks everything that the wish allows.
     pub async fn whole(mut self) -> Walked {
         self.harmless().await;
-        if self.walked.seen.iter().all(|seen| seen.answer.is_err()) {
+        if !self.walked.is_reached() {
             self.walked.missing.push("the server could not be reached".into());
             return self.walked;
         }
@@ -193,11 +203,12 @@ impl<'a> Walk<'a> {
         for probe in probes::of_a_stranger(&self.mcp_path()) {
             let is_first = self.walked.seen.is_empty();
             let answer = self.ask(probe).await;
-            if let (true, Some(answer)) = (is_first, answer) {
+            let Some(answer) = answer else { continue };
+            if is_first {
                 self.walked.is_open = answer.status.is_success() && has_result(&answer);
                 self.walked.is_in = self.walked.is_open;
-                self.end_of(&Caller { path: self.mcp_path(), ..Caller::default() }, &answer).await;
             }
+            self.end_of(&Caller { path: self.mcp_path(), ..Caller::default() }, &answer).await;
         }
         let caller = Caller { path: self.mcp_path(), ..Caller::default() };
         self.ask(probes::of_a_foreign_page(&caller)).await;

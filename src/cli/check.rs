@@ -1,6 +1,7 @@
 //! `mcp-mend check`: what is typed, and running it.
 
-use std::path::PathBuf;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
@@ -108,7 +109,13 @@ pub fn run(asked: &Asked) -> ExitCode {
     match report(asked) {
         Ok(report) => {
             print(asked, &report);
-            ExitCode::from(report.exit)
+            match asked.write_config.as_ref().map(|file| write_config(file, asked, &report)) {
+                Some(Err(complaint)) => {
+                    anstream::eprintln!("{BAD}error:{BAD:#} {complaint}");
+                    ExitCode::from(2)
+                }
+                _ => ExitCode::from(report.exit),
+            }
         }
         Err(complaints) => {
             for complaint in complaints {
@@ -125,6 +132,21 @@ fn print(asked: &Asked, report: &Report) {
         Form::Text => anstream::print!("{}", check::show::text(report, asked.all)),
         Form::Markdown => anstream::print!("{}", check::show::markdown(report)),
     }
+}
+
+/// Writes a configuration that mends the server; never over a file that is there.
+fn write_config(file: &Path, asked: &Asked, report: &Report) -> Result<(), Complaint> {
+    let cannot = |error: std::io::Error| Complaint {
+        place: format!("--write-config {}", file.display()),
+        message: match error.kind() {
+            std::io::ErrorKind::AlreadyExists => "the file is there already; name another".into(),
+            _ => error.to_string(),
+        },
+    };
+    let mut out = std::fs::OpenOptions::new().write(true).create_new(true).open(file).map_err(cannot)?;
+    out.write_all(check::show::config_file(report, asked.ca_file.as_deref()).as_bytes()).map_err(cannot)?;
+    anstream::eprintln!("{} is written: mcp-mend --config {}", file.display(), file.display());
+    Ok(())
 }
 
 /// Runs a check.
@@ -144,7 +166,6 @@ pub(super) fn report(asked: &Asked) -> Result<Report, Vec<Complaint>> {
         profile: profile(asked.client.as_deref()).map_err(|message| complain("--as", message))?,
         callback_port: asked.callback_port,
         show_page: Box::new(show_page),
-        ..Wish::default()
     };
     let url = format!("{}{}", config.upstream, config.mcp_path);
     let tokio = tokio::runtime::Builder::new_current_thread()

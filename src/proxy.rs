@@ -247,10 +247,6 @@ impl Exchange {
     /// Mends the one message of an answer that was read whole.
     fn mend_message(&mut self, request: &Request, answer: &mut Answer) {
         let runtime = self.worker.runtime.clone();
-        // What is refused by its status may have no id, and nobody reads more of it than the text (MCP, Streamable HTTP).
-        if !answer.reply.status.is_success() {
-            return;
-        }
         let Some(text) = answer.message(request) else { return };
         let site = self.site(&runtime);
         let (report, mended) = match &answer.reply.message {

@@ -91,7 +91,7 @@ fn evidence(walked: &Walked) -> BTreeMap<&'static str, Evidence> {
     let mut all = BTreeMap::new();
     for seen in walked.seen.iter().filter(|seen| !is_rightly_nothing(seen)) {
         for fired in seen.taped.iter().flat_map(told) {
-            if is_for_pages(fired.id) && !is_from_a_page(seen) {
+            if (is_for_pages(fired.id) && !is_from_a_page(seen)) || !shows(fired.id, seen) {
                 continue;
             }
             let what = fired.finding.what.to_string();
@@ -137,6 +137,17 @@ fn is_for_pages(id: &str) -> bool {
             .iter()
             .all(|basis| basis.text.starts_with("Fetch, ") && basis.level == Level::Interop && repair.on.len() > 3)
     })
+}
+
+/// Whether an exchange can show a defect. One of successes (all its examples end in one) is not shown by a refusal: what
+/// is said in that, few read and no rule is about.
+fn shows(id: &str, seen: &Seen) -> bool {
+    let is_refused = seen.taped.as_ref().is_some_and(|taped| !taped.answered.status.is_success());
+    let is_of_successes = || {
+        repairs::find(id)
+            .is_some_and(|repair| situation::wanted(repair).iter().all(|wanted| wanted.came == Some(Came::Success)))
+    };
+    !(is_refused && is_of_successes())
 }
 
 fn is_from_a_page(seen: &Seen) -> bool {

@@ -24,7 +24,7 @@ const EXPECTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/integration/c
 /// Found by a repair for another row: where there is the older transport, 404 for a message leads there.
 const OTHERWISE: &[&str] = &["ping-404"];
 /// So many at a time.
-const TOGETHER: usize = 8;
+const TOGETHER: usize = 12;
 
 /// The configuration for a server at an address.
 fn config(url: &str) -> Config {

@@ -50,7 +50,8 @@ async fn a_process_that_is_told_to_stop_ends_all_in_order() {
     })
     .await;
     let url = format!("http://{}", upstream.address);
-    let proxy = Binary::start(&[&url, "--limit-drain-seconds", "1", "--repair", "stream.silence=off"]).await;
+    let proxy =
+        Binary::start(&[&url, "--limit-drain-seconds", "1", "--repair", "stream.silence=off", "--no-probe"]).await;
     let mut idle = proxy.connect().await;
     idle.send(get("/idle", &[])).await;
     assert_eq!(idle.reply().await.status(), 200);

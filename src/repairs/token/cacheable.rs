@@ -1,7 +1,7 @@
 //! D-18, E-14: answers with credentials in them that a cache may keep.
 
 use http::HeaderValue;
-use http::header::{CACHE_CONTROL, EXPIRES, PRAGMA};
+use http::header::{CACHE_CONTROL, PRAGMA};
 
 use crate::client::who;
 use crate::edit::list;
@@ -18,13 +18,12 @@ pub static REPAIR: Repair = Repair {
           somebody else.",
     hits: "everybody behind a CDN or a caching proxy",
     stops: who::NOBODY,
-    remedy: "Sets `Cache-Control: no-store` and `Pragma: no-cache` on every success, and on a refusal that lets caches \
-             keep it.",
+    remedy: "Sets `Cache-Control: no-store` and `Pragma: no-cache` on answers of every status.",
     advice: "Send `Cache-Control: no-store` with every answer of both endpoints.",
     basis: &[basis::TOKEN_ANSWER, basis::REGISTRATION],
     default: Mode::Fix,
     on: &[Class::Token, Class::Register],
-    hook: Hook::Reply { needs: Needs::Head, when, run },
+    hook: Hook::Reply { needs: Needs::Head, when: |request, _| request.preflight.is_none(), run },
     examples: &[
         Example {
             note: "nothing said",
@@ -41,20 +40,6 @@ pub static REPAIR: Repair = Repair {
             then: Then::Becomes("201\nCache-Control: no-store\nPragma: no-cache"),
         },
         Example {
-            note: "a refusal that nobody keeps",
-            site: SiteKind::Open,
-            request: "POST /token",
-            reply: "400\nContent-Type: application/json",
-            then: Then::Sound,
-        },
-        Example {
-            note: "a refusal that caches may keep",
-            site: SiteKind::Open,
-            request: "POST /token",
-            reply: "400\nCache-Control: max-age=60",
-            then: Then::Becomes("400\nCache-Control: no-store\nPragma: no-cache"),
-        },
-        Example {
             note: "no-store already",
             site: SiteKind::Open,
             request: "POST /token",
@@ -63,13 +48,6 @@ pub static REPAIR: Repair = Repair {
         },
     ],
 };
-
-/// A refusal carries no credentials, and nobody keeps the answer to a POST that does not say how long it is fresh (RFC 9111
-/// section 3).
-fn when(request: &Request, reply: &Reply) -> bool {
-    let may_be_kept = [CACHE_CONTROL, EXPIRES].iter().any(|name| reply.headers.contains_key(name));
-    request.preflight.is_none() && (reply.status.is_success() || may_be_kept)
-}
 
 fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
     if list::contains(&reply.headers, CACHE_CONTROL, "no-store") {

@@ -172,8 +172,9 @@ impl Flow {
         }
     }
 
-    pub fn keys(&self) -> impl Iterator<Item = &Key> {
-        self.keys.iter()
+    #[must_use]
+    pub fn has(&self, key: &Key) -> bool {
+        self.keys.contains(key)
     }
 
     /// Takes an exchange in, or what has become of one that was open.

@@ -1,6 +1,7 @@
 //! `mcp-mend check URL`: asks a server what clients ask, and says for every repair whether it is needed, who is stopped
 //! by what, and what to do about it. The function that mends is the one that finds.
 
+mod discover;
 mod evidence;
 pub mod first;
 mod login;
@@ -74,10 +75,10 @@ pub struct Call {
 }
 
 /// How the client of a check registers and calls itself.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Profile {
-    /// Its id, as in `check --as`.
-    pub id: &'static str,
+    /// Who it is.
+    pub client: &'static Client,
     pub client_name: Option<&'static str>,
     pub redirect_uris: Vec<String>,
     pub auth_method: Option<&'static str>,
@@ -91,10 +92,10 @@ pub const USUAL: &Client = &client::TS2;
 impl Profile {
     /// As this client does.
     #[must_use]
-    pub fn of(client: &Client) -> Self {
+    pub fn of(client: &'static Client) -> Self {
         let registration = &client.registration;
         Self {
-            id: client.id,
+            client,
             client_name: registration.client_name,
             redirect_uris: registration.redirect_uris.iter().map(|uri| (*uri).to_owned()).collect(),
             auth_method: registration.auth_method,
@@ -120,7 +121,7 @@ pub async fn check(config: &Config, url: &str, wish: &Wish) -> Result<Report, St
     let began = Instant::now();
     let stand = Arc::new(Stand::new(config)?.calling_itself(wish.profile.agent));
     let mut walked = Walk::new(stand.clone(), wish).whole().await;
-    walked.reach = reach::look(&stand, config, &walked.seen).await;
+    walked.reach = reach::look(&stand, config, &walked).await;
     let redactor = redactor(&stand)?;
     Ok(Report::of(config, url, wish, &walked, &redactor, began.elapsed()))
 }

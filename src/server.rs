@@ -116,7 +116,9 @@ pub fn start(config: &Config, outlets: impl Into<Outlets>, balance: Balance) -> 
     let (listeners, address) = listen(config.listen, threads, balance)
         .map_err(|source| StartError::Listen { address: config.listen, source })?;
     let public = config.public.clone().unwrap_or_else(|| default_public(address, &config.upstream));
-    let runtime = Arc::new(runtime(config, public, address.ip().is_loopback(), access)?);
+    let mut runtime = runtime(config, public, address.ip().is_loopback(), access)?;
+    runtime.bounds.connections = connections(config.limits.connections);
+    let runtime = Arc::new(runtime);
     if let Some(recorder) = &recorder {
         recorder.site(&runtime.facts);
     }
@@ -220,7 +222,7 @@ pub(crate) fn runtime(
             learned: limits.learned,
             first_silence: FIRST_SILENCE,
             silence: limits.silence,
-            connections: connections(limits.connections),
+            connections: limits.connections,
             drain: limits.drain,
         },
         stated_host,

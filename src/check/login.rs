@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Profile;
+use super::discover::discover;
 use super::probes;
 use super::stand::{Answer, Probe};
 use super::walk::Walk;
@@ -118,6 +119,7 @@ pub async fn log_in(walk: &mut Walk<'_>) -> Outcome {
 
 async fn go_through(walk: &mut Walk<'_>, outcome: &mut Outcome) -> Result<(), String> {
     let mut callback = Callback::listen(walk.wish().callback_port).await?;
+    discover(walk, walk.wish().profile.client).await;
     let registered = register(walk, &callback).await?;
     outcome.registered = true;
     look_around(walk, &registered).await;

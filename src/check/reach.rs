@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use http::header::{LOCATION, USER_AGENT};
 use http::{Method, StatusCode};
+use schemars::JsonSchema;
 use serde::Serialize;
 use url::Host;
 
 use super::probes::{self, Caller};
 use super::signs::{self, Wall};
 use super::stand::{Probe, Seen, Stand};
+use super::walk::Walked;
 use crate::client::CLIENTS;
 use crate::config::Config;
 use crate::edit::origin::Origin;
@@ -24,7 +26,7 @@ const HOSTED_PATIENCE: Duration = Duration::from_secs(10);
 const CONNECT: Duration = Duration::from_secs(5);
 
 /// The verdict on one thing that decides whether hosted clients get through.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Line {
     pub id: &'static str,
     /// pass, fail, not-applicable or not-testable.
@@ -57,9 +59,16 @@ impl Line {
 }
 
 /// Everything that decides it.
-pub async fn look(stand: &Stand, config: &Config, seen: &[Seen]) -> Vec<Line> {
-    let origin = &config.upstream;
-    let mut lines = vec![agents(stand).await, walls(seen), redirects(seen, origin), time(seen)];
+pub async fn look(stand: &Stand, config: &Config, walked: &Walked) -> Vec<Line> {
+    let (origin, seen) = (&config.upstream, &walked.seen[..]);
+    let mut lines = match walked.is_reached() {
+        true => vec![agents(stand).await, walls(seen), redirects(seen, origin), time(seen)],
+        false => vec![Line::fail(
+            "reach.answer",
+            "the server does not answer",
+            "start it, or give the address where it listens",
+        )],
+    };
     let here = "on this machine or in a private network: hosted clients cannot come here";
     if is_private(origin) {
         let ids = ["reach.port", "reach.address", "reach.certificate"];

@@ -2,21 +2,23 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::stand::Seen;
 use super::verdict::{Found, Verdict, level, verdicts};
 use super::walk::Walked;
 use super::{Wish, evidence, reach};
 use crate::client;
 use crate::config::Config;
 use crate::redact::Redactor;
-use crate::repair::{Level, Repair};
+use crate::repair::{Level, Mode, Repair};
 
 /// The form of the JSON: members may be added, none will change its meaning.
 pub const SCHEMA: u32 = 1;
 
 /// A check, as it is shown.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Report {
     pub schema: u32,
     /// Of mcp-mend.
@@ -38,6 +40,8 @@ pub struct Report {
     pub exit: u8,
     /// What could not be asked, and why.
     pub missing: Vec<String>,
+    /// Every question, in order.
+    pub asked: Vec<Question>,
     pub verdicts: Vec<Line>,
     pub clients: Vec<Row>,
     /// Whether hosted clients get here at all.
@@ -48,8 +52,24 @@ pub struct Report {
     pub advice: Vec<Advice>,
 }
 
+/// A question and what became of it.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Question {
+    pub question: &'static str,
+    pub method: String,
+    /// Without its query.
+    pub path: String,
+    /// What the server itself said first; `None` if it did not answer.
+    pub status: Option<u16>,
+    /// What a client of the mended server gets.
+    pub mended: u16,
+    pub ms: u64,
+    /// The repairs that fired.
+    pub repairs: Vec<&'static str>,
+}
+
 /// The verdict on one repair.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Line {
     pub id: &'static str,
     /// pass, fail, not-applicable or not-testable.
@@ -73,7 +93,7 @@ pub struct Line {
 }
 
 /// A rule that a repair stands on.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Rule {
     pub text: &'static str,
     pub url: &'static str,
@@ -81,7 +101,7 @@ pub struct Rule {
 }
 
 /// How far a client gets.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Row {
     pub id: &'static str,
     pub name: &'static str,
@@ -95,7 +115,7 @@ pub struct Row {
 }
 
 /// The cure of one defect in the server's own code.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Advice {
     pub id: &'static str,
     pub text: String,
@@ -110,6 +130,7 @@ impl Report {
         let untested = verdicts.iter().filter(|verdict| matches!(verdict.found, Found::NotTestable(_))).count();
         let blocked = walked.reach.iter().filter(|line| line.verdict == "fail").count();
         let exit = match () {
+            () if !walked.is_reached() => 2,
             () if blocked > 0 || fails.iter().any(|repair| weighs(repair)) => 1,
             () if untested > 0 || !walked.missing.is_empty() => 2,
             () => 0,
@@ -121,12 +142,13 @@ impl Report {
             time: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
             seconds: (took.as_secs_f64() * 100.0).round() / 100.0,
             questions: walked.seen.len() + walked.judged.len(),
-            profile: wish.profile.id,
+            profile: wish.profile.client.id,
             summary: summary(&fails, blocked, untested),
             exit,
             missing: walked.missing.clone(),
+            asked: walked.seen.iter().filter_map(|seen| question(redactor, seen)).collect(),
             verdicts: verdicts.iter().map(|verdict| line(redactor, verdict)).collect(),
-            clients: rows(&fails, &walked.reach),
+            clients: rows(&fails, walked),
             reach: walked.reach.clone(),
             command: (!fails.is_empty()).then(|| command(config)),
             advice: fails.iter().map(|repair| Advice { id: repair.id, text: repair.advice.to_owned() }).collect(),
@@ -137,6 +159,20 @@ impl Report {
     pub fn lines(&self, verdict: &'static str) -> impl Iterator<Item = &Line> {
         self.verdicts.iter().filter(move |line| line.verdict == verdict)
     }
+}
+
+fn question(redactor: &Redactor, seen: &Seen) -> Option<Question> {
+    let taped = redactor.redact(seen.taped.as_ref()?);
+    let first = taped.turns.first().and_then(|(_, came)| came.as_ref());
+    Some(Question {
+        question: seen.probe,
+        method: taped.asked.method().to_owned(),
+        path: taped.asked.path().to_owned(),
+        status: first.map(|came| came.status()),
+        mended: taped.answered.status(),
+        ms: u64::try_from(taped.total.as_millis()).unwrap_or(u64::MAX),
+        repairs: taped.fired.iter().filter(|fired| fired.mode == Mode::Fix).map(|fired| fired.id).collect(),
+    })
 }
 
 /// The repairs that are needed.
@@ -190,18 +226,19 @@ fn line(redactor: &Redactor, verdict: &Verdict) -> Line {
 }
 
 /// How far each client gets. Who is kept out does not get to any defect.
-fn rows(fails: &[&'static Repair], reach: &[reach::Line]) -> Vec<Row> {
-    let wall = reach.iter().find(|line| line.verdict == "fail" && line.stops_hosted);
+fn rows(fails: &[&'static Repair], walked: &Walked) -> Vec<Row> {
+    let wall = walked.reach.iter().find(|line| line.verdict == "fail" && line.stops_hosted).map(|line| line.id);
     client::table(fails)
         .into_iter()
         .map(|row| {
             let (id, name) = (row.client.id, row.client.name);
+            let kept_out = |by: &'static str| {
+                let step = client::Step::Reach;
+                Row { id, name, connects: false, step: Some(step.name()), at: Some(step.at()), repair: Some(by) }
+            };
             match (wall, row.stop) {
-                (Some(wall), _) if row.client.is_hosted => {
-                    let step = client::Step::Reach;
-                    let (step, at) = (Some(step.name()), Some(step.at()));
-                    Row { id, name, connects: false, step, at, repair: Some(wall.id) }
-                }
+                _ if !walked.is_reached() => kept_out("reach.answer"),
+                (Some(wall), _) if row.client.is_hosted => kept_out(wall),
                 (_, Some(stop)) => {
                     let (step, at) = (Some(stop.step.name()), Some(stop.step.at()));
                     Row { id, name, connects: row.connects, step, at, repair: Some(stop.repair.id) }

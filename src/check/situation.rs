@@ -37,6 +37,15 @@ pub enum Asked {
     Post,
 }
 
+impl Asked {
+    /// Whether what was asked is of this kind. A message of no kind of its own stands for every request.
+    fn covers(self, seen: Self) -> bool {
+        let is_request =
+            |asked| matches!(asked, Self::Message(kind) if !matches!(kind, Kind::Batch | Kind::Notification));
+        self == seen || (self == Self::Message(Kind::Other) && is_request(seen))
+    }
+}
+
 /// What kind of message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
@@ -149,7 +158,7 @@ impl Wanted {
     #[must_use]
     pub fn is_met_by(&self, seen: &Situation) -> bool {
         self.class == seen.class
-            && self.asked.map_or(seen.asked != Asked::Preflight, |asked| asked == seen.asked)
+            && self.asked.map_or(seen.asked != Asked::Preflight, |asked| asked.covers(seen.asked))
             && self.came.is_none_or(|came| came == seen.came)
     }
 }

@@ -57,6 +57,8 @@ pub struct Probe {
     pub listen: Listen,
     /// Whether nothing has to be there.
     pub is_beside: bool,
+    /// Whether it is put once and never again.
+    pub is_once: bool,
     /// Hears the body as it comes.
     pub heard: Option<mpsc::UnboundedSender<Bytes>>,
 }
@@ -84,6 +86,7 @@ impl Probe {
             body: Bytes::new(),
             listen: Listen::Answer,
             is_beside: false,
+            is_once: false,
             heard: None,
         }
     }
@@ -106,6 +109,13 @@ impl Probe {
     #[must_use]
     pub fn listening(mut self, listen: Listen) -> Self {
         self.listen = listen;
+        self
+    }
+
+    /// Never put again.
+    #[must_use]
+    pub fn once(mut self) -> Self {
+        self.is_once = true;
         self
     }
 

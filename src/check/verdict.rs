@@ -89,6 +89,10 @@ pub fn verdicts(walked: &Walked) -> Vec<Verdict> {
 /// The first exchange that shows each defect.
 fn evidence(walked: &Walked) -> BTreeMap<&'static str, Evidence> {
     let mut all = BTreeMap::new();
+    // What the proxy says of a server that is not there shows nothing.
+    if !walked.is_reached() {
+        return all;
+    }
     for seen in walked.seen.iter().filter(|seen| !is_rightly_nothing(seen)) {
         for fired in seen.taped.iter().flat_map(told) {
             if (is_for_pages(fired.id) && !is_from_a_page(seen)) || !shows(fired.id, seen) {

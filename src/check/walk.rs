@@ -4,20 +4,20 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
-use http::header::LOCATION;
-use http::header::ORIGIN;
+use http::header::{AUTHORIZATION, LOCATION, ORIGIN};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::discover::challenge_of;
 use super::login::{self, Client, Outcome as LoginOutcome, Returned};
 use super::probes::{self, Caller};
 use super::reach;
 use super::stand::{Answer, Listen, Probe, SILENCE, Seen, Stand};
 use super::{Call, Wish};
-use crate::endpoint::{self, SESSION};
+use crate::endpoint::{self, SESSION, VERSION};
 use crate::example;
 use crate::exchange::{Reply, Site};
 use crate::knowledge::Knowledge;
@@ -95,7 +95,9 @@ impl<'a> Walk<'a> {
     pub async fn whole(mut self) -> Walked {
         self.harmless().await;
         if !self.walked.is_reached() {
-            self.walked.missing.push("the server could not be reached".into());
+            let why = self.walked.seen.iter().find_map(|seen| Some(seen.taped.as_ref()?.refused?.0));
+            let why = why.map_or_else(String::new, |why| format!(" ({})", why.replace('_', " ")));
+            self.walked.missing.push(format!("the server could not be reached{why}"));
             return self.walked;
         }
         if self.wish.register {
@@ -107,11 +109,6 @@ impl<'a> Walk<'a> {
         }
         if token.is_some() || self.walked.is_open {
             self.messages(token).await;
-        }
-        for listening in std::mem::take(&mut self.later) {
-            if let Ok(seen) = listening.await {
-                self.walked.seen.push(seen);
-            }
         }
         self.walked.known = self.stand.runtime().learner.recall();
         self.walked
@@ -183,8 +180,9 @@ impl<'a> Walk<'a> {
         // Who gives no answer at all does not refuse either.
         let is_in = plain.answer.as_ref().map_or(true, |answer| answer.status.is_success() && !is_error(answer));
         let was_taken = first_status(taped).is_some_and(|status| status.is_success());
-        // What was taken once is not sent again, but for messages, which change nothing here.
-        if (was_taken && !taped.class.has_messages()) || self.walked.judged.iter().any(|judged| judged.id == id) {
+        // What was taken once is not sent again, but for messages that change nothing.
+        let is_repeatable = taped.class.has_messages() && !probe.is_once;
+        if (was_taken && !is_repeatable) || self.walked.judged.iter().any(|judged| judged.id == id) {
             return None;
         }
         let mended = self.stand.ask_with(id, probe.clone()).await?;
@@ -195,6 +193,9 @@ impl<'a> Walk<'a> {
         } else {
             !was_taken && first_status(second).is_some_and(|status| status.is_success())
         };
+        if !is_needed {
+            self.end_of(probe, mended.answer.as_ref().ok()?).await;
+        }
         is_needed.then_some(mended)
     }
 
@@ -202,24 +203,38 @@ impl<'a> Walk<'a> {
     async fn stranger(&mut self) {
         for probe in probes::of_a_stranger(&self.mcp_path()) {
             let is_first = self.walked.seen.is_empty();
-            let answer = self.ask(probe).await;
+            let answer = self.ask(probe.clone()).await;
             let Some(answer) = answer else { continue };
             if is_first {
                 self.walked.is_open = answer.status.is_success() && has_result(&answer);
                 self.walked.is_in = self.walked.is_open;
             }
-            self.end_of(&Caller { path: self.mcp_path(), ..Caller::default() }, &answer).await;
+            self.end_of(&probe, &answer).await;
         }
         let caller = Caller { path: self.mcp_path(), ..Caller::default() };
-        self.ask(probes::of_a_foreign_page(&caller)).await;
+        self.ask_and_end(probes::of_a_foreign_page(&caller)).await;
         self.ask(caller.discover()).await;
     }
 
-    /// Ends the session that an answer has begun.
-    async fn end_of(&mut self, caller: &Caller, answer: &Answer) {
-        let Some(session) = session_of(answer) else { return };
-        let caller = Caller { session: Some(session), version: Some(probes::SPOKEN.into()), ..caller.clone() };
-        let _ = self.stand.ask(caller.ask("the end of a session", Method::DELETE)).await;
+    /// Asks, and ends the session that this may begin.
+    async fn ask_and_end(&mut self, probe: Probe) {
+        if let Some(answer) = self.ask(probe.clone()).await {
+            self.end_of(&probe, &answer).await;
+        }
+    }
+
+    /// Ends the session that the answer to a question has begun, if it has.
+    async fn end_of(&self, probe: &Probe, answer: &Answer) {
+        let is_in_session = probe.headers.contains_key(SESSION);
+        let Some(session) = answer.headers.get(SESSION).filter(|_| !is_in_session) else { return };
+        let mut end = Probe::new("the end of a session", Method::DELETE, probe.target.clone());
+        for name in [AUTHORIZATION, ORIGIN] {
+            if let Some(value) = probe.headers.get(&name) {
+                end.headers.insert(name, value.clone());
+            }
+        }
+        end.headers.insert(SESSION, session.clone());
+        let _ = self.stand.ask(end.header(VERSION, probes::SPOKEN)).await;
     }
 
     /// Every place where clients look for metadata.
@@ -403,24 +418,20 @@ impl<'a> Walk<'a> {
         self.ask(bare.discover()).await;
         self.ask(probes::lost_session(&bare)).await;
         for probe in probes::first_messages(&bare) {
-            if let Some(answer) = self.ask(probe).await {
-                self.end_of(&bare, &answer).await;
-            }
+            self.ask_and_end(probe).await;
         }
-        self.ask(probes::of_a_foreign_page(&bare)).await;
+        self.ask_and_end(probes::of_a_foreign_page(&bare)).await;
         self.legacy(&bare).await;
         self.legacy_message(&bare).await;
-        if session.is_some() {
-            // Whoever listens in the session is cut off by its end: a second session is ended instead.
-            self.end_another(&bare).await;
+        for listening in std::mem::take(&mut self.later) {
+            if let Ok(seen) = listening.await {
+                self.walked.seen.push(seen);
+            }
         }
-    }
-
-    async fn end_another(&mut self, bare: &Caller) {
-        let begun = self.stand.ask(bare.post("initialize", &probes::initialize(probes::SPOKEN))).await;
-        let Some(session) = begun.answer.ok().as_ref().and_then(session_of) else { return };
-        let caller = Caller { session: Some(session), version: Some(probes::SPOKEN.into()), ..bare.clone() };
-        self.ask(caller.ask("the end of a session", Method::DELETE)).await;
+        // Last: whoever listens in a session is cut off by its end.
+        if session.is_some() {
+            self.ask(caller.ask("the end of a session", Method::DELETE)).await;
+        }
     }
 
     async fn call(&mut self, caller: &Caller, call: &Call) {
@@ -428,11 +439,8 @@ impl<'a> Walk<'a> {
             "name": call.tool, "arguments": call.arguments, "_meta": {"progressToken": 1},
         });
         let probe = caller.post("a tool call", &probes::request("tools/call", &params));
-        let answer = self.ask(probe.clone().listening(Listen::Answer)).await;
-        // A stream that goes on behind its answer is given the time to end.
-        if answer.is_some_and(|answer| !answer.ended) {
-            self.listen(probe.listening(Listen::For(LISTENING)));
-        }
+        // Once and no more; a stream that goes on behind its answer is given the time to end.
+        self.ask(probe.listening(Listen::For(LISTENING)).once()).await;
     }
 
     /// Listens while other questions are asked.
@@ -455,6 +463,11 @@ impl Walk<'_> {
     /// The site as a client of the mended server sees it.
     pub(super) fn site(&self) -> Site<'_> {
         Site { facts: &self.stand.runtime().facts, known: &self.walked.known }
+    }
+
+    /// The challenge that a stranger gets, as the client of the mended server sees it.
+    pub(super) fn first_refusal(&self) -> Option<HeaderMap> {
+        self.walked.seen.iter().find_map(|seen| challenge_of(seen.answer.as_ref().ok()?))
     }
 
     /// What the server was asked last, in the form that it took.

@@ -1,6 +1,6 @@
 //! `mcp-mend check`: what is typed, and running it.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -218,7 +218,15 @@ fn call(text: &str) -> Result<Call, String> {
     Ok(Call { tool: tool.to_owned(), arguments })
 }
 
-/// Tells where to log in.
+/// Tells where to log in, and opens the page where there is a screen.
 fn show_page(url: &str) {
     anstream::eprintln!("Open this page to log in; the check goes on when it comes back:\n\n  {url}\n");
+    let has_screen = cfg!(not(target_os = "linux"))
+        || ["DISPLAY", "WAYLAND_DISPLAY"]
+            .iter()
+            .any(|name| std::env::var_os(name).is_some_and(|name| !name.is_empty()));
+    if has_screen && std::io::stderr().is_terminal() {
+        // Where that fails, the address is on the screen.
+        let _ = open::that_detached(url);
+    }
 }

@@ -61,6 +61,12 @@ mod tests {
     }
 
     #[test]
+    fn the_schema_of_checks_is_current() {
+        let schema = schemars::schema_for!(crate::check::report::Report);
+        keep("check.schema.json", |_| format!("{:#}\n", schema.as_value()));
+    }
+
+    #[test]
     fn the_schema_is_current() {
         keep("proxy.schema.json", |_| format!("{:#}\n", settings::schema()));
     }

@@ -14,9 +14,11 @@ use mcp_mend::config::settings;
 use mcp_mend::demo::broken::{self, Broken};
 use mcp_mend::demo::defects::{self, Defect};
 use mcp_mend::repairs;
-use serde_json::json;
+use serde_json::json as value;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+
+use crate::kit::{Binary, Proxy, Upstream, json, reply, run, soon};
 
 /// What is found of each defect: the repairs for its row of the catalogue, and what follows from it. Written down, so that
 /// a change is seen.
@@ -99,7 +101,7 @@ async fn checked(defects: &[&'static Defect], profile: Profile) -> Report {
     let wish = Wish {
         register: true,
         login: true,
-        calls: vec![call("echo", json!({"text": "hello"})), call("count", json!({})), call("forget", json!({}))],
+        calls: vec![call("echo", value!({"text": "hello"})), call("count", value!({})), call("forget", value!({}))],
         profile,
         show_page: Box::new(browse),
         ..Wish::default()
@@ -155,15 +157,140 @@ async fn a_sound_server_has_no_defects() {
         .collect();
     assert!(fails.is_empty(), "{}", fails.join("\n"));
     let untested: Vec<_> = report.lines("not-testable").map(|line| (line.id, line.what.clone())).collect();
-    if std::env::var_os("SHOW").is_some() {
-        eprintln!(
-            "{} questions in {} s; missing {:?}\nuntested {untested:#?}",
-            report.questions, report.seconds, report.missing
-        );
-        for line in report.lines("not-applicable") {
-            eprintln!("n/a {} {:?}", line.id, line.what);
-        }
+    assert!(untested.is_empty() && report.missing.is_empty(), "{untested:#?}{:?}", report.missing);
+    assert_eq!((report.exit, report.command.as_ref()), (0, None));
+    assert!(report.clients.iter().all(|row| row.connects && row.repair.is_none()));
+}
+
+/// A server with one defect, for as long as the answer is kept.
+async fn serve(defect: &str) -> (String, tokio::task::JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    let broken = Broken::with(origin.clone(), &[defects::find(defect).unwrap()]);
+    (origin, tokio::spawn(broken::serve(listener, Arc::new(broken))))
+}
+
+#[tokio::test]
+async fn a_defect_is_told_with_its_bytes_and_whom_it_stops() {
+    let (origin, server) = serve("challenge-missing").await;
+    let (code, out, errors) = run(&["check", &origin]).await;
+    assert!(code == 1 && errors.is_empty(), "{code}\n{out}\n{errors}");
+    for text in [
+        "✗ auth.challenge-missing  MUST",
+        "stops claude, chatgpt",
+        "+ www-authenticate: Bearer",
+        "no, stops at the challenge",
+        "Send `WWW-Authenticate",
+    ] {
+        assert!(out.contains(text), "{text} is missing in {out}");
     }
+    assert!(out.lines().all(|line| line.chars().count() <= 80), "{out}");
+    assert!(!out.contains('\x1b'), "colour where no terminal is");
+    let (code, out, _) = run(&["check", &origin, "--format", "markdown"]).await;
+    assert!(code == 1 && out.contains("```diff\nPOST /mcp\n+ www-authenticate"), "{out}");
+    server.abort();
+}
+
+#[tokio::test]
+async fn through_the_proxy_nothing_is_found() {
+    let (origin, server) = serve("registration-time-fraction").await;
+    let proxy = Proxy::to_url(&origin).start();
+    let fails = |out: &str| -> Vec<String> {
+        let report: serde_json::Value = serde_json::from_str(out).unwrap();
+        let lines = report["verdicts"].as_array().unwrap();
+        assert_eq!(lines.len(), repairs::REPAIRS.len());
+        lines.iter().filter(|line| line["verdict"] == "fail").map(|line| line["id"].to_string()).collect()
+    };
+    let (code, out, _) = run(&["check", &origin, "--register", "--json"]).await;
+    assert_eq!((code, fails(&out)), (1, vec!["\"register.timestamp-type\"".to_owned()]));
+    let through = format!("http://{}/mcp", proxy.address);
+    let (code, out, _) = run(&["check", &through, "--register", "--json"]).await;
+    // Nobody has logged in: that much could not be tested.
+    assert_eq!((code, fails(&out)), (2, Vec::new()));
+    server.abort();
+}
+
+#[tokio::test]
+async fn a_firewall_that_minds_a_name_is_found() {
+    let upstream = Upstream::answering(|request| match request.get("user-agent") {
+        Some(agent) if agent.contains("Claude-User") => reply(
+            "403 Forbidden",
+            &["Server: cloudflare", "Content-Type: text/html"],
+            "<html>Attention Required! | Cloudflare",
+        ),
+        _ => json("404 Not Found", r#"{"error":"not_found"}"#),
+    })
+    .await;
+    let url = format!("http://{}", upstream.address);
+    let report = soon(check::check(&config(&url), &url, &Wish::default())).await.unwrap();
+    let line = report.reach.iter().find(|line| line.id == "reach.user-agent").unwrap();
+    assert!(line.verdict == "fail" && line.what.contains("403 for `Claude-User`, 404 for others"), "{}", line.what);
+    let row = |id: &str| report.clients.iter().find(|row| row.id == id).unwrap();
+    assert_eq!((row("claude").connects, row("claude").repair), (false, Some("reach.user-agent")));
+    assert_ne!(row("ts2").repair, Some("reach.user-agent"));
+    assert_eq!(report.exit, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_looks_at_its_own_places() {
+    let looked = |report: &Report| -> Vec<String> {
+        let own = report.asked.iter().filter(|asked| asked.question.contains("as the client looks"));
+        own.map(|asked| asked.path.clone()).collect()
+    };
+    let rmcp = checked(&[], Profile::of(mcp_mend::client::find("rmcp").unwrap())).await;
+    let python = checked(&[], Profile::of(mcp_mend::client::find("py2").unwrap())).await;
+    // The challenge leads to the document; then that of the listed issuer.
+    let resource = "/.well-known/oauth-protected-resource/mcp";
+    let server = "/.well-known/oauth-authorization-server";
+    assert_eq!(
+        (looked(&rmcp), looked(&python)),
+        (vec![resource.into(), server.into()], vec![resource.into(), server.into()])
+    );
+}
+
+#[tokio::test]
+async fn a_configuration_is_written_once() {
+    let (origin, server) = serve("challenge-missing").await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("p.toml");
+    let file = file.to_str().unwrap();
+    let (code, _, errors) = run(&["check", &origin, "--write-config", file]).await;
+    assert!(code == 1 && errors.contains("is written"), "{errors}");
+    let mut layers = Layers::default();
+    let mut complaints = Vec::new();
+    layers.take_file(file, &std::fs::read_to_string(file).unwrap(), &mut complaints);
+    let config = Config::check(&layers, complaints).unwrap();
+    assert_eq!(config.upstream.as_str(), origin);
+    let (code, _, errors) = run(&["check", &origin, "--write-config", file]).await;
+    assert!(code == 2 && errors.contains("is there already"), "{errors}");
+    server.abort();
+}
+
+#[tokio::test]
+async fn what_cannot_be_asked_is_said() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let nobody = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let (code, out, _) = run(&["check", &nobody]).await;
+    assert!(code == 2 && out.contains("the server could not be reached"), "{code} {out}");
+    for (arguments, hint) in [
+        (["--as", "cladue"], "did you mean `claude`"),
+        (["--call", "x=1"], "no JSON object"),
+        (["--token", "@/no/such/file"], "cannot be read"),
+    ] {
+        let (code, out, errors) = run(&[&["check", nobody.as_str()][..], &arguments].concat()).await;
+        assert!(code == 2 && out.is_empty() && errors.contains(hint), "{errors}");
+    }
+}
+
+#[tokio::test]
+async fn the_proxy_says_at_its_start_what_it_has_found() {
+    let (origin, server) = serve("challenge-missing").await;
+    let mut proxy = Binary::start(&[&origin, "--repair", "auth.challenge-missing=off"]).await;
+    assert!(soon(proxy.line_with("found 1 defect")).await.contains("mending 0"));
+    assert!(soon(proxy.line_with("auth.challenge-missing")).await.contains("a 401 from"));
+    proxy.terminate();
+    server.abort();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -207,13 +334,13 @@ async fn each_defect_is_found_and_nothing_else() {
             missed.push(format!("{} {}: {ids:?} {:?}", defect.row, defect.name, report.missing));
         }
         let (its, follows): (Vec<&str>, Vec<&str>) = ids.iter().partition(is_of_its_row);
-        seen.insert(defect.name, json!({"found": its, "follows": follows}));
+        seen.insert(defect.name, value!({"found": its, "follows": follows}));
     }
     if !only.is_empty() {
         return;
     }
     assert!(missed.is_empty(), "not found:\n{}", missed.join("\n"));
-    let text = format!("{:#}\n", json!(seen));
+    let text = format!("{:#}\n", value!(seen));
     let expected = std::fs::read_to_string(EXPECTED).unwrap_or_default();
     std::fs::write(EXPECTED, &text).unwrap();
     assert_eq!(text, expected, "rewritten; read the difference");

@@ -45,6 +45,16 @@ impl Binary {
         }
     }
 
+    /// The next line of its standard output that has this text.
+    pub async fn line_with(&mut self, text: &str) -> String {
+        loop {
+            let line = self.lines.next_line().await.unwrap().expect("it ended before it said so");
+            if line.contains(text) {
+                return line;
+            }
+        }
+    }
+
     /// Starts it at an address, and waits until it accepts connections there.
     pub async fn start_at(address: SocketAddr, arguments: &[&str]) -> Self {
         let listen = address.to_string();

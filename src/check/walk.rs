@@ -18,7 +18,7 @@ use super::stand::{Answer, Listen, Probe, SILENCE, Seen, Stand};
 use super::{Call, Wish};
 use crate::endpoint::{self, SESSION, VERSION};
 use crate::example;
-use crate::exchange::{Reply, Site};
+use crate::exchange::{Finding, Reply, Site};
 use crate::knowledge::Knowledge;
 use crate::learn;
 use crate::repair::Mode;
@@ -40,7 +40,7 @@ const LEARNING: usize = 5;
 #[derive(Clone, Debug)]
 pub struct Judged {
     pub id: &'static str,
-    pub what: String,
+    pub finding: Finding,
     /// The plain exchange, and the one in which the repair was at work.
     pub refused: Seen,
     pub taken: Seen,
@@ -152,14 +152,14 @@ impl<'a> Walk<'a> {
             .iter()
             .flat_map(|taped| &taped.fired)
             .filter(|fired| fired.mode == Mode::Observe)
-            .map(|fired| (fired.id, fired.finding.what.to_string()))
+            .map(|fired| (fired.id, fired.finding.clone()))
             .collect();
         let ids: Vec<&str> = observed.iter().map(|(id, _)| *id).collect();
-        for (id, what) in observed {
+        for (id, finding) in observed {
             if let Some(mended) = self.judge(id, &probe, &seen).await {
                 // What a repair would have prevented shows nothing more.
                 let answer = mended.answer.clone().ok();
-                self.walked.judged.push(Judged { id, what, refused: seen, taken: mended });
+                self.walked.judged.push(Judged { id, finding, refused: seen, taken: mended });
                 return answer;
             }
         }
@@ -190,7 +190,7 @@ impl<'a> Walk<'a> {
         let is_needed = if second.turns.is_empty() {
             is_in && !status.is_success()
         } else {
-            !was_taken && first_status(second).is_some_and(|status| status.is_success())
+            !was_taken && status_where_it_is_taken(second).is_some_and(|status| status.is_success())
         };
         if !is_needed {
             self.end_of(probe, mended.answer.as_ref().ok()?).await;
@@ -259,7 +259,8 @@ impl<'a> Walk<'a> {
             self.ask(probes::document("the set of keys", endpoint::KEYS).beside()).await;
         }
         let head = endpoint::resource_metadata_path(&self.mcp_path());
-        self.ask(Probe::new("HEAD of a discovery document", Method::HEAD, head)).await;
+        let probe = Probe::new("HEAD of a discovery document", Method::HEAD, head.as_str());
+        self.ask(if prescribed.contains(&head) { probe } else { probe.beside() }).await;
     }
 
     /// Where a document has to be: the resource metadata at both places that clients ask (RFC 9728 section 3.1; ChatGPT asks
@@ -297,7 +298,9 @@ impl<'a> Walk<'a> {
             preflights.push(("a page's preflight for a token", endpoints.token, "POST", probes::PAGE));
         }
         for (name, path, method, origin) in preflights {
-            self.ask(probes::preflight(name, &path, method, origin)).await;
+            let probe = probes::preflight(name, &path, method, origin);
+            let is_beside = path.starts_with(endpoint::RESOURCE_METADATA) && self.walked.known.is_without_oauth();
+            self.ask(if is_beside { probe.beside() } else { probe }).await;
         }
     }
 
@@ -511,6 +514,13 @@ fn endpoint_in(text: &Bytes) -> Option<String> {
 /// What the server itself said first.
 fn first_status(taped: &Taped) -> Option<StatusCode> {
     taped.turns.first()?.came.as_ref().map(|came| came.status)
+}
+
+/// What it said first where it takes messages: a redirect on the way there is another matter.
+fn status_where_it_is_taken(taped: &Taped) -> Option<StatusCode> {
+    let statuses = || taped.turns.iter().filter_map(|turn| turn.came.as_ref()).map(|came| came.status);
+    let is_on_the_way = |status: &StatusCode| status.is_redirection() && taped.class.has_messages();
+    statuses().find(|status| !is_on_the_way(status)).or_else(|| statuses().next())
 }
 
 fn distinct<const N: usize>(paths: [&String; N]) -> Vec<String> {

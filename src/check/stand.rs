@@ -25,7 +25,7 @@ use crate::connection::Connection;
 use crate::learn;
 use crate::proxy::{self, Worker};
 use crate::repair::{Hook, Mode};
-use crate::repairs::{REPAIRS, session};
+use crate::repairs::{REPAIRS, session, transport};
 use crate::runtime::Runtime;
 use crate::server::{self, StartError};
 use crate::telemetry::access::{AccessLog, Format};
@@ -186,8 +186,9 @@ impl Stand {
         let mut config = config.clone();
         config.public = Some(config.upstream.clone());
         for repair in REPAIRS.iter().filter(|repair| matches!(repair.hook, Hook::Request { .. })) {
-            // What this very path has sealed into a session id has to be opened again.
-            if repair.id == session::sealed::REPAIR.id {
+            // What this very path has sealed into a session id has to be opened again; and what it was once redirected
+            // to is asked there from then on, or each question would show the redirect and nothing else.
+            if [session::sealed::REPAIR.id, transport::moved::REPAIR.id].contains(&repair.id) {
                 continue;
             }
             config.modes.entry(repair.id).or_insert(Mode::Observe);

@@ -19,7 +19,7 @@ use super::stand::{Answer, Listen, Probe, SILENCE, Seen, Stand};
 use super::{Call, Wish};
 use crate::endpoint::{self, SESSION, VERSION};
 use crate::example;
-use crate::exchange::{Reply, Site};
+use crate::exchange::{Finding, Reply, Site};
 use crate::knowledge::Knowledge;
 use crate::learn;
 use crate::repair::Mode;
@@ -41,7 +41,7 @@ const LEARNING: usize = 5;
 #[derive(Clone, Debug)]
 pub struct Judged {
     pub id: &'static str,
-    pub what: String,
+    pub finding: Finding,
     /// The plain exchange, and the one in which the repair was at work.
     pub refused: Seen,
     pub taken: Seen,
@@ -180,14 +180,14 @@ impl<'a> Walk<'a> {
             .iter()
             .flat_map(|taped| &taped.fired)
             .filter(|fired| fired.mode == Mode::Observe)
-            .map(|fired| (fired.id, fired.finding.what.to_string()))
+            .map(|fired| (fired.id, fired.finding.clone()))
             .collect();
         let ids: Vec<&str> = observed.iter().map(|(id, _)| *id).collect();
-        for (id, what) in observed {
+        for (id, finding) in observed {
             if let Some(mended) = self.judge(id, &probe, &seen).await {
                 // What a repair would have prevented shows nothing more.
                 let answer = mended.answer.clone().ok();
-                self.walked.judged.push(Judged { id, what, refused: seen, taken: mended });
+                self.walked.judged.push(Judged { id, finding, refused: seen, taken: mended });
                 return answer;
             }
         }
@@ -218,7 +218,7 @@ impl<'a> Walk<'a> {
         let is_needed = if second.turns.is_empty() {
             is_in && !status.is_success()
         } else {
-            !was_taken && first_status(second).is_some_and(|status| status.is_success())
+            !was_taken && status_where_it_is_taken(second).is_some_and(|status| status.is_success())
         };
         if !is_needed {
             self.end_of(probe, mended.answer.as_ref().ok()?);
@@ -287,7 +287,8 @@ impl<'a> Walk<'a> {
             asks.push(probes::document("the set of keys", endpoint::KEYS).beside());
         }
         let head = endpoint::resource_metadata_path(&self.mcp_path());
-        asks.push(Probe::new("HEAD of a discovery document", Method::HEAD, head));
+        let probe = Probe::new("HEAD of a discovery document", Method::HEAD, head.as_str());
+        asks.push(if prescribed.contains(&head) { probe } else { probe.beside() });
         self.ask_all(asks).await;
     }
 
@@ -326,9 +327,12 @@ impl<'a> Walk<'a> {
             preflights.push(("a page's preflight for a token", endpoints.token, "POST", probes::PAGE));
         }
         let preflight = |(name, path, method, origin): (&'static str, String, &str, &str)| {
-            probes::preflight(name, &path, method, origin)
+            let probe = probes::preflight(name, &path, method, origin);
+            let is_beside = path.starts_with(endpoint::RESOURCE_METADATA) && self.walked.known.is_without_oauth();
+            if is_beside { probe.beside() } else { probe }
         };
-        self.ask_all(preflights.into_iter().map(preflight).collect()).await;
+        let preflights = preflights.into_iter().map(preflight).collect();
+        self.ask_all(preflights).await;
     }
 
     /// The endpoints of the server's own login, where the metadata name them and where clients guess them.
@@ -556,6 +560,13 @@ fn endpoint_in(text: &Bytes) -> Option<String> {
 /// What the server itself said first.
 fn first_status(taped: &Taped) -> Option<StatusCode> {
     taped.turns.first()?.came.as_ref().map(|came| came.status)
+}
+
+/// What it said first where it takes messages: a redirect on the way there is another matter.
+fn status_where_it_is_taken(taped: &Taped) -> Option<StatusCode> {
+    let statuses = || taped.turns.iter().filter_map(|turn| turn.came.as_ref()).map(|came| came.status);
+    let is_on_the_way = |status: &StatusCode| status.is_redirection() && taped.class.has_messages();
+    statuses().find(|status| !is_on_the_way(status)).or_else(|| statuses().next())
 }
 
 fn distinct<const N: usize>(paths: [&String; N]) -> Vec<String> {

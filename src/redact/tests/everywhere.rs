@@ -187,7 +187,7 @@ fn what_is_known_to_be_secret_is_in_no_text_that_is_kept() {
                 id: "test.x",
                 slot: 0,
                 mode: Mode::Fix,
-                finding: Finding { what: format!("found {form} there").into() },
+                finding: Finding { what: format!("found {form} there").into(), ..Finding::default() },
             });
             let out = written(&redactor.redact(&exchange));
             for hidden in &forms {

@@ -219,8 +219,10 @@ fn check_secrets(class: Class, before: &Object, after: &Object) -> Result<(), &'
     }
     let number = |object: &Object| object.get("client_secret_expires_at").as_ref().and_then(Value::as_f64);
     match (number(before), number(after)) {
-        // 0 means never (RFC 7591 section 3.2.1).
-        (Some(was), Some(is)) if was != 0.0 && (is == 0.0 || is > was) => Err("a secret's life was lengthened"),
+        // 0 means never (RFC 7591 section 3.2.1); the first second of 1970 is as far gone as any part of it.
+        (Some(was), Some(is)) if was != 0.0 && (is == 0.0 || (is > was && is > 1.0)) => {
+            Err("a secret's life was lengthened")
+        }
         _ => Ok(()),
     }
 }

@@ -193,7 +193,7 @@ pub fn start(runtime: &Arc<Runtime>, upstream: &Arc<Upstream>) {
     let turn = Turn(runtime.clone());
     let upstream = upstream.clone();
     tokio::spawn(async move {
-        let visit = tokio::time::timeout(LIMIT, visit::visit(&turn.0, &upstream)).await;
+        let visit = tokio::time::timeout(LIMIT * turn.0.patience(), visit::visit(&turn.0, &upstream)).await;
         turn.0.learner.store(visit.ok(), turn.0.bounds.learned);
     });
 }

@@ -45,6 +45,9 @@ pub use unseen::plain;
 const LONGEST_TEXT: usize = 240;
 const LONGEST_VALUE: usize = 2048;
 
+/// Letters of private use, which stand for secrets while a text is being read.
+const STANDS_FOR: std::ops::RangeInclusive<char> = '\u{e000}'..='\u{e17f}';
+
 /// Stands for a word that is not shown.
 const UNSAID: &str = "xxx";
 
@@ -334,21 +337,29 @@ impl Pass<'_> {
     }
 
     fn words_up_to(&self, text: &str, most: usize) -> String {
-        let mut text: String = text.chars().take(most).collect();
-        for secret in self.secrets.plainly_in(&text) {
-            text = text.replace(&secret, &self.redactor.hash(&secret));
+        let mut text: String = text.chars().take(most).filter(|c| !STANDS_FOR.contains(c)).collect();
+        let secrets = self.secrets.plainly_in(&text);
+        for (secret, letter) in secrets.iter().zip(STANDS_FOR) {
+            text = text.replace(secret, &letter.to_string());
         }
-        let is_end = |c: char| c.is_whitespace() || unseen::is_unseen(c) || "\"',;()<>{}[]|?".contains(c);
+        let is_end = |c: char| {
+            STANDS_FOR.contains(&c) || c.is_whitespace() || unseen::is_unseen(c) || "\"',;()<>{}[]|".contains(c)
+        };
         let mut out = String::new();
         for piece in text.split_inclusive(is_end) {
             let word = piece.trim_end_matches(is_end);
             let end = &piece[word.len()..];
             match self.secrets.found_in(word) {
                 Some(secret) => out.push_str(&self.redactor.hash(&secret)),
-                None if words::looks_made(word) && !self.is_own(word) => out.push_str(&self.redactor.hash(word)),
+                None if self.is_own(word) => out.push_str(word),
+                None if word.contains("://") => out.push_str(&self.link(word)),
+                None if words::tells_whom(word) => out.push_str(&self.redactor.hash(word)),
                 None => out.push_str(word),
             }
             out.push_str(if end.chars().any(unseen::is_unseen) { " " } else { end });
+        }
+        for (secret, letter) in secrets.iter().zip(STANDS_FOR) {
+            out = out.replace(letter, &self.redactor.hash(secret));
         }
         // A coding may go over several words.
         if let Some(secret) = self.secrets.found_in(&out) { self.redactor.hash(&secret) } else { out }
@@ -369,8 +380,19 @@ impl Pass<'_> {
         if !known || self.secrets.found_in(&out).is_some() { self.value(text) } else { out }
     }
 
-    /// Whether a word is a host that the operator named.
+    /// A URL in a text, and what stands before it without a blank.
+    fn link(&self, word: &str) -> String {
+        let start = word
+            .find("://")
+            .map_or(0, |at| word[..at].rfind(|c: char| !c.is_ascii_alphanumeric()).map_or(0, |at| at + 1));
+        let (before, url) = word.split_at_checked(start).unwrap_or(("", word));
+        let before = if words::tells_whom(before) { self.redactor.hash(before) } else { before.to_owned() };
+        before + &self.url(url)
+    }
+
+    /// Whether a word is a host that the operator named, as it stands in a header.
     fn is_own(&self, word: &str) -> bool {
-        self.redactor.hosts.iter().any(|host| word.contains(host.as_str()))
+        let host = word.rsplit_once("://").map_or(word, |(_, host)| host);
+        self.redactor.hosts.iter().any(|own| own == host)
     }
 }

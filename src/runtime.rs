@@ -83,6 +83,12 @@ impl Runtime {
         self.trusted_proxies.iter().any(|network| network.contains(&peer))
     }
 
+    /// By what the limits on single questions are multiplied.
+    #[must_use]
+    pub fn patience(&self) -> u32 {
+        if self.as_client { 2 } else { 1 }
+    }
+
     /// The scheme that clients use, as far as this process can know.
     #[must_use]
     pub fn proto(&self) -> &'static str {

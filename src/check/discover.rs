@@ -19,7 +19,7 @@ pub async fn discover(walk: &mut Walk<'_>, client: &'static Client) {
         if *has_it {
             continue;
         }
-        let Some(path) = path_of(walk, *place) else { continue };
+        let Some(path) = path_of(walk, *place).filter(|path| !walk.hangs_at(path)) else { continue };
         let answer = walk.put(document(client, path)).await;
         *has_it = answer.as_ref().is_some_and(is_document);
     }

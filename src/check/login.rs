@@ -275,7 +275,9 @@ async fn exchange(walk: &mut Walk<'_>, client: &Registered, code: &str) -> Resul
 }
 
 async fn refreshed(walk: &mut Walk<'_>, client: &Registered, token: &str) -> Result<String, String> {
-    let form = [("grant_type", "refresh_token"), ("refresh_token", token)];
+    // RFC 8707 section 2.2: for the same resource, or it may come out for none.
+    let resource = walk.site().resource();
+    let form = [("grant_type", "refresh_token"), ("refresh_token", token), ("resource", &resource)];
     let answer = walk.put(token_request(walk, "a refresh", client, &form)).await;
     let document = json_of(&answer.ok_or("no refresh: no answer")?, "at the refresh")?;
     document["access_token"].as_str().map(str::to_owned).ok_or_else(|| "the refresh brought no access_token".into())

@@ -2,12 +2,14 @@
 //! treats them otherwise than others (field report, F, and section 7).
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{CONTENT_TYPE, LOCATION, USER_AGENT};
 use http::{Method, StatusCode};
 use schemars::JsonSchema;
 use serde::Serialize;
+use tokio_util::task::AbortOnDropHandle;
 use url::Host;
 
 use super::probes::{self, Caller};
@@ -59,7 +61,7 @@ impl Line {
 }
 
 /// Everything that decides it.
-pub async fn look(stand: &Stand, config: &Config, walked: &Walked) -> Vec<Line> {
+pub async fn look(stand: &Arc<Stand>, config: &Config, walked: &Walked) -> Vec<Line> {
     let (origin, seen) = (&config.upstream, &walked.seen[..]);
     let mut lines = vec![endpoint(walked, &config.mcp_path)];
     // Of a server that does not answer, nothing is known but its address.
@@ -143,7 +145,7 @@ fn is_public(address: IpAddr) -> bool {
 }
 
 /// The same request, as each hosted client calls itself, as nobody, and as this program.
-async fn agents(stand: &Stand) -> Line {
+async fn agents(stand: &Arc<Stand>) -> Line {
     const ID: &str = "reach.user-agent";
     let path = stand.runtime().facts.mcp_path.clone();
     let document = endpoint::resource_metadata_path(&path);
@@ -158,14 +160,19 @@ async fn agents(stand: &Stand) -> Line {
             names.push(Some(agent));
         }
     }
-    let mut odd = Vec::new();
+    let (mut odd, mut is_answered) = (Vec::new(), false);
     for probe in &plain {
-        let Some(usual) = first_status(&stand.ask(probe.clone()).await) else {
-            return Line::not_testable(ID, "the server did not answer");
-        };
-        for agent in &names {
-            let named = probe.clone().header(USER_AGENT, agent.unwrap_or_default());
-            let came = first_status(&stand.ask(named).await);
+        let Some(usual) = first_status(&stand.ask(probe.clone()).await) else { continue };
+        is_answered = true;
+        let asking: Vec<_> = names
+            .iter()
+            .map(|agent| {
+                let (stand, named) = (stand.clone(), probe.clone().header(USER_AGENT, agent.unwrap_or_default()));
+                AbortOnDropHandle::new(tokio::spawn(async move { stand.ask(named).await }))
+            })
+            .collect();
+        for (agent, seen) in names.iter().zip(asking) {
+            let came = seen.await.ok().as_ref().and_then(first_status);
             if came != Some(usual) {
                 let came = came.map_or("no answer".to_owned(), |status| status.as_u16().to_string());
                 let agent = agent.map_or("no User-Agent".to_owned(), |agent| format!("`{agent}`"));
@@ -177,6 +184,9 @@ async fn agents(stand: &Stand) -> Line {
                 ));
             }
         }
+    }
+    if !is_answered {
+        return Line::not_testable(ID, "the server did not answer");
     }
     if odd.is_empty() {
         return Line::pass(ID, format!("{} user agents of hosted clients are answered like others", names.len()));
@@ -306,7 +316,7 @@ async fn handshake(config: &Config, version: &'static rustls::SupportedProtocolV
         let stream =
             tokio::net::TcpStream::connect((name.as_str(), origin.port())).await.map_err(|error| error.to_string())?;
         let server = rustls_pki_types::ServerName::try_from(name.clone()).map_err(|error| error.to_string())?;
-        let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(client));
+        let connector = tokio_rustls::TlsConnector::from(Arc::new(client));
         connector.connect(server, stream).await.map(drop).map_err(|error| error.to_string())
     };
     tokio::time::timeout(CONNECT, connect).await.unwrap_or_else(|_| Err("no handshake within 5 s".into()))

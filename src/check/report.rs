@@ -6,13 +6,13 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::stand::Seen;
-use super::verdict::{Found, Verdict, level, verdicts};
+use super::verdict::{Defect, Found, Verdict, level, verdicts};
 use super::walk::Walked;
 use super::{Wish, evidence, reach};
 use crate::client;
 use crate::config::Config;
 use crate::redact::Redactor;
-use crate::repair::{Level, Mode, Repair};
+use crate::repair::{Mode, Repair};
 
 /// The form of the JSON: members may be added, none will change its meaning.
 pub const SCHEMA: u32 = 1;
@@ -126,13 +126,13 @@ impl Report {
     #[must_use]
     pub fn of(config: &Config, url: &str, wish: &Wish, walked: &Walked, redactor: &Redactor, took: Duration) -> Self {
         let verdicts = verdicts(walked);
-        let fails: Vec<&'static Repair> = failed(&verdicts).collect();
+        let fails: Vec<Defect> = verdicts.iter().filter_map(Verdict::defect).collect();
         let untested = verdicts.iter().filter(|verdict| matches!(verdict.found, Found::NotTestable(_))).count();
         let blocked = walked.reach.iter().filter(|line| line.verdict == "fail").count();
         let lost = walked.reach.iter().any(|line| line.stops_all);
         let exit = match () {
             () if !walked.is_reached() => 2,
-            () if blocked > 0 || fails.iter().any(|repair| weighs(repair)) => 1,
+            () if blocked > 0 || fails.iter().any(Defect::weighs) => 1,
             () if untested > 0 || !walked.missing.is_empty() => 2,
             () => 0,
         };
@@ -152,7 +152,7 @@ impl Report {
             clients: rows(&fails, walked),
             reach: walked.reach.clone(),
             command: (!fails.is_empty() && !lost).then(|| command(config)),
-            advice: fails.iter().map(|repair| Advice { id: repair.id, text: repair.advice.to_owned() }).collect(),
+            advice: fails.iter().map(|fail| fail.repair).map(advice).collect(),
         }
     }
 
@@ -176,22 +176,16 @@ fn question(redactor: &Redactor, seen: &Seen) -> Option<Question> {
     })
 }
 
-/// The repairs that are needed.
-pub fn failed(verdicts: &[Verdict]) -> impl Iterator<Item = &'static Repair> + '_ {
-    verdicts.iter().filter(|verdict| matches!(verdict.found, Found::Fail(_))).map(|verdict| verdict.repair)
+fn advice(repair: &'static Repair) -> Advice {
+    Advice { id: repair.id, text: repair.advice.to_owned() }
 }
 
-/// Whether a defect breaks a MUST or stops a client.
-fn weighs(repair: &Repair) -> bool {
-    level(repair) == Level::Must || !repair.stops.is_empty()
-}
-
-fn summary(walked: &Walked, fails: &[&'static Repair], blocked: usize, untested: usize) -> String {
+fn summary(walked: &Walked, fails: &[Defect], blocked: usize, untested: usize) -> String {
     if !walked.is_reached() {
         return "the server does not answer; nothing could be tested".into();
     }
     let count = |n: usize, one: &str| format!("{n} {one}{}", if n == 1 { "" } else { "s" });
-    let weighty = fails.iter().filter(|repair| weighs(repair)).count();
+    let weighty = fails.iter().filter(|fail| fail.weighs()).count();
     let mut parts = Vec::new();
     if walked.no_endpoint().is_some() {
         parts.push("no MCP server was found at this address".to_owned());
@@ -215,33 +209,36 @@ fn line(redactor: &Redactor, verdict: &Verdict) -> Line {
     let repair = verdict.repair;
     let (what, question, evidence) = match &verdict.found {
         Found::Pass => (None, None, None),
-        Found::Fail(found) => {
-            (Some(redactor.sentence(&found.what)), Some(found.seen.probe), Some(evidence::text(redactor, found)))
-        }
+        Found::Fail(found) => (
+            Some(redactor.sentence(&found.finding.what)),
+            Some(found.seen.probe),
+            Some(evidence::text(redactor, found)),
+        ),
         Found::NotApplicable(why) | Found::NotTestable(why) => (Some(redactor.sentence(why)), None, None),
     };
     let rule = |basis: &crate::repair::Basis| Rule { text: basis.text, url: basis.url, level: basis.level.to_string() };
     Line {
         id: repair.id,
         verdict: verdict.found.name(),
-        level: level(repair).to_string(),
+        level: verdict.defect().map_or_else(|| level(repair), |defect| defect.level).to_string(),
         summary: repair.summary,
         what,
         why: repair.why,
         question,
         evidence,
-        stops: repair.stops.ids(),
+        stops: verdict.defect().map_or(repair.stops, |defect| defect.stops).ids(),
         basis: repair.basis.iter().map(rule).collect(),
     }
 }
 
 /// How far each client gets. Who is kept out does not get to any defect.
-fn rows(fails: &[&'static Repair], walked: &Walked) -> Vec<Row> {
+fn rows(fails: &[Defect], walked: &Walked) -> Vec<Row> {
     let fails_at = |stops_all: bool| {
         walked.reach.iter().find(|line| line.verdict == "fail" && line.stops_all == stops_all).map(|line| line.id)
     };
     let (wall, nothing) = (fails_at(false), fails_at(true));
-    client::table(fails)
+    let stops: Vec<client::Stop> = fails.iter().map(Defect::stop).collect();
+    client::table_at(&stops)
         .into_iter()
         .map(|row| {
             let (id, name) = (row.client.id, row.client.name);

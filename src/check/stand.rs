@@ -26,15 +26,16 @@ use crate::connection::Connection;
 use crate::learn;
 use crate::proxy::{self, Worker};
 use crate::repair::{Hook, Mode};
-use crate::repairs::{REPAIRS, session};
+use crate::repairs::{REPAIRS, session, transport};
 use crate::runtime::Runtime;
 use crate::server::{self, StartError};
 use crate::telemetry::access::{AccessLog, Format};
 use crate::telemetry::tape::{Recorder, Taped};
 use crate::upstream::Upstream;
 
-/// How long one request may take: what hosted clients grant a server while they log in (field report 7).
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long one request may take: a little more than hosted clients grant a server while they log in (field report 7), so
+/// that what comes just in time is seen.
+const PATIENCE: Duration = Duration::from_secs(12);
 /// How long a tape may come after the end of its answer.
 const TAPE_PATIENCE: Duration = Duration::from_secs(2);
 /// More than any answer that a check reads.
@@ -189,8 +190,9 @@ impl Stand {
         let mut config = config.clone();
         config.public = Some(config.upstream.clone());
         for repair in REPAIRS.iter().filter(|repair| matches!(repair.hook, Hook::Request { .. })) {
-            // What this very path has sealed into a session id has to be opened again.
-            if repair.id == session::sealed::REPAIR.id {
+            // What this very path has sealed into a session id has to be opened again; and what it was once redirected
+            // to is asked there from then on, or each question would show the redirect and nothing else.
+            if [session::sealed::REPAIR.id, transport::moved::REPAIR.id].contains(&repair.id) {
                 continue;
             }
             config.modes.entry(repair.id).or_insert(Mode::Observe);

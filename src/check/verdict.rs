@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use http::StatusCode;
 use http::header::{CONTENT_TYPE, ORIGIN};
+use http::{Method, StatusCode};
 
 use super::situation::{self, Asked, Came, Situation, Wanted};
 use super::stand::Seen;
 use super::walk::Walked;
+use crate::client::{Clients, Step, Stop};
 use crate::endpoint::Class;
-use crate::exchange::is_media_type;
+use crate::exchange::{Finding, is_media_type};
 use crate::plan::Fired;
 use crate::repair::{Hook, Level, Mode, Repair};
+use crate::repairs::transport::older_alone;
 use crate::repairs::{self, REPAIRS, session};
 use crate::telemetry::tape::Taped;
 
@@ -38,7 +40,7 @@ pub enum Found {
 #[derive(Clone, Debug)]
 pub struct Evidence {
     /// What the repair says that it found.
-    pub what: String,
+    pub finding: Finding,
     pub seen: Seen,
     /// For a repair of requests: how the server took the mended one.
     pub taken: Option<Seen>,
@@ -53,6 +55,44 @@ impl Found {
             Self::Fail(_) => "fail",
             Self::NotApplicable(_) => "not-applicable",
             Self::NotTestable(_) => "not-testable",
+        }
+    }
+}
+
+/// A defect that was found, with what it means here.
+#[derive(Clone, Copy)]
+pub struct Defect {
+    pub repair: &'static Repair,
+    pub level: Level,
+    pub stops: Clients,
+}
+
+impl Defect {
+    fn of(repair: &'static Repair, finding: &Finding) -> Self {
+        let level = finding.level.unwrap_or_else(|| level(repair));
+        Self { repair, level, stops: finding.stops.unwrap_or(repair.stops) }
+    }
+
+    /// Whether it breaks a MUST or stops a client.
+    #[must_use]
+    pub fn weighs(&self) -> bool {
+        self.level == Level::Must || !self.stops.is_empty()
+    }
+
+    /// Whom it stops, and where.
+    #[must_use]
+    pub fn stop(&self) -> Stop {
+        Stop { step: Step::of(self.repair), repair: self.repair, clients: self.stops }
+    }
+}
+
+impl Verdict {
+    /// The defect, if there is one.
+    #[must_use]
+    pub fn defect(&self) -> Option<Defect> {
+        match &self.found {
+            Found::Fail(evidence) => Some(Defect::of(self.repair, &evidence.finding)),
+            _ => None,
         }
     }
 }
@@ -86,27 +126,44 @@ pub fn verdicts(walked: &Walked) -> Vec<Verdict> {
         .collect()
 }
 
-/// The first exchange that shows each defect.
+/// The exchange that shows each defect at its worst, the first of them.
 fn evidence(walked: &Walked) -> BTreeMap<&'static str, Evidence> {
     let mut all = BTreeMap::new();
     // What the proxy says of a server that is not there shows nothing.
     if !walked.is_reached() {
         return all;
     }
-    for seen in walked.seen.iter().filter(|seen| !is_rightly_nothing(seen)) {
+    let older_alone = |seen: &Seen| seen.taped.iter().flat_map(told).any(|fired| fired.id == older_alone::REPAIR.id);
+    let is_elsewhere = walked.seen.iter().any(older_alone);
+    // Where no messages are taken, what becomes of each shows nothing more.
+    let says_nothing = |seen: &Seen| is_rightly_nothing(seen) || is_elsewhere && takes_none(seen) && !older_alone(seen);
+    for seen in walked.seen.iter().filter(|seen| !says_nothing(seen)) {
         for fired in seen.taped.iter().flat_map(told) {
             if (is_for_pages(fired.id) && !is_from_a_page(seen)) || !shows(fired.id, seen) {
                 continue;
             }
-            let what = fired.finding.what.to_string();
-            all.entry(fired.id).or_insert_with(|| Evidence { what, seen: seen.clone(), taken: None });
+            add(&mut all, fired.id, &fired.finding, seen, None);
         }
     }
     for judged in &walked.judged {
-        let (seen, taken) = (judged.refused.clone(), Some(judged.taken.clone()));
-        all.entry(judged.id).or_insert_with(|| Evidence { what: judged.what.clone(), seen, taken });
+        add(&mut all, judged.id, &judged.finding, &judged.refused, Some(&judged.taken));
     }
     all
+}
+
+fn add(
+    all: &mut BTreeMap<&'static str, Evidence>,
+    id: &'static str,
+    finding: &Finding,
+    seen: &Seen,
+    taken: Option<&Seen>,
+) {
+    let Some(repair) = repairs::find(id).filter(|_| !finding.is_blameless) else { return };
+    let weighs = |finding: &Finding| Defect::of(repair, finding).weighs();
+    if all.get(id).is_some_and(|before| weighs(&before.finding) || !weighs(finding)) {
+        return;
+    }
+    all.insert(id, Evidence { finding: finding.clone(), seen: seen.clone(), taken: taken.cloned() });
 }
 
 /// What an exchange tells of the server. Where the answer was replaced by another, what was then mended of that one is not
@@ -122,7 +179,10 @@ fn told(taped: &Taped) -> impl Iterator<Item = &Fired> {
         || first.is_none_or(|status| status != taped.answered.status && taped.turns.len() == 1);
     // What this very check has sealed into a session id shows nothing of the server.
     let own = session::sealed::REPAIR.id;
-    let fixed = taped.fired.iter().filter(move |fired| fired.mode == Mode::Fix && fired.id != own);
+    let fixed = taped
+        .fired
+        .iter()
+        .filter(move |fired| fired.mode == Mode::Fix && fired.id != own && !fired.finding.is_blameless);
     fixed.take(if is_replaced { 1 } else { usize::MAX })
 }
 
@@ -131,6 +191,16 @@ fn is_rightly_nothing(seen: &Seen) -> bool {
     let turn = seen.taped.as_ref().and_then(|taped| taped.turns.first());
     let status = turn.and_then(|turn| turn.came.as_ref()).map(|came| came.status);
     seen.is_beside && matches!(status, Some(StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED))
+}
+
+/// Whether a message came to an endpoint that takes none.
+fn takes_none(seen: &Seen) -> bool {
+    seen.taped.as_ref().is_some_and(|taped| {
+        let status = taped.turns.first().and_then(|turn| turn.came.as_ref()).map(|came| came.status);
+        taped.class == Class::Mcp
+            && taped.asked.method == Method::POST
+            && matches!(status, Some(StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED))
+    })
 }
 
 /// Whether a repair stands on what browsers do alone, so that nobody else minds.

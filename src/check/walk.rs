@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
-use tokio_util::task::AbortOnDropHandle;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use super::discover::challenge_of;
 use super::login::{self, Client, Outcome as LoginOutcome, Returned};
@@ -19,7 +19,7 @@ use super::stand::{Answer, Listen, Probe, SILENCE, Seen, Stand};
 use super::{Call, Wish};
 use crate::endpoint::{self, SESSION, VERSION};
 use crate::example;
-use crate::exchange::{Reply, Site, is_media_type};
+use crate::exchange::{Finding, Reply, Site, is_media_type};
 use crate::jsonrpc::Envelope;
 use crate::knowledge::Knowledge;
 use crate::learn;
@@ -44,7 +44,7 @@ const LEARNING: usize = 5;
 #[derive(Clone, Debug)]
 pub struct Judged {
     pub id: &'static str,
-    pub what: String,
+    pub finding: Finding,
     /// The plain exchange, and the one in which the repair was at work.
     pub refused: Seen,
     pub taken: Seen,
@@ -119,13 +119,15 @@ pub struct Walk<'a> {
     walked: Walked,
     /// Streams that are listened to meanwhile.
     later: Vec<AbortOnDropHandle<Seen>>,
+    /// Sessions that are being ended.
+    ends: TaskTracker,
 }
 
 impl<'a> Walk<'a> {
     #[must_use]
     pub fn new(stand: Arc<Stand>, wish: &'a Wish) -> Self {
         stand.begin(wish.time);
-        Self { stand, wish, walked: Walked::default(), later: Vec::new() }
+        Self { stand, wish, walked: Walked::default(), later: Vec::new(), ends: TaskTracker::new() }
     }
 
     /// Asks everything that the wish allows.
@@ -147,19 +149,23 @@ impl<'a> Walk<'a> {
         if token.is_some() || self.walked.is_open {
             self.messages(token).await;
         }
-        if self.stand.unasked() > 0 {
-            let (unasked, time) = (self.stand.unasked(), self.wish.time.as_secs());
-            self.walked
-                .missing
-                .push(format!("{unasked} questions were not asked: the server took more than {time} s for the others"));
-        }
-        self.walked.known = self.stand.runtime().learner.recall();
-        self.walked
+        self.done().await
     }
 
     /// Asks what changes nothing and needs nothing.
     pub async fn harmless_alone(mut self) -> Walked {
         self.harmless().await;
+        self.done().await
+    }
+
+    async fn done(mut self) -> Walked {
+        self.ends.close();
+        self.ends.wait().await;
+        if self.stand.unasked() > 0 {
+            let (unasked, time) = (self.stand.unasked(), self.wish.time.as_secs());
+            let said = format!("{unasked} questions were not asked: the server took more than {time} s for the others");
+            self.walked.missing.push(said);
+        }
         self.walked.known = self.stand.runtime().learner.recall();
         self.walked
     }
@@ -201,22 +207,42 @@ impl<'a> Walk<'a> {
     /// the mended server gets.
     async fn ask(&mut self, probe: Probe) -> Option<Answer> {
         let seen = self.stand.ask(probe.clone()).await;
+        self.take_in(probe, seen).await
+    }
+
+    /// Asks all at once what does not depend on each other: one that hangs does not hold up the others.
+    async fn ask_all(&mut self, probes: Vec<Probe>) {
+        let asking: Vec<_> = probes
+            .into_iter()
+            .map(|probe| {
+                let (stand, asked) = (self.stand.clone(), probe.clone());
+                (probe, AbortOnDropHandle::new(tokio::spawn(async move { stand.ask(asked).await })))
+            })
+            .collect();
+        for (probe, seen) in asking {
+            if let Ok(seen) = seen.await {
+                self.take_in(probe, seen).await;
+            }
+        }
+    }
+
+    async fn take_in(&mut self, probe: Probe, seen: Seen) -> Option<Answer> {
         let observed: Vec<_> = seen
             .taped
             .iter()
             .flat_map(|taped| &taped.fired)
             .filter(|fired| fired.mode == Mode::Observe)
-            .map(|fired| (fired.id, fired.finding.what.to_string()))
+            .map(|fired| (fired.id, fired.finding.clone()))
             .collect();
         let ids: Vec<&str> = observed.iter().map(|(id, _)| *id).collect();
-        for (id, what) in observed {
+        for (id, finding) in observed {
             if let Some(mended) = self.judge(id, &probe, &seen).await {
                 // What a repair would have prevented shows nothing more, and its session is nobody's.
                 if let Ok(plain) = &seen.answer {
-                    self.end_of(&probe, plain).await;
+                    self.end_of(&probe, plain);
                 }
                 let answer = mended.answer.clone().ok();
-                self.walked.judged.push(Judged { id, what, refused: seen, taken: mended });
+                self.walked.judged.push(Judged { id, finding, refused: seen, taken: mended });
                 return answer;
             }
         }
@@ -247,10 +273,10 @@ impl<'a> Walk<'a> {
         let is_needed = if second.turns.is_empty() {
             is_in && !status.is_success()
         } else {
-            !was_taken && first_status(second).is_some_and(|status| status.is_success())
+            !was_taken && status_where_it_is_taken(second).is_some_and(|status| status.is_success())
         };
         if !is_needed {
-            self.end_of(probe, mended.answer.as_ref().ok()?).await;
+            self.end_of(probe, mended.answer.as_ref().ok()?);
         }
         is_needed.then_some(mended)
     }
@@ -268,7 +294,7 @@ impl<'a> Walk<'a> {
                 self.walked.is_open = answer.status.is_success() && has_result(&answer);
                 self.walked.is_in = self.walked.is_open;
             }
-            self.end_of(&probe, &answer).await;
+            self.end_of(&probe, &answer);
         }
         let caller = Caller { path: self.mcp_path(), ..Caller::default() };
         self.ask_and_end(probes::of_a_foreign_page(&caller)).await;
@@ -278,12 +304,12 @@ impl<'a> Walk<'a> {
     /// Asks, and ends the session that this may begin.
     async fn ask_and_end(&mut self, probe: Probe) {
         if let Some(answer) = self.ask(probe.clone()).await {
-            self.end_of(&probe, &answer).await;
+            self.end_of(&probe, &answer);
         }
     }
 
-    /// Ends the session that the answer to a question has begun, if it has.
-    async fn end_of(&self, probe: &Probe, answer: &Answer) {
+    /// Begins to end the session that the answer to a question has begun, if it has.
+    fn end_of(&self, probe: &Probe, answer: &Answer) {
         let is_in_session = probe.headers.contains_key(SESSION);
         let Some(session) = answer.headers.get(SESSION).filter(|_| !is_in_session) else { return };
         let mut end = Probe::new("the end of a session", Method::DELETE, probe.target.clone());
@@ -293,7 +319,9 @@ impl<'a> Walk<'a> {
             }
         }
         end.headers.insert(SESSION, session.clone());
-        let _ = self.stand.ask(end.header(VERSION, probes::SPOKEN)).await;
+        // Nothing waits for it but the end of the walk.
+        let (stand, end) = (self.stand.clone(), end.header(VERSION, probes::SPOKEN));
+        self.ends.spawn(async move { drop(stand.ask(end).await) });
     }
 
     /// Every place where clients look for metadata.
@@ -305,21 +333,21 @@ impl<'a> Walk<'a> {
         let prescribed = self.prescribed(&own);
         let issuers = std::iter::once(String::new()).chain(own).chain([path]);
         places.extend(issuers.flat_map(|issuer| endpoint::server_metadata_places(&issuer)));
-        let mut asked = Vec::new();
+        let mut asks: Vec<Probe> = Vec::new();
         for place in places {
-            if asked.contains(&place) {
+            if asks.iter().any(|probe| probe.target == place) {
                 continue;
             }
             let probe = probes::document("a discovery document", &place);
-            let is_prescribed = prescribed.contains(&place);
-            self.ask(if is_prescribed { probe } else { probe.beside() }).await;
-            asked.push(place);
+            asks.push(if prescribed.contains(&place) { probe } else { probe.beside() });
         }
         if known.has_own_authorization_server() {
-            self.ask(probes::document("the set of keys", endpoint::KEYS).beside()).await;
+            asks.push(probes::document("the set of keys", endpoint::KEYS).beside());
         }
         let head = endpoint::resource_metadata_path(&self.mcp_path());
-        self.ask(Probe::new("HEAD of a discovery document", Method::HEAD, head)).await;
+        let probe = Probe::new("HEAD of a discovery document", Method::HEAD, head.as_str());
+        asks.push(if prescribed.contains(&head) { probe } else { probe.beside() });
+        self.ask_all(asks).await;
     }
 
     /// Where a document has to be: the resource metadata at both places that clients ask (RFC 9728 section 3.1; ChatGPT asks
@@ -356,9 +384,13 @@ impl<'a> Walk<'a> {
             preflights.push(("a page's preflight to register", endpoints.register, "POST", probes::PAGE));
             preflights.push(("a page's preflight for a token", endpoints.token, "POST", probes::PAGE));
         }
-        for (name, path, method, origin) in preflights {
-            self.ask(probes::preflight(name, &path, method, origin)).await;
-        }
+        let preflight = |(name, path, method, origin): (&'static str, String, &str, &str)| {
+            let probe = probes::preflight(name, &path, method, origin);
+            let is_beside = path.starts_with(endpoint::RESOURCE_METADATA) && self.walked.known.is_without_oauth();
+            if is_beside { probe.beside() } else { probe }
+        };
+        let preflights = preflights.into_iter().map(preflight).collect();
+        self.ask_all(preflights).await;
     }
 
     /// The endpoints of the server's own login, where the metadata name them and where clients guess them.
@@ -524,6 +556,16 @@ impl Walk<'_> {
         Site { facts: &self.stand.runtime().facts, known: &self.walked.known }
     }
 
+    /// Whether a document was looked for there already, in vain: the server does not answer.
+    pub(super) fn hangs_at(&self, path: &str) -> bool {
+        let is_silent = |taped: &Taped| {
+            taped.asked.target.path() == path
+                && !taped.turns.is_empty()
+                && taped.turns.iter().all(|turn| turn.came.is_none())
+        };
+        self.walked.seen.iter().filter_map(|seen| seen.taped.as_ref()).any(is_silent)
+    }
+
     /// The challenge that a stranger gets, as the client of the mended server sees it.
     pub(super) fn first_refusal(&self) -> Option<HeaderMap> {
         self.walked.seen.iter().find_map(|seen| challenge_of(seen.answer.as_ref().ok()?))
@@ -581,6 +623,13 @@ fn endpoint_in(text: &Bytes) -> Option<String> {
 /// What the server itself said first.
 fn first_status(taped: &Taped) -> Option<StatusCode> {
     taped.turns.first()?.came.as_ref().map(|came| came.status)
+}
+
+/// What it said first where it takes messages: a redirect on the way there is another matter.
+fn status_where_it_is_taken(taped: &Taped) -> Option<StatusCode> {
+    let statuses = || taped.turns.iter().filter_map(|turn| turn.came.as_ref()).map(|came| came.status);
+    let is_on_the_way = |status: &StatusCode| status.is_redirection() && taped.class.has_messages();
+    statuses().find(|status| !is_on_the_way(status)).or_else(|| statuses().next())
 }
 
 fn distinct<const N: usize>(paths: [&String; N]) -> Vec<String> {

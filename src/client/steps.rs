@@ -5,7 +5,7 @@ use std::fmt;
 
 use http::Method;
 
-use super::{CLIENTS, Client};
+use super::{CLIENTS, Client, Clients};
 use crate::endpoint::Class;
 use crate::example;
 use crate::exchange::Request;
@@ -162,6 +162,16 @@ fn may_act_on_the_first(repair: &Repair, example: &Example, mut request: Request
 pub struct Stop {
     pub step: Step,
     pub repair: &'static Repair,
+    /// Who.
+    pub clients: Clients,
+}
+
+impl Stop {
+    /// Whom a defect stops, at the step where it belongs.
+    #[must_use]
+    pub fn of(repair: &'static Repair) -> Self {
+        Self { step: Step::of(repair), repair, clients: repair.stops }
+    }
 }
 
 /// How far a client gets.
@@ -185,18 +195,18 @@ impl Row {
 /// Who would connect to a server with these defects, each at the step where it belongs.
 #[must_use]
 pub fn table(fails: &[&'static Repair]) -> Vec<Row> {
-    let fails: Vec<Stop> = fails.iter().map(|repair| Stop { step: Step::of(repair), repair }).collect();
+    let fails: Vec<Stop> = fails.iter().map(|repair| Stop::of(repair)).collect();
     table_at(&fails)
 }
 
-/// The same, where it is known at which step each was found.
+/// The same, where it is known at which step each was found, and whom it stops there.
 #[must_use]
 pub fn table_at(fails: &[Stop]) -> Vec<Row> {
     CLIENTS.iter().map(|client| row(client, fails)).collect()
 }
 
 fn row(client: &'static Client, fails: &[Stop]) -> Row {
-    let stops = fails.iter().filter(|fail| fail.repair.stops.has(client.one));
+    let stops = fails.iter().filter(|fail| fail.clients.has(client.one));
     // Of several at one step the first: the caller's order is that of the registry.
     let stop = stops.min_by_key(|fail| fail.step).copied();
     Row { client, connects: stop.is_none_or(|stop| stop.step > Step::Connect), stop }

@@ -97,7 +97,7 @@ fn a_client_stops_at_its_first_defect() {
 
 #[test]
 fn where_it_was_found_counts_more() {
-    let rows = table_at(&[Stop { step: Step::Connect, repair: repair("message.nulls") }]);
+    let rows = table_at(&[Stop { step: Step::Connect, ..Stop::of(repair("message.nulls")) }]);
     assert!(rows.iter().any(|row| row.client.id == "ts1" && !row.connects));
 }
 

@@ -7,14 +7,28 @@ use http::header::LOCATION;
 use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::{Reply, RequestBody};
+use crate::client::Clients;
 use crate::edit::json::Object;
 use crate::edit::params;
 use crate::endpoint::Class;
+use crate::repair::Level;
 
 /// What a repair found. Never carries a secret: it goes to logs and reports.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Finding {
     pub what: Cow<'static, str>,
+    /// Whom it stops here, where that is less than the repair says.
+    pub stops: Option<Clients>,
+    /// Which kind of rule it breaks here, where that is less than the repair says.
+    pub level: Option<Level>,
+    /// It is right as it came, at the address where it came from: the other form is what a proxy needs.
+    pub is_blameless: bool,
+}
+
+impl Finding {
+    fn new(what: impl Into<Cow<'static, str>>) -> Self {
+        Self { what: what.into(), ..Self::default() }
+    }
 }
 
 /// What a repair did with the message it was given.
@@ -33,17 +47,42 @@ pub enum Outcome {
 impl Outcome {
     /// The message was changed because of this.
     pub fn mended(what: impl Into<Cow<'static, str>>) -> Self {
-        Self::Mended(Finding { what: what.into() })
+        Self::Mended(Finding::new(what))
     }
 
     /// The upstream shall be asked again because of this.
     pub fn again(what: impl Into<Cow<'static, str>>, ask: Ask) -> Self {
-        Self::Again(Finding { what: what.into() }, Box::new(ask))
+        Self::Again(Finding::new(what), Box::new(ask))
     }
 
     /// The request is answered because of this.
     pub fn answer(what: impl Into<Cow<'static, str>>, reply: Reply) -> Self {
-        Self::Answer(Finding { what: what.into() }, Box::new(reply))
+        Self::Answer(Finding::new(what), Box::new(reply))
+    }
+
+    /// Nobody else gives up over what was found here.
+    #[must_use]
+    pub fn stopping(self, clients: Clients) -> Self {
+        self.with(|finding| finding.stops = Some(clients))
+    }
+
+    /// What was found here breaks no rule that binds the server.
+    #[must_use]
+    pub fn within_the_rules(self) -> Self {
+        self.with(|finding| finding.level = Some(Level::Interop))
+    }
+
+    /// What was found here is right where it came from, if so.
+    #[must_use]
+    pub fn blameless_if(self, is_right: bool) -> Self {
+        self.with(|finding| finding.is_blameless = is_right)
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Finding)) -> Self {
+        if let Self::Mended(finding) | Self::Again(finding, _) | Self::Answer(finding, _) = &mut self {
+            change(finding);
+        }
+        self
     }
 }
 
@@ -115,14 +154,19 @@ impl Ask {
                 && !to.is_some_and(|to| to.split(['?', '#']).skip(1).any(|part| params::has(part, "error")));
         }
         let error = |reply: &Reply| reply.json().and_then(|document| document.text("error"));
-        let Some(reason) = error(second).filter(|_| class.is_oauth() && second.status.is_client_error()) else {
-            return false;
+        let is_at_the_door = |reply: &Reply| {
+            let status = reply.status;
+            let is_absent = matches!(status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED);
+            status.is_redirection() || is_absent || status == StatusCode::UNSUPPORTED_MEDIA_TYPE
         };
-        let at_the_door = first.status.is_redirection()
-            || matches!(
-                first.status,
-                StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::UNSUPPORTED_MEDIA_TYPE
-            );
+        if !class.is_oauth() || !second.status.is_client_error() {
+            return false;
+        }
+        let Some(reason) = error(second) else {
+            // Who refuses in a form of its own has looked at it all the same.
+            return is_at_the_door(first) && !is_at_the_door(second) && second.json().is_some();
+        };
+        let at_the_door = is_at_the_door(first);
         // A grant is looked at after the client has been let in (RFC 6749 sections 4.1.3 and 6).
         at_the_door || (error(first).as_deref() == Some("invalid_client") && reason == "invalid_grant")
     }
@@ -157,6 +201,20 @@ mod tests {
         ] {
             let first = example::reply("400").unwrap();
             assert_eq!(Ask::is_better(class, &first, &example::reply(reply).unwrap()), better, "{reply}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_in_any_form_is_better_than_no_endpoint() {
+        for (first, second, better) in [
+            ("404", "400\nContent-Type: application/json\n\n{\"message\":\"no\"}", true),
+            ("404", "400\nContent-Type: application/json\n\n{\"error\":\"invalid_redirect_uri\"}", true),
+            ("404", "400\nContent-Type: text/html\n\n<h1>no</h1>", false),
+            ("404", "404\nContent-Type: application/json\n\n{\"message\":\"no\"}", false),
+            ("400", "400\nContent-Type: application/json\n\n{\"message\":\"no\"}", false),
+        ] {
+            let [one, other] = [first, second].map(|text| example::reply(text).unwrap());
+            assert_eq!(Ask::is_better(Class::Register, &one, &other), better, "{first}, then {second}");
         }
     }
 }

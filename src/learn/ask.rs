@@ -63,8 +63,8 @@ impl Ask {
     }
 
     /// Asks, within the time; `None` if no answer came.
-    pub(super) async fn send(self, upstream: Arc<Upstream>, facts: Arc<Facts>) -> Option<Fetched> {
-        tokio::time::timeout(LIMIT, self.follow(&upstream, &facts)).await.ok().flatten()
+    pub(super) async fn send(self, upstream: Arc<Upstream>, facts: Arc<Facts>, patience: u32) -> Option<Fetched> {
+        tokio::time::timeout(LIMIT * patience, self.follow(&upstream, &facts)).await.ok().flatten()
     }
 
     async fn follow(mut self, upstream: &Arc<Upstream>, facts: &Facts) -> Option<Fetched> {

@@ -303,7 +303,7 @@ impl Visitor<'_> {
         let asks: Vec<Ask> =
             endpoint::server_metadata_places(url.path()).into_iter().map(|place| Ask::get(&headers, place)).collect();
         let facts = Arc::new(Facts { upstream: server.target().origin.clone(), ..(*self.facts).clone() });
-        for fetched in ask_all(&server, &facts, asks).await.into_iter().flatten() {
+        for fetched in ask_all(&server, &facts, self.runtime.patience(), asks).await.into_iter().flatten() {
             let Some(document) = fetched.document().filter(documents::is_server_metadata) else { continue };
             let Some(issuer) = document.text("issuer").filter(|issuer| is_same_issuer(issuer, &listed)) else {
                 continue;
@@ -341,17 +341,17 @@ impl Visitor<'_> {
     }
 
     async fn ask_all(&mut self, asks: Vec<Ask>) -> Vec<Option<Fetched>> {
-        let answers = ask_all(self.upstream, &self.facts, asks).await;
+        let answers = ask_all(self.upstream, &self.facts, self.runtime.patience(), asks).await;
         self.reached |= answers.iter().any(Option::is_some);
         answers
     }
 }
 
 /// Asks all at once. One answer for each, in their order.
-async fn ask_all(upstream: &Arc<Upstream>, facts: &Arc<Facts>, asks: Vec<Ask>) -> Vec<Option<Fetched>> {
+async fn ask_all(upstream: &Arc<Upstream>, facts: &Arc<Facts>, patience: u32, asks: Vec<Ask>) -> Vec<Option<Fetched>> {
     let asking: Vec<_> = asks
         .into_iter()
-        .map(|ask| AbortOnDropHandle::new(tokio::spawn(ask.send(upstream.clone(), facts.clone()))))
+        .map(|ask| AbortOnDropHandle::new(tokio::spawn(ask.send(upstream.clone(), facts.clone(), patience))))
         .collect();
     let mut answers = Vec::with_capacity(asking.len());
     for answer in asking {

@@ -80,6 +80,7 @@ impl Answer {
 impl Exchange {
     /// Asks the upstream, and reads a small body if a live repair accepts the head.
     pub(super) async fn ask(&mut self, request: &mut Request, question: Question) -> Result<Answer, Failure> {
+        let question = self.patient(question);
         self.tape_question(&question);
         let (response, lease) = self.worker.upstream.ask(question).await?;
         let (parts, incoming) = response.into_parts();
@@ -91,6 +92,12 @@ impl Exchange {
         let rest = self.peek_reply(request, &mut reply, incoming).await?;
         self.tape_answer(&reply, &rest);
         Ok(Answer { reply, rest, lease: Some(lease) })
+    }
+
+    /// Whoever stands in for a client waits longer than a proxy does: the server may be one.
+    fn patient(&self, question: Question) -> Question {
+        let first_byte = question.first_byte.map(|limit| limit * self.runtime().patience());
+        Question { first_byte, ..question }
     }
 
     async fn peek_reply(

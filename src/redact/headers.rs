@@ -4,8 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use http::HeaderMap;
 
+use super::Pass;
 use super::rules::{self, Rule};
-use super::{Pass, words};
 use crate::edit::list::is_token_byte;
 use crate::exchange::is_credential;
 use crate::repairs::session;
@@ -31,7 +31,6 @@ const KEPT: &[&str] = &[
     "cache-control",
     "cf-cache-status",
     "cf-mitigated",
-    "cf-ray",
     "connection",
     "content-encoding",
     "content-language",
@@ -71,6 +70,25 @@ const KEPT: &[&str] = &[
     "x-powered-by",
 ];
 
+/// Schemes of credentials (IANA's registry, and what APIs write). What else stands there may be the secret itself.
+const SCHEMES: &[&str] = &[
+    "basic",
+    "bearer",
+    "digest",
+    "dpop",
+    "gnap",
+    "hawk",
+    "hoba",
+    "mutual",
+    "negotiate",
+    "ntlm",
+    "oauth",
+    "privatetoken",
+    "token",
+    "apikey",
+    "aws4-hmac-sha256",
+];
+
 /// Attributes of a cookie (RFC 6265 section 5.2).
 const OF_COOKIES: &[&str] =
     &["domain", "expires", "httponly", "max-age", "partitioned", "path", "priority", "samesite", "secure"];
@@ -98,6 +116,8 @@ impl Pass<'_> {
             _ if name.ends_with("authenticate") => self.challenge(value),
             "link" => self.links(value),
             "mcp-session-id" => self.session(value),
+            // Cloudflare finds a request by it; it opens nothing.
+            "cf-ray" if is_ray(value) && self.secrets.found_in(value).is_none() => value.to_owned(),
             "refresh" => match value.split_once(['=']) {
                 Some((before, url)) => format!("{}={}", self.words(before), self.by(Rule::Url, url)),
                 None => self.words(value),
@@ -121,7 +141,8 @@ impl Pass<'_> {
     /// The scheme stays, the rest does not.
     fn credentials(&self, value: &str) -> String {
         let Some((scheme, rest)) = value.split_once(' ') else {
-            return if words::is_protocol(value) { value.to_owned() } else { self.secret(value) };
+            let is_scheme = SCHEMES.contains(&value.to_ascii_lowercase().as_str());
+            return if is_scheme || value.is_empty() { value.to_owned() } else { self.secret(value) };
         };
         let credentials = rest.trim();
         if scheme.eq_ignore_ascii_case("basic")
@@ -142,7 +163,8 @@ impl Pass<'_> {
         }
         // Of a JWT, each part is as good as a name for it.
         credentials.split('.').for_each(|part| self.secrets.add(part));
-        let scheme = if words::is_name(scheme) { scheme.to_owned() } else { self.secret(scheme) };
+        let is_scheme = SCHEMES.contains(&scheme.to_ascii_lowercase().as_str());
+        let scheme = if is_scheme { scheme.to_owned() } else { self.secret(scheme) };
         if credentials.is_empty() { scheme } else { format!("{scheme} {}", self.secret(credentials)) }
     }
 
@@ -199,15 +221,16 @@ impl Pass<'_> {
         out + &self.words(rest)
     }
 
-    /// A challenge, however it is written: values by the rules, the rest as it was.
+    /// A challenge, however it is written: values by the rules, the rest as it was. A word without a value is a scheme
+    /// where one may begin, and a credential anywhere else.
     fn challenge(&self, text: &str) -> String {
         let mut out = String::new();
-        let (mut rest, mut after_scheme) = (text, false);
+        let (mut rest, mut may_begin) = (text, true);
         while let Some(first) = rest.chars().next() {
-            let length = rest.bytes().take_while(|b| is_token_byte(*b) || *b == b'/').count();
+            let length = rest.bytes().take_while(|b| is_token_byte(*b)).count();
             if length == 0 {
                 out.push(if first.is_ascii_punctuation() || first == ' ' { first } else { '_' });
-                after_scheme &= first == ' ';
+                may_begin = first == ',' || (may_begin && first == ' ');
                 rest = &rest[first.len_utf8()..];
                 continue;
             }
@@ -218,17 +241,18 @@ impl Pass<'_> {
                 Some(value) if !is_padding => {
                     out.push_str(&self.name(word));
                     rest = self.parameter(&mut out, word, value);
-                    after_scheme = false;
                 }
-                _ if after_scheme => {
-                    out.push_str(&self.secret(word));
-                    (rest, after_scheme) = (behind, false);
+                _ if may_begin && (behind.is_empty() || behind.starts_with([' ', ','])) => {
+                    out.push_str(&self.name(word));
+                    rest = behind;
                 }
                 _ => {
-                    out.push_str(&self.name(word));
-                    (rest, after_scheme) = (behind, true);
+                    let end = rest.find([',', ' ']).unwrap_or(rest.len());
+                    out.push_str(&self.secret(rest[..end].trim_end_matches('=')));
+                    rest = &rest[end..];
                 }
             }
+            may_begin = false;
         }
         out
     }
@@ -266,4 +290,11 @@ fn end_of_quote(text: &str, quote: char) -> usize {
         escaped = c == '\\' && !escaped;
     }
     text.len()
+}
+
+/// Whether it is written as Cloudflare writes the id of a request.
+fn is_ray(text: &str) -> bool {
+    let (id, place) = text.split_once('-').unwrap_or((text, "XXX"));
+    let is_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    id.len() == 16 && id.bytes().all(is_hex) && place.len() == 3 && place.bytes().all(|b| b.is_ascii_uppercase())
 }

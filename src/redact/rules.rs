@@ -173,7 +173,7 @@ pub(super) fn of_message(names: &[&str]) -> Rule {
         "jsonrpc" => Rule::Protocol,
         "method" if names.len() <= 1 => Rule::Word,
         "id" if names.len() <= 1 => Rule::Id,
-        "name" | "version" | "title" if is_of_program => Rule::Words,
+        "name" | "version" | "title" if is_of_program && names.len() <= 4 => Rule::Words,
         "message" if parent == Some("error") => Rule::Refusal,
         "mimeType" => Rule::Media,
         _ if name.ends_with("rotocolVersion") || name.ends_with("rotocolVersions") || parent == Some("supported") => {

@@ -141,8 +141,7 @@ impl Pass<'_> {
         let Some((name, value)) = params::all(pair).next() else { return String::new() };
         let Some((raw_name, raw_value)) = pair.split_once('=') else {
             // A fragment or a flag: nobody knows whether it is a name.
-            let is_kept = words::is_name(&name) && name.len() <= 16 && self.secrets.found_in(&name).is_none();
-            return if is_kept { pair.to_owned() } else { params::encoded(&self.value(&name)) };
+            return params::encoded(&self.value(&name));
         };
         let shown_name = match self.name(&name) {
             kept if kept == *name && raw_name.bytes().all(|b| b != b'%' && b != b'+') => raw_name.to_owned(),

@@ -102,6 +102,12 @@ fn has_odd_capitals(part: &str) -> bool {
     before_one || runs.iter().filter(|run| is_acronym(run)).count() >= 2
 }
 
+/// Whether a word in a text is made by a machine or names somebody.
+pub(super) fn tells_whom(word: &str) -> bool {
+    let is_jumble = |part: &str| part.len() >= 8 && is_jumbled(part) && part.bytes().any(|b| b.is_ascii_digit());
+    looks_made(word) || word.contains('@') || word.split(|c: char| !c.is_ascii_alphanumeric()).any(is_jumble)
+}
+
 /// Whether a word looks made by a machine: a key, a code, a hash, an id.
 pub(super) fn looks_made(word: &str) -> bool {
     let letters = word.bytes().filter(u8::is_ascii_alphabetic).count();

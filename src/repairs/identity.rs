@@ -12,6 +12,7 @@ pub mod server_metadata;
 use serde_json::Value;
 
 use crate::edit::json::Object;
+use crate::edit::origin::Origin;
 use crate::edit::params;
 use crate::exchange::Site;
 
@@ -47,6 +48,21 @@ fn publish(site: &Site<'_>, value: &mut Value) -> bool {
         Value::Object(members) => members.values_mut().map(|value| publish(site, value)).max().unwrap_or(false),
         _ => false,
     }
+}
+
+/// Whether the upstream writes its issuer so in all of its documents, at the address that clients use: then it is right
+/// to the byte (RFC 8414 section 3.3), with a path or a slash, for as long as nobody stands before it.
+fn is_its_own_issuer(site: &Site<'_>, issuer: &str) -> bool {
+    let known = site.known;
+    known.issuer.as_deref() == Some(issuer)
+        && known.authorization_servers.iter().any(|listed| listed == issuer)
+        && Origin::of(issuer).is_ok_and(|origin| origin == site.facts.public)
+}
+
+/// `iss` of an authorization response.
+fn iss_of(location: &str) -> Option<String> {
+    let query = location.split_once('?')?.1;
+    params::get(query.split('#').next().unwrap_or(query), "iss").map(Into::into)
 }
 
 /// An authorization response in a redirect URL, with our issuer for `iss` (RFC 9207 section 2); `None` when it is no

@@ -19,6 +19,7 @@ use crate::repair::{Example, Hook, Mode, Repair, SiteKind, Then};
 
 mod any;
 mod messages;
+mod weight;
 
 struct Stage {
     facts: Facts,

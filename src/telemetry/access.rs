@@ -257,8 +257,18 @@ mod tests {
             path: "/mcp",
             status: StatusCode::UNAUTHORIZED,
             fired: vec![
-                Fired { id: "auth.challenge-missing", slot: 0, mode: Mode::Fix, finding: Finding { what: "x".into() } },
-                Fired { id: "cors.expose", slot: 0, mode: Mode::Fix, finding: Finding { what: "x".into() } },
+                Fired {
+                    id: "auth.challenge-missing",
+                    slot: 0,
+                    mode: Mode::Fix,
+                    finding: Finding { what: "x".into(), ..Finding::default() },
+                },
+                Fired {
+                    id: "cors.expose",
+                    slot: 0,
+                    mode: Mode::Fix,
+                    finding: Finding { what: "x".into(), ..Finding::default() },
+                },
             ],
             untouched: None,
             refused: None,

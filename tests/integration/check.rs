@@ -97,6 +97,23 @@ async fn checked(defects: &[&'static Defect], profile: Profile) -> Report {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());
     let server = tokio::spawn(broken::serve(listener, Arc::new(Broken::with(origin.clone(), defects))));
+    let report = checked_at(&origin, profile).await;
+    server.abort();
+    report
+}
+
+/// The same through a proxy.
+async fn checked_through(defects: &[&'static Defect], profile: Profile) -> Report {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    let server = tokio::spawn(broken::serve(listener, Arc::new(Broken::with(origin.clone(), defects))));
+    let proxy = Proxy::to_url(&origin).set("repairs", "stream.silence=fix").start();
+    let report = checked_at(&format!("http://{}", proxy.address), profile).await;
+    server.abort();
+    report
+}
+
+async fn checked_at(origin: &str, profile: Profile) -> Report {
     let call = |tool: &str, arguments| Call { tool: tool.into(), arguments };
     let wish = Wish {
         register: true,
@@ -108,9 +125,7 @@ async fn checked(defects: &[&'static Defect], profile: Profile) -> Report {
         time: std::time::Duration::from_secs(600),
         ..Wish::default()
     };
-    let report = check::check(&config(&origin), &origin, &wish).await.unwrap();
-    server.abort();
-    report
+    check::check(&config(origin), origin, &wish).await.unwrap()
 }
 
 /// Defects that only some clients meet in their registration, and such a client.
@@ -131,7 +146,7 @@ fn profile_of(defect: &str) -> Profile {
             }),
             ..plain
         },
-        "registration-public-refused" | "registration-method-without-secret" => {
+        "registration-public-refused" | "registration-method-without-secret" | "registration-secret-empty" => {
             Profile { auth_method: Some("none"), ..plain }
         }
         _ => plain,
@@ -293,6 +308,34 @@ async fn the_proxy_says_at_its_start_what_it_has_found() {
     assert!(soon(proxy.line_with("auth.challenge-missing")).await.contains("a 401 from"));
     proxy.terminate();
     server.abort();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn through_the_proxy_no_defect_is_found() {
+    let turns = Arc::new(Semaphore::new(TOGETHER));
+    let only = std::env::var("ONLY").unwrap_or_default();
+    let running: Vec<_> = defects::all()
+        .filter(|defect| defect.name.contains(&only))
+        .map(|defect| {
+            let turns = turns.clone();
+            tokio::spawn(async move {
+                let _turn = turns.acquire().await.unwrap();
+                (defect, checked_through(&[defect], profile_of(defect.name)).await)
+            })
+        })
+        .collect();
+    let mut left = Vec::new();
+    for one in running {
+        let (defect, report) = one.await.unwrap();
+        for line in report.lines("fail") {
+            let evidence = line.evidence.clone().unwrap_or_default();
+            left.push(format!("{}: {} by {:?}\n{evidence}", defect.name, line.id, line.question));
+        }
+        if !report.missing.is_empty() {
+            left.push(format!("{}: {:?}", defect.name, report.missing));
+        }
+    }
+    assert!(left.is_empty(), "{} things are left:\n{}", left.len(), left.join("\n"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

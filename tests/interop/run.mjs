@@ -1,26 +1,15 @@
 // Every server with every client in each way, one table, and a verdict about the `mended` column.
 import { parseArgs } from 'node:util';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Child, verdictOf } from './lib/children.mjs';
 import { asMarkdown, asText, COLUMNS, report } from './lib/table.mjs';
 import { freePort } from './lib/serve.mjs';
+import { node, npm, pin, SERVERS } from './servers.mjs';
 
 const CLIENT_LIMIT_MS = 60_000;
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
-const npm = JSON.parse(readFileSync(here('package.json'))).dependencies;
-const pin = (file, name) => new RegExp(`^${name}==(.+)$`, 'm').exec(readFileSync(here(file), 'utf8'))[1];
-const node = (path) => [process.execPath, here(path)];
-
-const SERVERS = {
-  'better-auth': { version: npm['better-auth'], command: node('servers/better-auth.mjs') },
-  'ts-sdk': { version: npm['@modelcontextprotocol/sdk'], command: node('servers/ts-sdk.mjs') },
-  fastmcp: {
-    version: pin('requirements-fastmcp.txt', 'fastmcp'),
-    command: [here('.venv-fastmcp/bin/python'), here('servers/fastmcp_server.py')],
-  },
-};
 const CLIENTS = {
   'ts-v1': { version: npm['@modelcontextprotocol/sdk'], command: node('clients/ts-v1.mjs') },
   'ts-v2': { version: npm['@modelcontextprotocol/client'], command: node('clients/ts-v2.mjs') },

@@ -6,6 +6,7 @@ use crate::client::who;
 use crate::edit::params;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
+use crate::knowledge::strings;
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
 
@@ -95,7 +96,14 @@ fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     let Some(fewer) = fewer(&asked, site.known.scopes.as_deref()) else { return Outcome::Sound };
     let query = params::map_values(query, "scope", |_| Some(fewer.join(" ")));
     let Some(query) = query else { return Outcome::Sound };
-    Outcome::again("the scopes are refused; asking for fewer", ask_with(request, &query))
+    // A server may refuse a scope as well as ignore it (RFC 6749 section 3.3).
+    let outcome =
+        Outcome::again("the scopes are refused; asking for fewer", ask_with(request, &query)).within_the_rules();
+    // Clients ask by habit for what the server metadata list, and not for the rest.
+    let offered = site.known.server_document.as_ref().and_then(|said| strings(said.get("scopes_supported")));
+    let is_offered = |one: &&str| offered.iter().flatten().any(|have| have == one);
+    let was_offered = asked.iter().filter(|one| !fewer.contains(*one)).any(is_offered);
+    if was_offered { outcome } else { outcome.stopping(who::NOBODY) }
 }
 
 /// The scopes to ask for instead, in the order asked for; `None` if there is nothing to leave out, or nothing

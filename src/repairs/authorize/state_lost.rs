@@ -106,11 +106,14 @@ fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     } else {
         Some(params::with(query, "state", &state))
     };
+    let is_error = params::has(query, "error");
     let Some(restored) = restored.map(|query| cut.with_query(&query)) else { return Outcome::Sound };
     if !set_location(reply, &restored) {
         return Outcome::Sound;
     }
-    Outcome::mended("state is not the one that was sent")
+    let outcome = Outcome::mended("state is not the one that was sent");
+    // Where the login has failed, nobody can go on in any case.
+    if is_error { outcome.stopping(who::NOBODY) } else { outcome }
 }
 
 /// Whether two values differ in nothing but how often they were decoded.

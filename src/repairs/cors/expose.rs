@@ -1,11 +1,12 @@
 //! H-03, A-15: headers that a page needs and the browser hides.
 
-use http::header::{ACCESS_CONTROL_EXPOSE_HEADERS, HeaderMap};
-use http::{HeaderValue, StatusCode};
+use http::header::{ACCESS_CONTROL_EXPOSE_HEADERS, HeaderMap, WWW_AUTHENTICATE};
+use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::{LISTED, allowed_origin};
 use crate::client::who;
 use crate::edit::list;
+use crate::endpoint::SESSION;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -79,12 +80,18 @@ fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     if !read_by_page || exposes_all(&reply.headers) {
         return Outcome::Sound;
     }
+    // What is not there cannot be read either.
+    let is_hidden = |name: HeaderName| {
+        reply.headers.contains_key(&name)
+            && !list::contains(&reply.headers, ACCESS_CONTROL_EXPOSE_HEADERS, name.as_str())
+    };
+    let hides_none = !is_hidden(WWW_AUTHENTICATE) && !is_hidden(SESSION);
     if reply.headers.contains_key(ACCESS_CONTROL_EXPOSE_HEADERS) {
         list::add(&mut reply.headers, &ACCESS_CONTROL_EXPOSE_HEADERS, &NAMES);
     } else {
         reply.headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(LINE));
     }
-    Outcome::mended("the challenge or the session is hidden from pages")
+    Outcome::mended("the challenge or the session is hidden from pages").blameless_if(hides_none)
 }
 
 /// `*` exposes everything but Authorization to a page that sends no cookies, as MCP clients do not.

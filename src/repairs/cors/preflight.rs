@@ -7,7 +7,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use super::{CALLED_BY_PAGES, allowed_origin};
-use crate::client::who;
+use crate::client::{Clients, who};
 use crate::edit::list;
 use crate::exchange::{Outcome, Preflight, Reply, ReplyBody, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -115,21 +115,31 @@ fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     if !methods.split(", ").any(|method| method == asked.method) {
         return Outcome::Sound;
     }
-    let Some(wrong) = defect(reply, &origin, asked) else { return Outcome::Sound };
+    let Some((wrong, clients)) = defect(reply, &origin, asked) else { return Outcome::Sound };
     reply.status = StatusCode::NO_CONTENT;
     reply.body = ReplyBody::Empty;
     reply.headers = answer(request, origin, methods, asked);
-    Outcome::mended(wrong)
+    Outcome::mended(wrong).stopping(clients)
+}
+
+/// What is wrong with the answer, and who would not go on.
+fn defect(reply: &Reply, origin: &HeaderValue, asked: &Preflight) -> Option<(&'static str, Clients)> {
+    let origins: Vec<_> = reply.headers.get_all(ACCESS_CONTROL_ALLOW_ORIGIN).iter().collect();
+    let is_open = origins == ["*"];
+    if let Some(wrong) = refusal(reply, if is_open { origins[0] } else { origin }, &origins, asked) {
+        return Some((wrong, who::BROWSERS));
+    }
+    // A page that sends no cookies goes on at `*` as well.
+    (is_open && origin != "*").then_some(("the preflight's answer allows every origin", who::NOBODY))
 }
 
 /// Why a browser would not go on, if it would not.
-fn defect(reply: &Reply, origin: &HeaderValue, asked: &Preflight) -> Option<&'static str> {
+fn refusal(reply: &Reply, origin: &HeaderValue, origins: &[&HeaderValue], asked: &Preflight) -> Option<&'static str> {
     let headers = &reply.headers;
     if !reply.status.is_success() {
         return Some("the preflight was refused");
     }
-    let mut origins = headers.get_all(ACCESS_CONTROL_ALLOW_ORIGIN).iter();
-    if origins.next() != Some(origin) || origins.next().is_some() {
+    if origins != [origin] {
         return Some("the preflight's answer allows no or another origin");
     }
     if origin == "*" && headers.contains_key(ACCESS_CONTROL_ALLOW_CREDENTIALS) {

@@ -81,6 +81,7 @@ fn when(_: &Request, reply: &Reply) -> bool {
 
 fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
     let headers = &mut reply.headers;
+    let said = headers.get(LOCATION).and_then(|to| to.to_str().ok()).and_then(super::iss_of);
     let [location, content_location] =
         [LOCATION, CONTENT_LOCATION].map(|name| change(headers, &name, |text| site.to_public(text)));
     let moved = location || content_location;
@@ -89,7 +90,10 @@ fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
     match (moved || linked, named) {
         (false, false) => Outcome::Sound,
         (true, _) => Outcome::mended("a header leads to the upstream's own address"),
-        (false, true) => Outcome::mended("iss is not the public issuer"),
+        (false, true) => {
+            let is_right = said.is_some_and(|iss| super::is_its_own_issuer(site, &iss));
+            Outcome::mended("iss is not the public issuer").blameless_if(is_right)
+        }
     }
 }
 

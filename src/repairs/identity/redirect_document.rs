@@ -67,13 +67,14 @@ fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
         return Outcome::Sound;
     }
     let Some(document) = reply.json_mut() else { return Outcome::Sound };
-    let mut any = false;
+    let (mut any, mut blameless) = (false, true);
     for name in MEMBERS {
         let Some(url) = document.text(name) else { continue };
         if let Some(public) = super::with_public_iss(site, &url) {
             document.set(name, json!(public));
             any = true;
+            blameless &= super::iss_of(&url).is_some_and(|iss| super::is_its_own_issuer(site, &iss));
         }
     }
-    if any { Outcome::mended("iss is not the public issuer") } else { Outcome::Sound }
+    if any { Outcome::mended("iss is not the public issuer").blameless_if(blameless) } else { Outcome::Sound }
 }

@@ -74,24 +74,27 @@ fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     let Some(document) = reply.json_mut() else { return Outcome::Sound };
     let Some(resource) = document.text("resource") else { return Outcome::Sound };
     let right = if ours { Some(site.resource()) } else { site.to_public(&resource) };
-    let mut changed = false;
+    let (mut changed, mut blameless) = (false, true);
     if let Some(right) = right.filter(|right| *right != resource) {
         document.set("resource", json!(right));
-        changed = true;
+        (changed, blameless) = (true, false);
     }
     if let Some(servers) = strings(document.get("authorization_servers")) {
         let right = public_issuers(site, &servers);
         if right != servers {
+            blameless &= servers.iter().all(|had| right.contains(had) || super::is_its_own_issuer(site, had));
             document.set("authorization_servers", json!(right));
             changed = true;
         }
     }
-    changed |= super::publish_members(site, document, &["resource", "authorization_servers"]);
+    if super::publish_members(site, document, &["resource", "authorization_servers"]) {
+        (changed, blameless) = (true, false);
+    }
     if !changed {
         return Outcome::Sound;
     }
     document.remove("signed_metadata");
-    Outcome::mended("the resource metadata name another address")
+    Outcome::mended("the resource metadata name another address").blameless_if(blameless)
 }
 
 /// The issuers with our own one in its only form, each once.

@@ -82,8 +82,10 @@ fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
         return Outcome::Sound;
     }
     let what = if others { "the document of another resource" } else { "no document, and no 404 either" };
+    let is_told = reply.status == StatusCode::NOT_FOUND && !others;
     reply.replace_with_json(StatusCode::NOT_FOUND, Object::new([("error", json!("not_found"))]));
-    Outcome::mended(what)
+    // Whatever the body of a 404 is: the status says it.
+    if is_told { Outcome::mended(what).within_the_rules().stopping(who::CLAUDE) } else { Outcome::mended(what) }
 }
 
 /// Whether a document at another endpoint's place names another resource than the place does (RFC 9728 section 3.3).

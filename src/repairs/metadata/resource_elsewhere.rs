@@ -2,7 +2,7 @@
 
 use super::{is_document, is_our_resource, tells};
 use crate::client::who;
-use crate::endpoint::Class;
+use crate::endpoint::{self, Class};
 use crate::exchange::{Ask, Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -58,5 +58,12 @@ fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     if is_document(request, reply) || !is_our_resource(site, request) || place == request.path() {
         return Outcome::Sound;
     }
-    Outcome::again("the document is at another place", Ask::at(place.clone()))
+    let outcome = Outcome::again("the document is at another place", Ask::at(place.clone()));
+    // Only the first of the places is prescribed (RFC 9728 section 3.1); ChatGPT asks at the root.
+    let path = request.path();
+    match () {
+        () if path == endpoint::resource_metadata_path(&site.facts.mcp_path) => outcome,
+        () if path == endpoint::RESOURCE_METADATA => outcome.within_the_rules().stopping(who::CHATGPT),
+        () => outcome.within_the_rules().stopping(who::NOBODY),
+    }
 }

@@ -4,6 +4,7 @@ use http::{Method, StatusCode};
 
 use super::is_repeatable;
 use crate::client::who;
+use crate::edit::origin::after_origin;
 use crate::endpoint::{self, Class};
 use crate::exchange::{Ask, Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -83,5 +84,12 @@ fn run(site: &Site<'_>, request: &Request, _: &mut Reply) -> Outcome {
         Some(query) => format!("{place}?{query}"),
         None => place.to_owned(),
     };
-    Outcome::again("the endpoint is at another path", Ask::at(target))
+    let outcome = Outcome::again("the endpoint is at another path", Ask::at(target));
+    // Who finds the metadata where they have to be does not guess.
+    let path = site.known.issuer.as_deref().and_then(after_origin).unwrap_or_default();
+    let found = site.known.server_metadata_path.as_ref();
+    if found.is_some_and(|found| endpoint::server_metadata_places(path).contains(found)) {
+        return outcome.stopping(who::NOBODY);
+    }
+    outcome
 }

@@ -159,7 +159,9 @@ fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     if !is_right {
         document.set("token_endpoint_auth_method", right);
     }
-    Outcome::mended("auth method and secret do not go together")
+    let outcome = Outcome::mended("auth method and secret do not go together");
+    // Who is told no method sends its secret by one of its own choice; the Python SDK sends none.
+    if have.is_none() && has_secret { outcome.stopping(who::PYTHON) } else { outcome }
 }
 
 /// Whether the client can use a method: everybody's, its own wish, or one with the keys that it brought. A request that

@@ -65,6 +65,15 @@ pub static REPAIR: Repair = Repair {
             ),
         },
         Example {
+            note: "a moment after 1970 is not never",
+            site: SiteKind::Open,
+            request: "POST /register",
+            reply: "201\nContent-Type: application/json\n\n{\"client_id\":\"a\",\"client_secret_expires_at\":0.5}",
+            then: Then::Becomes(
+                "201\nContent-Type: application/json\n\n{\"client_id\":\"a\",\"client_secret_expires_at\":1}",
+            ),
+        },
+        Example {
             note: "integers",
             site: SiteKind::Open,
             request: "POST /register",
@@ -80,7 +89,7 @@ fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
     let mut any = false;
     for name in ["client_id_issued_at", "client_secret_expires_at"] {
         let Some(have) = document.get(name) else { continue };
-        let right = seconds(&have).map(|seconds| Value::Number(Number::from(seconds)));
+        let right = seconds(&have).map(|seconds| Value::Number(Number::from(not_for_ever(&have, seconds))));
         match right {
             Some(right) if right == have => continue,
             Some(right) => document.set(name, right),
@@ -89,6 +98,16 @@ fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
         any = true;
     }
     if any { Outcome::mended("a time that is not an integer number of seconds") } else { Outcome::Sound }
+}
+
+/// Rounding down must not make 0, which means never, of a time that has passed (RFC 7591 section 3.2.1).
+fn not_for_ever(value: &Value, seconds: i64) -> i64 {
+    let text = match value {
+        Value::String(text) => text.trim().to_owned(),
+        other => other.to_string(),
+    };
+    let is_zero = text.parse::<f64>().is_ok_and(|number| number == 0.0);
+    if seconds == 0 && !is_zero { 1 } else { seconds }
 }
 
 /// The time that a value means, in whole seconds; `None` when it means none.

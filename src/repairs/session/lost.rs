@@ -119,6 +119,8 @@ fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
         return Outcome::Sound;
     }
     let message = jsonrpc::error(request.message.as_ref(), jsonrpc::SESSION_NOT_FOUND, "Session not found");
+    let is_right = reply.status == StatusCode::NOT_FOUND;
     reply.say(StatusCode::NOT_FOUND, Some(message));
-    Outcome::mended("a lost session that is not told by 404")
+    // The status alone is what clients go by.
+    Outcome::mended("a lost session that is not told by 404").blameless_if(is_right)
 }

@@ -82,7 +82,7 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
+fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     if reply.status == StatusCode::TOO_MANY_REQUESTS || reply.status == StatusCode::SERVICE_UNAVAILABLE {
         return Outcome::Sound;
     }
@@ -97,5 +97,7 @@ fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
         return Outcome::Sound;
     }
     refuse(reply, StatusCode::UNAUTHORIZED, "invalid_client", &said);
-    Outcome::mended("an unknown client, said otherwise")
+    let outcome = Outcome::mended("an unknown client, said otherwise");
+    // Nobody waits for what becomes of a revocation.
+    if request.class == Class::Revoke { outcome.stopping(who::NOBODY) } else { outcome }
 }

@@ -166,8 +166,11 @@ fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
     if !is_dead(&said, reply.status) {
         return Outcome::Sound;
     }
+    let is_coded = said.meant == "invalid_grant" && said.has_code();
     refuse(reply, StatusCode::BAD_REQUEST, "invalid_grant", &said);
-    Outcome::mended("a dead refresh token, said otherwise")
+    let outcome = Outcome::mended("a dead refresh token, said otherwise");
+    // Clients go by the code, whatever the status.
+    if is_coded { outcome.stopping(who::NOBODY) } else { outcome }
 }
 
 fn is_dead(said: &Said, status: StatusCode) -> bool {

@@ -85,5 +85,6 @@ fn names_both(headers: &HeaderMap) -> bool {
 
 fn run(_: &Site<'_>, request: &mut Request) -> Outcome {
     request.headers.insert(ACCEPT, BOTH_FORMS);
-    Outcome::mended("Accept does not name both forms of an answer")
+    // Clients must name both: the server may refuse.
+    Outcome::mended("Accept does not name both forms of an answer").within_the_rules()
 }

@@ -117,5 +117,6 @@ fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
         return Outcome::Sound;
     }
     reply.status = StatusCode::OK;
-    Outcome::mended("a JSON-RPC error with the HTTP status of an error")
+    // A server that cannot take a message may refuse it so (MCP 2025-11-25, Sending Messages to the Server).
+    Outcome::mended("a JSON-RPC error with the HTTP status of an error").within_the_rules()
 }

@@ -18,7 +18,7 @@ pub static REPAIR: Repair = Repair {
     stops: who::CLAUDE,
     remedy: "Answers 405. Where a login is needed and no token came, auth.head-unanswered answers 401.",
     advice: "Answer HEAD as you answer GET, without the body.",
-    basis: &[basis::HEAD_METHOD, basis::LISTENING],
+    basis: &[basis::HEAD_METHOD],
     default: Mode::Fix,
     on: &[Class::Mcp],
     hook: Hook::Reply { needs: Needs::Head, when, run },
@@ -55,7 +55,9 @@ fn when(request: &Request, reply: &Reply) -> bool {
 }
 
 fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
+    // A request without a session may be refused so, whatever its method (MCP 2025-11-25, Session Management).
+    let is_told = reply.status == StatusCode::BAD_REQUEST;
     reply.say(StatusCode::METHOD_NOT_ALLOWED, None);
     reply.headers.insert(ALLOW, HeaderValue::from_static("POST, GET, DELETE"));
-    Outcome::mended("a HEAD is answered as if nothing were there")
+    Outcome::mended("a HEAD is answered as if nothing were there").blameless_if(is_told)
 }

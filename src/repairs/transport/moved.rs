@@ -54,5 +54,6 @@ fn when(request: &Request) -> bool {
 fn run(_: &Site<'_>, request: &mut Request) -> Outcome {
     let Some(Ok(target)) = request.moved.as_deref().map(PathAndQuery::try_from) else { return Outcome::Sound };
     request.target = target;
-    Outcome::mended("messages are redirected; asking there at once")
+    // What is wrong is said by transport.redirected.
+    Outcome::mended("messages are redirected; asking there at once").blameless_if(true)
 }

@@ -84,5 +84,7 @@ fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     }
     places.dedup();
     let asks = places.into_iter().map(|place| Ask { bridge: Some(place), ..Ask::default() });
-    Ask::one_of(asks).map_or(Outcome::Sound, |ask| Outcome::again("the server has only the older transport", ask))
+    let what = "the server has only the older transport";
+    // That is right by the version that it speaks.
+    Ask::one_of(asks).map_or(Outcome::Sound, |ask| Outcome::again(what, ask).within_the_rules())
 }

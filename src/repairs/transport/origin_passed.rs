@@ -65,5 +65,6 @@ fn run(site: &Site<'_>, request: &mut Request) -> Outcome {
         return Outcome::Sound;
     }
     request.headers.remove(ORIGIN);
-    Outcome::mended("an origin that this proxy has judged")
+    // A server may have a list of its own.
+    Outcome::mended("an origin that this proxy has judged").within_the_rules()
 }

@@ -4,6 +4,7 @@ use http::header::LOCATION;
 use http::{HeaderValue, StatusCode};
 
 use crate::client::who;
+use crate::edit::origin::Origin;
 use crate::endpoint::{self, Class};
 use crate::exchange::{Ask, Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -99,5 +100,9 @@ fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     if !is_slash && leads_to_login(site, request, location) {
         return Outcome::Sound;
     }
-    Outcome::again("the endpoint redirects; asking there", Ask::at(target))
+    let is_kept = matches!(reply.status, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT)
+        && (location.starts_with('/') || Origin::of(location).is_ok_and(|to| to == site.facts.public));
+    let outcome = Outcome::again("the endpoint redirects; asking there", Ask::at(target));
+    // The SDKs follow one that keeps the method and stays within one origin.
+    if is_kept { outcome.stopping(who::HOSTED.and(who::VSCODE)) } else { outcome }
 }

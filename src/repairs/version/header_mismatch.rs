@@ -64,7 +64,11 @@ fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
         return Outcome::Sound;
     }
     match fields(request) {
-        Some(fields) => Outcome::again("header fields that contradict the message", Ask { fields, ..Ask::default() }),
+        Some(fields) => {
+            // It is the client who contradicts itself.
+            let ask = Ask { fields, ..Ask::default() };
+            Outcome::again("header fields that contradict the message", ask).within_the_rules()
+        }
         None => Outcome::Sound,
     }
 }

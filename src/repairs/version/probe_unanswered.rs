@@ -124,8 +124,10 @@ fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     if asks_for_rights || is_understood(request, reply) {
         return Outcome::Sound;
     }
+    // Any 400 leads newer clients to the older versions (MCP 2026-07-28, Backward Compatibility).
+    let is_right = reply.status == StatusCode::BAD_REQUEST;
     reply.say(StatusCode::BAD_REQUEST, Some(super::unknown(request)));
-    Outcome::mended("an answer to server/discover that is not understood")
+    Outcome::mended("an answer to server/discover that is not understood").blameless_if(is_right)
 }
 
 /// Whether every client knows by this answer what server it talks to.

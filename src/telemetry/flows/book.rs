@@ -204,7 +204,7 @@ impl Book {
             }
         }
         let flows = &self.flows;
-        self.by_key.retain(|key, id| flows.get(id).is_some_and(|flow| flow.keys().any(|have| have == key)));
+        self.by_key.retain(|key, id| flows.get(id).is_some_and(|flow| flow.has(key)));
         self.by_source.retain(|source, id| flows.get(id).is_some_and(|flow| flow.sources.contains(source)));
     }
 

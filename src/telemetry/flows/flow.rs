@@ -131,6 +131,8 @@ pub struct Flow {
     pub exchanges: VecDeque<(u64, Value, usize)>,
     pub bytes: usize,
     keys: HashSet<Key>,
+    /// The tokens that were given out in it.
+    granted: HashSet<Key>,
     /// The client that it is about, once that is known.
     pub client_id: Option<u64>,
     /// Addresses and agents that have part in it.
@@ -166,14 +168,16 @@ impl Flow {
             exchanges: VecDeque::new(),
             bytes: 0,
             keys: HashSet::new(),
+            granted: HashSet::new(),
             client_id: None,
             sources: HashSet::new(),
             turn: Turn::Nothing,
         }
     }
 
-    pub fn keys(&self) -> impl Iterator<Item = &Key> {
-        self.keys.iter()
+    #[must_use]
+    pub fn has(&self, key: &Key) -> bool {
+        self.keys.contains(key)
     }
 
     /// Takes an exchange in, or what has become of one that was open.
@@ -183,6 +187,9 @@ impl Flow {
         for key in &exchange.signs.keys {
             if self.keys.len() < MOST_KEYS {
                 self.keys.insert(*key);
+            }
+            if key.kind == Kind::Token && exchange.signs.is_granted && self.granted.len() < MOST_KEYS {
+                self.granted.insert(*key);
             }
             if key.kind == Kind::Client {
                 self.client_id = Some(key.hash);
@@ -220,7 +227,7 @@ impl Flow {
             let status = exchange.answered.status();
             if exchange.class.has_messages() && exchange.asked.method() != "OPTIONS" && (200..300).contains(&status) {
                 self.turn = Turn::Arrived;
-            } else if is_refused_token(exchange) {
+            } else if self.refuses_own(exchange) {
                 self.turn = refused(exchange);
             }
             return;
@@ -239,10 +246,16 @@ impl Flow {
             Phase::Registration if is_taken => Turn::Registered,
             Phase::Authorize if signs.is_authorized => Turn::Authorized,
             Phase::Token if is_taken => Turn::Granted,
-            Phase::Initialize | Phase::Tools if is_refused_token(exchange) => refused(exchange),
+            Phase::Initialize | Phase::Tools if self.refuses_own(exchange) => refused(exchange),
             Phase::Initialize | Phase::Tools => Turn::Arrived,
             _ => Turn::Nothing,
         };
+    }
+
+    /// Whether the server refused a token that it gave out itself and that has not run out.
+    fn refuses_own(&self, exchange: &Redacted) -> bool {
+        let is_own = exchange.signs.keys.iter().any(|key| self.granted.contains(key));
+        is_own && is_refused_token(exchange)
     }
 
     /// Says what can be said now.
@@ -271,6 +284,7 @@ impl Flow {
         self.exchanges.make_contiguous().sort_by_key(|(number, _, _)| *number);
         self.bytes += other.bytes;
         self.keys.extend(other.keys);
+        self.granted.extend(other.granted);
         self.sources.extend(other.sources);
         self.said.extend(other.said);
         self.client_id = self.client_id.or(other.client_id);

@@ -228,6 +228,8 @@ fn sentences_say_where_it_stopped() {
             Some(Sentence::AfterToken),
         ),
         (vec![Step::Token('a'), Step::Initialize('a')], None, None),
+        // A token from elsewhere is not its own.
+        (vec![Step::Token('a'), Step::Refused('b')], None, None),
         (
             vec![Step::Token('a'), Step::Refused('a')],
             Some(Sentence::TokenRefused { ms: 12 }),

@@ -25,7 +25,8 @@ const scratch = mkdtempSync(join(tmpdir(), 'interop-'));
 Object.assign(environment, { NO_PROXY: '*', TMPDIR: scratch, NODE: process.execPath, PYTHONUNBUFFERED: '1' });
 
 export class Child {
-  constructor([command, ...args], log, { stdin = 'ignore', env = {} } = {}) {
+  // With `onOutput`, standard output is one text and no lines.
+  constructor([command, ...args], log, { stdin = 'ignore', env = {}, onOutput } = {}) {
     // A group of its own, so that what it starts in turn (Chromium) can be ended with it.
     this.process = spawn(command, args, { stdio: [stdin, 'pipe', 'pipe'], env: { ...environment, ...env }, detached: true });
     this.tail = [];
@@ -35,7 +36,8 @@ export class Child {
     });
     running.add(this);
     this.ended.then(() => running.delete(this));
-    for (const stream of [this.process.stdout, this.process.stderr]) {
+    if (onOutput) this.process.stdout.setEncoding('utf8').on('data', onOutput);
+    for (const stream of onOutput ? [this.process.stderr] : [this.process.stdout, this.process.stderr]) {
       createInterface({ input: stream }).on('line', (line) => {
         if (line.startsWith('{') && stream === this.process.stdout) return this.onJson?.(line);
         this.tail = [...this.tail, line].slice(-LAST_LINES);

@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { fileURLToPath } from 'node:url';
 import { Child } from '../lib/children.mjs';
+import { mend } from '../lib/mend.mjs';
 import { LOOPBACK } from '../lib/serve.mjs';
 import { Client } from '../messages/ask.mjs';
 import { isFailure, judge, settle } from './judge.mjs';
@@ -66,7 +67,7 @@ async function tryAll(name) {
     const server = keep(started, new Child(command, log(name), { env }));
     const port = known ? await server.answers(known) : await server.ready();
     const direct = `http://${LOOPBACK}:${port}${path}`;
-    const mended = await startProxy(direct, started);
+    const mended = await mend(direct, (child) => keep(started, child), log('mcp-mend'));
     for (const client of wanted) await tryPair(name, client, direct, mended);
   } catch (error) {
     console.log(`${name}: ${error.message}`);
@@ -102,23 +103,6 @@ async function tryPair(server, client, direct, mended) {
 function ask(server, client, url) {
   const { kind, does } = SERVERS[server];
   return clients[client].ask({ url, kind, mode: CLIENTS[client].mode ?? 'legacy', does, limit: STEP_LIMIT_MS }, VISIT_LIMIT_MS);
-}
-
-// The proxy before a server, and the address that it tells people to give to clients.
-async function startProxy(upstream, started) {
-  let said;
-  const address = new Promise((done) => (said = done));
-  const child = new Child([process.env.MCP_MEND, upstream, '--listen', `${LOOPBACK}:0`], (line) => {
-    log('mcp-mend')(line);
-    const url = /clients use\s+(http:\S+)/.exec(line)?.[1];
-    if (url) said(url);
-  });
-  keep(started, child);
-  const gone = child.ended.then((how) => {
-    throw new Error(`mcp-mend ${how}: ${child.tail.join(' / ')}`.slice(0, 300));
-  });
-  gone.catch(() => {});
-  return Promise.race([address, gone]);
 }
 
 function said(before = {}, after = {}, verdict) {

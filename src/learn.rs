@@ -159,7 +159,13 @@ impl Learner {
             // An upstream that is down is not one that has changed.
             Some(Visit { .. }) | None => (state.known.clone(), RETRY.min(life)),
         };
-        tracing::debug!(?known, "learned about the upstream");
+        // Names of things alone: the documents may repeat what was sent to the upstream.
+        tracing::debug!(
+            resource_metadata = known.resource_metadata_path.is_some(),
+            own_server = known.has_own_authorization_server(),
+            other_server = known.foreign.is_some(),
+            "learned about the upstream"
+        );
         self.state.store(Arc::new(State { known, until: Some(Instant::now() + life) }));
     }
 }

@@ -208,14 +208,17 @@ pub fn later_messages(caller: &Caller) -> Vec<Probe> {
         post("ping", "ping"),
         post("tools/list without MCP-Protocol-Version", "tools/list").without(VERSION),
         caller.post("tools/list with the _meta of MCP 2026-07-28", &request("tools/list", &json!({"_meta": meta()}))),
-        caller.post(
-            "a call of a tool that does not exist",
-            &request("tools/call", &json!({"name": NOBODY, "arguments": {}})),
-        ),
         post("a method that nobody knows", "mcp-mend/check"),
         caller.post("a notification that nobody knows", &notification("notifications/mcp-mend-check")),
         caller.ask("HEAD", Method::HEAD),
     ]
+}
+
+/// A call of a tool that does not exist.
+#[must_use]
+pub fn unknown_tool(caller: &Caller) -> Probe {
+    let params = json!({"name": NOBODY, "arguments": {}});
+    caller.post("a call of a tool that does not exist", &request("tools/call", &params))
 }
 
 /// A list of messages, as MCP 2025-03-26 has them.

@@ -65,10 +65,7 @@ pub(super) fn command(json: Arg) -> Command {
             "TOKEN",
             "Send messages with this token; @FILE reads it from a file, and MCP_MEND_TOKEN may hold it",
         ))
-        .arg(
-            value("call", "TOOL[=JSON]", "Call this tool, too, up to three times; only harmless ones")
-                .action(ArgAction::Append),
-        )
+        .arg(value("call", "TOOL[=JSON]", "Call this tool, too, once; only harmless ones").action(ArgAction::Append))
         .arg(
             value("callback-port", "PORT", "Where on 127.0.0.1 the login comes back to [default: any free port]")
                 .value_parser(value_parser!(u16)),
@@ -134,11 +131,13 @@ pub fn run(asked: &Asked) -> ExitCode {
 }
 
 fn print(asked: &Asked, report: &Report) {
-    match asked.form {
-        Form::Json => anstream::println!("{:#}", serde_json::to_value(report).unwrap_or_default()),
-        Form::Text => anstream::print!("{}", check::show::text(report, asked.all)),
-        Form::Markdown => anstream::print!("{}", check::show::markdown(report)),
-    }
+    let text = match asked.form {
+        Form::Json => format!("{:#}\n", serde_json::to_value(report).unwrap_or_default()),
+        Form::Text => check::show::text(report, asked.all),
+        Form::Markdown => check::show::markdown(report),
+    };
+    // Who does not read on is told by the exit code.
+    let _ = anstream::stdout().write_all(text.as_bytes());
 }
 
 /// Writes a configuration that mends the server; never over a file that is there.

@@ -317,7 +317,9 @@ impl Visitor<'_> {
     /// How to ask another host that the upstream's own metadata name: over TLS, or on loopback.
     async fn foreign_upstream(&self, url: &str) -> Option<Arc<Upstream>> {
         let origin = Origin::of(url).ok()?;
-        if !origin.is_secure() && !origin.is_loopback() {
+        // Who is not on this machine itself has no business here.
+        let is_neighbour = origin.is_loopback() && self.facts.upstream.is_loopback();
+        if !is_neighbour && (!origin.is_secure() || origin.is_loopback()) {
             return None;
         }
         let (ca_file, named) = (self.runtime.ca_file.clone(), origin.clone());

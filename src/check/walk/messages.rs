@@ -33,6 +33,10 @@ impl Walk<'_> {
         for probe in probes::later_messages(&caller) {
             self.ask(probe).await;
         }
+        // Not even of a tool that does not exist, unless somebody wants more than questions.
+        if caller.token.is_some() || !self.wish.calls.is_empty() {
+            self.ask(probes::unknown_tool(&caller)).await;
+        }
         if caller.version.as_deref().is_some_and(|version| version <= probes::LAST_OF_LISTS) {
             self.ask(probes::batch(&caller)).await;
         }

@@ -1,31 +1,28 @@
 //! The walk of a check: every question, in the order in which a client meets them.
 
+mod ask;
+mod front;
+mod messages;
+
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
-
-use http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION, ORIGIN};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::header::{CONTENT_TYPE, ORIGIN};
+use http::{Method, StatusCode};
 use serde_json::json;
-use tokio::sync::mpsc;
-use tokio::time::timeout;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
-use super::discover::challenge_of;
-use super::login::{self, Client, Outcome as LoginOutcome, Returned};
+use self::ask::has_result;
+use super::Wish;
+use super::login::{self, Client, Outcome as LoginOutcome};
 use super::probes::{self, Caller};
 use super::reach;
-use super::stand::{Answer, Listen, Probe, SILENCE, Seen, Stand};
-use super::{Call, Wish};
-use crate::endpoint::{self, SESSION, VERSION};
-use crate::example;
-use crate::exchange::{Finding, Reply, Site, is_media_type};
+use super::stand::{Probe, SILENCE, Seen, Stand};
+use crate::endpoint;
+use crate::exchange::{Finding, is_media_type};
 use crate::jsonrpc::Envelope;
 use crate::knowledge::Knowledge;
 use crate::learn;
-use crate::repair::Mode;
-use crate::sse;
-use crate::telemetry::tape::{Came, Taped};
+use crate::telemetry::tape::Came;
 
 /// A stream is listened to for longer than any silence may last in it.
 const LISTENING: std::time::Duration = SILENCE.saturating_add(std::time::Duration::from_millis(1500));
@@ -121,13 +118,15 @@ pub struct Walk<'a> {
     later: Vec<AbortOnDropHandle<Seen>>,
     /// Sessions that are being ended.
     ends: TaskTracker,
+    /// What the server was asked last, in the form that it took: path and query.
+    last: Option<String>,
 }
 
 impl<'a> Walk<'a> {
     #[must_use]
     pub fn new(stand: Arc<Stand>, wish: &'a Wish) -> Self {
         stand.begin(wish.time);
-        Self { stand, wish, walked: Walked::default(), later: Vec::new(), ends: TaskTracker::new() }
+        Self { stand, wish, walked: Walked::default(), later: Vec::new(), ends: TaskTracker::new(), last: None }
     }
 
     /// Asks everything that the wish allows.
@@ -203,84 +202,6 @@ impl<'a> Walk<'a> {
         self.walked.seen.len() >= FIRST_QUESTIONS && !self.walked.is_reached() && !has_learned
     }
 
-    /// Asks once, and if a repair of requests would have mended the question, whether it had to. Answers what a client of
-    /// the mended server gets.
-    async fn ask(&mut self, probe: Probe) -> Option<Answer> {
-        let seen = self.stand.ask(probe.clone()).await;
-        self.take_in(probe, seen).await
-    }
-
-    /// Asks all at once what does not depend on each other: one that hangs does not hold up the others.
-    async fn ask_all(&mut self, probes: Vec<Probe>) {
-        let asking: Vec<_> = probes
-            .into_iter()
-            .map(|probe| {
-                let (stand, asked) = (self.stand.clone(), probe.clone());
-                (probe, AbortOnDropHandle::new(tokio::spawn(async move { stand.ask(asked).await })))
-            })
-            .collect();
-        for (probe, seen) in asking {
-            if let Ok(seen) = seen.await {
-                self.take_in(probe, seen).await;
-            }
-        }
-    }
-
-    async fn take_in(&mut self, probe: Probe, seen: Seen) -> Option<Answer> {
-        let observed: Vec<_> = seen
-            .taped
-            .iter()
-            .flat_map(|taped| &taped.fired)
-            .filter(|fired| fired.mode == Mode::Observe)
-            .map(|fired| (fired.id, fired.finding.clone()))
-            .collect();
-        let ids: Vec<&str> = observed.iter().map(|(id, _)| *id).collect();
-        for (id, finding) in observed {
-            if let Some(mended) = self.judge(id, &probe, &seen).await {
-                // What a repair would have prevented shows nothing more, and its session is nobody's.
-                if let Ok(plain) = &seen.answer {
-                    self.end_of(&probe, plain);
-                }
-                let answer = mended.answer.clone().ok();
-                self.walked.judged.push(Judged { id, finding, refused: seen, taken: mended });
-                return answer;
-            }
-        }
-        let answer = seen.answer.clone().ok();
-        let is_known = |id: &str| self.walked.judged.iter().any(|judged| judged.id == id);
-        let was_taken = seen.taped.as_ref().and_then(first_status).is_some_and(|status| status.is_success());
-        if was_taken || !ids.iter().any(|id| is_known(id)) {
-            self.walked.seen.push(seen);
-        }
-        answer
-    }
-
-    /// A repair of requests is needed if the server refuses the plain request and takes the mended one, or lets in what
-    /// the repair refuses. Answers the mended exchange, if so.
-    async fn judge(&self, id: &'static str, probe: &Probe, plain: &Seen) -> Option<Seen> {
-        let taped = plain.taped.as_ref()?;
-        // Who gives no answer at all does not refuse either.
-        let is_in = plain.answer.as_ref().map_or(true, |answer| answer.status.is_success() && !is_error(answer));
-        let was_taken = first_status(taped).is_some_and(|status| status.is_success());
-        // What was taken once is not sent again, but for messages that change nothing.
-        let is_repeatable = taped.class.has_messages() && !probe.is_once;
-        if (was_taken && !is_repeatable) || self.walked.judged.iter().any(|judged| judged.id == id) {
-            return None;
-        }
-        let mended = self.stand.ask_with(id, probe.clone()).await?;
-        let second = mended.taped.as_ref()?;
-        let status = mended.answer.as_ref().ok()?.status;
-        let is_needed = if second.turns.is_empty() {
-            is_in && !status.is_success()
-        } else {
-            !was_taken && status_where_it_is_taken(second).is_some_and(|status| status.is_success())
-        };
-        if !is_needed {
-            self.end_of(probe, mended.answer.as_ref().ok()?);
-        }
-        is_needed.then_some(mended)
-    }
-
     /// How the endpoint receives strangers.
     async fn stranger(&mut self) {
         for probe in probes::of_a_stranger(&self.mcp_path()) {
@@ -299,29 +220,6 @@ impl<'a> Walk<'a> {
         let caller = Caller { path: self.mcp_path(), ..Caller::default() };
         self.ask_and_end(probes::of_a_foreign_page(&caller)).await;
         self.ask(caller.discover()).await;
-    }
-
-    /// Asks, and ends the session that this may begin.
-    async fn ask_and_end(&mut self, probe: Probe) {
-        if let Some(answer) = self.ask(probe.clone()).await {
-            self.end_of(&probe, &answer);
-        }
-    }
-
-    /// Begins to end the session that the answer to a question has begun, if it has.
-    fn end_of(&self, probe: &Probe, answer: &Answer) {
-        let is_in_session = probe.headers.contains_key(SESSION);
-        let Some(session) = answer.headers.get(SESSION).filter(|_| !is_in_session) else { return };
-        let mut end = Probe::new("the end of a session", Method::DELETE, probe.target.clone());
-        for name in [AUTHORIZATION, ORIGIN] {
-            if let Some(value) = probe.headers.get(&name) {
-                end.headers.insert(name, value.clone());
-            }
-        }
-        end.headers.insert(SESSION, session.clone());
-        // Nothing waits for it but the end of the walk.
-        let (stand, end) = (self.stand.clone(), end.header(VERSION, probes::SPOKEN));
-        self.ends.spawn(async move { drop(stand.ask(end).await) });
     }
 
     /// Every place where clients look for metadata.
@@ -416,40 +314,6 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The older transport, if the server has it.
-    async fn legacy(&mut self, caller: &Caller) {
-        let caller = Caller { path: endpoint::LEGACY_SSE.to_owned(), ..caller.clone() };
-        self.ask(caller.stream("the stream of HTTP+SSE (MCP 2024-11-05)")).await;
-    }
-
-    /// A first message over the older transport, if its stream is there: the answer comes on the stream or at once.
-    async fn legacy_message(&mut self, bare: &Caller) {
-        let caller = Caller { path: endpoint::LEGACY_SSE.to_owned(), ..bare.clone() };
-        let (sender, mut heard) = mpsc::unbounded_channel();
-        let mut stream = caller.stream("a session over HTTP+SSE").listening(Listen::For(LEGACY_LISTENING));
-        stream.heard = Some(sender);
-        let stand = self.stand.clone();
-        let listening = AbortOnDropHandle::new(tokio::spawn(async move { stand.ask(stream).await }));
-        let mut text = BytesMut::new();
-        let place = timeout(LEGACY_LISTENING, async {
-            while let Some(piece) = heard.recv().await {
-                text.extend_from_slice(&piece);
-                if let Some(place) = endpoint_in(&text.clone().freeze()) {
-                    return Some(place);
-                }
-            }
-            None
-        });
-        let Ok(Some(place)) = place.await else { return };
-        let facts = self.stand.runtime().facts.clone();
-        let target = place.strip_prefix(facts.public.as_str()).unwrap_or(&place).to_owned();
-        let caller = Caller { path: target, ..bare.clone() };
-        self.ask(caller.post("a message over HTTP+SSE", &probes::initialize(LEGACY_VERSION))).await;
-        if let Ok(seen) = listening.await {
-            self.walked.seen.push(seen);
-        }
-    }
-
     /// Registers one client, and asks what becomes of a registration that nobody can take.
     async fn register(&mut self) {
         if !self.walked.known.has_own_authorization_server() {
@@ -482,154 +346,6 @@ impl<'a> Walk<'a> {
         self.walked.login = Some(outcome);
         token
     }
-
-    /// What a client says once it is let in.
-    async fn messages(&mut self, token: Option<String>) {
-        let bare = Caller { path: self.mcp_path(), token, ..Caller::default() };
-        let first = self.ask(bare.post("initialize", &probes::initialize(probes::SPOKEN))).await;
-        let Some(first) = first.filter(|answer| answer.status.is_success()) else {
-            self.walked.missing.push("no messages: initialize was refused".into());
-            return;
-        };
-        self.walked.is_in = true;
-        let session = session_of(&first);
-        self.walked.version = Some(version_of(&first));
-        let caller = Caller { session: session.clone(), version: self.walked.version.clone(), ..bare.clone() };
-        self.ask(caller.post("notifications/initialized", &probes::notification("notifications/initialized"))).await;
-        self.listen(caller.stream("the stream of a session").listening(Listen::For(LISTENING)));
-        for probe in probes::later_messages(&caller) {
-            self.ask(probe).await;
-        }
-        if caller.version.as_deref().is_some_and(|version| version <= probes::LAST_OF_LISTS) {
-            self.ask(probes::batch(&caller)).await;
-        }
-        for call in &self.wish.calls {
-            self.call(&caller, call).await;
-        }
-        self.ask(bare.discover()).await;
-        self.ask(probes::lost_session(&bare)).await;
-        for probe in probes::first_messages(&bare) {
-            self.ask_and_end(probe).await;
-        }
-        self.ask_and_end(probes::of_a_foreign_page(&bare)).await;
-        self.legacy(&bare).await;
-        self.legacy_message(&bare).await;
-        for listening in std::mem::take(&mut self.later) {
-            if let Ok(seen) = listening.await {
-                self.walked.seen.push(seen);
-            }
-        }
-        // Last: whoever listens in a session is cut off by its end.
-        if session.is_some() {
-            self.ask(caller.ask("the end of a session", Method::DELETE)).await;
-        }
-    }
-
-    async fn call(&mut self, caller: &Caller, call: &Call) {
-        let params = json!({
-            "name": call.tool, "arguments": call.arguments, "_meta": {"progressToken": 1},
-        });
-        let probe = caller.post("a tool call", &probes::request("tools/call", &params));
-        // Once and no more; a stream that goes on behind its answer is given the time to end.
-        self.ask(probe.listening(Listen::For(LISTENING)).once()).await;
-    }
-
-    /// Listens while other questions are asked.
-    fn listen(&mut self, probe: Probe) {
-        let stand = self.stand.clone();
-        self.later.push(AbortOnDropHandle::new(tokio::spawn(async move { stand.ask(probe).await })));
-    }
-}
-
-/// For the login, which asks in its own order.
-impl Walk<'_> {
-    pub(super) async fn put(&mut self, probe: Probe) -> Option<Answer> {
-        self.ask(probe).await
-    }
-
-    pub(super) fn wish(&self) -> &Wish {
-        self.wish
-    }
-
-    /// The site as a client of the mended server sees it.
-    pub(super) fn site(&self) -> Site<'_> {
-        Site { facts: &self.stand.runtime().facts, known: &self.walked.known }
-    }
-
-    /// Whether a document was looked for there already, in vain: the server does not answer.
-    pub(super) fn hangs_at(&self, path: &str) -> bool {
-        let is_silent = |taped: &Taped| {
-            taped.asked.target.path() == path
-                && !taped.turns.is_empty()
-                && taped.turns.iter().all(|turn| turn.came.is_none())
-        };
-        self.walked.seen.iter().filter_map(|seen| seen.taped.as_ref()).any(is_silent)
-    }
-
-    /// The challenge that a stranger gets, as the client of the mended server sees it.
-    pub(super) fn first_refusal(&self) -> Option<HeaderMap> {
-        self.walked.seen.iter().find_map(|seen| challenge_of(seen.answer.as_ref().ok()?))
-    }
-
-    /// What the server was asked last, in the form that it took.
-    pub(super) fn last_target(&self) -> Option<String> {
-        let taped = self.walked.seen.last()?.taped.as_ref()?;
-        taped.turns.last().map(|turn| turn.asked.target.to_string())
-    }
-
-    /// What the redirect that brought the browser back must have been, shown to the repairs: it went past this process.
-    /// Answers the response as a client of the mended server gets it.
-    pub(super) fn came_back(&mut self, target: &str, redirect_uri: &str, returned: &Returned) -> String {
-        let (method, status) = match returned.by_post {
-            true => ("POST", StatusCode::TEMPORARY_REDIRECT),
-            false => ("GET", StatusCode::FOUND),
-        };
-        let site = self.site();
-        let location = HeaderValue::from_str(&format!("{redirect_uri}?{}", returned.query));
-        let request = example::request(&format!("{method} {target}"), site.facts, site.known);
-        let (Ok(location), Ok(request)) = (location, request) else { return returned.query.clone() };
-        let mut reply = Reply::new(status, HeaderMap::from_iter([(LOCATION, location)]));
-        let before = reply.clone();
-        let (report, _) = self.stand.runtime().plan.mend_reply(&site, &request, &mut reply, false);
-        let query = reply.headers.get(LOCATION).and_then(|to| Some(to.to_str().ok()?.split_once('?')?.1.to_owned()));
-        let taped = Taped::past(&request, &before, &reply, report.fired, self.walked.known.clone());
-        let probe = "the way back from the browser";
-        self.walked.seen.push(Seen {
-            probe,
-            is_beside: false,
-            taped: Some(taped),
-            answer: Err("it went to the browser".into()),
-        });
-        query.unwrap_or_else(|| returned.query.clone())
-    }
-
-    /// Somebody was waited for.
-    pub(super) fn waited(&self, time: std::time::Duration) {
-        self.stand.waited(time);
-    }
-
-    pub(super) fn known(&self) -> &Arc<Knowledge> {
-        &self.walked.known
-    }
-}
-
-/// Where the first event of the older transport says that messages go.
-fn endpoint_in(text: &Bytes) -> Option<String> {
-    let event = sse::events(text).find(|event| sse::field(event, "event").is_some_and(|name| name == "endpoint"))?;
-    let data = sse::data(&event)?;
-    event.ends_with(b"\n").then(|| String::from_utf8_lossy(&data).trim().to_owned())
-}
-
-/// What the server itself said first.
-fn first_status(taped: &Taped) -> Option<StatusCode> {
-    taped.turns.first()?.came.as_ref().map(|came| came.status)
-}
-
-/// What it said first where it takes messages: a redirect on the way there is another matter.
-fn status_where_it_is_taken(taped: &Taped) -> Option<StatusCode> {
-    let statuses = || taped.turns.iter().filter_map(|turn| turn.came.as_ref()).map(|came| came.status);
-    let is_on_the_way = |status: &StatusCode| status.is_redirection() && taped.class.has_messages();
-    statuses().find(|status| !is_on_the_way(status)).or_else(|| statuses().next())
 }
 
 fn distinct<const N: usize>(paths: [&String; N]) -> Vec<String> {
@@ -640,33 +356,4 @@ fn distinct<const N: usize>(paths: [&String; N]) -> Vec<String> {
         }
     }
     all
-}
-
-fn session_of(answer: &Answer) -> Option<String> {
-    answer.headers.get(SESSION)?.to_str().ok().map(str::to_owned)
-}
-
-/// The message of an answer, be it the body or the data of an event.
-fn message_of(answer: &Answer) -> Option<serde_json::Value> {
-    serde_json::from_slice(&answer.body).ok().or_else(|| {
-        sse::events(&answer.body)
-            .filter_map(|event| sse::data(&event))
-            .find_map(|data| serde_json::from_slice::<serde_json::Value>(&data).ok().filter(|data| data.is_object()))
-    })
-}
-
-/// Whether an answer carries a JSON-RPC error.
-fn is_error(answer: &Answer) -> bool {
-    message_of(answer).is_some_and(|message| message.get("error").is_some_and(|error| !error.is_null()))
-}
-
-fn has_result(answer: &Answer) -> bool {
-    message_of(answer).is_some_and(|message| message.get("result").is_some())
-}
-
-/// The version that was agreed on; who names none speaks what was asked for.
-fn version_of(answer: &Answer) -> String {
-    message_of(answer)
-        .and_then(|message| message["result"]["protocolVersion"].as_str().map(str::to_owned))
-        .unwrap_or_else(|| probes::SPOKEN.to_owned())
 }

@@ -29,7 +29,7 @@ const OTHERWISE: &[&str] = &["ping-404"];
 const TOGETHER: usize = 12;
 
 /// The configuration for a server at an address.
-fn config(url: &str) -> Config {
+pub fn config(url: &str) -> Config {
     let mut layers = Layers::default();
     let setting = settings::find("upstream.url").unwrap();
     layers.set(setting, vec![Value { text: url.to_owned(), place: "test".into() }]);

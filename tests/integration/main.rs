@@ -11,6 +11,7 @@ mod authorize;
 mod bodies;
 mod captures;
 mod check;
+mod check_side_effects;
 mod cli;
 mod cors;
 mod crowd;

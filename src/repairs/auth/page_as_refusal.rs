@@ -80,5 +80,6 @@ fn when(request: &Request, reply: &Reply) -> bool {
 
 fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     explain(request, reply, if request.authorized { Lack::ValidToken } else { Lack::Token });
-    Outcome::mended("a 401 with a page")
+    // The rule is about the challenge; what the body has to be is nowhere said.
+    Outcome::mended("a 401 with a page").within_the_rules()
 }

@@ -28,6 +28,7 @@ fn found(id: &str, site: &Site<'_>, request: &str, reply: &str) -> Finding {
     report.fired[0].finding.clone()
 }
 
+const PROBE: &str = "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"server/discover\"}";
 const RESOURCE: &str = "GET /.well-known/oauth-protected-resource/mcp";
 const SERVER: &str = "GET /.well-known/oauth-authorization-server/auth";
 const MESSAGE: &str = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}";
@@ -116,6 +117,8 @@ fn a_finding_stops_no_more_clients_than_it_does() {
         ),
         ("transport.redirected", "POST /mcp", "307\nLocation: /mcp/", Some(who::HOSTED.and(who::VSCODE))),
         ("transport.redirected", "POST /mcp", "301\nLocation: /mcp/", None),
+        ("version.probe-unanswered", PROBE, "404\nContent-Type: text/plain\n\nno", Some(who::NOBODY)),
+        ("version.probe-unanswered", PROBE, "500\nContent-Type: text/plain\n\nno", None),
     ] {
         let kind = match (id, request) {
             ("metadata.resource-elsewhere", RESOURCE) | ("oauth.elsewhere", _) => SiteKind::Pathed,

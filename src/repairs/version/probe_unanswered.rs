@@ -126,8 +126,12 @@ fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     }
     // Any 400 leads newer clients to the older versions (MCP 2026-07-28, Backward Compatibility).
     let is_right = reply.status == StatusCode::BAD_REQUEST;
+    // So do these, with the clients that were tried.
+    let is_taken =
+        matches!(reply.status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::TOO_MANY_REQUESTS);
     reply.say(StatusCode::BAD_REQUEST, Some(super::unknown(request)));
-    Outcome::mended("an answer to server/discover that is not understood").blameless_if(is_right)
+    let outcome = Outcome::mended("an answer to server/discover that is not understood").blameless_if(is_right);
+    if is_taken { outcome.stopping(who::NOBODY) } else { outcome }
 }
 
 /// Whether every client knows by this answer what server it talks to.

@@ -67,7 +67,8 @@ async function tryAll(name) {
     const server = keep(started, new Child(command, log(name), { env }));
     const port = known ? await server.answers(known) : await server.ready();
     const direct = `http://${LOOPBACK}:${port}${path}`;
-    const mended = await mend(direct, (child) => keep(started, child), log('mcp-mend'));
+    // What passes is compared, and not what the proxy asks beside it when it starts.
+    const mended = await mend(direct, (child) => keep(started, child), log('mcp-mend'), '--no-probe');
     for (const client of wanted) await tryPair(name, client, direct, mended);
   } catch (error) {
     console.log(`${name}: ${error.message}`);

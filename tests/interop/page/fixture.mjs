@@ -18,12 +18,12 @@ export const STATE = {
   }],
 };
 
-const verdict = (id, verdict, stops = []) => ({ id, verdict, level: 'MUST', what: HOSTILE, why: HOSTILE, evidence: HOSTILE, stops });
+const verdict = (id, verdict, stops = []) => ({ id, verdict, level: 'MUST', summary: HOSTILE, what: verdict === 'pass' ? null : HOSTILE, why: HOSTILE, evidence: HOSTILE, stops });
 
 export const CHECK = {
   url: HOSTILE, time, summary: HOSTILE,
   verdicts: [verdict('auth.challenge-missing', 'fail', ['claude']), verdict('cors.origin', 'pass'), verdict('session.lost', 'not-testable'),
     verdict('token.status', 'not-applicable')],
-  clients: [{ id: 'x', name: HOSTILE, connects: false, step: HOSTILE, repair: 'auth.challenge-missing' }],
+  clients: [{ id: 'x', name: HOSTILE, connects: false, step: 'challenge', at: HOSTILE, repair: 'auth.challenge-missing' }],
   advice: [{ id: 'auth.challenge-missing', text: HOSTILE }, { id: 'other', text: HOSTILE }],
 };

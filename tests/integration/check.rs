@@ -26,7 +26,7 @@ const EXPECTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/integration/c
 /// Found by a repair for another row: where there is the older transport, 404 for a message leads there.
 const OTHERWISE: &[&str] = &["ping-404"];
 /// So many at a time.
-const TOGETHER: usize = 12;
+static TURNS: Semaphore = Semaphore::const_new(12);
 
 /// The configuration for a server at an address.
 pub fn config(url: &str) -> Config {
@@ -312,21 +312,23 @@ async fn the_proxy_says_at_its_start_what_it_has_found() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn through_the_proxy_no_defect_is_found() {
-    let turns = Arc::new(Semaphore::new(TOGETHER));
     let only = std::env::var("ONLY").unwrap_or_default();
     let running: Vec<_> = defects::all()
         .filter(|defect| defect.name.contains(&only))
         .map(|defect| {
-            let turns = turns.clone();
             tokio::spawn(async move {
-                let _turn = turns.acquire().await.unwrap();
+                let _turn = TURNS.acquire().await.unwrap();
                 (defect, checked_through(&[defect], profile_of(defect.name)).await)
             })
         })
         .collect();
     let mut left = Vec::new();
     for one in running {
-        let (defect, report) = one.await.unwrap();
+        let (defect, mut report) = one.await.unwrap();
+        // Many at a time keep each other waiting: what is left is looked at once more, alone.
+        if report.lines("fail").next().is_some() || !report.missing.is_empty() {
+            report = checked_through(&[defect], profile_of(defect.name)).await;
+        }
         for line in report.lines("fail") {
             let evidence = line.evidence.clone().unwrap_or_default();
             left.push(format!("{}: {} by {:?}\n{evidence}", defect.name, line.id, line.question));
@@ -340,14 +342,12 @@ async fn through_the_proxy_no_defect_is_found() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_defect_is_found_and_nothing_else() {
-    let turns = Arc::new(Semaphore::new(TOGETHER));
     let only = std::env::var("ONLY").unwrap_or_default();
     let running: Vec<_> = defects::all()
         .filter(|defect| defect.name.contains(&only))
         .map(|defect| {
-            let turns = turns.clone();
             tokio::spawn(async move {
-                let _turn = turns.acquire().await.unwrap();
+                let _turn = TURNS.acquire().await.unwrap();
                 let report = checked(&[defect], profile_of(defect.name)).await;
                 (defect, found(&report), report)
             })
@@ -360,10 +360,10 @@ async fn each_defect_is_found_and_nothing_else() {
     for one in running {
         let (defect, mut ids, mut report) = one.await.unwrap();
         // Many at a time keep each other waiting: what comes out otherwise is looked at once more, alone.
-        let written = ["found", "follows"].map(|part| known[defect.name][part].as_array().cloned().unwrap_or_default());
-        if only.is_empty() && !ids.iter().all(|id| written.concat().iter().any(|one| one == id))
-            || ids.len() != written.concat().len()
-        {
+        let written = |part: &str| known[defect.name][part].as_array().cloned().unwrap_or_default();
+        let is_new = |id: &str| !written("found").iter().chain(&written("follows")).any(|one| one == id);
+        let lacks = written("found").iter().any(|one| !ids.iter().any(|id| one == id));
+        if only.is_empty() && (lacks || ids.iter().any(|id| is_new(id))) {
             report = checked(&[defect], profile_of(defect.name)).await;
             ids = found(&report);
         }
@@ -395,8 +395,15 @@ async fn each_defect_is_found_and_nothing_else() {
         return;
     }
     assert!(missed.is_empty(), "not found:\n{}", missed.join("\n"));
-    let text = format!("{:#}\n", value!(seen));
-    let expected = std::fs::read_to_string(EXPECTED).unwrap_or_default();
-    std::fs::write(EXPECTED, &text).unwrap();
-    assert_eq!(text, expected, "rewritten; read the difference");
+    // What follows from a defect may depend on who is first: it has to be written down, and need not come.
+    let ids = |entry: &serde_json::Value, part: &str| entry[part].as_array().cloned().unwrap_or_default();
+    let is_as_written = |(name, entry): (&&str, &serde_json::Value)| {
+        let written = &known[*name];
+        ids(entry, "found") == ids(written, "found")
+            && ids(entry, "follows").iter().all(|id| ids(written, "follows").contains(id))
+    };
+    if !seen.iter().all(is_as_written) || known.as_object().map_or(0, |known| known.len()) != seen.len() {
+        std::fs::write(EXPECTED, format!("{:#}\n", value!(seen))).unwrap();
+        panic!("{EXPECTED} is rewritten; read the difference");
+    }
 }

@@ -39,8 +39,6 @@ const DONE: &str = "<!doctype html><meta charset=utf-8><title>mcp-mend check</ti
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
     pub token: Option<String>,
-    pub registered: bool,
-    pub refreshed: bool,
     /// Where it stopped, if it did.
     pub missing: Vec<String>,
 }
@@ -122,7 +120,6 @@ async fn go_through(walk: &mut Walk<'_>, outcome: &mut Outcome) -> Result<(), St
     let mut callback = Callback::listen(walk.wish().callback_port).await?;
     discover(walk, walk.wish().profile.client).await;
     let registered = register(walk, &callback).await?;
-    outcome.registered = true;
     look_around(walk, &registered).await;
     let response = authorize(walk, &registered, &mut callback).await?;
     if let Some(error) = params::get(&response, "error") {
@@ -139,7 +136,7 @@ async fn go_through(walk: &mut Walk<'_>, outcome: &mut Outcome) -> Result<(), St
     outcome.token = Some(text("access_token").ok_or("at the token: no access_token")?);
     if let Some(refresh) = text("refresh_token") {
         match refreshed(walk, &registered, &refresh).await {
-            Ok(token) => (outcome.token, outcome.refreshed) = (Some(token), true),
+            Ok(token) => outcome.token = Some(token),
             Err(why) => outcome.missing.push(why),
         }
     }

@@ -13,7 +13,7 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use self::ask::has_result;
 use super::Wish;
-use super::login::{self, Client, Outcome as LoginOutcome};
+use super::login::{self, Client};
 use super::probes::{self, Caller};
 use super::reach;
 use super::stand::{Probe, SILENCE, Seen, Stand};
@@ -59,8 +59,6 @@ pub struct Walked {
     pub is_in: bool,
     /// The version that was agreed on.
     pub version: Option<String>,
-    pub registered: bool,
-    pub login: Option<LoginOutcome>,
     /// Whether hosted clients get here at all.
     pub reach: Vec<reach::Line>,
     /// What could not be asked, and why.
@@ -334,17 +332,13 @@ impl<'a> Walk<'a> {
             return;
         }
         let path = self.walked.known.endpoints.register.clone();
-        let answer = self.ask(client.registration(&path)).await;
-        self.walked.registered = answer.is_some_and(|answer| answer.status.is_success());
+        self.ask(client.registration(&path)).await;
     }
 
     async fn log_in(&mut self) -> Option<String> {
         let outcome = login::log_in(self).await;
-        let token = outcome.token.clone();
-        self.walked.registered |= outcome.registered;
-        self.walked.missing.extend(outcome.missing.iter().cloned());
-        self.walked.login = Some(outcome);
-        token
+        self.walked.missing.extend(outcome.missing);
+        outcome.token
     }
 }
 

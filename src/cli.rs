@@ -3,6 +3,7 @@
 pub mod check;
 pub mod documents;
 pub mod first;
+pub mod manual;
 pub mod replay;
 pub mod report;
 pub mod show;
@@ -30,6 +31,7 @@ pub enum Asked {
     Report(report::Wish),
     Check(Box<check::Asked>),
     Waf(waf::Wish),
+    Manual(manual::Wish),
 }
 
 /// The command, with a flag for each setting.
@@ -57,6 +59,7 @@ pub fn command() -> Command {
     for setting in SETTINGS {
         let heading = setting.key.starts_with("limits.").then_some("Limits");
         let arg = Arg::new(setting.key).long(setting.flag).help(help(setting)).help_heading(heading);
+        let arg = arg.value_hint(manual::hint(setting.value));
         // What other proxies call it.
         let arg = if setting.key == "public_url" { arg.alias("external-url") } else { arg };
         command = command.arg(match setting.kind {
@@ -79,6 +82,7 @@ pub fn command() -> Command {
         .subcommand(check::command(json()))
         .subcommand(waf::command(json()))
         .subcommand(demo(json()))
+        .subcommands(manual::commands())
 }
 
 fn demo(json: Arg) -> Command {
@@ -141,6 +145,7 @@ pub fn asked(matches: &ArgMatches, lookup: impl Fn(&str) -> Option<String>) -> A
         }
         Some(("check", sub)) => Asked::Check(Box::new(check::asked(sub, lookup))),
         Some(("waf", sub)) => Asked::Waf(waf::wish(sub)),
+        Some(("man" | "completions", sub)) => Asked::Manual(manual::wish(sub)),
         Some(("demo", sub)) if sub.get_flag("list") => Asked::DemoList { json: sub.get_flag("json") },
         Some(("demo", sub)) => Asked::Demo(Wish {
             listen: sub.get_one::<String>("listen").cloned(),

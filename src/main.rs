@@ -36,6 +36,13 @@ fn main() -> ExitCode {
             Ok(rules) => print(wish.json, || rules.text(), || rules.json()),
             Err(complaints) => reject(&complaints),
         },
+        Asked::Manual(wish) => match wish.text(cli::command()) {
+            Ok(text) => {
+                anstream::print!("{text}");
+                ExitCode::SUCCESS
+            }
+            Err(message) => reject(&[Complaint { place: "man".into(), message }]),
+        },
         Asked::Repairs { json } => print(json, show::repairs, show::repairs_json),
         Asked::Replay { file, json } => cli::replay::run(&file, json),
         Asked::Report(wish) => cli::report::run(&wish),

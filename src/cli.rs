@@ -108,6 +108,13 @@ fn demo(json: Arg) -> Command {
                 .help("End after the table or the defects; 1 if something is not mended"),
         )
         .arg(
+            Arg::new("server")
+                .long("server")
+                .value_name("URL")
+                .conflicts_with_all(["listen", "admin", "once"])
+                .help("Only the broken server, at this URL, for a proxy started apart: http://server:3000"),
+        )
+        .arg(
             Arg::new("defect")
                 .long("defect")
                 .value_name("NAME")
@@ -118,7 +125,7 @@ fn demo(json: Arg) -> Command {
             Arg::new("list")
                 .long("list")
                 .action(ArgAction::SetTrue)
-                .conflicts_with_all(["listen", "admin", "once", "defect"])
+                .conflicts_with_all(["listen", "admin", "once", "server", "defect"])
                 .help("List the defects that can be shown"),
         )
         .arg(json.requires("list"))
@@ -151,6 +158,7 @@ pub fn asked(matches: &ArgMatches, lookup: impl Fn(&str) -> Option<String>) -> A
             listen: sub.get_one::<String>("listen").cloned(),
             admin: sub.get_one::<String>("admin").cloned(),
             once: sub.get_flag("once"),
+            server: sub.get_one::<String>("server").cloned(),
             defects: sub.get_many::<String>("defect").into_iter().flatten().cloned().collect(),
         }),
         _ => run(matches, lookup),

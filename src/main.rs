@@ -11,7 +11,7 @@ use mcp_mend::config::{Complaint, Config};
 use mcp_mend::server::{self, Balance, Outlets, Running, StartError};
 use mcp_mend::telemetry::access::{AccessLog, Format};
 use mcp_mend::telemetry::flows::Flows;
-use mcp_mend::{demo, repairs, signals};
+use mcp_mend::{demo, notify, repairs, signals};
 
 #[cfg(not(target_env = "msvc"))]
 #[global_allocator]
@@ -124,7 +124,9 @@ fn run(config: &Config) -> ExitCode {
     }
     cli::first::look(config, &running.runtime);
     signals::report_upstream(&running.runtime.target);
+    notify::ready(&format!("serving {} for {}", running.address, config.upstream));
     let ended = signals::wait();
+    notify::stopping(config.limits.drain, "draining: requests and event streams end");
     let runtime = running.runtime.clone();
     running.stop();
     // Last, so that one can watch the others end.

@@ -30,6 +30,7 @@ mod metadata;
 mod paths;
 mod pool;
 mod registration;
+mod reload;
 mod streaming;
 mod tls;
 mod token;

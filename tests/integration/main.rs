@@ -13,6 +13,7 @@ mod captures;
 mod check;
 mod check_side_effects;
 mod cli;
+mod corpus;
 mod cors;
 mod crowd;
 mod demo;

@@ -37,8 +37,16 @@ pub struct Target {
     pub limits: Limits,
 }
 
+impl Target {
+    /// Whether connections to one serve the other as well.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.origin == other.origin && self.tls.is_none() && other.tls.is_none() && self.limits == other.limits
+    }
+}
+
 /// How long the upstream may take.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     pub connect: Duration,
     /// From the end of the upload to the first byte of the answer.

@@ -9,6 +9,7 @@ mod admin;
 mod auth;
 mod authorize;
 mod bodies;
+mod broken_upstream;
 mod captures;
 mod check;
 mod check_side_effects;

@@ -43,6 +43,7 @@ pub mod admin;
 pub mod check;
 pub mod cli;
 pub mod demo;
+pub mod notify;
 pub mod reload;
 pub mod runtime;
 mod secret;

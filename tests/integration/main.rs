@@ -27,8 +27,11 @@ mod leaks;
 mod learning;
 mod leaving;
 mod malformed;
+mod manual;
 mod messages;
 mod metadata;
+#[cfg(target_os = "linux")]
+mod notify;
 mod paths;
 mod pool;
 mod registration;

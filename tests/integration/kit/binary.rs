@@ -33,9 +33,14 @@ pub async fn run(arguments: &[&str]) -> (i32, String, String) {
 impl Binary {
     /// Starts it and waits until it says where it listens.
     pub async fn start(arguments: &[&str]) -> Self {
+        Self::start_in(&[], arguments).await
+    }
+
+    /// The same, with these variables.
+    pub async fn start_in(environment: &[(&str, &str)], arguments: &[&str]) -> Self {
         let mut all = vec!["--listen", "127.0.0.1:0"];
         all.extend(arguments);
-        let mut child = command(&all).spawn().unwrap();
+        let mut child = command(&all).envs(environment.iter().copied()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         loop {
             let line = soon(lines.next_line()).await.unwrap().expect("it ended before it listened");

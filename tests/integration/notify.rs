@@ -29,7 +29,7 @@ async fn the_manager_hears_when_it_serves_lives_and_stops() {
     let proxy = Binary::start_in(&environment, &[&upstream, "--limit-drain-seconds", "3"]).await;
 
     let heard = until(&manager, "READY=1").await;
-    let status = format!("STATUS=serving {}", proxy.address);
+    let status = format!("STATUS=serving {} for {upstream}", proxy.address);
     assert!(heard.last().unwrap().lines().any(|line| line == status), "{heard:?}");
     // Twice: the workers turned in between.
     until(&manager, "WATCHDOG=1").await;

@@ -128,7 +128,8 @@ fn strict(mut bytes: &[u8]) -> Result<Vec<Request>, String> {
         let start: Vec<&str> = lines.next().unwrap_or_default().split(' ').collect();
         let [method, target, "HTTP/1.1"] = start[..] else { return Err(format!("the line {start:?}")) };
         let fields: Vec<(&str, &str)> = lines.map(|line| line.split_once(':').unwrap_or(("", line))).collect();
-        let is_name = |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+        let is_name =
+            |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
         if let Some(bad) = fields.iter().find(|(name, _)| !is_name(name)) {
             return Err(format!("the field {bad:?}"));
         }

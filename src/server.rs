@@ -9,7 +9,6 @@ use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::mpsc;
@@ -21,7 +20,7 @@ use crate::config::Config;
 use crate::edit::origin::Origin;
 use crate::runtime::{Common, Runtime};
 use crate::sites::Sites;
-use crate::telemetry::access::AccessLog;
+use crate::telemetry::access::{AccessLog, Format};
 use crate::telemetry::tape::Recorder;
 use crate::tls;
 
@@ -82,7 +81,6 @@ pub struct Running {
 struct Stop {
     accepting: CancellationToken,
     streams: CancellationToken,
-    drain: Duration,
 }
 
 /// Starts the proxy. When this returns, connections are accepted.
@@ -103,8 +101,7 @@ pub fn start(config: &Config, outlets: impl Into<Outlets>, balance: Balance) -> 
         recorder.site(&runtime.facts);
     }
     let sites = Arc::new(ArcSwap::from_pointee(sites));
-    let stop =
-        Stop { accepting: CancellationToken::new(), streams: CancellationToken::new(), drain: config.limits.drain };
+    let stop = Stop { accepting: CancellationToken::new(), streams: CancellationToken::new() };
     let open = Arc::new(AtomicUsize::new(0));
     let mut workers = Vec::with_capacity(threads + 1);
     let mut inboxes = Vec::new();
@@ -134,9 +131,17 @@ pub fn start(config: &Config, outlets: impl Into<Outlets>, balance: Balance) -> 
     Ok(Running { address, runtime, sites, stop, workers })
 }
 
+/// Whether a configuration could be served: reads every file that is needed, and starts nothing.
+///
+/// # Errors
+/// When one cannot be used.
+pub fn try_out(config: &Config) -> Result<(), StartError> {
+    sites(config, config.listen, &Common::new(AccessLog::start(Format::Off, io::sink())), None).map(|_| ())
+}
+
 /// All sites of a configuration. What `before` has and is still the same goes on: what was learned, connections.
 fn sites(config: &Config, address: SocketAddr, common: &Common, before: Option<&Sites>) -> Result<Sites, StartError> {
-    let open = listen::connections(config.limits.connections);
+    let open = listen::connections(config.limits.connections, before.is_none());
     let one = |config: &Config| {
         let public = config.public.clone().unwrap_or_else(|| default_public(address, &config.upstream));
         let mut runtime = Runtime::of(config, public, address.ip().is_loopback(), common)?;

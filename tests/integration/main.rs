@@ -34,6 +34,8 @@ mod metadata;
 mod paths;
 mod pool;
 mod registration;
+mod reload;
+mod reload_load;
 mod secrets;
 mod streaming;
 mod tls;

@@ -110,9 +110,36 @@ impl Binary {
 
     /// Sends SIGTERM.
     pub fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    /// Sends a signal by its name.
+    pub fn signal(&self, name: &str) {
         let id = self.child.id().unwrap();
-        let sent = std::process::Command::new("sh").args(["-c", &format!("kill -TERM {id}")]).status().unwrap();
+        let sent = std::process::Command::new("sh").args(["-c", &format!("kill -{name} {id}")]).status().unwrap();
         assert!(sent.success());
+    }
+
+    /// The next line of its standard error that has this text.
+    pub async fn complained(&mut self, text: &str) -> String {
+        let stderr = self.child.stderr.as_mut().unwrap();
+        soon(async {
+            // Byte by byte: what comes after the line is left for others.
+            let mut line = Vec::new();
+            loop {
+                match stderr.read_u8().await.expect("it ended without complaining") {
+                    b'\n' => {
+                        let said = String::from_utf8_lossy(&line).into_owned();
+                        if said.contains(text) {
+                            return said;
+                        }
+                        line.clear();
+                    }
+                    byte => line.push(byte),
+                }
+            }
+        })
+        .await
     }
 
     /// Waits for the end: exit code, the rest of standard output, standard error.

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod documents;
 pub mod first;
+pub mod limits;
 pub mod replay;
 pub mod report;
 pub mod show;

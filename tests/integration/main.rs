@@ -24,6 +24,7 @@ mod hostile;
 mod leaks;
 mod learning;
 mod leaving;
+mod limits;
 mod malformed;
 mod messages;
 mod metadata;

@@ -63,7 +63,7 @@ pub(super) async fn work(source: Source, crew: Arc<Crew>, stop: &Stop, open: Arc
             crew.refresh();
             let keeper = tokio::spawn(keep(crew.clone()));
             accept(connections, &crew, stop, &open, &tracker).await;
-            drain(stop, &tracker).await;
+            drain(stop, crew.sites().first().bounds.drain, &tracker).await;
             keeper.abort();
         }
         Err(error) => tracing::error!(%error, "a worker cannot use its listener"),
@@ -169,9 +169,9 @@ async fn serve(stream: TcpStream, crew: Arc<Crew>, stopping: CancellationToken) 
 }
 
 /// Requests finish, streams go on until the drain time is over, and then end between two events.
-async fn drain(stop: &Stop, tracker: &TaskTracker) {
+async fn drain(stop: &Stop, limit: Duration, tracker: &TaskTracker) {
     tracker.close();
-    if tokio::time::timeout(stop.drain, tracker.wait()).await.is_ok() {
+    if tokio::time::timeout(limit, tracker.wait()).await.is_ok() {
         return;
     }
     stop.streams.cancel();

@@ -33,9 +33,14 @@ pub async fn run(arguments: &[&str]) -> (i32, String, String) {
 impl Binary {
     /// Starts it and waits until it says where it listens.
     pub async fn start(arguments: &[&str]) -> Self {
+        Self::start_in(&[], arguments).await
+    }
+
+    /// The same, with these variables.
+    pub async fn start_in(environment: &[(&str, &str)], arguments: &[&str]) -> Self {
         let mut all = vec!["--listen", "127.0.0.1:0"];
         all.extend(arguments);
-        let mut child = command(&all).spawn().unwrap();
+        let mut child = command(&all).envs(environment.iter().copied()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         loop {
             let line = soon(lines.next_line()).await.unwrap().expect("it ended before it listened");
@@ -87,9 +92,36 @@ impl Binary {
 
     /// Sends SIGTERM.
     pub fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    /// Sends a signal by its name.
+    pub fn signal(&self, name: &str) {
         let id = self.child.id().unwrap();
-        let sent = std::process::Command::new("sh").args(["-c", &format!("kill -TERM {id}")]).status().unwrap();
+        let sent = std::process::Command::new("sh").args(["-c", &format!("kill -{name} {id}")]).status().unwrap();
         assert!(sent.success());
+    }
+
+    /// The next line of its standard error that has this text.
+    pub async fn complained(&mut self, text: &str) -> String {
+        let stderr = self.child.stderr.as_mut().unwrap();
+        soon(async {
+            // Byte by byte: what comes after the line is left for others.
+            let mut line = Vec::new();
+            loop {
+                match stderr.read_u8().await.expect("it ended without complaining") {
+                    b'\n' => {
+                        let said = String::from_utf8_lossy(&line).into_owned();
+                        if said.contains(text) {
+                            return said;
+                        }
+                        line.clear();
+                    }
+                    byte => line.push(byte),
+                }
+            }
+        })
+        .await
     }
 
     /// Waits for the end: exit code, the rest of standard output, standard error.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt;
 use tokio::sync::mpsc;
 
-use crate::kit::{Message, Proxy, Upstream, chunk, get, json, ok, post, reply, request, soon};
+use crate::kit::{Binary, Message, Proxy, Upstream, chunk, get, json, noise, ok, post, reply, request, soon};
 
 /// How often something was counted under a name: refusals, bodies that passed untouched, connections hung up on.
 fn counted(proxy: &Proxy, name: &str) -> u64 {
@@ -525,4 +525,49 @@ async fn a_refusal_is_read_by_a_client_that_goes_on_sending() {
         assert_eq!((answer.status(), answer.whole), (413, true));
         assert!(client.until_closed().await.is_empty());
     }
+}
+
+/// Resident memory of a process in bytes.
+#[cfg(target_os = "linux")]
+fn resident(id: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn fifty_stuck_readers_hold_little() {
+    let body = std::sync::Arc::new(noise(8_000_000));
+    let (sender, mut stuck) = mpsc::unbounded_channel();
+    let upstream = Upstream::script(move |mut conn| {
+        let (body, sender) = (body.clone(), sender.clone());
+        async move {
+            conn.next().await;
+            conn.send("HTTP/1.1 200 OK\r\nContent-Length: 8000000\r\n\r\n").await;
+            // As much as goes: what is left then waits for the client.
+            for part in body.chunks(1 << 16) {
+                let write = tokio::io::AsyncWriteExt::write_all(&mut conn.stream, part);
+                if tokio::time::timeout(Duration::from_millis(400), write).await.is_err() {
+                    break;
+                }
+            }
+            let _ = sender.send(());
+            std::future::pending().await
+        }
+    })
+    .await;
+    let proxy = Binary::start(&[&format!("http://{}", upstream.address), "--no-probe", "--log-format", "off"]).await;
+    let before = resident(proxy.id());
+    let mut clients = Vec::new();
+    for _ in 0..50 {
+        let mut client = proxy.connect().await;
+        client.send(get("/x", &[])).await;
+        clients.push(client);
+    }
+    for _ in 0..50 {
+        soon(stuck.recv()).await;
+    }
+    let more = resident(proxy.id()).saturating_sub(before);
+    assert!(more < 100 << 20, "{more} bytes for 50 readers");
 }

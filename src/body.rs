@@ -78,6 +78,8 @@ pub struct ReplyBody {
     bytes: u64,
     /// The beginning of what was handed out, if somebody wants it.
     copy: Option<Box<Copied>>,
+    /// Why the answer broke off: said one turn later, so that what came before is written first.
+    broken: Option<BoxError>,
 }
 
 /// The beginning of a body, up to a limit.
@@ -102,17 +104,17 @@ enum Kind {
 impl ReplyBody {
     #[must_use]
     pub fn empty(at_end: Option<Box<dyn AtEnd>>) -> Self {
-        Self { kind: Kind::Empty, at_end, bytes: 0, copy: None }
+        Self { kind: Kind::Empty, at_end, bytes: 0, copy: None, broken: None }
     }
 
     #[must_use]
     pub fn whole(bytes: Bytes, at_end: Option<Box<dyn AtEnd>>) -> Self {
-        Self { kind: Kind::Whole(bytes), at_end, bytes: 0, copy: None }
+        Self { kind: Kind::Whole(bytes), at_end, bytes: 0, copy: None, broken: None }
     }
 
     #[must_use]
     pub fn upstream(prefix: Option<Bytes>, source: Source, at_end: Option<Box<dyn AtEnd>>) -> Self {
-        Self { kind: Kind::Upstream { prefix, source }, at_end, bytes: 0, copy: None }
+        Self { kind: Kind::Upstream { prefix, source }, at_end, bytes: 0, copy: None, broken: None }
     }
 
     /// An event stream, after what was read of it already: it ends between two events when `stop` is cancelled.
@@ -125,7 +127,7 @@ impl ReplyBody {
         at_end: Option<Box<dyn AtEnd>>,
     ) -> Self {
         let events = Events::new(start, source, relay, stop);
-        Self { kind: Kind::Events(Box::new(events)), at_end, bytes: 0, copy: None }
+        Self { kind: Kind::Events(Box::new(events)), at_end, bytes: 0, copy: None, broken: None }
     }
 
     /// The one message of an event stream that answers what was asked, or else, after so much time, another.
@@ -139,7 +141,7 @@ impl ReplyBody {
         at_end: Option<Box<dyn AtEnd>>,
     ) -> Self {
         let picked = Picked::new(start, source, relay, asked, otherwise);
-        Self { kind: Kind::Picked(Box::new(picked)), at_end, bytes: 0, copy: None }
+        Self { kind: Kind::Picked(Box::new(picked)), at_end, bytes: 0, copy: None, broken: None }
     }
 
     /// Keeps the beginning of what is handed out for the end.
@@ -163,6 +165,10 @@ impl Body for ReplyBody {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> PolledFrame {
         let this = self.get_mut();
+        if let Some(error) = this.broken.take() {
+            this.finish(Ending::UpstreamCut);
+            return Poll::Ready(Some(Err(error)));
+        }
         let (frame, last, ending) = match &mut this.kind {
             Kind::Empty => (Poll::Ready(None), true, Ending::Whole),
             Kind::Whole(bytes) => {
@@ -189,7 +195,15 @@ impl Body for ReplyBody {
         match &frame {
             Poll::Pending => {}
             Poll::Ready(None) => this.finish(ending),
-            Poll::Ready(Some(Err(_))) => this.finish(Ending::UpstreamCut),
+            Poll::Ready(Some(Err(_))) => {
+                // hyper drops what it has not written when a body fails. A client whose connection ends without a byte of
+                // an answer may ask again by itself, even with a POST (RFC 9110 section 9.2.2): it has to see the head.
+                if let Poll::Ready(Some(Err(error))) = frame {
+                    this.broken = Some(error);
+                }
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             Poll::Ready(Some(Ok(frame))) => {
                 let data = frame.data_ref().map_or(&[][..], |data| data);
                 this.bytes += data.len() as u64;
@@ -227,7 +241,11 @@ impl Body for ReplyBody {
 
 impl Drop for ReplyBody {
     fn drop(&mut self) {
-        let ending = if self.is_end_stream() { Ending::Whole } else { Ending::ClientLeft };
+        let ending = match (&self.broken, self.is_end_stream()) {
+            (Some(_), _) => Ending::UpstreamCut,
+            (None, true) => Ending::Whole,
+            (None, false) => Ending::ClientLeft,
+        };
         self.finish(ending);
     }
 }

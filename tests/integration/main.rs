@@ -28,6 +28,7 @@ mod hostile;
 mod leaks;
 mod learning;
 mod leaving;
+mod limits;
 mod malformed;
 mod manual;
 mod messages;

@@ -4,6 +4,8 @@ pub mod check;
 pub mod config;
 pub mod documents;
 pub mod first;
+pub mod limits;
+pub mod manual;
 pub mod replay;
 pub mod report;
 pub mod show;
@@ -34,6 +36,7 @@ pub enum Asked {
     Waf(waf::Wish),
     Config(config::Wish, Box<Layers>, Vec<Complaint>),
     ConfigSchema,
+    Manual(manual::Wish),
 }
 
 /// The command, with a flag for each setting.
@@ -66,6 +69,7 @@ pub fn command() -> Command {
         .subcommand(config::command(of_a_run, &json()))
         .subcommand(waf::command(json()))
         .subcommand(demo(json()))
+        .subcommands(manual::commands())
 }
 
 /// What a run may be told: a file, and a flag for each setting.
@@ -81,6 +85,7 @@ fn of_a_run(command: Command) -> Command {
     for setting in SETTINGS {
         let heading = setting.key.starts_with("limits.").then_some("Limits");
         let arg = Arg::new(setting.key).long(setting.flag).help(help(setting)).help_heading(heading);
+        let arg = arg.value_hint(manual::hint(setting.value));
         // What other proxies call it.
         let arg = if setting.key == "public_url" { arg.alias("external-url") } else { arg };
         command = command.arg(match setting.kind {
@@ -115,6 +120,13 @@ fn demo(json: Arg) -> Command {
                 .help("End after the table or the defects; 1 if something is not mended"),
         )
         .arg(
+            Arg::new("server")
+                .long("server")
+                .value_name("URL")
+                .conflicts_with_all(["listen", "admin", "once"])
+                .help("Only the broken server, at this URL, for a proxy started apart: http://server:3000"),
+        )
+        .arg(
             Arg::new("defect")
                 .long("defect")
                 .value_name("NAME")
@@ -125,7 +137,7 @@ fn demo(json: Arg) -> Command {
             Arg::new("list")
                 .long("list")
                 .action(ArgAction::SetTrue)
-                .conflicts_with_all(["listen", "admin", "once", "defect"])
+                .conflicts_with_all(["listen", "admin", "once", "server", "defect"])
                 .help("List the defects that can be shown"),
         )
         .arg(json.requires("list"))
@@ -159,11 +171,13 @@ pub fn asked(matches: &ArgMatches, lookup: impl Fn(&str) -> Option<String>) -> A
             None => Asked::ConfigSchema,
         },
         Some(("waf", sub)) => Asked::Waf(waf::wish(sub)),
+        Some(("man" | "completions", sub)) => Asked::Manual(manual::wish(sub)),
         Some(("demo", sub)) if sub.get_flag("list") => Asked::DemoList { json: sub.get_flag("json") },
         Some(("demo", sub)) => Asked::Demo(Wish {
             listen: sub.get_one::<String>("listen").cloned(),
             admin: sub.get_one::<String>("admin").cloned(),
             once: sub.get_flag("once"),
+            server: sub.get_one::<String>("server").cloned(),
             defects: sub.get_many::<String>("defect").into_iter().flatten().cloned().collect(),
         }),
         _ => {

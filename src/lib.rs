@@ -34,7 +34,9 @@ pub mod body;
 pub mod connection;
 pub mod headers;
 pub mod learn;
+pub mod overload;
 pub mod proxy;
+pub mod rate;
 pub mod refuse;
 pub mod upstream;
 
@@ -43,6 +45,7 @@ pub mod admin;
 pub mod check;
 pub mod cli;
 pub mod demo;
+pub mod notify;
 pub mod reload;
 pub mod runtime;
 mod secret;

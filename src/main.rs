@@ -14,7 +14,7 @@ use mcp_mend::signals::{self, Order, Orders};
 use mcp_mend::telemetry::access::{AccessLog, Format};
 use mcp_mend::telemetry::flows::Flows;
 use mcp_mend::watch::{Watch, watch};
-use mcp_mend::{demo, reload, repairs};
+use mcp_mend::{demo, notify, reload, repairs};
 
 #[cfg(not(target_env = "msvc"))]
 #[global_allocator]
@@ -40,6 +40,13 @@ fn main() -> ExitCode {
         Asked::Waf(wish) => match cli::waf::rules(&wish) {
             Ok(rules) => print(wish.json, || rules.text(), || rules.json()),
             Err(complaints) => cli::reject(&complaints),
+        },
+        Asked::Manual(wish) => match wish.text(cli::command()) {
+            Ok(text) => {
+                anstream::print!("{text}");
+                ExitCode::SUCCESS
+            }
+            Err(message) => cli::reject(&[Complaint { place: "man".into(), message }]),
         },
         Asked::Repairs { json } => print(json, show::repairs, show::repairs_json),
         Asked::Replay { file, json } => cli::replay::run(&file, json),
@@ -77,13 +84,13 @@ fn start(
     Ok((running, admin))
 }
 
-fn run(mut config: Config, matches: &ArgMatches) -> ExitCode {
+fn run(config: Config, matches: &ArgMatches) -> ExitCode {
     mcp_mend::telemetry::init(&config.log_level, config.log_format == Format::Json);
     let orders = match signals::orders() {
         Ok(orders) => orders,
         Err(error) => return failed(&error),
     };
-    let mut watch = watched(&config, &orders);
+    let watch = watched(&config, &orders);
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
@@ -102,26 +109,9 @@ fn run(mut config: Config, matches: &ArgMatches) -> ExitCode {
     greet(&config, &running, admin.as_ref());
     cli::first::look(&config, &running.runtime);
     signals::report_upstream(&running.runtime.target);
-    let started_with = config.layers.clone();
-    if watch.is_some() && !cli::gather(matches, |name| std::env::var(name).ok()).0.is_like(&started_with) {
-        // Changed after it was read, and before anybody watched.
-        let _ = orders.sender().send(Order::Reload);
-    }
-    while let Some(order) = orders.next() {
-        match order {
-            Order::Stop => break,
-            Order::Reload => {
-                let (layers, complaints) = cli::gather(matches, |name| std::env::var(name).ok());
-                if let Ok(next) = reload::reload(&running, &started_with, cli::configure(&layers, complaints)) {
-                    if next.layers.all_files() != config.layers.all_files() {
-                        watch = watched(&next, &orders);
-                    }
-                    config = next;
-                }
-            }
-        }
-    }
-    drop(watch);
+    notify::ready(&serving(&config, &running));
+    obey(&orders, &running, config, watch, matches);
+    notify::stopping(running.sites().first().bounds.drain, "draining: requests and event streams end");
     let runtime = running.runtime.clone();
     running.stop();
     // Last, so that one can watch the others end.
@@ -130,6 +120,39 @@ fn run(mut config: Config, matches: &ArgMatches) -> ExitCode {
     }
     mcp_mend::telemetry::summary(&runtime.counters);
     ExitCode::SUCCESS
+}
+
+/// Takes up what changes, until the order to stop comes.
+fn obey(orders: &Orders, running: &Running, mut config: Config, mut watch: Option<Watch>, matches: &ArgMatches) {
+    let gather = || cli::gather(matches, |name| std::env::var(name).ok());
+    let started_with = config.layers.clone();
+    if watch.is_some() && !gather().0.is_like(&started_with) {
+        // Changed after it was read, and before anybody watched.
+        let _ = orders.sender().send(Order::Reload);
+    }
+    while let Some(Order::Reload) = orders.next() {
+        notify::reloading();
+        let (layers, complaints) = gather();
+        match reload::reload(running, &started_with, cli::configure(&layers, complaints)) {
+            Ok(next) => {
+                if next.layers.all_files() != config.layers.all_files() {
+                    watch = watched(&next, orders);
+                }
+                config = next;
+                notify::ready(&serving(&config, running));
+            }
+            Err(complaints) => {
+                let why = complaints.first().map(ToString::to_string).unwrap_or_default();
+                notify::ready(&format!("serving as before, the new configuration is wrong: {why}"));
+            }
+        }
+    }
+    drop(watch);
+}
+
+/// What the service manager shows.
+fn serving(config: &Config, running: &Running) -> String {
+    format!("serving {} for {}", running.address, config.upstream)
 }
 
 fn failed(error: &dyn std::error::Error) -> ExitCode {

@@ -18,6 +18,7 @@ use self::crew::Crew;
 use self::work::Source;
 use crate::config::Config;
 use crate::edit::origin::Origin;
+use crate::notify::Watchdog;
 use crate::runtime::{Common, Runtime};
 use crate::sites::Sites;
 use crate::telemetry::access::{AccessLog, Format};
@@ -103,6 +104,7 @@ pub fn start(config: &Config, outlets: impl Into<Outlets>, balance: Balance) -> 
     let sites = Arc::new(ArcSwap::from_pointee(sites));
     let stop = Stop { accepting: CancellationToken::new(), streams: CancellationToken::new() };
     let open = Arc::new(AtomicUsize::new(0));
+    let watchdog = Watchdog::asked();
     let mut workers = Vec::with_capacity(threads + 1);
     let mut inboxes = Vec::new();
     let mut listeners = listeners.into_iter();
@@ -121,12 +123,15 @@ pub fn start(config: &Config, outlets: impl Into<Outlets>, balance: Balance) -> 
         let (stop, open) = (stop.clone(), open.clone());
         let crew = Arc::new(Crew::new(sites.clone(), stop.streams.clone(), recorder.clone()));
         let run = move || async move { work::work(source, crew, &stop, open).await };
-        workers.push(spawn(format!("worker-{index}"), run)?);
+        workers.push(spawn(format!("worker-{index}"), watchdog.as_ref(), run)?);
     }
     if let (Balance::HandOver, Some(listener)) = (balance, listeners.next()) {
         let stop = stop.clone();
         let run = move || async move { work::hand_over(listener, inboxes, &stop).await };
-        workers.push(spawn("acceptor".into(), run)?);
+        workers.push(spawn("acceptor".into(), watchdog.as_ref(), run)?);
+    }
+    if let Some(watchdog) = watchdog {
+        watchdog.watch();
     }
     Ok(Running { address, runtime, sites, stop, workers })
 }
@@ -158,10 +163,18 @@ fn sites(config: &Config, address: SocketAddr, common: &Common, before: Option<&
 /// A thread with a runtime of its own. The runtime is made here, so that its errors are the start's.
 fn spawn<F: Future<Output = ()>>(
     name: String,
+    watchdog: Option<&Watchdog>,
     run: impl FnOnce() -> F + Send + 'static,
 ) -> Result<JoinHandle<()>, StartError> {
     let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Worker)?;
-    std::thread::Builder::new().name(name).spawn(move || tokio.block_on(run())).map_err(StartError::Worker)
+    let pulse = watchdog.map(Watchdog::pulse);
+    let work = move || {
+        if let Some(pulse) = pulse {
+            tokio.spawn(pulse.beat());
+        }
+        tokio.block_on(run());
+    };
+    std::thread::Builder::new().name(name).spawn(work).map_err(StartError::Worker)
 }
 
 impl Running {

@@ -16,8 +16,10 @@ use tokio_util::task::TaskTracker;
 
 use super::crew::Crew;
 use super::{StdListener, Stop};
+use crate::connection::stalled::{self, Stalled};
 use crate::connection::{Connection, Timed};
 use crate::proxy;
+use crate::refuse;
 
 /// Header lines of a request or an answer; more are refused.
 const MAX_HEADERS: usize = 100;
@@ -85,6 +87,7 @@ async fn accept(
             Ok(Some(stream)) => {
                 let guard = Open::new(open);
                 if guard.before >= crew.connections() {
+                    crew.sites().first().counters.refused(&refuse::TOO_MANY_CONNECTIONS);
                     turn_away(&stream);
                     continue;
                 }
@@ -132,11 +135,14 @@ fn turn_away(stream: &TcpStream) {
 async fn serve(stream: TcpStream, crew: Arc<Crew>, stopping: CancellationToken) {
     let Ok(peer) = stream.peer_addr() else { return };
     let _ = stream.set_nodelay(true);
+    stalled::heed_progress(&stream);
     let sites = crew.sites();
     let connection = Arc::new(Connection::new(peer.ip(), sites.first().trusts(peer.ip())));
-    let bounds = sites.first().bounds;
+    let (bounds, counters) = (sites.first().bounds, sites.first().counters.clone());
     drop(sites);
-    let io = TokioIo::new(Timed::new(stream, connection.clone(), bounds.patience));
+    let timed = Timed::new(stream, connection.clone(), bounds.patience);
+    let io = TokioIo::new(Stalled::new(timed, connection.clone(), bounds.stalled));
+    let client = connection.clone();
     let service = service_fn(move |request| {
         // Boxed, so that a stream that runs for hours does not hold the memory of how it began.
         let worker = crew.worker(&connection, &request);
@@ -158,6 +164,7 @@ async fn serve(stream: TcpStream, crew: Arc<Crew>, stopping: CancellationToken) 
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "client connection ended");
+        client.note_end(&error, &counters);
     }
 }
 

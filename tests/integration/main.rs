@@ -28,9 +28,13 @@ mod hostile;
 mod leaks;
 mod learning;
 mod leaving;
+mod limits;
 mod malformed;
+mod manual;
 mod messages;
 mod metadata;
+#[cfg(target_os = "linux")]
+mod notify;
 mod paths;
 mod pool;
 mod registration;

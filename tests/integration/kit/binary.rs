@@ -38,9 +38,16 @@ pub async fn run(arguments: &[&str]) -> (i32, String, String) {
 impl Binary {
     /// Starts it and waits until it says where it listens.
     pub async fn start(arguments: &[&str]) -> Self {
+        Self::start_in(&[], arguments).await
+    }
+
+    /// The same, with these variables.
+    pub async fn start_in(environment: &[(&str, &str)], arguments: &[&str]) -> Self {
         let mut all = vec!["--listen", "127.0.0.1:0"];
         all.extend(arguments);
-        Self::spawn(command(&all)).await
+        let mut command = command(&all);
+        command.envs(environment.iter().copied());
+        Self::spawn(command).await
     }
 
     /// As [`Binary::start`], where the system lets it open so many files and no more.

@@ -31,8 +31,7 @@ use crate::runtime::{Bounds, Runtime};
 use crate::telemetry::access::AccessLog;
 use crate::telemetry::counters::Counters;
 use crate::telemetry::tape::Recorder;
-use crate::tls;
-use crate::upstream::{Limits, Target, Upstream};
+use crate::upstream::{Target, TargetError, Upstream};
 
 /// Header lines of a request or an answer; more are refused.
 const MAX_HEADERS: usize = 100;
@@ -67,7 +66,7 @@ pub enum StartError {
     #[error("cannot start a worker: {0}")]
     Worker(#[source] io::Error),
     #[error(transparent)]
-    Tls(#[from] tls::TlsError),
+    Target(#[from] TargetError),
     #[error("the upstream's name cannot stand in a Host header")]
     Authority,
     #[error("this system has no random numbers")]
@@ -189,18 +188,7 @@ pub(crate) fn runtime(
         Some(public) => Some(HeaderValue::from_str(public.authority()).map_err(|_| StartError::Authority)?),
         None => None,
     };
-    let target = Target {
-        authority: HeaderValue::from_str(config.upstream.authority()).map_err(|_| StartError::Authority)?,
-        tls: tls::client_config(&config.upstream, config.ca_file.as_deref())?,
-        origin: config.upstream.clone(),
-        limits: Limits {
-            connect: limits.connect,
-            first_byte: limits.first_byte,
-            head_bytes: limits.head_bytes,
-            idle: limits.pool_idle,
-            age: limits.pool_age,
-        },
-    };
+    let target = Target::of(config)?;
     Ok(Runtime {
         facts: Facts {
             public,
@@ -328,10 +316,10 @@ async fn work(source: Source, worker: Worker, stop: &Stop, open: Arc<AtomicUsize
             if worker.runtime.probe {
                 learn::start(&worker.runtime, &worker.upstream);
             }
-            let pruner = tokio::spawn(prune(worker.upstream.clone()));
+            let keeper = tokio::spawn(worker.upstream.clone().keep());
             accept(connections, &worker, stop, &open, &tracker).await;
             drain(stop, &tracker).await;
-            pruner.abort();
+            keeper.abort();
         }
         Err(error) => tracing::error!(%error, "a worker cannot use its listener"),
     }
@@ -436,15 +424,6 @@ async fn drain(stop: &Stop, tracker: &TaskTracker) {
     stop.streams.cancel();
     if tokio::time::timeout(LAST_WORDS, tracker.wait()).await.is_err() {
         tracing::warn!(connections = tracker.len(), "connections were cut: they did not end in the drain time");
-    }
-}
-
-/// Closes idle upstream connections that are too old, whether or not there is traffic.
-async fn prune(upstream: Arc<Upstream>) {
-    let mut every = tokio::time::interval(Duration::from_secs(2));
-    loop {
-        every.tick().await;
-        upstream.prune();
     }
 }
 

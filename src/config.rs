@@ -45,6 +45,12 @@ impl fmt::Display for Complaint {
 /// The checked configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// The path that all paths of this site begin with, without a slash at its end; empty if it has the whole host.
+    pub prefix: String,
+    /// Whether this site serves hosts too that no other names.
+    pub is_catch_all: bool,
+    /// The other sites (`[[site]]`). What is no matter of a site is the same in each.
+    pub others: Vec<Config>,
     pub upstream: Origin,
     pub ca_file: Option<PathBuf>,
     /// How the upstream is reached, beside its URL.
@@ -170,6 +176,9 @@ impl Checker<'_> {
         let limits = self.limits();
         let ca_file = self.optional("upstream.ca_file", |text| Ok(PathBuf::from(text)));
         Some(Config {
+            prefix: String::new(),
+            is_catch_all: true,
+            others: Vec::new(),
             reach: self.reach(upstream.as_ref().map(|(origin, _)| origin)),
             upstream: upstream?.0,
             ca_file,

@@ -282,6 +282,20 @@ fn metadata_class(path: &str) -> Option<Class> {
     }
 }
 
+/// The path that decides to which site a path belongs: of a discovery document, what was inserted into its place (RFC 9728
+/// section 3.1, RFC 8414 section 3.1).
+#[must_use]
+pub fn site_path(path: &str) -> &str {
+    let inserted = [RESOURCE_METADATA, SERVER_METADATA, OPENID_CONFIGURATION]
+        .iter()
+        .find_map(|place| path.strip_prefix(place).filter(|rest| rest.is_empty() || rest.starts_with('/')));
+    match inserted {
+        Some("") => "/",
+        Some(rest) => rest,
+        None => path,
+    }
+}
+
 /// Whether every server reads the path the same way: no empty or dot segments, no escapes, no parameters.
 #[must_use]
 pub fn is_plain(path: &str) -> bool {

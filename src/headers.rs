@@ -12,7 +12,7 @@ use crate::edit::list;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+pub(crate) const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// Fields that belong to one connection (RFC 9110 section 7.6.1), besides those that Connection lists.
 fn is_hop_by_hop(name: &str) -> bool {

@@ -191,6 +191,13 @@ pub async fn know(runtime: &Arc<Runtime>, upstream: &Arc<Upstream>) -> Arc<Knowl
     learner.recall()
 }
 
+/// Begins to learn at the start, if nothing is known yet.
+pub fn first(runtime: &Arc<Runtime>, upstream: &Arc<Upstream>) {
+    if runtime.learner.state.load().until.is_none() {
+        start(runtime, upstream);
+    }
+}
+
 /// Begins to learn, unless somebody does already.
 pub fn start(runtime: &Arc<Runtime>, upstream: &Arc<Upstream>) {
     if runtime.learner.busy.swap(true, Ordering::AcqRel) {

@@ -47,5 +47,6 @@ pub mod runtime;
 mod secret;
 pub mod server;
 pub mod signals;
+pub mod sites;
 pub mod telemetry;
 pub mod tls;

@@ -56,6 +56,8 @@ pub struct Worker {
     pub stop_streams: CancellationToken,
     /// Who wants to see exchanges whole.
     pub recorder: Option<Arc<dyn Recorder>>,
+    /// What is answered at once, because no site is where the request went.
+    pub stray: Option<Refusal>,
 }
 
 /// One exchange under way.
@@ -136,10 +138,11 @@ impl Exchange {
         let verdict = admit::head(&parts, &self.connection, self.runtime().bounds.target_bytes);
         let request = self.describe(parts);
         self.is_stranger = admit::is_stranger(self.runtime(), &self.connection, &request.headers);
-        match verdict {
-            Ok(_) if self.is_kept_out(&request) => Err((request, refuse::NOT_ADMITTED)),
-            Ok(host) => Ok((request, body, host)),
-            Err(refusal) => Err((request, refusal)),
+        match (verdict, self.worker.stray) {
+            (Ok(_), Some(refusal)) => Err((request, refusal)),
+            (Ok(_), _) if self.is_kept_out(&request) => Err((request, refuse::NOT_ADMITTED)),
+            (Ok(host), _) => Ok((request, body, host)),
+            (Err(refusal), _) => Err((request, refusal)),
         }
     }
 

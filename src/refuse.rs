@@ -57,6 +57,10 @@ refusals! {
     /// The operator's own list (`access.allow`); who is not on it learns nothing of it.
     NOT_ADMITTED = FORBIDDEN, Client, true, "not-allowed-address",
         "This address is not among those that may ask here.";
+    /// RFC 9110 section 15.5.20: no `[[site]]` is on this host.
+    MISDIRECTED = MISDIRECTED_REQUEST, Client, false, "misdirected_request", "No site of this proxy is on this host.";
+    /// RFC 9110 section 15.5.5: sites are on this host, none at this path.
+    NO_SITE = NOT_FOUND, Client, false, "no_such_path", "No site of this proxy is at this path.";
     NOT_ALLOWED = METHOD_NOT_ALLOWED, Client, true, "method_not_allowed", "This proxy opens no tunnels.";
     /// RFC 9112 section 6.1.
     BAD_CODING = NOT_IMPLEMENTED, Client, true, "transfer_coding_not_implemented",

@@ -10,16 +10,27 @@ use ipnet::IpNet;
 
 use crate::admission::Admission;
 use crate::body::inbox::Inboxes;
+use crate::config::Config;
 use crate::connection::Patience;
+use crate::edit::origin::Origin;
 use crate::exchange::Facts;
 use crate::learn::Learner;
 use crate::plan::Plan;
+use crate::repairs::REPAIRS;
+use crate::server::StartError;
+use crate::sites::Sites;
 use crate::telemetry::access::AccessLog;
 use crate::telemetry::counters::Counters;
+use crate::telemetry::life::Life;
 use crate::upstream::Target;
 
-/// Everything that workers share.
+/// How long the stream of an answer may be silent before anything has come; one that a GET opens, not at all.
+const FIRST_SILENCE: Duration = Duration::from_millis(200);
+
+/// One site: everything that workers share about it.
 pub struct Runtime {
+    /// The path that all paths of the site begin with, without a slash at its end; empty if it has the whole host.
+    pub prefix: String,
     pub facts: Facts,
     pub plan: Plan,
     pub target: Arc<Target>,
@@ -40,13 +51,29 @@ pub struct Runtime {
     /// Whether this stands in for a client, as in `check`: then nothing is added to requests, and nothing is registered in
     /// order to learn.
     pub as_client: bool,
-    pub learner: Learner,
+    pub learner: Arc<Learner>,
     /// The streams of the HTTP+SSE transport that run through this process.
     pub inboxes: Inboxes,
-    pub counters: Counters,
     /// What the last check of the upstream said, as `mcp-mend check --json` writes it.
-    pub checked: ArcSwapOption<serde_json::Value>,
-    pub access: AccessLog,
+    pub checked: Arc<ArcSwapOption<serde_json::Value>>,
+    pub counters: Arc<Counters>,
+    pub access: Arc<AccessLog>,
+    pub life: Arc<Life>,
+}
+
+/// What all sites share, over every reload.
+#[derive(Clone)]
+pub struct Common {
+    pub counters: Arc<Counters>,
+    pub access: Arc<AccessLog>,
+    pub life: Arc<Life>,
+}
+
+impl Common {
+    #[must_use]
+    pub fn new(access: AccessLog) -> Self {
+        Self { counters: Arc::default(), access: Arc::new(access), life: Arc::default() }
+    }
 }
 
 /// Limits on what clients send and on what is held.
@@ -76,6 +103,76 @@ pub struct Bounds {
 }
 
 impl Runtime {
+    /// A site, for clients that use `public`, on a loopback address or not.
+    ///
+    /// # Errors
+    /// When a file that is needed cannot be used.
+    pub fn of(config: &Config, public: Origin, is_loopback: bool, common: &Common) -> Result<Self, StartError> {
+        let limits = &config.limits;
+        let stated_host = match &config.public {
+            Some(public) => Some(HeaderValue::from_str(public.authority()).map_err(|_| StartError::Authority)?),
+            None => None,
+        };
+        Ok(Self {
+            prefix: config.prefix.clone(),
+            facts: Facts {
+                public,
+                upstream: config.upstream.clone(),
+                mcp_path: config.mcp_path.clone(),
+                origins: config.origins.clone(),
+                loopback_origins: is_loopback,
+                scopes: config.scopes.clone(),
+            },
+            plan: Plan::new(REPAIRS, &config.modes),
+            target: Arc::new(Target::of(config)?),
+            bounds: Bounds {
+                patience: Patience { head: limits.head, idle: limits.idle, body: limits.body },
+                head_bytes: limits.head_bytes,
+                target_bytes: limits.target_bytes,
+                request_bytes: limits.request_bytes,
+                body_bytes: limits.body_bytes,
+                body_time: limits.mend,
+                learned: limits.learned,
+                first_silence: FIRST_SILENCE,
+                silence: limits.silence,
+                connections: limits.connections,
+                drain: limits.drain,
+            },
+            stated_host,
+            preserve_host: config.preserve_host,
+            trusted_proxies: config.trusted_proxies.clone(),
+            admission: config.admission.clone(),
+            show_repairs: config.show_repairs,
+            ca_file: config.ca_file.clone(),
+            probe: config.probe,
+            as_client: false,
+            learner: Arc::default(),
+            inboxes: Inboxes::default(),
+            checked: Arc::default(),
+            counters: common.counters.clone(),
+            access: common.access.clone(),
+            life: common.life.clone(),
+        })
+    }
+
+    /// What this one shares with all others.
+    #[must_use]
+    pub fn common(&self) -> Common {
+        Common { counters: self.counters.clone(), access: self.access.clone(), life: self.life.clone() }
+    }
+
+    /// Keeps what a site before a reload had, where it is about the same: connections, what was learned, open streams.
+    pub fn go_on_from(&mut self, before: &Sites) {
+        let place = |site: &Self| (site.facts.public.clone(), site.facts.upstream.clone(), site.facts.mcp_path.clone());
+        let Some(site) = before.iter().find(|site| place(site) == place(self)) else { return };
+        if site.target.is_like(&self.target) {
+            self.target = site.target.clone();
+        }
+        self.learner = site.learner.clone();
+        self.inboxes = site.inboxes.clone();
+        self.checked = site.checked.clone();
+    }
+
     /// Whether the peer is a proxy whose word about its clients counts.
     #[must_use]
     pub fn trusts(&self, peer: IpAddr) -> bool {

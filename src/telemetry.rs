@@ -5,6 +5,7 @@ pub mod access;
 pub mod capture;
 pub mod counters;
 pub mod flows;
+pub mod life;
 pub mod tape;
 
 use std::sync::atomic::Ordering;

@@ -27,8 +27,8 @@ use crate::learn;
 use crate::proxy::{self, Worker};
 use crate::repair::{Hook, Mode};
 use crate::repairs::{REPAIRS, session, transport};
-use crate::runtime::Runtime;
-use crate::server::{self, StartError};
+use crate::runtime::{Common, Runtime};
+use crate::server::StartError;
 use crate::telemetry::access::{AccessLog, Format};
 use crate::telemetry::tape::{Recorder, Taped};
 use crate::upstream::Upstream;
@@ -349,11 +349,17 @@ impl Stand {
 
 fn worker(config: &Config, is_loopback: bool) -> Result<Worker, StartError> {
     let silent = AccessLog::start(Format::Off, std::io::sink());
-    let mut runtime = server::runtime(config, config.upstream.clone(), is_loopback, silent)?;
+    let mut runtime = Runtime::of(config, config.upstream.clone(), is_loopback, &Common::new(silent))?;
     runtime.as_client = true;
     (runtime.bounds.first_silence, runtime.bounds.silence) = (SILENCE, SILENCE);
     let upstream = Upstream::new(runtime.target.clone());
-    Ok(Worker { runtime: Arc::new(runtime), upstream, stop_streams: CancellationToken::new(), recorder: None })
+    Ok(Worker {
+        runtime: Arc::new(runtime),
+        upstream,
+        stop_streams: CancellationToken::new(),
+        recorder: None,
+        stray: None,
+    })
 }
 
 struct Tapes(mpsc::UnboundedSender<Taped>);

@@ -133,6 +133,11 @@ pub fn banner(config: &Config, runtime: &Runtime, address: SocketAddr, admin: Op
     let _ = writeln!(out, "{NAME}mcp-mend {}{NAME:#}", env!("CARGO_PKG_VERSION"));
     let _ = writeln!(out, "  listens on   http://{address}");
     let _ = writeln!(out, "  sends to     {}", config.upstream);
+    if config.reach.unix.is_some() || !config.reach.addresses.is_empty() {
+        for address in runtime.target.addresses() {
+            let _ = writeln!(out, "    at         {address}");
+        }
+    }
     let _ = writeln!(
         out,
         "  clients use  {GOOD}{}{GOOD:#}",

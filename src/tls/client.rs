@@ -11,6 +11,10 @@ use rustls::crypto::CryptoProvider;
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme, SupportedProtocolVersion};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use sha2::{Digest as _, Sha256};
+
+/// What files amount to (SHA-256).
+pub type Digest = [u8; 32];
 
 /// The platform's certificates are read again after this: a reload with many sites reads them once.
 const ROOTS_TIME: Duration = Duration::from_secs(10);
@@ -63,11 +67,11 @@ impl Offer {
 }
 
 impl Trust {
-    /// How the upstream's certificate is judged.
+    /// How the upstream's certificate is judged, and the digest of all that was read for it.
     ///
     /// # Errors
     /// When a file cannot be used or there is nothing to trust.
-    pub fn config(&self, offer: Offer) -> Result<ClientConfig, TlsError> {
+    pub fn config(&self, offer: Offer) -> Result<(ClientConfig, Digest), TlsError> {
         self.of_versions(offer, rustls::DEFAULT_VERSIONS)
     }
 
@@ -76,7 +80,7 @@ impl Trust {
     /// # Errors
     /// As [`Trust::config`].
     pub fn of_version(&self, version: &'static SupportedProtocolVersion) -> Result<ClientConfig, TlsError> {
-        self.of_versions(Offer::Http1, &[version])
+        self.of_versions(Offer::Http1, &[version]).map(|(config, _)| config)
     }
 
     /// Whether the files can be used, for an upstream that needs none of them.
@@ -94,7 +98,8 @@ impl Trust {
         &self,
         offer: Offer,
         versions: &[&'static SupportedProtocolVersion],
-    ) -> Result<ClientConfig, TlsError> {
+    ) -> Result<(ClientConfig, Digest), TlsError> {
+        let mut read = Sha256::new();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider.clone())
             .with_protocol_versions(versions)
@@ -102,27 +107,32 @@ impl Trust {
         let builder = if self.accepts_any {
             builder.dangerous().with_custom_certificate_verifier(Arc::new(AcceptAny(provider)))
         } else {
-            let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(self.roots()?), provider)
+            let roots = self.roots(&mut read)?;
+            let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
                 .build()
                 .map_err(|_| TlsError::NoRoots)?;
             builder.with_webpki_verifier(verifier)
         };
         let mut config = match self.identity()? {
             Some((chain, key, file)) => {
+                chain.iter().for_each(|certificate| read.update(certificate));
+                read.update(key.secret_der());
                 builder.with_client_auth_cert(chain, key).map_err(|source| TlsError::Identity { file, source })?
             }
             None => builder.with_no_client_auth(),
         };
         config.alpn_protocols = offer.protocols();
-        Ok(config)
+        read.update([u8::from(self.accepts_any)]);
+        Ok((config, read.finalize().into()))
     }
 
-    fn roots(&self) -> Result<RootCertStore, TlsError> {
+    fn roots(&self, read: &mut Sha256) -> Result<RootCertStore, TlsError> {
         let mut roots = RootCertStore::empty();
         if let Some(file) = &self.ca_file {
             add_file(&mut roots, file)?;
         }
         roots.add_parsable_certificates(platform());
+        roots.roots.iter().for_each(|root| read.update(&root.subject_public_key_info));
         if roots.is_empty() { Err(TlsError::NoRoots) } else { Ok(roots) }
     }
 

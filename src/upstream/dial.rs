@@ -29,7 +29,7 @@ pub trait Dial: Send + Sync {
 /// Opens a socket, with TLS if the upstream wants it. Answers also whether HTTP/2 is spoken over it.
 pub(super) async fn open(target: &Target, address: &Address) -> Result<(Socket, bool), Failure> {
     let raw = raw(target, address).await.map_err(|error| Failure::new(refuse::UNREACHABLE, error))?;
-    let Some(Tls { connector, name }) = &target.tls else {
+    let Some(Tls { connector, name, .. }) = &target.tls else {
         return Ok((Socket::Plain(raw), target.http2 == Http2::PriorKnowledge));
     };
     let stream = connector.connect(name.clone(), raw).await.map_err(|error| {

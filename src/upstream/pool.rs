@@ -90,13 +90,15 @@ impl Upstream {
         None
     }
 
-    /// Closes the connections that nobody may use again.
-    pub fn prune(&self) {
+    /// Closes the connections that nobody may use again, and sees to it that somebody asks the health path. To be called
+    /// every few seconds.
+    pub fn prune(self: &Arc<Self>) {
         let now = Instant::now();
         if let Ok(mut idle) = self.idle.lock() {
             idle.retain(|pooled| pooled.is_usable(now, &self.target.limits));
         }
         self.prune_shared(now);
+        self.watch();
     }
 
     /// Speaks HTTP/1.1 over a new socket.

@@ -17,7 +17,7 @@ use super::health::Report;
 use super::places::Places;
 use crate::config::Config;
 use crate::edit::origin::Origin;
-use crate::tls::client::{Offer, TlsError, Trust};
+use crate::tls::client::{Digest, Offer, TlsError, Trust};
 
 /// Where the upstream is and how it is reached. Shared by all workers, never changed.
 pub struct Target {
@@ -38,7 +38,7 @@ pub struct Target {
 }
 
 /// How long the upstream may take.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     pub connect: Duration,
     /// From the end of the upload to the first byte of the answer.
@@ -73,6 +73,8 @@ pub struct Health {
 pub(super) struct Tls {
     pub(super) connector: TlsConnector,
     pub(super) name: ServerName<'static>,
+    /// All that was read for it, to see whether that has changed.
+    digest: Digest,
 }
 
 /// Why the upstream cannot be reached in the way that was stated.
@@ -135,8 +137,9 @@ impl Target {
                 Http2::Never => Offer::Http1,
                 Http2::PriorKnowledge => Offer::Http2,
             };
-            let connector = TlsConnector::from(Arc::new(trust.config(offer)?));
-            Some(Tls { connector, name: name_of(&origin, server_name)? })
+            let (config, digest) = trust.config(offer)?;
+            let connector = TlsConnector::from(Arc::new(config));
+            Some(Tls { connector, name: name_of(&origin, server_name)?, digest })
         } else {
             // A file that cannot be used is told all the same.
             trust.check_files()?;
@@ -155,6 +158,21 @@ impl Target {
             watched: AtomicBool::new(false),
             dial: None,
         })
+    }
+
+    /// Whether connections to one serve the other as well.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        let tls = |target: &Self| target.tls.as_ref().map(|tls| (tls.name.clone(), tls.digest));
+        let dial = |target: &Self| target.dial.as_ref().map(|dial| Arc::as_ptr(dial).cast::<()>());
+        self.origin == other.origin
+            && self.limits == other.limits
+            && self.http2 == other.http2
+            && self.health == other.health
+            && self.places.listed() == other.places.listed()
+            && self.places.sole().is_some() == other.places.sole().is_some()
+            && tls(self) == tls(other)
+            && dial(self) == dial(other)
     }
 
     /// Has somebody else make the connections.

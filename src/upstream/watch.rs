@@ -1,4 +1,4 @@
-//! What an upstream needs all the time, whether or not there is traffic.
+//! Asking the addresses of the upstream how they do (`upstream.health_path`).
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,30 +15,24 @@ use crate::body::{RequestBody, Upload};
 
 /// A health path that does not answer within this time is not well.
 const LOOK_PATIENCE: Duration = Duration::from_secs(5);
-/// How often connections that nobody may use again are closed.
-const PRUNE_EVERY: Duration = Duration::from_secs(2);
 
 impl Upstream {
-    /// What an upstream needs all the time, whether or not there is traffic: connections that nobody may use again are
-    /// closed, and the health paths are asked, by one worker for all.
-    pub async fn keep(self: Arc<Self>) {
-        let looks = self.target.health.as_ref().filter(|_| !self.target.watched.swap(true, Ordering::Relaxed));
-        let mut prune = interval(PRUNE_EVERY);
-        let Some(health) = looks else {
-            loop {
-                prune.tick().await;
-                self.prune();
-            }
-        };
-        let _watching = Watching(&self.target);
-        let mut look = interval(health.every);
-        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                _ = prune.tick() => self.prune(),
-                _ = look.tick() => self.look(health).await,
-            }
+    /// Has the health paths asked, by one worker for all, as long as this is in use.
+    pub(super) fn watch(self: &Arc<Self>) {
+        if self.target.health.is_none() || self.target.watched.swap(true, Ordering::Relaxed) {
+            return;
         }
+        let (upstream, watching) = (Arc::downgrade(self), Watching(self.target.clone()));
+        tokio::spawn(async move {
+            let Some(health) = &watching.0.health else { return };
+            let mut look = interval(health.every);
+            look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                look.tick().await;
+                let Some(upstream) = upstream.upgrade() else { return };
+                upstream.look(health).await;
+            }
+        });
     }
 
     /// Asks every address how it does, all at once.
@@ -80,9 +74,9 @@ impl Upstream {
 }
 
 /// Who asks the health paths; when that worker ends, another may.
-struct Watching<'a>(&'a Target);
+struct Watching(Arc<Target>);
 
-impl Drop for Watching<'_> {
+impl Drop for Watching {
     fn drop(&mut self) {
         self.0.watched.store(false, Ordering::Relaxed);
     }

@@ -5,6 +5,7 @@
 mod kit;
 
 mod access;
+mod addresses;
 mod admin;
 mod auth;
 mod authorize;
@@ -33,4 +34,5 @@ mod registration;
 mod streaming;
 mod tls;
 mod token;
+mod upstream_http2;
 mod waf;

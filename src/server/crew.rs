@@ -1,0 +1,138 @@
+//! What one worker thread serves with: for each site, what all threads share and upstream connections of its own.
+
+use std::sync::{Arc, Mutex};
+
+use arc_swap::ArcSwap;
+use http::Request;
+use http::header::HOST;
+use tokio_util::sync::CancellationToken;
+
+use crate::connection::Connection;
+use crate::headers;
+use crate::learn;
+use crate::proxy::Worker;
+use crate::refuse::{self, Refusal};
+use crate::runtime::Runtime;
+use crate::sites::Sites;
+use crate::telemetry::tape::Recorder;
+use crate::upstream::Upstream;
+
+/// One thread's.
+pub(super) struct Crew {
+    sites: Arc<ArcSwap<Sites>>,
+    stop_streams: CancellationToken,
+    recorder: Option<Arc<dyn Recorder>>,
+    /// The table that `workers` are made for. Only this thread takes the lock.
+    hands: Mutex<Hands>,
+}
+
+#[derive(Default)]
+struct Hands {
+    of: Option<Arc<Sites>>,
+    workers: Vec<Worker>,
+}
+
+impl Crew {
+    pub(super) fn new(
+        sites: Arc<ArcSwap<Sites>>,
+        stop_streams: CancellationToken,
+        recorder: Option<Arc<dyn Recorder>>,
+    ) -> Self {
+        Self { sites, stop_streams, recorder, hands: Mutex::default() }
+    }
+
+    /// The sites as they are now.
+    pub(super) fn sites(&self) -> Arc<Sites> {
+        self.sites.load_full()
+    }
+
+    /// Client connections at a time.
+    pub(super) fn connections(&self) -> usize {
+        self.sites.load().first().bounds.connections
+    }
+
+    /// Who answers a request: the worker of its site.
+    pub(super) fn worker<B>(&self, connection: &Connection, request: &Request<B>) -> Worker {
+        let sites = self.sites.load();
+        if sites.is_one() {
+            return self.of(&sites, sites.first());
+        }
+        let host = host_of(connection, request);
+        match sites.find(host, request.uri().path()) {
+            Some(runtime) => self.of(&sites, runtime),
+            None => Worker { stray: Some(stray(&sites, host)), ..self.of(&sites, sites.first()) },
+        }
+    }
+
+    fn of(&self, sites: &Arc<Sites>, runtime: &Arc<Runtime>) -> Worker {
+        let Ok(mut hands) = self.hands.lock() else { return self.hire(runtime, None) };
+        hands.take_up(self, sites);
+        match hands.workers.iter().find(|worker| Arc::ptr_eq(&worker.runtime, runtime)) {
+            Some(worker) => worker.clone(),
+            None => self.hire(runtime, None),
+        }
+    }
+
+    /// Takes up a reload. Connections to an upstream that is the same stay.
+    pub(super) fn refresh(&self) {
+        if let Ok(mut hands) = self.hands.lock() {
+            hands.take_up(self, &self.sites.load());
+        }
+    }
+
+    fn hire(&self, runtime: &Arc<Runtime>, upstream: Option<Arc<Upstream>>) -> Worker {
+        Worker {
+            runtime: runtime.clone(),
+            upstream: upstream.unwrap_or_else(|| Upstream::new(runtime.target.clone())),
+            stop_streams: self.stop_streams.clone(),
+            recorder: self.recorder.clone(),
+            stray: None,
+        }
+    }
+
+    /// Closes the connections that nobody may use again.
+    pub(super) fn prune(&self) {
+        if let Ok(hands) = self.hands.lock() {
+            for worker in &hands.workers {
+                worker.upstream.prune();
+            }
+        }
+    }
+}
+
+impl Hands {
+    fn take_up(&mut self, crew: &Crew, sites: &Arc<Sites>) {
+        if self.of.as_ref().is_some_and(|of| Arc::ptr_eq(of, sites)) {
+            return;
+        }
+        let before = std::mem::take(&mut self.workers);
+        for runtime in sites.iter() {
+            let same = before.iter().find(|worker| Arc::ptr_eq(&worker.runtime.target, &runtime.target));
+            let worker = crew.hire(runtime, same.map(|worker| worker.upstream.clone()));
+            if runtime.probe {
+                learn::first(&worker.runtime, &worker.upstream);
+            }
+            self.workers.push(worker);
+        }
+        self.of = Some(sites.clone());
+    }
+}
+
+/// The host that a client asks for: of the target where it has one (RFC 9112 section 3.2.2), else of the Host field; what
+/// a trusted proxy says it was before that.
+fn host_of<'a, B>(connection: &Connection, request: &'a Request<B>) -> &'a str {
+    let text = |value: &'a http::HeaderValue| value.to_str().unwrap_or_default().trim();
+    let before = || request.headers().get(headers::X_FORWARDED_HOST).map(text);
+    if let Some(host) = connection.trusted.then(before).flatten() {
+        return host.split(',').next().unwrap_or_default().trim();
+    }
+    match request.uri().authority() {
+        Some(authority) => authority.as_str().rsplit('@').next().unwrap_or_default(),
+        None => request.headers().get(HOST).map(text).unwrap_or_default(),
+    }
+}
+
+/// What is said to who asks for what no site has (RFC 9110 sections 15.5.5 and 15.5.20).
+fn stray(sites: &Sites, host: &str) -> Refusal {
+    if sites.has_host(host) { refuse::NO_SITE } else { refuse::MISDIRECTED }
+}

@@ -132,12 +132,14 @@ pub fn banner(config: &Config, runtime: &Runtime, address: SocketAddr, admin: Op
     let mut out = String::new();
     let _ = writeln!(out, "{NAME}mcp-mend {}{NAME:#}", env!("CARGO_PKG_VERSION"));
     let _ = writeln!(out, "  listens on   http://{address}");
+    let known = crate::knowledge::Knowledge::default();
+    let endpoint = crate::exchange::Site { facts: &runtime.facts, known: &known }.resource();
     let _ = writeln!(out, "  sends to     {}", config.upstream);
-    let _ = writeln!(
-        out,
-        "  clients use  {GOOD}{}{GOOD:#}",
-        crate::exchange::Site { facts: &runtime.facts, known: &crate::knowledge::Knowledge::default() }.resource()
-    );
+    let _ = writeln!(out, "  clients use  {GOOD}{endpoint}{GOOD:#}");
+    for site in &config.others {
+        let public = site.public.as_ref().map_or("", |public| public.as_str());
+        let _ = writeln!(out, "  and site     {GOOD}{public}{}{GOOD:#} for {}", site.mcp_path, site.upstream);
+    }
     if let Some(admin) = admin {
         let _ = writeln!(out, "  admin page   http://{admin}");
     }

@@ -23,7 +23,7 @@ use crate::runtime::{Common, Runtime};
 use crate::sites::Sites;
 use crate::telemetry::access::{AccessLog, Format};
 use crate::telemetry::tape::Recorder;
-use crate::tls;
+use crate::upstream::TargetError;
 
 /// How connections get to the workers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub enum StartError {
     #[error("cannot start a worker: {0}")]
     Worker(#[source] io::Error),
     #[error(transparent)]
-    Tls(#[from] tls::TlsError),
+    Target(#[from] TargetError),
     #[error("the upstream's name cannot stand in a Host header")]
     Authority,
     #[error("this system has no random numbers")]

@@ -23,6 +23,7 @@ pub use self::source::Source;
 use crate::connection::{Connection, Phase};
 use crate::jsonrpc::Envelope;
 use crate::refuse::{self, Refusal};
+use crate::telemetry::counters::Counters;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -43,6 +44,7 @@ pub struct FromClient {
     incoming: Incoming,
     upload: Upload,
     connection: Arc<Connection>,
+    counters: Arc<Counters>,
     left: u64,
 }
 
@@ -107,6 +109,7 @@ impl RequestBody {
         prefix: Option<Bytes>,
         incoming: Incoming,
         connection: Arc<Connection>,
+        counters: Arc<Counters>,
         limit: u64,
         begun: Instant,
     ) -> (Self, Upload) {
@@ -114,8 +117,10 @@ impl RequestBody {
             return (Self::Empty, Upload::begun(begun));
         }
         let upload = Upload::streaming(begun);
-        let left = limit.saturating_sub(prefix.as_ref().map_or(0, |prefix| prefix.len() as u64));
-        let body = FromClient { prefix, incoming, upload: upload.clone(), connection, left };
+        let read = prefix.as_ref().map_or(0, |prefix| prefix.len() as u64);
+        counters.bytes_up.fetch_add(read, Ordering::Relaxed);
+        let left = limit.saturating_sub(read);
+        let body = FromClient { prefix, incoming, upload: upload.clone(), connection, counters, left };
         (Self::Client(Box::new(body)), upload)
     }
 
@@ -150,6 +155,7 @@ impl FromClient {
             }
             Some(Ok(frame)) => {
                 let length = frame.data_ref().map_or(0, |data| data.len() as u64);
+                self.counters.bytes_up.fetch_add(length, Ordering::Relaxed);
                 match self.left.checked_sub(length) {
                     Some(left) => {
                         self.left = left;

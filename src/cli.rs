@@ -3,6 +3,7 @@
 pub mod check;
 pub mod documents;
 pub mod first;
+pub mod health;
 pub mod replay;
 pub mod report;
 pub mod show;
@@ -30,6 +31,7 @@ pub enum Asked {
     Report(report::Wish),
     Check(Box<check::Asked>),
     Waf(waf::Wish),
+    Health(health::Wish),
 }
 
 /// The command, with a flag for each setting.
@@ -46,14 +48,7 @@ pub fn command() -> Command {
         .subcommand_negates_reqs(true)
         .max_term_width(80)
         .arg(Arg::new("UPSTREAM").value_name("UPSTREAM").help("The MCP server, as in http://localhost:3000"))
-        .arg(
-            Arg::new("config")
-                .long("config")
-                .short('c')
-                .value_name("FILE")
-                .value_parser(value_parser!(std::path::PathBuf))
-                .help("A TOML file with settings (see proxy.example.toml)"),
-        );
+        .arg(file_arg());
     for setting in SETTINGS {
         let heading = setting.key.starts_with("limits.").then_some("Limits");
         let arg = Arg::new(setting.key).long(setting.flag).help(help(setting)).help_heading(heading);
@@ -78,7 +73,18 @@ pub fn command() -> Command {
         .subcommand(report::command())
         .subcommand(check::command(json()))
         .subcommand(waf::command(json()))
+        .subcommand(health::command(json()))
         .subcommand(demo(json()))
+}
+
+/// Names the configuration file.
+fn file_arg() -> Arg {
+    Arg::new("config")
+        .long("config")
+        .short('c')
+        .value_name("FILE")
+        .value_parser(value_parser!(std::path::PathBuf))
+        .help("A TOML file with settings (see proxy.example.toml)")
 }
 
 fn demo(json: Arg) -> Command {
@@ -141,6 +147,7 @@ pub fn asked(matches: &ArgMatches, lookup: impl Fn(&str) -> Option<String>) -> A
         }
         Some(("check", sub)) => Asked::Check(Box::new(check::asked(sub, lookup))),
         Some(("waf", sub)) => Asked::Waf(waf::wish(sub)),
+        Some(("health", sub)) => Asked::Health(health::wish(sub, lookup)),
         Some(("demo", sub)) if sub.get_flag("list") => Asked::DemoList { json: sub.get_flag("json") },
         Some(("demo", sub)) => Asked::Demo(Wish {
             listen: sub.get_one::<String>("listen").cloned(),
@@ -152,7 +159,8 @@ pub fn asked(matches: &ArgMatches, lookup: impl Fn(&str) -> Option<String>) -> A
     }
 }
 
-fn run(matches: &ArgMatches, lookup: impl Fn(&str) -> Option<String>) -> Asked {
+/// What the file and the variables say.
+fn given(matches: &ArgMatches, lookup: impl Fn(&str) -> Option<String>) -> (Layers, Vec<Complaint>) {
     let mut layers = Layers::default();
     let mut complaints = Vec::new();
     let file = matches
@@ -163,6 +171,11 @@ fn run(matches: &ArgMatches, lookup: impl Fn(&str) -> Option<String>) -> Asked {
         take_file(&file, &mut layers, &mut complaints);
     }
     layers.take_environment(lookup);
+    (layers, complaints)
+}
+
+fn run(matches: &ArgMatches, lookup: impl Fn(&str) -> Option<String>) -> Asked {
+    let (mut layers, mut complaints) = given(matches, lookup);
     for setting in SETTINGS {
         let values: Vec<String> = match setting.kind {
             Kind::Switch if matches.get_flag(setting.key) => vec!["true".into()],

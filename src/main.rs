@@ -3,6 +3,7 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use mcp_mend::admin::source::Live;
 use mcp_mend::admin::{self, Admin};
@@ -11,7 +12,11 @@ use mcp_mend::config::{Complaint, Config};
 use mcp_mend::server::{self, Balance, Outlets, Running, StartError};
 use mcp_mend::telemetry::access::{AccessLog, Format};
 use mcp_mend::telemetry::flows::Flows;
+use mcp_mend::telemetry::otlp::{Exporter, Otlp};
 use mcp_mend::{demo, repairs, signals};
+
+/// How long the last spans may take, however long the last exchanges took.
+const LAST_SPANS: Duration = Duration::from_millis(500);
 
 #[cfg(not(target_env = "msvc"))]
 #[global_allocator]
@@ -36,6 +41,7 @@ fn main() -> ExitCode {
             Ok(rules) => print(wish.json, || rules.text(), || rules.json()),
             Err(complaints) => reject(&complaints),
         },
+        Asked::Health(wish) => cli::health::run(wish).unwrap_or_else(|complaints| reject(&complaints)),
         Asked::Repairs { json } => print(json, show::repairs, show::repairs_json),
         Asked::Replay { file, json } => cli::replay::run(&file, json),
         Asked::Report(wish) => cli::report::run(&wish),
@@ -66,18 +72,34 @@ fn reject(complaints: &[Complaint]) -> ExitCode {
     ExitCode::from(2)
 }
 
-/// The proxy, and the page beside it.
-fn start(
-    config: &Config,
-    access: AccessLog,
-    flows: Option<Arc<Flows>>,
-) -> Result<(Running, Option<Admin>), StartError> {
+/// Everything that runs.
+struct Started {
+    running: Running,
+    admin: Option<Admin>,
+    exporter: Option<Exporter>,
+}
+
+/// The proxy, and what is beside it.
+fn start(config: &Config, access: AccessLog, flows: Option<Arc<Flows>>) -> Result<Started, StartError> {
     let listener = admin::bind(config.admin)?;
-    let outlets = Outlets { access, recorder: flows.clone().map(|flows| flows as _) };
+    let otlp = config.otlp.as_ref().map(Otlp::new).transpose()?;
+    let tracer = otlp.as_ref().map(|otlp| otlp.tracer.clone());
+    let outlets = Outlets { access, recorder: flows.clone().map(|flows| flows as _), tracer };
     let running = server::start(config, outlets, Balance::DEFAULT)?;
-    let live = |flows| Arc::new(Live::new(running.runtime.clone(), flows));
-    let admin = listener.zip(flows).map(|(listener, flows)| admin::start(listener, live(flows))).transpose()?;
-    Ok((running, admin))
+    let live = |flows| Arc::new(Live::new(running.runtime.clone(), flows)) as _;
+    let page = flows.filter(|_| config.admin_page).map(live);
+    let admin = listener.map(|listener| admin::start(listener, running.vitals(), page)).transpose()?;
+    let exporter = otlp.map(|otlp| otlp.start(running.vitals())).transpose()?;
+    Ok(Started { running, admin, exporter })
+}
+
+/// Where the access log goes.
+fn access_log(config: &Config) -> Result<AccessLog, Complaint> {
+    let Some(path) = &config.log_file else { return Ok(AccessLog::start(config.log_format, std::io::stdout())) };
+    AccessLog::to_file(config.log_format, path).map_err(|error| Complaint {
+        place: "log.file".into(),
+        message: format!("{} cannot be written: {error}; write a file in a folder that can be used", path.display()),
+    })
 }
 
 fn run(config: &Config) -> ExitCode {
@@ -92,8 +114,11 @@ fn run(config: &Config) -> ExitCode {
             return reject(&[Complaint { place: "capture.dir".into(), message }]);
         }
     };
-    let access = AccessLog::start(config.log_format, std::io::stdout());
-    let (running, admin) = match start(config, access, flows) {
+    let access = match access_log(config) {
+        Ok(access) => access,
+        Err(complaint) => return reject(&[complaint]),
+    };
+    let Started { running, admin, exporter } = match start(config, access, flows) {
         Ok(started) => started,
         Err(error) => {
             anstream::eprintln!("{}error:{:#} {error}", show::BAD, show::BAD);
@@ -119,11 +144,16 @@ fn run(config: &Config) -> ExitCode {
     signals::report_upstream(&running.runtime.target);
     let ended = signals::wait();
     let runtime = running.runtime.clone();
+    let asked = Instant::now();
     running.stop();
+    // What the last exchanges left goes out in what is left of the drain time.
+    if let Some(exporter) = exporter {
+        exporter.stop((asked + config.limits.drain).max(Instant::now() + LAST_SPANS));
+    }
     // Last, so that one can watch the others end.
     if let Some(admin) = admin {
         admin.stop();
     }
-    mcp_mend::telemetry::summary(&runtime.counters);
+    mcp_mend::telemetry::summary(&runtime.ledger.sum());
     ended
 }

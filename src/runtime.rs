@@ -20,8 +20,9 @@ use crate::repairs::REPAIRS;
 use crate::server::StartError;
 use crate::sites::Sites;
 use crate::telemetry::access::AccessLog;
-use crate::telemetry::counters::Counters;
+use crate::telemetry::counters::{Counters, Ledger};
 use crate::telemetry::life::Life;
+use crate::telemetry::otlp::Tracer;
 use crate::tls;
 use crate::upstream::{Limits, Target};
 
@@ -30,6 +31,8 @@ const FIRST_SILENCE: Duration = Duration::from_millis(200);
 
 /// One site: everything that workers share about it.
 pub struct Runtime {
+    /// What it is called in logs and metrics: the address that clients use.
+    pub name: String,
     /// The path that all paths of the site begin with, without a slash at its end; empty if it has the whole host.
     pub prefix: String,
     pub facts: Facts,
@@ -58,22 +61,26 @@ pub struct Runtime {
     /// What the last check of the upstream said, as `mcp-mend check --json` writes it.
     pub checked: Arc<ArcSwapOption<serde_json::Value>>,
     pub counters: Arc<Counters>,
+    pub ledger: Arc<Ledger>,
     pub access: Arc<AccessLog>,
     pub life: Arc<Life>,
+    /// Who takes spans, if somebody does.
+    pub tracer: Option<Arc<Tracer>>,
 }
 
 /// What all sites share, over every reload.
 #[derive(Clone)]
 pub struct Common {
-    pub counters: Arc<Counters>,
+    pub ledger: Arc<Ledger>,
     pub access: Arc<AccessLog>,
     pub life: Arc<Life>,
+    pub tracer: Option<Arc<Tracer>>,
 }
 
 impl Common {
     #[must_use]
     pub fn new(access: AccessLog) -> Self {
-        Self { counters: Arc::default(), access: Arc::new(access), life: Arc::default() }
+        Self { ledger: Arc::default(), access: Arc::new(access), life: Arc::default(), tracer: None }
     }
 }
 
@@ -126,6 +133,7 @@ impl Runtime {
                 age: limits.pool_age,
             },
         };
+        let name = format!("{public}{}", config.prefix);
         Ok(Self {
             prefix: config.prefix.clone(),
             facts: Facts {
@@ -162,16 +170,24 @@ impl Runtime {
             learner: Arc::default(),
             inboxes: Inboxes::default(),
             checked: Arc::default(),
-            counters: common.counters.clone(),
+            counters: common.ledger.of(&name),
+            name,
+            ledger: common.ledger.clone(),
             access: common.access.clone(),
             life: common.life.clone(),
+            tracer: common.tracer.clone(),
         })
     }
 
     /// What this one shares with all others.
     #[must_use]
     pub fn common(&self) -> Common {
-        Common { counters: self.counters.clone(), access: self.access.clone(), life: self.life.clone() }
+        Common {
+            ledger: self.ledger.clone(),
+            access: self.access.clone(),
+            life: self.life.clone(),
+            tracer: self.tracer.clone(),
+        }
     }
 
     /// Keeps what a site before a reload had, where it is about the same: connections, what was learned, open streams.

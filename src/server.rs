@@ -7,7 +7,6 @@ mod work;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -22,7 +21,9 @@ use crate::edit::origin::Origin;
 use crate::runtime::{Common, Runtime};
 use crate::sites::Sites;
 use crate::telemetry::access::AccessLog;
+use crate::telemetry::otlp::Tracer;
 use crate::telemetry::tape::Recorder;
+use crate::telemetry::vitals::Vitals;
 use crate::tls;
 
 /// How connections get to the workers.
@@ -59,11 +60,13 @@ pub struct Outlets {
     pub access: AccessLog,
     /// Who gets whole exchanges.
     pub recorder: Option<Arc<dyn Recorder>>,
+    /// Who gets spans.
+    pub tracer: Option<Arc<Tracer>>,
 }
 
 impl From<AccessLog> for Outlets {
     fn from(access: AccessLog) -> Self {
-        Self { access, recorder: None }
+        Self { access, recorder: None, tracer: None }
     }
 }
 
@@ -90,14 +93,14 @@ struct Stop {
 /// # Errors
 /// When the address is taken, a thread cannot be had or the TLS files cannot be read.
 pub fn start(config: &Config, outlets: impl Into<Outlets>, balance: Balance) -> Result<Running, StartError> {
-    let Outlets { access, recorder } = outlets.into();
+    let Outlets { access, recorder, tracer } = outlets.into();
     let threads = match config.threads {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         stated => stated,
     };
     let (listeners, address) = listen::listen(config.listen, threads, balance)
         .map_err(|source| StartError::Listen { address: config.listen, source })?;
-    let sites = sites(config, address, &Common::new(access), None)?;
+    let sites = sites(config, address, &Common { tracer, ..Common::new(access) }, None)?;
     let runtime = sites.first().clone();
     if let Some(recorder) = &recorder {
         recorder.site(&runtime.facts);
@@ -105,7 +108,7 @@ pub fn start(config: &Config, outlets: impl Into<Outlets>, balance: Balance) -> 
     let sites = Arc::new(ArcSwap::from_pointee(sites));
     let stop =
         Stop { accepting: CancellationToken::new(), streams: CancellationToken::new(), drain: config.limits.drain };
-    let open = Arc::new(AtomicUsize::new(0));
+    let open = runtime.life.doors.open.clone();
     let mut workers = Vec::with_capacity(threads + 1);
     let mut inboxes = Vec::new();
     let mut listeners = listeners.into_iter();
@@ -169,6 +172,12 @@ impl Running {
         let sites = sites(config, self.address, &before.first().common(), Some(&before))?;
         self.sites.store(Arc::new(sites));
         Ok(())
+    }
+
+    /// How it fares, for those who watch.
+    #[must_use]
+    pub fn vitals(&self) -> Arc<Vitals> {
+        Arc::new(Vitals::new(self.runtime.common(), Some(self.sites.clone())))
     }
 
     /// The sites as they are now.

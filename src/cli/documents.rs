@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::repairs::REPAIRS;
+use crate::telemetry::metrics::names;
 
 /// The README's table of repairs.
 #[must_use]
@@ -21,6 +22,17 @@ pub fn repairs_table() -> String {
     out
 }
 
+/// The README's table of metrics.
+#[must_use]
+pub fn metrics_table() -> String {
+    let mut out = String::from("| metric | labels | what it is |\n|---|---|---|\n");
+    for metric in names::ALL {
+        let labels: Vec<String> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
+        let _ = writeln!(out, "| `{}` | {} | {} |", metric.sample_name(), labels.join(", "), metric.help);
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -30,6 +42,8 @@ mod tests {
 
     const BEGIN: &str = "<!-- repairs: begin (a test writes this table) -->\n";
     const END: &str = "<!-- repairs: end -->";
+    const METRICS_BEGIN: &str = "<!-- metrics: begin (a test writes this table) -->\n";
+    const METRICS_END: &str = "<!-- metrics: end -->";
 
     /// Writes the file anew if it is not what it shall be, and fails once.
     fn keep(name: &str, wanted: impl Fn(&str) -> String) {
@@ -42,14 +56,20 @@ mod tests {
         }
     }
 
-    /// One test for both places: two would write the file at once.
+    /// The text with another table between the marks.
+    fn between(text: &str, begin: &str, end: &str, table: &str) -> String {
+        let (before, rest) = text.split_once(begin).expect("the table's begin");
+        let (_, after) = rest.split_once(end).expect("the table's end");
+        format!("{before}{begin}{table}{end}{after}")
+    }
+
+    /// One test for all places: two would write the file at once.
     #[test]
-    fn the_readme_lists_and_counts_every_repair() {
+    fn the_readme_lists_and_counts_every_repair_and_metric() {
         let tally = format!("  repairs      {}", super::super::show::tally(|repair| repair.default));
         keep("README.md", |have| {
-            let (before, rest) = have.split_once(BEGIN).expect("the table's begin");
-            let (_, after) = rest.split_once(END).expect("the table's end");
-            let text = format!("{before}{BEGIN}{}{END}{after}", repairs_table());
+            let text = between(have, BEGIN, END, &repairs_table());
+            let text = between(&text, METRICS_BEGIN, METRICS_END, &metrics_table());
             let is_tally = |line: &str| line.starts_with("  repairs      ");
             text.lines().map(|line| format!("{}\n", if is_tally(line) { &tally } else { line })).collect()
         });

@@ -139,7 +139,8 @@ pub fn banner(config: &Config, runtime: &Runtime, address: SocketAddr, admin: Op
         crate::exchange::Site { facts: &runtime.facts, known: &crate::knowledge::Knowledge::default() }.resource()
     );
     if let Some(admin) = admin {
-        let _ = writeln!(out, "  admin page   http://{admin}");
+        let label = if config.admin_page { "admin page   " } else { "admin        " };
+        let _ = writeln!(out, "  {label}http://{admin}");
     }
     let mode = |repair: &Repair| config.modes.get(repair.id).copied().unwrap_or(repair.default);
     let _ = writeln!(out, "  repairs      {}\n               {QUIET}mcp-mend repairs lists them{QUIET:#}", tally(mode));

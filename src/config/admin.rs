@@ -1,4 +1,4 @@
-//! Where the page of flows is: apart from the public port, and where only this machine reads it unless somebody insists.
+//! Where health, metrics and the page of flows are: apart from the public port, and where only this machine reads it unless somebody insists.
 
 use std::net::SocketAddr;
 
@@ -14,10 +14,10 @@ impl Checker<'_> {
         if listen == Some(admin) && admin.port() != 0 {
             return self.complain(&value, format!("`admin` cannot be `{admin}`: that is `listen`; take another port"));
         }
-        if !admin.ip().is_loopback() {
+        if !admin.ip().is_loopback() && !self.switch("no_admin_page") {
             let message = format!(
                 "everybody who reaches {admin} can read the page there, it asks for no password; write 127.0.0.1:{} to \
-                 keep it to this machine",
+                 keep it to this machine, or no_admin_page = true to have health and metrics alone",
                 admin.port()
             );
             self.warnings.push(Complaint { place: value.place, message });

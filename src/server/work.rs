@@ -84,7 +84,7 @@ async fn accept(
         match stream {
             Ok(Some(stream)) => {
                 let guard = Open::new(open);
-                if guard.before >= crew.connections() {
+                if !crew.note_arrival(guard.before) {
                     turn_away(&stream);
                     continue;
                 }

@@ -5,7 +5,9 @@ mod admin;
 mod capture;
 pub mod layers;
 mod otlp;
+mod overload;
 pub mod settings;
+mod site;
 mod telemetry;
 
 use std::collections::BTreeMap;
@@ -27,6 +29,7 @@ use crate::telemetry::access::Format;
 use crate::telemetry::capture::files::Bounds;
 use crate::telemetry::otlp::Setup;
 use layers::{Layers, Value};
+pub use overload::Overload;
 use settings::SETTINGS;
 
 /// Something that cannot be used as it was written.
@@ -81,12 +84,15 @@ pub struct Config {
     /// Where traces and metrics are sent, if anywhere.
     pub otlp: Option<Setup>,
     pub limits: Limits,
+    pub overload: Overload,
     /// Where captures go, if they are wanted, and how much of them is kept.
     pub capture: Option<Bounds>,
     /// Whose addresses are whose, the operator's own files included.
     pub ranges: Ranges,
     /// What was understood, but is not as the operator may think.
     pub warnings: Vec<Complaint>,
+    /// What all this was made of.
+    pub layers: Layers,
 }
 
 /// Limits as they are stated: see `config/settings.rs` for each.
@@ -116,9 +122,8 @@ impl Config {
     /// # Errors
     /// Every complaint, those that earlier layers have gathered included.
     pub fn check(layers: &Layers, complaints: Vec<Complaint>) -> Result<Self, Vec<Complaint>> {
-        let mut checker = Checker { layers, complaints, warnings: Vec::new() };
-        let config = checker.config();
-        let Checker { mut complaints, warnings, .. } = checker;
+        let (mut complaints, mut warnings) = (complaints, Vec::new());
+        let config = site::check(layers, &mut complaints, &mut warnings);
         complaints.sort_by(|a, b| natural(&a.place).cmp(&natural(&b.place)));
         match config {
             Some(config) if complaints.is_empty() => Ok(Self { warnings, ..config }),
@@ -136,17 +141,17 @@ struct Checker<'a> {
     layers: &'a Layers,
     complaints: Vec<Complaint>,
     warnings: Vec<Complaint>,
+    /// Whether this is about one of several sites.
+    is_site: bool,
 }
 
 impl Checker<'_> {
     fn config(&mut self) -> Option<Config> {
         let upstream = self.upstream();
-        let mcp_path = self.mcp_path(upstream.as_ref().and_then(|(_, path)| path.as_deref()));
         let listen = self.one("listen", listen_address);
         let admin = self.admin(listen);
-        let public = self.optional("public_url", |text| {
-            Origin::exactly(text).map_err(|error| format!("{error}; write it like https://mcp.example.com"))
-        });
+        let (public, prefix) = self.public();
+        let mcp_path = self.mcp_path_of_site(&prefix, upstream.as_ref().and_then(|(_, path)| path.as_deref()));
         let origins = self.many("origins", |text| {
             if text == "*" {
                 return Err("`*` would let every page use the endpoints that take credentials; list the origins".into());
@@ -174,9 +179,10 @@ impl Checker<'_> {
             _ => Err("write error, warn, info or debug".into()),
         });
         let limits = self.limits();
+        let overload = self.overload(limits.as_ref());
         let ca_file = self.optional("upstream.ca_file", |text| Ok(PathBuf::from(text)));
         Some(Config {
-            prefix: String::new(),
+            prefix,
             is_catch_all: true,
             others: Vec::new(),
             upstream: upstream?.0,
@@ -199,18 +205,21 @@ impl Checker<'_> {
             log_file,
             log_level: log_level?,
             limits: limits?,
+            overload: overload?,
             capture: self.capture(),
             otlp: self.otlp(),
             ranges: self.layers.ranges.clone(),
             warnings: Vec::new(),
+            layers: self.layers.clone(),
         })
     }
 
     /// The upstream's origin, and the path if the URL has one.
     fn upstream(&mut self) -> Option<(Origin, Option<String>)> {
         let Some(value) = self.values("upstream.url").last().cloned() else {
+            let place = if self.is_site { self.layers.place.clone() } else { "upstream".into() };
             self.complaints.push(Complaint {
-                place: "upstream".into(),
+                place,
                 message: "no upstream: say which server to stand in front of, as in `mcp-mend http://localhost:3000`"
                     .into(),
             });

@@ -1,5 +1,7 @@
 //! A client's connection: who is at the other end, and how long we wait for it.
 
+pub mod stalled;
+
 use std::io;
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -15,7 +17,10 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use crate::alarm::Alarm;
+use crate::body;
 use crate::headers;
+use crate::refuse;
+use crate::telemetry::counters::{Counters, HungUp};
 
 /// What the client is expected to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +71,10 @@ pub struct Connection {
     /// The last Host that was seen and what `Forwarded` says of it: clients name the same host again and again.
     forwarded: Mutex<Option<(HeaderValue, HeaderValue)>>,
     judged_host: Mutex<Option<HeaderValue>>,
+    /// Whether it was ended because the client took nothing of its answer.
+    stalled: AtomicBool,
+    /// Whether a request was refused before all of it had come.
+    cut_short: AtomicBool,
 }
 
 impl Connection {
@@ -85,6 +94,28 @@ impl Connection {
             opened: Instant::now(),
             forwarded: Mutex::new(None),
             judged_host: Mutex::new(None),
+            stalled: AtomicBool::new(false),
+            cut_short: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether the client took nothing of its answer for too long.
+    pub fn is_stalled(&self) -> bool {
+        self.stalled.load(Ordering::Relaxed)
+    }
+
+    /// The answer goes out before all of the request has come in: the connection cannot go on.
+    pub fn cut_short(&self) {
+        self.cut_short.store(true, Ordering::Relaxed);
+    }
+
+    /// What the client is expected to do next.
+    pub fn phase(&self) -> Phase {
+        match self.phase.load(Ordering::Relaxed) {
+            0 => Phase::Head,
+            1 => Phase::Idle,
+            2 => Phase::Body,
+            _ => Phase::Waiting,
         }
     }
 
@@ -144,6 +175,23 @@ impl Connection {
         }
     }
 
+    /// Counts what ended the connection, if that was not an exchange's own affair.
+    pub fn note_end(&self, error: &hyper::Error, counters: &Counters) {
+        if self.is_stalled() {
+            counters.hung_up(HungUp::Stalled);
+        } else if error.is_parse_too_large() {
+            counters.refused(&refuse::HEAD_TOO_LARGE);
+        } else if error.is_parse() {
+            counters.refused(&refuse::BAD_HEAD);
+        } else if body::is_timeout(error) {
+            match self.phase() {
+                Phase::Head => counters.hung_up(HungUp::HeadSlow),
+                Phase::Idle => counters.hung_up(HungUp::Idle),
+                Phase::Body | Phase::Waiting => {}
+            }
+        }
+    }
+
     fn deadline(&self, patience: &Patience) -> Option<Instant> {
         let limit = patience.limit(self.phase.load(Ordering::Relaxed))?;
         Some(self.opened + Duration::from_millis(self.since.load(Ordering::Relaxed)) + limit)
@@ -193,7 +241,13 @@ impl AsyncWrite for Timed {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Behind an answer nothing is read before something comes: the clock of an idle client is set here.
+        if self.connection.phase.load(Ordering::Relaxed) == Phase::Idle as u8
+            && let Poll::Ready(error) = self.poll_deadline(cx)
+        {
+            return Poll::Ready(Err(error));
+        }
         Poll::Ready(Ok(()))
     }
 

@@ -70,6 +70,20 @@ refusals! {
         "The request body is larger than this proxy is configured to pass on.";
     /// RFC 9112 section 7.1: what does not end as its framing says is no message.
     BAD_BODY = BAD_REQUEST, Client, true, "bad_body", "The request body does not follow its own framing.";
+    /// `limits.register_per_minute` and `limits.token_per_minute` (RFC 6585 section 4).
+    TOO_MANY_REQUESTS = TOO_MANY_REQUESTS, Client, false, "too_many_requests",
+        "This address asks too often; ask again after the seconds that Retry-After names.";
+    /// RFC 6585 section 5. The HTTP library answers this one.
+    HEAD_TOO_LARGE = REQUEST_HEADER_FIELDS_TOO_LARGE, Client, true, "header_fields_too_large",
+        "The head of the request is too long or has too many lines.";
+    /// The HTTP library answers this one.
+    BAD_HEAD = BAD_REQUEST, Client, true, "bad_head", "What came is no request of HTTP.";
+    /// `limits.requests` (RFC 9110 section 15.6.4).
+    OVERLOADED = SERVICE_UNAVAILABLE, Proxy, false, "overloaded",
+        "This proxy has as many requests under way as it may have; ask again soon.";
+    /// `limits.connections`. Written by hand: there is no request yet.
+    TOO_MANY_CONNECTIONS = SERVICE_UNAVAILABLE, Proxy, true, "too_many_connections",
+        "This proxy has as many connections as it may have; ask again soon.";
     BODY_STALLED = REQUEST_TIMEOUT, Client, true, "request_timeout", "The rest of the request body did not arrive.";
     UNREACHABLE = BAD_GATEWAY, Upstream, false, "upstream_unreachable",
         "The server behind this proxy cannot be reached.";
@@ -114,7 +128,9 @@ mod tests {
         for refusal in ALL {
             let expected = match refusal.fault {
                 Fault::Client => refusal.status.is_client_error() || refusal.status == StatusCode::NOT_IMPLEMENTED,
-                Fault::Proxy => refusal.status == StatusCode::INTERNAL_SERVER_ERROR,
+                Fault::Proxy => {
+                    matches!(refusal.status, StatusCode::INTERNAL_SERVER_ERROR | StatusCode::SERVICE_UNAVAILABLE)
+                }
                 Fault::Upstream => {
                     matches!(refusal.status, StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT)
                 }

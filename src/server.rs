@@ -8,7 +8,6 @@ use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::mpsc;
@@ -18,9 +17,10 @@ use self::crew::Crew;
 use self::work::Source;
 use crate::config::Config;
 use crate::edit::origin::Origin;
+use crate::notify::Watchdog;
 use crate::runtime::{Common, Runtime};
 use crate::sites::Sites;
-use crate::telemetry::access::AccessLog;
+use crate::telemetry::access::{AccessLog, Format};
 use crate::telemetry::otlp::Tracer;
 use crate::telemetry::tape::Recorder;
 use crate::telemetry::vitals::Vitals;
@@ -85,7 +85,6 @@ pub struct Running {
 struct Stop {
     accepting: CancellationToken,
     streams: CancellationToken,
-    drain: Duration,
 }
 
 /// Starts the proxy. When this returns, connections are accepted.
@@ -106,9 +105,9 @@ pub fn start(config: &Config, outlets: impl Into<Outlets>, balance: Balance) -> 
         recorder.site(&runtime.facts);
     }
     let sites = Arc::new(ArcSwap::from_pointee(sites));
-    let stop =
-        Stop { accepting: CancellationToken::new(), streams: CancellationToken::new(), drain: config.limits.drain };
+    let stop = Stop { accepting: CancellationToken::new(), streams: CancellationToken::new() };
     let open = runtime.life.doors.open.clone();
+    let watchdog = Watchdog::asked();
     let mut workers = Vec::with_capacity(threads + 1);
     let mut inboxes = Vec::new();
     let mut listeners = listeners.into_iter();
@@ -127,19 +126,30 @@ pub fn start(config: &Config, outlets: impl Into<Outlets>, balance: Balance) -> 
         let (stop, open) = (stop.clone(), open.clone());
         let crew = Arc::new(Crew::new(sites.clone(), stop.streams.clone(), recorder.clone()));
         let run = move || async move { work::work(source, crew, &stop, open).await };
-        workers.push(spawn(format!("worker-{index}"), run)?);
+        workers.push(spawn(format!("worker-{index}"), watchdog.as_ref(), run)?);
     }
     if let (Balance::HandOver, Some(listener)) = (balance, listeners.next()) {
         let stop = stop.clone();
         let run = move || async move { work::hand_over(listener, inboxes, &stop).await };
-        workers.push(spawn("acceptor".into(), run)?);
+        workers.push(spawn("acceptor".into(), watchdog.as_ref(), run)?);
+    }
+    if let Some(watchdog) = watchdog {
+        watchdog.watch();
     }
     Ok(Running { address, runtime, sites, stop, workers })
 }
 
+/// Whether a configuration could be served: reads every file that is needed, and starts nothing.
+///
+/// # Errors
+/// When one cannot be used.
+pub fn try_out(config: &Config) -> Result<(), StartError> {
+    sites(config, config.listen, &Common::new(AccessLog::start(Format::Off, io::sink())), None).map(|_| ())
+}
+
 /// All sites of a configuration. What `before` has and is still the same goes on: what was learned, connections.
 fn sites(config: &Config, address: SocketAddr, common: &Common, before: Option<&Sites>) -> Result<Sites, StartError> {
-    let open = listen::connections(config.limits.connections);
+    let open = listen::connections(config.limits.connections, before.is_none());
     let one = |config: &Config| {
         let public = config.public.clone().unwrap_or_else(|| default_public(address, &config.upstream));
         let mut runtime = Runtime::of(config, public, address.ip().is_loopback(), common)?;
@@ -156,10 +166,18 @@ fn sites(config: &Config, address: SocketAddr, common: &Common, before: Option<&
 /// A thread with a runtime of its own. The runtime is made here, so that its errors are the start's.
 fn spawn<F: Future<Output = ()>>(
     name: String,
+    watchdog: Option<&Watchdog>,
     run: impl FnOnce() -> F + Send + 'static,
 ) -> Result<JoinHandle<()>, StartError> {
     let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Worker)?;
-    std::thread::Builder::new().name(name).spawn(move || tokio.block_on(run())).map_err(StartError::Worker)
+    let pulse = watchdog.map(Watchdog::pulse);
+    let work = move || {
+        if let Some(pulse) = pulse {
+            tokio.spawn(pulse.beat());
+        }
+        tokio.block_on(run());
+    };
+    std::thread::Builder::new().name(name).spawn(work).map_err(StartError::Worker)
 }
 
 impl Running {

@@ -38,12 +38,17 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::cli::limits::limits_table;
     use crate::config::settings;
 
-    const BEGIN: &str = "<!-- repairs: begin (a test writes this table) -->\n";
-    const END: &str = "<!-- repairs: end -->";
-    const METRICS_BEGIN: &str = "<!-- metrics: begin (a test writes this table) -->\n";
-    const METRICS_END: &str = "<!-- metrics: end -->";
+    /// The text with a table between its two marks, if it has them.
+    fn with_table(text: &str, name: &str, table: &str) -> String {
+        let (begin, end) =
+            (format!("<!-- {name}: begin (a test writes this table) -->\n"), format!("<!-- {name}: end -->"));
+        let Some((before, rest)) = text.split_once(&begin) else { return text.to_owned() };
+        let (_, after) = rest.split_once(&end).expect("the table's end");
+        format!("{before}{begin}{table}{end}{after}")
+    }
 
     /// Writes the file anew if it is not what it shall be, and fails once.
     fn keep(name: &str, wanted: impl Fn(&str) -> String) {
@@ -56,20 +61,17 @@ mod tests {
         }
     }
 
-    /// The text with another table between the marks.
-    fn between(text: &str, begin: &str, end: &str, table: &str) -> String {
-        let (before, rest) = text.split_once(begin).expect("the table's begin");
-        let (_, after) = rest.split_once(end).expect("the table's end");
-        format!("{before}{begin}{table}{end}{after}")
-    }
-
     /// One test for all places: two would write the file at once.
     #[test]
-    fn the_readme_lists_and_counts_every_repair_and_metric() {
+    fn the_readme_lists_and_counts_every_repair_limit_and_metric() {
         let tally = format!("  repairs      {}", super::super::show::tally(|repair| repair.default));
         keep("README.md", |have| {
-            let text = between(have, BEGIN, END, &repairs_table());
-            let text = between(&text, METRICS_BEGIN, METRICS_END, &metrics_table());
+            for name in ["repairs", "metrics"] {
+                assert!(have.contains(&format!("<!-- {name}: begin")), "the README has no table of {name}");
+            }
+            let text = with_table(have, "repairs", &repairs_table());
+            let text = with_table(&text, "limits", &limits_table());
+            let text = with_table(&text, "metrics", &metrics_table());
             let is_tally = |line: &str| line.starts_with("  repairs      ");
             text.lines().map(|line| format!("{}\n", if is_tally(line) { &tally } else { line })).collect()
         });

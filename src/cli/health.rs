@@ -25,18 +25,18 @@ pub struct Wish {
     json: bool,
     /// What the file and the variables say, where no URL is given.
     layers: Box<Layers>,
-    complaints: Vec<Complaint>,
 }
 
 /// The subcommand.
-pub(super) fn command(json: Arg) -> Command {
-    Command::new("health")
+pub(super) fn command(settings: impl Fn(Command) -> Command, json: Arg) -> Command {
+    // The settings are taken as for a run, and told of there.
+    settings(Command::new("health"))
+        .mut_args(|arg| if arg.get_id() == "config" { arg } else { arg.hide(true) })
         .about("Ask a proxy that runs here whether it lives: 0 if so, else 1. For a container's health check")
         .arg(Arg::new("URL").help(
             "Where to ask, as in http://127.0.0.1:8809. Without it: the admin address of the configuration, or the public \
              one if there is no other",
         ))
-        .arg(super::file_arg())
         .arg(
             Arg::new("ready")
                 .long("ready")
@@ -47,13 +47,12 @@ pub(super) fn command(json: Arg) -> Command {
 }
 
 pub(super) fn wish(matches: &ArgMatches, lookup: impl Fn(&str) -> Option<String>) -> Wish {
-    let (layers, complaints) = super::given(matches, lookup);
+    let (layers, _) = super::gather(matches, lookup);
     Wish {
         url: matches.get_one::<String>("URL").cloned(),
         ready: matches.get_flag("ready"),
         json: matches.get_flag("json"),
         layers: Box::new(layers),
-        complaints,
     }
 }
 
@@ -96,9 +95,10 @@ impl Wish {
         if let Some(url) = &self.url {
             return Question::of_url(url, path).map_err(|message| vec![Complaint { place: "URL".into(), message }]);
         }
-        let config = Config::check(&self.layers, self.complaints)?;
+        // Nothing else of the configuration matters: one that has become wrong changes nothing in a proxy that runs.
+        let (listen, admin) = Config::places(&self.layers);
         let wrong = |message: &str| vec![Complaint { place: "health".into(), message: message.to_owned() }];
-        match config.admin {
+        match admin {
             Some(admin) if admin.port() == 0 => {
                 Err(wrong("`admin` has port 0, which is another one each time; state a port, or give the URL"))
             }
@@ -108,7 +108,8 @@ impl Wish {
             None if self.ready => Err(wrong("only the admin address says whether the proxy is ready; state `admin`")),
             // The proxy answers this one itself (RFC 9110 section 9.3.7): nothing is asked of the upstream.
             None => {
-                let address = near(config.listen).to_string();
+                let listen = listen.ok_or_else(|| wrong("`listen` is no address; write it like 127.0.0.1:8808"))?;
+                let address = near(listen).to_string();
                 Ok(Question { address, method: "OPTIONS", target: "*".into(), any: true })
             }
         }

@@ -2,7 +2,18 @@
 
 use std::net::SocketAddr;
 
-use super::{Checker, Complaint, listen_address};
+use super::layers::Layers;
+use super::{Checker, Complaint, Config, listen_address};
+
+impl Config {
+    /// The public address and the admin address, whatever else may be wrong.
+    #[must_use]
+    pub fn places(layers: &Layers) -> (Option<SocketAddr>, Option<SocketAddr>) {
+        let mut checker = Checker { layers, complaints: Vec::new(), warnings: Vec::new(), is_site: false };
+        let listen = checker.one("listen", listen_address);
+        (listen, checker.admin(listen))
+    }
+}
 
 impl Checker<'_> {
     pub(super) fn admin(&mut self, listen: Option<SocketAddr>) -> Option<SocketAddr> {

@@ -293,6 +293,31 @@ pub const SETTINGS: &[Setting] = &[
         "Client connections at a time, over all threads. Never more than the limit on open files allows.",
     ),
     number(
+        "limits.requests",
+        "limit-requests",
+        "N",
+        "0",
+        "Requests under way at a time, over all threads and sites (503 beyond, before a body is read); 0: as many as there \
+         are connections. An event stream is under way until it ends.",
+    ),
+    number(
+        "limits.register_per_minute",
+        "limit-register-per-minute",
+        "N",
+        "300",
+        "Registrations of one address a minute (429 beyond); 0: any number. Many users of a hosted client come from few \
+         addresses, and all from one where a proxy stands before this one that is not in trusted_proxies: this stops \
+         floods, not people. An IPv6 address counts as its /64.",
+    ),
+    number(
+        "limits.token_per_minute",
+        "limit-token-per-minute",
+        "N",
+        "3000",
+        "Token requests of one address a minute (429 beyond); 0: any number. Counted as registrations are; more of them, \
+         since every login is renewed again and again.",
+    ),
+    number(
         "limits.head_bytes",
         "limit-head-bytes",
         "BYTES",
@@ -321,6 +346,14 @@ pub const SETTINGS: &[Setting] = &[
         "Bytes of a body that is held in order to be mended; a longer one passes untouched, streaming.",
     ),
     number(
+        "limits.held_bytes",
+        "limit-held-bytes",
+        "BYTES",
+        "268435456",
+        "Bytes of all bodies that are held at a time in order to be mended, over all threads and sites; when there are so \
+         many, further ones pass untouched.",
+    ),
+    number(
         "limits.head_seconds",
         "limit-head-seconds",
         "SECONDS",
@@ -340,6 +373,14 @@ pub const SETTINGS: &[Setting] = &[
         "SECONDS",
         "75",
         "How long a client's connection may stay idle.",
+    ),
+    number(
+        "limits.stalled_seconds",
+        "limit-stalled-seconds",
+        "SECONDS",
+        "60",
+        "How long a client may take nothing of an answer that waits for it; then its connection is ended, and the upstream \
+         is let go. Streams in which nothing is said may last.",
     ),
     number(
         "limits.connect_seconds",
@@ -419,11 +460,58 @@ impl Setting {
     }
 }
 
+/// Whether sites may differ in a setting.
+#[must_use]
+pub fn is_of_a_site(key: &str) -> bool {
+    const OF_A_SITE: [&str; 9] = [
+        "upstream.",
+        "public_url",
+        "mcp_path",
+        "origins",
+        "scopes",
+        "access.allow",
+        "access.classes",
+        "show_repairs",
+        "repairs",
+    ];
+    OF_A_SITE.iter().any(|prefix| key.starts_with(prefix))
+}
+
+/// Whether a setting is taken up only by the next start.
+#[must_use]
+pub fn needs_restart(key: &str) -> bool {
+    const AT_THE_START: [&str; 7] = ["listen", "admin", "no_admin_page", "threads", "log.", "otlp.", "capture."];
+    AT_THE_START.iter().any(|prefix| key.starts_with(prefix))
+}
+
+/// Whether a setting's value is nobody's business.
+#[must_use]
+pub fn is_secret(key: &str) -> bool {
+    key.starts_with("otlp.headers")
+}
+
 /// The setting with this key.
 #[must_use]
 pub fn find(key: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|setting| setting.key == key)
 }
+
+/// What the example file says of sites.
+const SITES: &str = "
+# Several servers behind one proxy: a [[site]] for each, at the end of the file. A request goes to the site of its host,
+# and of the longest path in a public_url that it begins with. A site may have settings of its own for upstream,
+# public_url, mcp_path, origins, scopes, access, show_repairs and repairs; others, and what it does not say, are as above.
+# With an upstream above, that one serves all other hosts; without, they get 421.
+#
+# [[site]]
+# public_url = \"https://tasks.example.com\"
+# upstream = \"http://tasks:3000\"
+#
+# [[site]]
+# public_url = \"https://mcp.example.com/notes\"
+# upstream = \"http://notes:3000\"
+# repairs.cors.origin = \"off\"
+";
 
 /// `proxy.example.toml`: every key, its default and what it is for.
 #[must_use]
@@ -457,6 +545,7 @@ pub fn example_file() -> String {
             out.push_str(&format!("{name} = {}\n", setting.default));
         }
     }
+    out.push_str(SITES);
     out.push_str("\n# What becomes of each defect: \"off\", \"observe\" (report only) or \"fix\".\n");
     out.push_str("# Flag --repair ID=MODE, variable MCP_MEND_REPAIR=\"ID=MODE,ID=MODE\".\n[repairs]\n");
     for repair in crate::repairs::REPAIRS {
@@ -496,6 +585,21 @@ pub fn schema() -> Value {
             .or_insert_with(|| json!({ "type": "object", "additionalProperties": false, "properties": {} }));
         table["properties"][name] = mode;
     }
+    let mut site = plain.clone();
+    site.retain(|name, _| is_of_a_site(name) || is_of_a_site(&format!("{name}.")) || name == "access");
+    if let Some(access) = site.get_mut("access").and_then(|access| access["properties"].as_object_mut()) {
+        access.retain(|name, _| is_of_a_site(&format!("access.{name}")));
+    }
+    site.insert("repairs".into(), json!({ "$ref": "#/properties/repairs" }));
+    plain.insert(
+        "site".into(),
+        json!({
+            "type": "array",
+            "description": "Several servers behind one proxy, told apart by host and path of their public_url.",
+            "items": { "type": "object", "additionalProperties": false, "properties": site,
+                       "required": ["public_url", "upstream"] },
+        }),
+    );
     plain.insert("repairs".into(), json!({ "type": "object", "additionalProperties": false, "properties": groups }));
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",

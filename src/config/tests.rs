@@ -91,7 +91,7 @@ fn the_example_file_is_the_default_configuration() {
     }
     let config = check(&text, &[("upstream.url", "http://localhost:3000")]).unwrap();
     let plain = check("", &[("upstream.url", "http://localhost:3000")]).unwrap();
-    let with_modes = Config { modes: plain.modes.clone(), ..config };
+    let with_modes = Config { modes: plain.modes.clone(), layers: plain.layers.clone(), ..config };
     assert_eq!(format!("{with_modes:?}"), format!("{plain:?}"));
 }
 
@@ -146,4 +146,44 @@ fn the_page_is_off_apart_and_on_this_machine() {
     );
     assert!(admin("127.0.0.1:8808").unwrap_err()[0].contains("that is `listen`"));
     assert!(admin("nowhere").unwrap_err()[0].starts_with("--admin: `admin` cannot be `nowhere`"));
+}
+
+#[test]
+fn sites_have_settings_of_their_own_and_share_the_rest() {
+    let file = "mcp_path = \"/top\"\norigins = [\"https://o.test\"]\nrepairs.cors.origin = \"off\"\n\
+                [[site]]\npublic_url = \"https://a.test\"\nupstream = \"http://a\"\nrepairs.cors.expose = \"off\"\n\
+                [[site]]\npublic_url = \"https://b.test/x/\"\nupstream.url = \"http://b\"\norigins = []\n";
+    let config = check(file, &[]).unwrap();
+    assert!(!config.is_catch_all);
+    assert_eq!((config.upstream.as_str(), config.mcp_path.as_str(), config.prefix.as_str()), ("http://a", "/mcp", ""));
+    assert_eq!(config.modes, BTreeMap::from([("cors.origin", Mode::Off), ("cors.expose", Mode::Off)]));
+    assert_eq!(config.origins.len(), 1);
+    let [other] = config.others.as_slice() else { panic!("one more") };
+    assert_eq!((other.mcp_path.as_str(), other.prefix.as_str()), ("/x/mcp", "/x"));
+    assert_eq!(other.modes, BTreeMap::from([("cors.origin", Mode::Off)]));
+    assert!(other.origins.is_empty());
+}
+
+#[test]
+fn every_error_of_every_site_at_once() {
+    let file = "threads = -1\n\n[[site]]\nupstream = \"http://a\"\n\n[[site]]\npublic_url = \"https://b.test\"\n\
+                listen = \":1\"\n\n[[site]]\npublic_url = \"https://c.test/z\"\nupstream = \"http://c/mcp\"\n\n\
+                [[site]]\npublic_url = \"https://c.test/x\"\nupstream = \"http://d\"\n\n\
+                [[site]]\npublic_url = \"https://c.test/x\"\nupstream = \"http://d\"\n\n[[site]]\nnonsense = 1\n\
+                public_url = \"https://e.test/%78\"\nupstream = \"http://e\"\n";
+    let complaints = check(file, &[]).unwrap_err();
+    let expected = [
+        "p.toml:1: `threads` cannot be `-1`",
+        "p.toml:3: a site needs a public_url",
+        "p.toml:6: no upstream",
+        "p.toml:8: `listen` is the same for all sites",
+        "p.toml:12: `/mcp` is not below `/z`",
+        "p.toml:18: another site is at `c.test/x`",
+        "p.toml:23: `nonsense` is no setting",
+        "p.toml:24: `public_url` cannot be `https://e.test/%78`",
+    ];
+    assert_eq!(complaints.len(), expected.len(), "{complaints:#?}");
+    for (complaint, expected) in complaints.iter().zip(expected) {
+        assert!(complaint.starts_with(expected), "{complaint} is not {expected}");
+    }
 }

@@ -123,7 +123,7 @@ impl Exchange {
         if let (Some(tracer), Some(span)) = (&runtime.tracer, &account.span)
             && span.own.sampled
         {
-            tracer.take(Box::new(self.span(**span, end, fault)));
+            tracer.take(self.span(**span, end, fault));
         }
         let said = account.said.as_deref();
         runtime.access.line(&Record {
@@ -206,6 +206,7 @@ fn fault(refused: Option<&Refusal>, end: &End<'_>, is_open_end: bool) -> Option<
     match (refused, end.ending) {
         (Some(refusal), _) => Some(refusal.fault),
         (None, Ending::UpstreamCut) => Some(Fault::Upstream),
+        (None, Ending::ClientStalled) => Some(Fault::Client),
         (None, Ending::ClientLeft) if !is_open_end => Some(Fault::Client),
         _ if end.status.is_server_error() => Some(Fault::Upstream),
         _ if end.status.is_client_error() => Some(Fault::Client),
@@ -220,7 +221,7 @@ mod tests {
 
     #[test]
     fn whose_fault_it_is() {
-        use Ending::{ClientLeft, Drained, UpstreamCut, Whole};
+        use Ending::{ClientLeft, ClientStalled, Drained, UpstreamCut, Whole};
         for (refused, status, ending, is_open_end, expected) in [
             (None, 200, Whole, false, None),
             (None, 302, Whole, false, None),
@@ -230,6 +231,7 @@ mod tests {
             (None, 200, ClientLeft, false, Some(Fault::Client)),
             (None, 200, ClientLeft, true, None),
             (None, 200, Drained, true, None),
+            (None, 200, ClientStalled, true, Some(Fault::Client)),
             (Some(refuse::UNREACHABLE), 502, Whole, false, Some(Fault::Upstream)),
             (Some(refuse::BAD_HOST), 400, ClientLeft, false, Some(Fault::Client)),
             (Some(refuse::INTERNAL), 500, Whole, false, Some(Fault::Proxy)),

@@ -12,7 +12,8 @@ use tokio::time::Instant;
 
 use super::Exchange;
 use super::account::End;
-use super::answer::{Answer, Rest, is_list};
+use super::answer::{Answer, Rest};
+use super::reading::is_list;
 use super::taping;
 use crate::body::events::{Relay, Verdict};
 use crate::body::inbox::{self, Inbox};
@@ -62,6 +63,8 @@ impl Exchange {
         }
         self.tape_head(&request, status, &headers, events);
         let copies = self.tape.is_some();
+        // A long body is held until it is written, which at a slow reader is after the exchange.
+        let whole = whole.map(|bytes| self.held.out(bytes));
         let at_end = self.tail(&request, status, lease, seen);
         let body = match (whole, rest) {
             (Some(bytes), _) if bytes.is_empty() => ReplyBody::empty(at_end),
@@ -133,6 +136,7 @@ impl Exchange {
             _ => (None, None),
         };
         let mut registered: Option<Inbox> = None;
+        let (held, counters) = (self.holding(), runtime.counters.clone());
         let watcher = Box::new(move |event: &mut Event| {
             if let (None, Some(sender)) = (&registered, &sender) {
                 registered = session_of(event).and_then(|session| runtime.inboxes.open(session, sender.clone()));
@@ -148,7 +152,7 @@ impl Exchange {
             let is_last = !request.class.has_messages() && event.data().is_some();
             Verdict { answers, is_last }
         });
-        Some((Relay { watcher, limit, silence, ends_with_answer, inbox }, seen))
+        Some((Relay { watcher, limit, silence, ends_with_answer, inbox, held, counters }, seen))
     }
 
     fn tail(
@@ -275,6 +279,10 @@ impl AtEnd for Tail {
     fn at_end(self: Box<Self>, ending: Ending, bytes: u64, copy: Option<Bytes>) {
         let Self { mut exchange, class, status, lease, first_byte, seen } = *self;
         let now = Instant::now();
+        let ending = match ending {
+            Ending::ClientLeft if exchange.connection.is_stalled() => Ending::ClientStalled,
+            ending => ending,
+        };
         exchange.connection.enter_at(Phase::Idle, now);
         if let (Ending::Whole, Some(lease)) = (ending, lease) {
             lease.give_back(now);

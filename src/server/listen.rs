@@ -13,10 +13,10 @@ const BACKLOG: i32 = 1024;
 const OTHER_FILES: u64 = 64;
 
 /// As many connections as were stated, if the limit on open files allows: each needs one to the upstream too.
-pub(super) fn connections(stated: usize) -> usize {
+pub(super) fn connections(stated: usize, is_start: bool) -> usize {
     let Ok(files) = rlimit::increase_nofile_limit(u64::MAX) else { return stated };
     let possible = usize::try_from(files.saturating_sub(OTHER_FILES) / 2).unwrap_or(usize::MAX).max(1);
-    if possible < stated {
+    if is_start && possible < stated {
         tracing::info!(stated, possible, "the limit on open files allows fewer connections than limits.connections");
     }
     stated.min(possible)

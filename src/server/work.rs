@@ -16,8 +16,10 @@ use tokio_util::task::TaskTracker;
 
 use super::crew::Crew;
 use super::{StdListener, Stop};
+use crate::connection::stalled::{self, Stalled};
 use crate::connection::{Connection, Timed};
 use crate::proxy;
+use crate::refuse;
 
 /// Header lines of a request or an answer; more are refused.
 const MAX_HEADERS: usize = 100;
@@ -61,7 +63,7 @@ pub(super) async fn work(source: Source, crew: Arc<Crew>, stop: &Stop, open: Arc
             crew.refresh();
             let keeper = tokio::spawn(keep(crew.clone()));
             accept(connections, &crew, stop, &open, &tracker).await;
-            drain(stop, &tracker).await;
+            drain(stop, crew.sites().first().bounds.drain, &tracker).await;
             keeper.abort();
         }
         Err(error) => tracing::error!(%error, "a worker cannot use its listener"),
@@ -85,6 +87,7 @@ async fn accept(
             Ok(Some(stream)) => {
                 let guard = Open::new(open);
                 if !crew.note_arrival(guard.before) {
+                    crew.sites().first().counters.refused(&refuse::TOO_MANY_CONNECTIONS);
                     turn_away(&stream);
                     continue;
                 }
@@ -132,11 +135,14 @@ fn turn_away(stream: &TcpStream) {
 async fn serve(stream: TcpStream, crew: Arc<Crew>, stopping: CancellationToken) {
     let Ok(peer) = stream.peer_addr() else { return };
     let _ = stream.set_nodelay(true);
+    stalled::heed_progress(&stream);
     let sites = crew.sites();
     let connection = Arc::new(Connection::new(peer.ip(), sites.first().trusts(peer.ip())));
-    let bounds = sites.first().bounds;
+    let (bounds, counters) = (sites.first().bounds, sites.first().counters.clone());
     drop(sites);
-    let io = TokioIo::new(Timed::new(stream, connection.clone(), bounds.patience));
+    let timed = Timed::new(stream, connection.clone(), bounds.patience);
+    let io = TokioIo::new(Stalled::new(timed, connection.clone(), bounds.stalled));
+    let client = connection.clone();
     let service = service_fn(move |request| {
         // Boxed, so that a stream that runs for hours does not hold the memory of how it began.
         let worker = crew.worker(&connection, &request);
@@ -158,13 +164,14 @@ async fn serve(stream: TcpStream, crew: Arc<Crew>, stopping: CancellationToken) 
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "client connection ended");
+        client.note_end(&error, &counters);
     }
 }
 
 /// Requests finish, streams go on until the drain time is over, and then end between two events.
-async fn drain(stop: &Stop, tracker: &TaskTracker) {
+async fn drain(stop: &Stop, limit: Duration, tracker: &TaskTracker) {
     tracker.close();
-    if tokio::time::timeout(stop.drain, tracker.wait()).await.is_ok() {
+    if tokio::time::timeout(limit, tracker.wait()).await.is_ok() {
         return;
     }
     stop.streams.cancel();

@@ -59,7 +59,7 @@ pub struct Setup {
 /// Takes spans from all workers.
 pub struct Tracer {
     sample: f64,
-    queue: mpsc::Sender<Box<Span>>,
+    queue: mpsc::Sender<Span>,
     pub sent: AtomicU64,
     pub dropped: AtomicU64,
 }
@@ -98,7 +98,7 @@ pub struct Span {
 }
 
 impl Tracer {
-    fn new(sample: f64) -> (Arc<Self>, mpsc::Receiver<Box<Span>>) {
+    fn new(sample: f64) -> (Arc<Self>, mpsc::Receiver<Span>) {
         let (queue, inbox) = mpsc::channel(QUEUE);
         (Arc::new(Self { sample, queue, sent: AtomicU64::new(0), dropped: AtomicU64::new(0) }), inbox)
     }
@@ -120,7 +120,7 @@ impl Tracer {
     }
 
     /// Takes a span that has ended, if there is room.
-    pub fn take(&self, span: Box<Span>) {
+    pub fn take(&self, span: Span) {
         if self.queue.try_send(span).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
@@ -134,7 +134,7 @@ fn span_id() -> u64 {
 /// Everything that is needed to send, before there is something to send.
 pub struct Otlp {
     pub tracer: Arc<Tracer>,
-    inbox: mpsc::Receiver<Box<Span>>,
+    inbox: mpsc::Receiver<Span>,
     client: Client,
     writer: Writer,
     interval: Duration,
@@ -198,7 +198,7 @@ struct Sender {
 impl Sender {
     async fn run(
         mut self,
-        mut inbox: mpsc::Receiver<Box<Span>>,
+        mut inbox: mpsc::Receiver<Span>,
         interval: Duration,
         until: tokio::sync::watch::Receiver<Option<Instant>>,
     ) {
@@ -243,7 +243,7 @@ impl Sender {
         }
     }
 
-    async fn spans(&mut self, batch: &mut Vec<Box<Span>>) {
+    async fn spans(&mut self, batch: &mut Vec<Span>) {
         if batch.is_empty() {
             return;
         }

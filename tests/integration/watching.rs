@@ -169,7 +169,7 @@ async fn the_program_asks_after_its_own_health() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("p.toml");
     let file_name = file.to_str().unwrap();
-    std::fs::write(&file, format!("upstream = \"http://localhost:1\"\nadmin = \"{admin}\"\n")).unwrap();
+    std::fs::write(&file, format!("admin = \"{admin}\"\nwrong = 1\n")).unwrap();
     assert_eq!(run(&["health", "--config", file_name]).await.0, 0);
     std::fs::write(&file, format!("upstream = \"http://localhost:1\"\nlisten = \"{}\"\n", binary.address)).unwrap();
     assert_eq!(run(&["health", "--config", file_name]).await.0, 0);

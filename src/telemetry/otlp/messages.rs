@@ -73,7 +73,7 @@ impl Writer {
         Self { resource: Resource { attributes, ..Resource::default() }, scope }
     }
 
-    pub(super) fn spans(&self, spans: impl Iterator<Item = Box<Span>>) -> Vec<u8> {
+    pub(super) fn spans(&self, spans: impl Iterator<Item = Span>) -> Vec<u8> {
         let scope_spans = ScopeSpans {
             scope: Some(self.scope.clone()),
             spans: spans.map(|span| span_of(&span)).collect(),

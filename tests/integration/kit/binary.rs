@@ -17,8 +17,13 @@ pub struct Binary {
     lines: Lines<BufReader<ChildStdout>>,
 }
 
+/// The program that is tested: the one that was built with the tests, or another for figures (`MCP_MEND`).
+fn program() -> String {
+    std::env::var("MCP_MEND").unwrap_or(env!("CARGO_BIN_EXE_mcp-mend").to_owned())
+}
+
 fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mcp-mend"));
+    let mut command = Command::new(program());
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     command
 }
@@ -33,9 +38,34 @@ pub async fn run(arguments: &[&str]) -> (i32, String, String) {
 impl Binary {
     /// Starts it and waits until it says where it listens.
     pub async fn start(arguments: &[&str]) -> Self {
+        Self::start_in(&[], arguments).await
+    }
+
+    /// The same, with these variables.
+    pub async fn start_in(environment: &[(&str, &str)], arguments: &[&str]) -> Self {
         let mut all = vec!["--listen", "127.0.0.1:0"];
         all.extend(arguments);
-        let mut child = command(&all).spawn().unwrap();
+        let mut command = command(&all);
+        command.envs(environment.iter().copied());
+        Self::spawn(command).await
+    }
+
+    /// As [`Binary::start`], where the system lets it open so many files and no more.
+    pub async fn start_with_files(files: usize, arguments: &[&str]) -> Self {
+        let mut limited = Command::new("sh");
+        limited.args(["-c", &format!("ulimit -n {files}; exec \"$0\" \"$@\""), &program()]);
+        limited.args(["--listen", "127.0.0.1:0"]).args(arguments);
+        limited.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        Self::spawn(limited).await
+    }
+
+    /// The process, for who wants to measure it.
+    pub fn id(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
+    async fn spawn(mut command: Command) -> Self {
+        let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         loop {
             let line = soon(lines.next_line()).await.unwrap().expect("it ended before it listened");
@@ -87,9 +117,36 @@ impl Binary {
 
     /// Sends SIGTERM.
     pub fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    /// Sends a signal by its name.
+    pub fn signal(&self, name: &str) {
         let id = self.child.id().unwrap();
-        let sent = std::process::Command::new("sh").args(["-c", &format!("kill -TERM {id}")]).status().unwrap();
+        let sent = std::process::Command::new("sh").args(["-c", &format!("kill -{name} {id}")]).status().unwrap();
         assert!(sent.success());
+    }
+
+    /// The next line of its standard error that has this text.
+    pub async fn complained(&mut self, text: &str) -> String {
+        let stderr = self.child.stderr.as_mut().unwrap();
+        soon(async {
+            // Byte by byte: what comes after the line is left for others.
+            let mut line = Vec::new();
+            loop {
+                match stderr.read_u8().await.expect("it ended without complaining") {
+                    b'\n' => {
+                        let said = String::from_utf8_lossy(&line).into_owned();
+                        if said.contains(text) {
+                            return said;
+                        }
+                        line.clear();
+                    }
+                    byte => line.push(byte),
+                }
+            }
+        })
+        .await
     }
 
     /// Waits for the end: exit code, the rest of standard output, standard error.

@@ -106,7 +106,7 @@ pub fn start(config: &Config, outlets: impl Into<Outlets>, balance: Balance) -> 
     }
     let sites = Arc::new(ArcSwap::from_pointee(sites));
     let stop = Stop { accepting: CancellationToken::new(), streams: CancellationToken::new() };
-    let open = runtime.life.doors.open.clone();
+    let open = runtime.life.connections.open.clone();
     let watchdog = Watchdog::asked();
     let mut workers = Vec::with_capacity(threads + 1);
     let mut inboxes = Vec::new();

@@ -52,9 +52,11 @@ impl Crew {
         let sites = self.sites.load();
         let site = sites.first();
         let has_room = open < site.bounds.connections;
-        let doors = &site.life.doors;
-        let counter = if has_room { &doors.accepted } else { &doors.turned_away };
-        counter.fetch_add(1, Ordering::Relaxed);
+        let connections = &site.life.connections;
+        connections.accepted.fetch_add(1, Ordering::Relaxed);
+        if !has_room {
+            connections.refused.fetch_add(1, Ordering::Relaxed);
+        }
         has_room
     }
 

@@ -11,7 +11,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 /// One for the process.
 pub struct Life {
     pub started: SystemTime,
-    pub doors: Doors,
+    pub connections: Connections,
     draining: AtomicBool,
     reloads: AtomicU64,
     failed_reloads: AtomicU64,
@@ -20,14 +20,15 @@ pub struct Life {
     certificates: ArcSwap<Vec<Certificate>>,
 }
 
-/// What becomes of those who want to connect.
+/// Connections of clients.
 #[derive(Debug, Default)]
-pub struct Doors {
-    /// Connections of clients that are open.
+pub struct Connections {
+    /// At this moment.
     pub open: Arc<AtomicUsize>,
+    /// Since the start, those that were refused included.
     pub accepted: AtomicU64,
-    /// Connections that were closed at once because there were too many.
-    pub turned_away: AtomicU64,
+    /// Because there were too many, in all or of one peer.
+    pub refused: AtomicU64,
 }
 
 /// How a reload went.
@@ -53,7 +54,7 @@ impl Default for Life {
     fn default() -> Self {
         Self {
             started: SystemTime::now(),
-            doors: Doors::default(),
+            connections: Connections::default(),
             draining: AtomicBool::new(false),
             reloads: AtomicU64::new(0),
             failed_reloads: AtomicU64::new(0),

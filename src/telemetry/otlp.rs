@@ -12,8 +12,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, StatusCode, Version};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
@@ -98,7 +99,7 @@ pub struct Span {
 }
 
 impl Tracer {
-    fn new(sample: f64) -> (Arc<Self>, mpsc::Receiver<Span>) {
+    fn new(sample: f64) -> (Arc<Self>, Inbox) {
         let (queue, inbox) = mpsc::channel(QUEUE);
         (Arc::new(Self { sample, queue, sent: AtomicU64::new(0), dropped: AtomicU64::new(0) }), inbox)
     }
@@ -134,7 +135,7 @@ fn span_id() -> u64 {
 /// Everything that is needed to send, before there is something to send.
 pub struct Otlp {
     pub tracer: Arc<Tracer>,
-    inbox: mpsc::Receiver<Span>,
+    inbox: Inbox,
     client: Client,
     writer: Writer,
     interval: Duration,
@@ -143,7 +144,7 @@ pub struct Otlp {
 /// The thread that sends.
 pub struct Exporter {
     stop: CancellationToken,
-    last_words: tokio::sync::watch::Sender<Option<Instant>>,
+    last_words: watch::Sender<Option<Instant>>,
     thread: JoinHandle<()>,
 }
 
@@ -166,9 +167,9 @@ impl Otlp {
     pub fn start(self, vitals: Arc<Vitals>) -> Result<Exporter, StartError> {
         let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Worker)?;
         let stop = CancellationToken::new();
-        let (last_words, until) = tokio::sync::watch::channel(None);
+        let (last_words, until) = watch::channel(None);
         let Self { tracer, inbox, client, writer, interval } = self;
-        let sender = Sender { tracer, client, writer, vitals, stop: stop.clone(), said: None };
+        let sender = Sender { tracer, client, writer, vitals, stop: stop.clone(), said: None, pending: None };
         let thread = std::thread::Builder::new()
             .name("otlp".into())
             .spawn(move || tokio.block_on(sender.run(inbox, interval, until)))
@@ -193,66 +194,83 @@ struct Sender {
     vitals: Arc<Vitals>,
     stop: CancellationToken,
     said: Option<Instant>,
+    /// Spans that are being sent, as a message, and how many: the order to stop may come in between.
+    pending: Option<(Bytes, u64)>,
 }
 
+type Inbox = mpsc::Receiver<Span>;
+
 impl Sender {
-    async fn run(
-        mut self,
-        mut inbox: mpsc::Receiver<Span>,
-        interval: Duration,
-        until: tokio::sync::watch::Receiver<Option<Instant>>,
-    ) {
+    async fn run(mut self, mut inbox: Inbox, interval: Duration, until: watch::Receiver<Option<Instant>>) {
         let mut batch = Vec::with_capacity(BATCH);
+        let stop = self.stop.clone();
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {}
+            () = self.work(&mut inbox, &mut batch, interval) => {}
+        }
+        inbox.close();
+        let until = until.borrow().unwrap_or_else(Instant::now);
+        if tokio::time::timeout_at(until.into(), self.finish(&mut inbox, &mut batch)).await.is_err() {
+            let waiting = self.pending.as_ref().map_or(0, |(_, count)| *count) + (batch.len() + inbox.len()) as u64;
+            self.tracer.dropped.fetch_add(waiting, Ordering::Relaxed);
+            tracing::warn!(spans = waiting, "the OTLP collector was too slow for the last spans and metrics");
+        }
+    }
+
+    /// Sends what comes, for ever.
+    async fn work(&mut self, inbox: &mut Inbox, batch: &mut Vec<Span>, interval: Duration) {
         let (mut linger, mut metrics) = (tokio::time::interval(LINGER), tokio::time::interval(interval));
         for every in [&mut linger, &mut metrics] {
             every.set_missed_tick_behavior(MissedTickBehavior::Delay);
             every.reset();
         }
-        let stop = self.stop.clone();
         loop {
             let room = BATCH - batch.len();
             tokio::select! {
                 biased;
-                () = stop.cancelled() => break,
-                _ = linger.tick() => self.spans(&mut batch).await,
+                _ = linger.tick() => self.spans(batch).await,
                 _ = metrics.tick() => self.metrics().await,
-                _ = inbox.recv_many(&mut batch, room), if room > 0 => {}
+                _ = inbox.recv_many(batch, room) => {}
             }
             if batch.len() == BATCH {
-                self.spans(&mut batch).await;
+                self.spans(batch).await;
             }
-        }
-        inbox.close();
-        let until = until.borrow().unwrap_or_else(Instant::now);
-        let rest = async {
-            loop {
-                while batch.len() < BATCH
-                    && let Ok(span) = inbox.try_recv()
-                {
-                    batch.push(span);
-                }
-                if batch.is_empty() {
-                    break;
-                }
-                self.spans(&mut batch).await;
-            }
-            self.metrics().await;
-        };
-        if tokio::time::timeout_at(until.into(), rest).await.is_err() {
-            tracing::warn!("the collector was too slow for the last spans and metrics");
         }
     }
 
-    async fn spans(&mut self, batch: &mut Vec<Span>) {
-        if batch.is_empty() {
-            return;
+    /// Sends what is left. What was under way when the order to stop came goes first.
+    async fn finish(&mut self, inbox: &mut Inbox, batch: &mut Vec<Span>) {
+        self.send_pending().await;
+        loop {
+            while batch.len() < BATCH
+                && let Ok(span) = inbox.try_recv()
+            {
+                batch.push(span);
+            }
+            if batch.is_empty() {
+                break;
+            }
+            self.spans(batch).await;
         }
-        let count = batch.len() as u64;
-        let message = self.writer.spans(batch.drain(..));
+        self.metrics().await;
+    }
+
+    async fn spans(&mut self, batch: &mut Vec<Span>) {
+        if !batch.is_empty() {
+            let count = batch.len() as u64;
+            self.pending = Some((self.writer.spans(batch.drain(..)).into(), count));
+            self.send_pending().await;
+        }
+    }
+
+    async fn send_pending(&mut self) {
+        let Some((message, count)) = self.pending.clone() else { return };
         let rejected = match self.deliver("/v1/traces", message).await {
             Ok(answer) => messages::rejected(&answer).min(count),
             Err(()) => count,
         };
+        self.pending = None;
         self.tracer.dropped.fetch_add(rejected, Ordering::Relaxed);
         self.tracer.sent.fetch_add(count - rejected, Ordering::Relaxed);
     }
@@ -260,12 +278,11 @@ impl Sender {
     async fn metrics(&mut self) {
         let message = self.writer.metrics(&self.vitals.families(), self.vitals.started());
         // The next ones say the same and more.
-        let _ = self.deliver("/v1/metrics", message).await;
+        let _ = self.deliver("/v1/metrics", message.into()).await;
     }
 
     /// Sends a message, and again if the collector could not take it just then.
-    async fn deliver(&mut self, path: &str, message: Vec<u8>) -> Result<bytes::Bytes, ()> {
-        let message = bytes::Bytes::from(message);
+    async fn deliver(&mut self, path: &str, message: Bytes) -> Result<Bytes, ()> {
         let mut pauses = AGAIN.iter();
         loop {
             let why = match tokio::time::timeout(PATIENCE, self.client.post(path, message.clone())).await {
@@ -279,10 +296,7 @@ impl Sender {
                 self.say(&why);
                 return Err(());
             };
-            tokio::select! {
-                () = tokio::time::sleep(*pause) => {}
-                () = self.stop.cancelled() => {}
-            }
+            tokio::time::sleep(*pause).await;
         }
     }
 

@@ -175,7 +175,7 @@ async fn a_collector_that_is_down_slow_or_wrong_costs_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_lost_is_counted_and_a_collector_that_comes_back_gets_the_rest() {
+async fn a_collector_that_was_busy_gets_it_again() {
     let upstream = Upstream::sound().await;
     let answers = Arc::new(Mutex::new(vec![taken(), reply("503 Service Unavailable", &[], "")]));
     let collector = collector(move |_| {

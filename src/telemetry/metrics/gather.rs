@@ -118,13 +118,13 @@ fn of_upstreams(vitals: &Vitals) -> Vec<Family> {
 
 fn of_process(common: &Common) -> Vec<Family> {
     let Common { life, access, tracer, .. } = common;
-    let doors = &life.doors;
+    let connections = &life.connections;
     vec![
         family(&names::CONNECTIONS, |rows| {
-            rows.add(&[], Value::Count(doors.open.load(Ordering::Relaxed) as u64));
+            rows.add(&[], Value::Count(connections.open.load(Ordering::Relaxed) as u64));
         }),
-        family(&names::ACCEPTED, |rows| rows.count(&[], &doors.accepted)),
-        family(&names::TURNED_AWAY, |rows| rows.count(&[], &doors.turned_away)),
+        family(&names::ACCEPTED, |rows| rows.count(&[], &connections.accepted)),
+        family(&names::REFUSED, |rows| rows.count(&[], &connections.refused)),
         family(&names::DRAINING, |rows| rows.flag(life.is_draining())),
         family(&names::RELOADS, |rows| {
             let (ok, failed) = life.reloads();

@@ -42,8 +42,8 @@ metrics! {
     UPSTREAM_UP = Gauge "mcp_mend_upstream_up", None, ["site", "address"],
         "Whether an address of the upstream is in use (1) or passed over as unhealthy (0)";
     CONNECTIONS = Gauge "mcp_mend_connections_open", None, [], "Connections of clients that are open";
-    ACCEPTED = Counter "mcp_mend_connections_accepted", None, [], "Connections of clients that were accepted";
-    TURNED_AWAY = Counter "mcp_mend_connections_refused", None, [],
+    ACCEPTED = Counter "mcp_mend_connections_accepted", None, [], "Connections of clients that were accepted, refused ones included";
+    REFUSED = Counter "mcp_mend_connections_refused", None, [],
         "Connections of clients that were closed at once: more than limits.connections";
     DRAINING = Gauge "mcp_mend_draining", None, [], "Whether the proxy is stopping (1)";
     RELOADS = Counter "mcp_mend_config_reloads", None, ["result"],

@@ -9,6 +9,7 @@ mod overload;
 pub mod settings;
 mod site;
 mod telemetry;
+mod upstream;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,7 +21,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::admission::Admission;
-use crate::edit::origin::{Origin, after_origin};
+use crate::edit::origin::Origin;
 use crate::endpoint;
 use crate::ranges::{self, Ranges};
 use crate::repair::Mode;
@@ -31,6 +32,7 @@ use crate::telemetry::otlp::Setup;
 use layers::{Layers, Value};
 pub use overload::Overload;
 use settings::SETTINGS;
+pub use upstream::Reach;
 
 /// Something that cannot be used as it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +59,8 @@ pub struct Config {
     pub others: Vec<Config>,
     pub upstream: Origin,
     pub ca_file: Option<PathBuf>,
+    /// How the upstream is reached, beside its URL.
+    pub reach: Reach,
     pub preserve_host: bool,
     pub listen: SocketAddr,
     /// Where the page of flows is, if anywhere.
@@ -185,6 +189,7 @@ impl Checker<'_> {
             prefix,
             is_catch_all: true,
             others: Vec::new(),
+            reach: self.reach(upstream.as_ref().map(|(origin, _)| origin)),
             upstream: upstream?.0,
             ca_file,
             preserve_host: self.switch("upstream.preserve_host"),
@@ -212,30 +217,6 @@ impl Checker<'_> {
             warnings: Vec::new(),
             layers: self.layers.clone(),
         })
-    }
-
-    /// The upstream's origin, and the path if the URL has one.
-    fn upstream(&mut self) -> Option<(Origin, Option<String>)> {
-        let Some(value) = self.values("upstream.url").last().cloned() else {
-            let place = if self.is_site { self.layers.place.clone() } else { "upstream".into() };
-            self.complaints.push(Complaint {
-                place,
-                message: "no upstream: say which server to stand in front of, as in `mcp-mend http://localhost:3000`"
-                    .into(),
-            });
-            return None;
-        };
-        // `localhost:3000` is what people type; nothing else can be meant.
-        let typed = value.text.trim();
-        let url = if typed.contains("://") { typed.to_owned() } else { format!("http://{typed}") };
-        match (Origin::of(&url), after_origin(&url)) {
-            (Ok(origin), Some(rest)) if !rest.contains(['?', '#']) => {
-                let path = rest.trim_end_matches('/');
-                Some((origin, (!path.is_empty()).then(|| path.to_owned())))
-            }
-            (Ok(_), _) => self.complain(&value, "an upstream has no user name, query or fragment".into()),
-            (Err(error), _) => self.complain(&value, format!("{error}; write it like http://localhost:3000")),
-        }
     }
 
     fn mcp_path(&mut self, in_url: Option<&str>) -> Option<String> {

@@ -25,8 +25,7 @@ use crate::telemetry::access::AccessLog;
 use crate::telemetry::counters::{Counters, Ledger};
 use crate::telemetry::life::Life;
 use crate::telemetry::otlp::Tracer;
-use crate::tls;
-use crate::upstream::{Limits, Target};
+use crate::upstream::Target;
 
 /// How long the stream of an answer may be silent before anything has come; one that a GET opens, not at all.
 const FIRST_SILENCE: Duration = Duration::from_millis(200);
@@ -136,18 +135,6 @@ impl Runtime {
             Some(public) => Some(HeaderValue::from_str(public.authority()).map_err(|_| StartError::Authority)?),
             None => None,
         };
-        let target = Target {
-            authority: HeaderValue::from_str(config.upstream.authority()).map_err(|_| StartError::Authority)?,
-            tls: tls::client_config(&config.upstream, config.ca_file.as_deref())?,
-            origin: config.upstream.clone(),
-            limits: Limits {
-                connect: limits.connect,
-                first_byte: limits.first_byte,
-                head_bytes: limits.head_bytes,
-                idle: limits.pool_idle,
-                age: limits.pool_age,
-            },
-        };
         let name = format!("{public}{}", config.prefix);
         Ok(Self {
             prefix: config.prefix.clone(),
@@ -160,7 +147,7 @@ impl Runtime {
                 scopes: config.scopes.clone(),
             },
             plan: Plan::new(REPAIRS, &config.modes),
-            target: Arc::new(target),
+            target: Arc::new(Target::of(config)?),
             bounds: Bounds {
                 patience: Patience { head: limits.head, idle: limits.idle, body: limits.body },
                 head_bytes: limits.head_bytes,

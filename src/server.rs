@@ -24,7 +24,7 @@ use crate::telemetry::access::{AccessLog, Format};
 use crate::telemetry::otlp::Tracer;
 use crate::telemetry::tape::Recorder;
 use crate::telemetry::vitals::Vitals;
-use crate::tls;
+use crate::upstream::TargetError;
 
 /// How connections get to the workers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +48,7 @@ pub enum StartError {
     #[error("cannot start a worker: {0}")]
     Worker(#[source] io::Error),
     #[error(transparent)]
-    Tls(#[from] tls::TlsError),
+    Target(#[from] TargetError),
     #[error("the upstream's name cannot stand in a Host header")]
     Authority,
     #[error("this system has no random numbers")]

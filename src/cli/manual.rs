@@ -1,5 +1,6 @@
 //! The man pages and the shells' completions, all from the one definition of the command line.
 
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgMatches, Command, ValueHint, value_parser};
@@ -116,19 +117,40 @@ fn page(command: &Command, words: &[String], out: &mut Vec<u8>) -> Result<(), St
             format!("`{word}` is no command with a page; write one of: {}", known.join(", "))
         })?;
     }
-    let man = Man::new(at.clone()).manual("mcp-mend").source(concat!("mcp-mend ", env!("CARGO_PKG_VERSION")));
-    let whole = if words.is_empty() { program(&man, out) } else { man.render(out) };
-    whole.map_err(|error| error.to_string())
+    write(at.clone(), words.is_empty(), out).map_err(|error| error.to_string())
+}
+
+fn write(mut command: Command, is_program: bool, out: &mut Vec<u8>) -> io::Result<()> {
+    let name = command.get_display_name().unwrap_or(command.get_name()).to_owned();
+    // By hand, since the crate leaves an empty date out and all behind it moves up. A build has no date of its own.
+    writeln!(out, ".TH \"{name}\" \"1\" \"\" \"mcp-mend {}\" \"mcp-mend\"", env!("CARGO_PKG_VERSION"))?;
+    let usage = command.render_usage().to_string();
+    let has_commands = command.has_subcommands();
+    let has_more = command.get_after_help().is_some();
+    let man = Man::new(command);
+    man.render_name_section(out)?;
+    // The crate's own would name every flag.
+    let mut roff = Roff::new();
+    roff.control("SH", ["SYNOPSIS"]);
+    for line in usage.trim_start_matches("Usage:").lines() {
+        roff.text([bold(line.trim())]);
+        roff.control("br", []);
+    }
+    roff.to_writer(out)?;
+    man.render_description_section(out)?;
+    man.render_options_section(out)?;
+    if has_commands {
+        man.render_subcommands_section(out)?;
+    }
+    match is_program {
+        true => program(out),
+        false if has_more => man.render_extra_section(out),
+        false => Ok(()),
+    }
 }
 
 /// The program's own page says what no flag does: variables, signals, exit codes.
-fn program(man: &Man, out: &mut Vec<u8>) -> std::io::Result<()> {
-    man.render_title(out)?;
-    man.render_name_section(out)?;
-    man.render_synopsis_section(out)?;
-    man.render_description_section(out)?;
-    man.render_options_section(out)?;
-    man.render_subcommands_section(out)?;
+fn program(out: &mut Vec<u8>) -> io::Result<()> {
     let mut roff = Roff::new();
     roff.control("SH", ["ENVIRONMENT"]);
     roff.text(text(
@@ -145,8 +167,7 @@ fn program(man: &Man, out: &mut Vec<u8>) -> std::io::Result<()> {
     for (code, meaning) in CODES {
         entry(&mut roff, code, meaning);
     }
-    roff.to_writer(out)?;
-    man.render_version_section(out)
+    roff.to_writer(out)
 }
 
 fn entry(roff: &mut Roff, name: &str, meaning: &str) {
@@ -199,7 +220,7 @@ mod tests {
         for setting in crate::config::settings::SETTINGS {
             assert!(page.contains(&format!("--{}", setting.flag)), "{}", setting.flag);
         }
-        assert!(page.contains("SIGHUP") && page.contains("NO_COLOR"));
+        assert!(page.contains("SIGHUP") && page.contains("NO_COLOR") && page.contains("[OPTIONS] [UPSTREAM]"));
         for sub in command().get_subcommands() {
             let own = man(&[sub.get_name()]).unwrap().replace('\\', "");
             assert!(own.contains(&format!("mcp-mend-{}", sub.get_name())), "{own}");

@@ -135,6 +135,11 @@ pub fn banner(config: &Config, runtime: &Runtime, address: SocketAddr, admin: Op
     let known = crate::knowledge::Knowledge::default();
     let endpoint = crate::exchange::Site { facts: &runtime.facts, known: &known }.resource();
     let _ = writeln!(out, "  sends to     {}", config.upstream);
+    if config.reach.unix.is_some() || !config.reach.addresses.is_empty() {
+        for address in runtime.target.addresses() {
+            let _ = writeln!(out, "    at         {address}");
+        }
+    }
     let _ = writeln!(out, "  clients use  {GOOD}{endpoint}{GOOD:#}");
     for site in &config.others {
         let public = site.public.as_ref().map_or("", |public| public.as_str());

@@ -85,8 +85,8 @@ pub const SETTINGS: &[Setting] = &[
         "URL",
         "",
         "\"http://localhost:3000\"",
-        "The MCP server to stand in front of: http or https, host and port. A path is taken as mcp_path. Also the \
-         first argument on the command line.",
+        "The MCP server to stand in front of: http or https, host and port; or a Unix socket, as in \
+         unix:/run/mcp.sock. A path of a URL is taken as mcp_path. Also the first argument on the command line.",
     ),
     text(
         "upstream.ca_file",
@@ -95,6 +95,69 @@ pub const SETTINGS: &[Setting] = &[
         "",
         "\"/etc/ssl/internal-ca.pem\"",
         "Certificates (PEM) to trust for an https upstream, beside those of the platform.",
+    ),
+    text(
+        "upstream.cert_file",
+        "upstream-cert-file",
+        "FILE",
+        "",
+        "\"/etc/mcp-mend/client.pem\"",
+        "The certificate (PEM, with its chain) by which the proxy shows the upstream who it is.",
+    ),
+    text(
+        "upstream.key_file",
+        "upstream-key-file",
+        "FILE",
+        "",
+        "\"/etc/mcp-mend/client.key\"",
+        "The private key (PEM) of upstream.cert_file.",
+    ),
+    text(
+        "upstream.server_name",
+        "upstream-server-name",
+        "NAME",
+        "",
+        "\"mcp.internal\"",
+        "The name that the upstream's certificate has to be for, if it is not the host of upstream.url. Also sent as SNI.",
+    ),
+    switch(
+        "upstream.dangerously_accept_any_certificate",
+        "dangerously-accept-any-upstream-certificate",
+        "Believe any certificate of the upstream. Whoever sits between can read and change everything. For trying out \
+         alone: name its authority with upstream.ca_file.",
+    ),
+    text(
+        "upstream.http2",
+        "upstream-http2",
+        "WHEN",
+        "\"auto\"",
+        "",
+        "When HTTP/2 is spoken to the upstream: auto (where both sides agree on it over TLS), never, or prior-knowledge \
+         (always, without TLS too).",
+    ),
+    list(
+        "upstream.addresses",
+        "upstream-address",
+        "HOST:PORT",
+        "[]",
+        "[\"10.0.0.1:3000\", \"10.0.0.2:3000\", \"tasks.mcp:3000\", \"unix:/run/mcp.sock\"]",
+        "Where the upstream is, if that is not the host of upstream.url, or in several places: a name stands for all its \
+         addresses. Each session stays where it began; logins and registrations go to one address.",
+    ),
+    text(
+        "upstream.health_path",
+        "upstream-health-path",
+        "PATH",
+        "",
+        "\"/health\"",
+        "A path that is asked at each address: one that does not answer 2xx or 3xx twice is left out while there are others.",
+    ),
+    number(
+        "upstream.health_seconds",
+        "upstream-health-seconds",
+        "SECONDS",
+        "10",
+        "How often upstream.health_path is asked.",
     ),
     switch(
         "upstream.preserve_host",

@@ -26,7 +26,8 @@ use crate::endpoint::Class;
 use crate::server::StartError;
 use crate::telemetry::trace::Context;
 use crate::telemetry::vitals::Vitals;
-use crate::tls;
+use crate::tls::client::{Offer, Trust};
+use crate::upstream::TargetError;
 
 /// Spans that wait for the collector; what comes beyond is dropped and counted.
 const QUEUE: usize = 4096;
@@ -155,7 +156,8 @@ impl Otlp {
     /// When there is nothing to trust the collector's certificate by.
     pub fn new(setup: &Setup) -> Result<Self, StartError> {
         let (tracer, inbox) = Tracer::new(setup.sample);
-        let tls = tls::client_config(&setup.endpoint, None)?;
+        let config = || Trust::default().config(Offer::Http1).map(|(config, _)| Arc::new(config));
+        let tls = setup.endpoint.is_secure().then(config).transpose().map_err(TargetError::from)?;
         let client = Client::new(setup, tls);
         Ok(Self { tracer, inbox, client, writer: Writer::new(setup), interval: setup.interval })
     }

@@ -5,6 +5,7 @@
 mod kit;
 
 mod access;
+mod addresses;
 mod admin;
 mod auth;
 mod authorize;
@@ -45,5 +46,6 @@ mod secrets;
 mod streaming;
 mod tls;
 mod token;
+mod upstream_http2;
 mod waf;
 mod watching;

@@ -29,7 +29,7 @@ const MISTAKES: [&str; 20] = [
     "upstream = \"http://h\"\npublic_url = \"nowhere\"",
     "upstream = \"http://h\"\ntrusted_proxies = [\"somebody\"]",
     "upstream = \"http://h\"\ntrusted_proxies = \"10.0.0.0/8\"",
-    "upstream = \"http://h\"\nlisten = \"nowhere\"",
+    "upstream = \"http://h\"\n[limits]\ndrain_seconds = 99999999",
     "upstream = \"http://h\"\nlog.format = \"poem\"",
     "[[[",
     "\u{0}\u{1}",
@@ -54,7 +54,7 @@ async fn hammer(proxy: SocketAddr, client: usize, count: usize, failed: Arc<Atom
         wire.send(request).await;
         let answer = wire.reply().await;
         if answer.status() != 200 || !answer.whole || answer.text() != mark {
-            eprintln!("{mark} was told {answer:?}");
+            eprintln!("{mark} was told {} {}", answer.start, answer.text());
             failed.fetch_add(1, Ordering::Relaxed);
         } else if number % 50 != 49 {
             kept = Some(wire);

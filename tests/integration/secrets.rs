@@ -117,7 +117,7 @@ fn telltale(request: &Message) -> Vec<u8> {
             json("200 OK", &format!(r#"{{"jsonrpc":"2.0","id":1,"error":{{"code":"-1","message":"{}"}}}}"#, secret(46)))
         }
         "/broken" => format!("{} is no HTTP\r\n\r\n", secret(29)).into_bytes(),
-        _ => reply("404 Not Found", &[], &format!("nothing for {}", secret(25))),
+        _ => reply("404 Not Found", &[], &format!("nothing for {}", request.text())),
     }
 }
 

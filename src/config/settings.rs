@@ -428,7 +428,8 @@ pub const SETTINGS: &[Setting] = &[
         "limit-body-seconds",
         "SECONDS",
         "10",
-        "How long a client's upload may stand still (408 beyond).",
+        "How long a client's upload may stand still (408 beyond). Any byte starts it anew: slow links are no fault, and who \
+         drips holds a connection and 64 KiB at most.",
     ),
     number(
         "limits.idle_seconds",

@@ -92,7 +92,7 @@ impl Crew {
     fn hire(&self, runtime: &Arc<Runtime>, upstream: Option<Arc<Upstream>>) -> Worker {
         Worker {
             runtime: runtime.clone(),
-            upstream: upstream.unwrap_or_else(|| Upstream::new(runtime.target.clone())),
+            upstream: upstream.unwrap_or_else(|| Upstream::counted(runtime.target.clone(), runtime.counters.clone())),
             stop_streams: self.stop_streams.clone(),
             recorder: self.recorder.clone(),
             stray: None,

@@ -5,6 +5,7 @@ mod admin;
 mod capture;
 pub mod layers;
 pub mod settings;
+pub mod tls;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -53,6 +54,8 @@ pub struct Config {
     pub ca_file: Option<PathBuf>,
     pub preserve_host: bool,
     pub listen: SocketAddr,
+    /// How TLS is spoken to clients; nothing: plain HTTP.
+    pub tls: Option<tls::Tls>,
     /// Where the page of flows is, if anywhere.
     pub admin: Option<SocketAddr>,
     /// What the operator stated; the default depends on the port that `listen` gets.
@@ -170,6 +173,7 @@ impl Checker<'_> {
             _ => Err("write error, warn, info or debug".into()),
         });
         let limits = self.limits();
+        let tls = self.tls();
         let ca_file = self.optional("upstream.ca_file", |text| Ok(PathBuf::from(text)));
         Some(Config {
             prefix: String::new(),
@@ -179,6 +183,7 @@ impl Checker<'_> {
             ca_file,
             preserve_host: self.switch("upstream.preserve_host"),
             listen: listen?,
+            tls,
             admin,
             public,
             mcp_path: mcp_path?,

@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::answer::{Answer, DISCOVER, question};
 use crate::body::{self, Read, ReplyBody, Upload};
-use crate::connection::{Connection, Phase};
+use crate::connection::{Connection, Phase, Turn};
 use crate::edit::{jwt, list};
 use crate::endpoint::{self, Class};
 use crate::example::preflight;
@@ -63,7 +63,7 @@ pub struct Worker {
 /// One exchange under way.
 struct Exchange {
     worker: Worker,
-    connection: Arc<Connection>,
+    connection: Turn,
     started: Instant,
     known: Arc<Knowledge>,
     /// What the client asked for.
@@ -86,7 +86,7 @@ pub async fn serve(
     request: HttpRequest<Incoming>,
 ) -> Result<Response<ReplyBody>, Infallible> {
     let started = Instant::now();
-    connection.enter_at(Phase::Waiting, started);
+    let connection = Turn::begin(connection, started);
     let known = worker.runtime.learner.recall();
     let target = target_of(&request);
     let tape = taping::begin(&worker, &connection, &request);
@@ -140,6 +140,7 @@ impl Exchange {
         self.is_stranger = admit::is_stranger(self.runtime(), &self.connection, &request.headers);
         match (verdict, self.worker.stray) {
             (Ok(_), Some(refusal)) => Err((request, refusal)),
+            (Ok(_), _) if self.connection.is_over => Err((request, refuse::TOO_BUSY)),
             (Ok(_), _) if self.is_kept_out(&request) => Err((request, refuse::NOT_ADMITTED)),
             (Ok(host), _) => Ok((request, body, host)),
             (Err(refusal), _) => Err((request, refusal)),
@@ -156,6 +157,7 @@ impl Exchange {
         let http::request::Parts { method, mut headers, .. } = parts;
         let preflight = preflight(&method, &headers);
         headers::strip_hop_by_hop(&mut headers);
+        headers::join_cookies(&mut headers);
         let target = self.target.clone();
         let class = self.classify(&method, &target);
         let guarded = !self.known.is_without_oauth();
@@ -340,6 +342,7 @@ impl Exchange {
                 Box::pin(body::read(&mut incoming, bounds.body_bytes.min(admit::LONGEST_BODY), bounds.body_time)).await;
             self.connection.leave(Phase::Body);
             match read {
+                Read::Whole(_) if body::is_cut(&self.connection, &incoming) => return Err(refuse::BAD_BODY.into()),
                 Read::Whole(bytes) => {
                     self.tape_body(&bytes);
                     request.body = admit::parse(needs, bytes.clone());
@@ -356,8 +359,9 @@ impl Exchange {
     }
 
     fn stream_up(&self, prefix: Option<Bytes>, incoming: Incoming) -> (body::RequestBody, Upload) {
-        let limit = self.runtime().bounds.request_bytes;
-        body::RequestBody::from_client(prefix, incoming, self.connection.clone(), limit, self.started)
+        let bounds = &self.runtime().bounds;
+        let limits = (bounds.request_bytes, bounds.patience.body);
+        body::RequestBody::from_client(prefix, incoming, self.connection.clone(), limits, self.started)
     }
 
     /// Peeks at a message: at all of a short one, which then can be mended and sent again; at the beginning of a long one,
@@ -379,6 +383,7 @@ impl Exchange {
         };
         self.connection.leave(Phase::Body);
         match read {
+            Read::Whole(_) if body::is_cut(&self.connection, &incoming) => Err(refuse::BAD_BODY.into()),
             Read::Whole(bytes) => {
                 self.tape_body(&bytes);
                 request.message = Envelope::peek(&bytes);

@@ -66,6 +66,9 @@ refusals! {
     BAD_CODING = NOT_IMPLEMENTED, Client, true, "transfer_coding_not_implemented",
         "The only transfer coding understood here is chunked.";
     TARGET_TOO_LONG = URI_TOO_LONG, Client, true, "uri_too_long", "The request target is too long.";
+    /// RFC 6585 section 5.
+    TOO_MANY_FIELDS = REQUEST_HEADER_FIELDS_TOO_LARGE, Client, true, "too_many_header_fields",
+        "The request has more header fields than this proxy reads.";
     BODY_TOO_LARGE = PAYLOAD_TOO_LARGE, Client, true, "payload_too_large",
         "The request body is larger than this proxy is configured to pass on.";
     /// RFC 9112 section 7.1: what does not end as its framing says is no message.
@@ -83,6 +86,9 @@ refusals! {
         "The server behind this proxy did not accept the connection in time.";
     ANSWER_TIMEOUT = GATEWAY_TIMEOUT, Upstream, false, "upstream_timeout",
         "The server behind this proxy did not begin to answer in time.";
+    /// RFC 9110 section 15.6.4: more at a time than there are descriptors for.
+    TOO_BUSY = SERVICE_UNAVAILABLE, Proxy, false, "too_many_requests",
+        "This proxy has more requests under way than it may have. Try again in a moment.";
     INTERNAL = INTERNAL_SERVER_ERROR, Proxy, true, "internal_error", "This proxy failed; the fault has been logged.";
 }
 
@@ -114,7 +120,9 @@ mod tests {
         for refusal in ALL {
             let expected = match refusal.fault {
                 Fault::Client => refusal.status.is_client_error() || refusal.status == StatusCode::NOT_IMPLEMENTED,
-                Fault::Proxy => refusal.status == StatusCode::INTERNAL_SERVER_ERROR,
+                Fault::Proxy => {
+                    matches!(refusal.status, StatusCode::INTERNAL_SERVER_ERROR | StatusCode::SERVICE_UNAVAILABLE)
+                }
                 Fault::Upstream => {
                     matches!(refusal.status, StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT)
                 }

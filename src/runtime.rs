@@ -202,6 +202,6 @@ impl Runtime {
     /// The scheme that clients use, as far as this process can know.
     #[must_use]
     pub fn proto(&self) -> &'static str {
-        if self.stated_host.is_some() { self.facts.public.scheme() } else { "http" }
+        self.facts.public.scheme()
     }
 }

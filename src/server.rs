@@ -1,7 +1,9 @@
 //! Starting and stopping: listeners, one worker thread for each core, and the order in which things end.
 
 mod crew;
+mod door;
 mod listen;
+mod serve;
 mod work;
 
 use std::io;
@@ -16,6 +18,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use self::crew::Crew;
+use self::door::Door;
 use self::work::Source;
 use crate::config::Config;
 use crate::edit::origin::Origin;
@@ -24,6 +27,7 @@ use crate::sites::Sites;
 use crate::telemetry::access::AccessLog;
 use crate::telemetry::tape::Recorder;
 use crate::tls;
+use crate::tls::server::{Certificates, ServerTlsError};
 
 /// How connections get to the workers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +52,8 @@ pub enum StartError {
     Worker(#[source] io::Error),
     #[error(transparent)]
     Tls(#[from] tls::TlsError),
+    #[error(transparent)]
+    ServerTls(#[from] ServerTlsError),
     #[error("the upstream's name cannot stand in a Host header")]
     Authority,
     #[error("this system has no random numbers")]
@@ -73,6 +79,7 @@ pub struct Running {
     /// The first site as it was at the start. What it shares with the others and with later ones stays theirs.
     pub runtime: Arc<Runtime>,
     sites: Arc<ArcSwap<Sites>>,
+    door: Arc<Door>,
     stop: Stop,
     workers: Vec<JoinHandle<()>>,
 }
@@ -102,7 +109,9 @@ pub fn start(config: &Config, outlets: impl Into<Outlets>, balance: Balance) -> 
     if let Some(recorder) = &recorder {
         recorder.site(&runtime.facts);
     }
-    let sites = Arc::new(ArcSwap::from_pointee(sites));
+    let door = Door::new(config.tls.as_ref(), &public_host(&runtime), runtime.bounds.connections)?;
+    door.show(&runtime.life);
+    let (sites, door) = (Arc::new(ArcSwap::from_pointee(sites)), Arc::new(door));
     let stop =
         Stop { accepting: CancellationToken::new(), streams: CancellationToken::new(), drain: config.limits.drain };
     let open = Arc::new(AtomicUsize::new(0));
@@ -121,9 +130,9 @@ pub fn start(config: &Config, outlets: impl Into<Outlets>, balance: Balance) -> 
                 Source::Inbox(inbox)
             }
         };
-        let (stop, open) = (stop.clone(), open.clone());
+        let (stop, open, door) = (stop.clone(), open.clone(), door.clone());
         let crew = Arc::new(Crew::new(sites.clone(), stop.streams.clone(), recorder.clone()));
-        let run = move || async move { work::work(source, crew, &stop, open).await };
+        let run = move || async move { work::work(source, crew, door, &stop, open).await };
         workers.push(spawn(format!("worker-{index}"), run)?);
     }
     if let (Balance::HandOver, Some(listener)) = (balance, listeners.next()) {
@@ -131,14 +140,17 @@ pub fn start(config: &Config, outlets: impl Into<Outlets>, balance: Balance) -> 
         let run = move || async move { work::hand_over(listener, inboxes, &stop).await };
         workers.push(spawn("acceptor".into(), run)?);
     }
-    Ok(Running { address, runtime, sites, stop, workers })
+    Ok(Running { address, runtime, sites, door, stop, workers })
 }
 
 /// All sites of a configuration. What `before` has and is still the same goes on: what was learned, connections.
 fn sites(config: &Config, address: SocketAddr, common: &Common, before: Option<&Sites>) -> Result<Sites, StartError> {
     let open = listen::connections(config.limits.connections);
     let one = |config: &Config| {
-        let public = config.public.clone().unwrap_or_else(|| default_public(address, &config.upstream));
+        let public = config.public.clone().unwrap_or_else(|| {
+            let scheme = if config.tls.is_some() { "https" } else { "http" };
+            default_public(scheme, address, &config.upstream)
+        });
         let mut runtime = Runtime::of(config, public, address.ip().is_loopback(), common)?;
         runtime.bounds.connections = open;
         if let Some(before) = before {
@@ -148,6 +160,11 @@ fn sites(config: &Config, address: SocketAddr, common: &Common, before: Option<&
     };
     let others = config.others.iter().map(one).collect::<Result<Vec<_>, _>>()?;
     Ok(Sites::new(one(config)?, config.is_catch_all, others))
+}
+
+/// For whom a certificate is made, if one has to be.
+fn public_host(runtime: &Runtime) -> String {
+    runtime.facts.public.host().to_string()
 }
 
 /// A thread with a runtime of its own. The runtime is made here, so that its errors are the start's.
@@ -167,8 +184,25 @@ impl Running {
     pub fn reload(&self, config: &Config) -> Result<(), StartError> {
         let before = self.sites.load_full();
         let sites = sites(config, self.address, &before.first().common(), Some(&before))?;
+        let change = self.door.change(config.tls.as_ref(), &public_host(sites.first()))?;
         self.sites.store(Arc::new(sites));
+        self.door.apply(change, &self.runtime.life);
         Ok(())
+    }
+
+    /// Reads the certificates again, and says whether they have changed. Connections that stand are not touched; who
+    /// connects from now on is shown the new ones.
+    ///
+    /// # Errors
+    /// When one of them cannot be used: then the old ones stay.
+    pub fn reload_certificates(&self) -> Result<bool, ServerTlsError> {
+        self.door.reload(&self.runtime.life)
+    }
+
+    /// The certificates that clients are shown, if TLS is spoken; their files are to be watched.
+    #[must_use]
+    pub fn certificates(&self) -> Option<Arc<Certificates>> {
+        self.door.certificates()
     }
 
     /// The sites as they are now.
@@ -190,11 +224,11 @@ impl Running {
 }
 
 /// The address that clients use when nobody states it: where we listen, as far as that can be called.
-fn default_public(address: SocketAddr, fallback: &Origin) -> Origin {
+fn default_public(scheme: &str, address: SocketAddr, fallback: &Origin) -> Origin {
     let host = match address {
         address if !address.ip().is_unspecified() => address.ip(),
         SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
         SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
     };
-    Origin::of(&format!("http://{}", SocketAddr::new(host, address.port()))).unwrap_or_else(|_| fallback.clone())
+    Origin::of(&format!("{scheme}://{}", SocketAddr::new(host, address.port()))).unwrap_or_else(|_| fallback.clone())
 }

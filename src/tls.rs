@@ -1,5 +1,7 @@
 //! TLS to the upstream: always verified, against the platform's roots and the operator's own.
 
+pub mod server;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

@@ -131,7 +131,8 @@ pub fn explain_json(repair: &Repair) -> Value {
 pub fn banner(config: &Config, runtime: &Runtime, address: SocketAddr, admin: Option<SocketAddr>) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "{NAME}mcp-mend {}{NAME:#}", env!("CARGO_PKG_VERSION"));
-    let _ = writeln!(out, "  listens on   http://{address}");
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
+    let _ = writeln!(out, "  listens on   {scheme}://{address}");
     let _ = writeln!(out, "  sends to     {}", config.upstream);
     let _ = writeln!(
         out,

@@ -102,6 +102,37 @@ pub const SETTINGS: &[Setting] = &[
         "",
         "Where to accept connections. Port 0 takes any free port.",
     ),
+    list(
+        "tls.cert_file",
+        "tls-cert-file",
+        "FILE",
+        "[]",
+        "[\"/etc/mcp-mend/tls.crt\"]",
+        "Certificates (PEM, the server's own first) to speak TLS with. With several files the name that the client asks \
+         for chooses; the first serves everybody else. Read again when they change.",
+    ),
+    list(
+        "tls.key_file",
+        "tls-key-file",
+        "FILE",
+        "[]",
+        "[\"/etc/mcp-mend/tls.key\"]",
+        "The private keys (PEM, without passphrase) of tls.cert_file, in the same order.",
+    ),
+    switch(
+        "tls.self_signed",
+        "tls-self-signed",
+        "Speak TLS with a certificate made at the start that nobody vouches for: for trying out. Not together with \
+         tls.cert_file.",
+    ),
+    text(
+        "tls.min_version",
+        "tls-min-version",
+        "VERSION",
+        "\"1.2\"",
+        "",
+        "The oldest version of TLS that is spoken: 1.2 or 1.3.",
+    ),
     text(
         "admin",
         "admin",

@@ -59,9 +59,11 @@ impl Exchange {
         }
         self.tape_head(&request, status, &headers, events);
         let copies = self.tape.is_some();
+        // Over HTTP/1.1 the server side leaves the body of an answer to HEAD out by itself.
+        let is_bare = request.method == Method::HEAD && self.connection.is_multiplexed();
         let at_end = self.tail(&request, status, lease, seen);
         let body = match (whole, rest) {
-            (Some(bytes), _) if bytes.is_empty() => ReplyBody::empty(at_end),
+            (Some(bytes), _) if bytes.is_empty() || is_bare => ReplyBody::empty(at_end),
             (Some(bytes), _) => ReplyBody::whole(bytes, at_end),
             (None, Rest::Stream(prefix, incoming)) => {
                 let (prefix, source) = match coding {

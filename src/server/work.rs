@@ -6,21 +6,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::crew::Crew;
+use super::door::Door;
+use super::serve::{Guest, serve};
 use super::{StdListener, Stop};
-use crate::connection::{Connection, Timed};
-use crate::proxy;
+use crate::connection::Connection;
+use crate::connection::socket::{Socket, Timed};
 
-/// Header lines of a request or an answer; more are refused.
-const MAX_HEADERS: usize = 100;
 /// After the drain time: how long streams may take to write their end.
 const LAST_WORDS: Duration = Duration::from_millis(700);
 /// How often idle upstream connections are looked through, and a reload is noticed where nobody asks.
@@ -50,7 +47,7 @@ impl Connections {
 }
 
 /// Serves until the order to stop has come and all has ended.
-pub(super) async fn work(source: Source, crew: Arc<Crew>, stop: &Stop, open: Arc<AtomicUsize>) {
+pub(super) async fn work(source: Source, crew: Arc<Crew>, door: Arc<Door>, stop: &Stop, open: Arc<AtomicUsize>) {
     let connections = match source {
         Source::Listener(listener) => TcpListener::from_std(listener).map(Connections::Listener),
         Source::Inbox(inbox) => Ok(Connections::Inbox(inbox)),
@@ -60,7 +57,7 @@ pub(super) async fn work(source: Source, crew: Arc<Crew>, stop: &Stop, open: Arc
         Ok(connections) => {
             crew.refresh();
             let keeper = tokio::spawn(keep(crew.clone()));
-            accept(connections, &crew, stop, &open, &tracker).await;
+            accept(connections, &crew, &door, stop, &open, &tracker).await;
             drain(stop, &tracker).await;
             keeper.abort();
         }
@@ -71,6 +68,7 @@ pub(super) async fn work(source: Source, crew: Arc<Crew>, stop: &Stop, open: Arc
 async fn accept(
     mut connections: Connections,
     crew: &Arc<Crew>,
+    door: &Arc<Door>,
     stop: &Stop,
     open: &Arc<AtomicUsize>,
     tracker: &TaskTracker,
@@ -88,10 +86,10 @@ async fn accept(
                     turn_away(&stream);
                     continue;
                 }
-                let (crew, accepting) = (crew.clone(), stop.accepting.clone());
+                let (crew, door, accepting) = (crew.clone(), door.clone(), stop.accepting.clone());
                 tracker.spawn(async move {
                     let _guard = guard;
-                    serve(stream, crew, accepting).await;
+                    receive(stream, crew, &door, accepting).await;
                 });
             }
             Ok(None) => return,
@@ -129,36 +127,17 @@ fn turn_away(stream: &TcpStream) {
     let _ = stream.try_write(BUSY);
 }
 
-async fn serve(stream: TcpStream, crew: Arc<Crew>, stopping: CancellationToken) {
+/// Serves a connection to its end.
+async fn receive(stream: TcpStream, crew: Arc<Crew>, door: &Door, stopping: CancellationToken) {
     let Ok(peer) = stream.peer_addr() else { return };
     let _ = stream.set_nodelay(true);
     let sites = crew.sites();
-    let connection = Arc::new(Connection::new(peer.ip(), sites.first().trusts(peer.ip())));
-    let bounds = sites.first().bounds;
+    let connection = Connection::new(peer.ip(), sites.first().trusts(peer.ip())).within(door.budget.clone());
+    let (connection, bounds) = (Arc::new(connection), sites.first().bounds);
     drop(sites);
-    let io = TokioIo::new(Timed::new(stream, connection.clone(), bounds.patience));
-    let service = service_fn(move |request| {
-        // Boxed, so that a stream that runs for hours does not hold the memory of how it began.
-        let worker = crew.worker(&connection, &request);
-        Box::pin(proxy::serve(worker, connection.clone(), request))
-    });
-    let mut serving = std::pin::pin!(
-        http1::Builder::new()
-            .header_read_timeout(None)
-            .max_headers(MAX_HEADERS)
-            .max_header_size(bounds.head_bytes)
-            .serve_connection(io, service)
-    );
-    let ended = tokio::select! {
-        ended = serving.as_mut() => ended,
-        () = stopping.cancelled() => {
-            serving.as_mut().graceful_shutdown();
-            serving.await
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "client connection ended");
-    }
+    let timed = Timed::new(Socket::Tcp(stream), connection.clone(), bounds.patience);
+    let acceptor = door.tls.load().as_ref().map(|lock| lock.acceptor.clone());
+    serve(timed, Guest { crew, connection, bounds, stopping }, acceptor).await;
 }
 
 /// Requests finish, streams go on until the drain time is over, and then end between two events.

@@ -33,13 +33,22 @@ pub async fn run(arguments: &[&str]) -> (i32, String, String) {
 impl Binary {
     /// Starts it and waits until it says where it listens.
     pub async fn start(arguments: &[&str]) -> Self {
+        Self::start_saying(arguments, "listens on   http://").await
+    }
+
+    /// The same, where it speaks TLS.
+    pub async fn start_tls(arguments: &[&str]) -> Self {
+        Self::start_saying(arguments, "listens on   https://").await
+    }
+
+    async fn start_saying(arguments: &[&str], before: &str) -> Self {
         let mut all = vec!["--listen", "127.0.0.1:0"];
         all.extend(arguments);
         let mut child = command(&all).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         loop {
             let line = soon(lines.next_line()).await.unwrap().expect("it ended before it listened");
-            if let Some((_, address)) = line.split_once("listens on   http://") {
+            if let Some((_, address)) = line.split_once(before) {
                 return Self { address: address.parse().unwrap(), child, lines };
             }
         }
@@ -83,6 +92,13 @@ impl Binary {
                 return said.to_owned();
             }
         }
+    }
+
+    /// Bytes of memory that it has now (proc(5): resident pages).
+    pub fn memory(&self) -> u64 {
+        const PAGE: u64 = 4096;
+        let text = std::fs::read_to_string(format!("/proc/{}/statm", self.child.id().unwrap())).unwrap();
+        text.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * PAGE
     }
 
     /// Sends SIGTERM.

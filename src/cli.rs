@@ -1,14 +1,17 @@
 //! The command line: what is typed, and what is printed.
 
 pub mod check;
+pub mod config;
 pub mod documents;
 pub mod first;
+pub mod manual;
 pub mod replay;
 pub mod report;
 pub mod show;
 pub mod waf;
 
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
@@ -30,6 +33,9 @@ pub enum Asked {
     Report(report::Wish),
     Check(Box<check::Asked>),
     Waf(waf::Wish),
+    Config(config::Wish, Box<Layers>, Vec<Complaint>),
+    ConfigSchema,
+    Manual(manual::Wish),
 }
 
 /// The command, with a flag for each setting.
@@ -45,26 +51,8 @@ pub fn command() -> Command {
         .args_conflicts_with_subcommands(true)
         .subcommand_negates_reqs(true)
         .max_term_width(80)
-        .arg(Arg::new("UPSTREAM").value_name("UPSTREAM").help("The MCP server, as in http://localhost:3000"))
-        .arg(
-            Arg::new("config")
-                .long("config")
-                .short('c')
-                .value_name("FILE")
-                .value_parser(value_parser!(std::path::PathBuf))
-                .help("A TOML file with settings (see proxy.example.toml)"),
-        );
-    for setting in SETTINGS {
-        let heading = setting.key.starts_with("limits.").then_some("Limits");
-        let arg = Arg::new(setting.key).long(setting.flag).help(help(setting)).help_heading(heading);
-        // What other proxies call it.
-        let arg = if setting.key == "public_url" { arg.alias("external-url") } else { arg };
-        command = command.arg(match setting.kind {
-            Kind::Switch => arg.action(ArgAction::SetTrue),
-            Kind::List | Kind::Modes => arg.value_name(setting.value).action(ArgAction::Append),
-            Kind::Text | Kind::Number => arg.value_name(setting.value),
-        });
-    }
+        .arg(Arg::new("UPSTREAM").value_name("UPSTREAM").help("The MCP server, as in http://localhost:3000"));
+    command = of_a_run(command);
     let json = || Arg::new("json").long("json").action(ArgAction::SetTrue).help("Print JSON");
     command
         .subcommand(Command::new("repairs").about("List every repair and its default").arg(json()))
@@ -77,8 +65,35 @@ pub fn command() -> Command {
         )
         .subcommand(report::command())
         .subcommand(check::command(json()))
+        .subcommand(config::command(of_a_run, &json()))
         .subcommand(waf::command(json()))
         .subcommand(demo(json()))
+        .subcommands(manual::commands())
+}
+
+/// What a run may be told: a file, and a flag for each setting.
+fn of_a_run(command: Command) -> Command {
+    let mut command = command.arg(
+        Arg::new("config")
+            .long("config")
+            .short('c')
+            .value_name("FILE")
+            .value_parser(value_parser!(std::path::PathBuf))
+            .help("A TOML file with settings (see proxy.example.toml)"),
+    );
+    for setting in SETTINGS {
+        let heading = setting.key.starts_with("limits.").then_some("Limits");
+        let arg = Arg::new(setting.key).long(setting.flag).help(help(setting)).help_heading(heading);
+        let arg = arg.value_hint(manual::hint(setting.value));
+        // What other proxies call it.
+        let arg = if setting.key == "public_url" { arg.alias("external-url") } else { arg };
+        command = command.arg(match setting.kind {
+            Kind::Switch => arg.action(ArgAction::SetTrue),
+            Kind::List | Kind::Modes => arg.value_name(setting.value).action(ArgAction::Append),
+            Kind::Text | Kind::Number => arg.value_name(setting.value),
+        });
+    }
+    command
 }
 
 fn demo(json: Arg) -> Command {
@@ -104,6 +119,13 @@ fn demo(json: Arg) -> Command {
                 .help("End after the table or the defects; 1 if something is not mended"),
         )
         .arg(
+            Arg::new("server")
+                .long("server")
+                .value_name("URL")
+                .conflicts_with_all(["listen", "admin", "once"])
+                .help("Only the broken server, at this URL, for a proxy started apart: http://server:3000"),
+        )
+        .arg(
             Arg::new("defect")
                 .long("defect")
                 .value_name("NAME")
@@ -114,7 +136,7 @@ fn demo(json: Arg) -> Command {
             Arg::new("list")
                 .long("list")
                 .action(ArgAction::SetTrue)
-                .conflicts_with_all(["listen", "admin", "once", "defect"])
+                .conflicts_with_all(["listen", "admin", "once", "server", "defect"])
                 .help("List the defects that can be shown"),
         )
         .arg(json.requires("list"))
@@ -140,25 +162,38 @@ pub fn asked(matches: &ArgMatches, lookup: impl Fn(&str) -> Option<String>) -> A
             Asked::Explain { id: sub.get_one::<String>("ID").cloned().unwrap_or_default(), json: sub.get_flag("json") }
         }
         Some(("check", sub)) => Asked::Check(Box::new(check::asked(sub, lookup))),
+        Some(("config", sub)) => match config::wish(sub) {
+            Some((wish, sub)) => {
+                let (layers, complaints) = gather(sub, lookup);
+                Asked::Config(wish, Box::new(layers), complaints)
+            }
+            None => Asked::ConfigSchema,
+        },
         Some(("waf", sub)) => Asked::Waf(waf::wish(sub)),
+        Some(("man" | "completions", sub)) => Asked::Manual(manual::wish(sub)),
         Some(("demo", sub)) if sub.get_flag("list") => Asked::DemoList { json: sub.get_flag("json") },
         Some(("demo", sub)) => Asked::Demo(Wish {
             listen: sub.get_one::<String>("listen").cloned(),
             admin: sub.get_one::<String>("admin").cloned(),
             once: sub.get_flag("once"),
+            server: sub.get_one::<String>("server").cloned(),
             defects: sub.get_many::<String>("defect").into_iter().flatten().cloned().collect(),
         }),
-        _ => run(matches, lookup),
+        _ => {
+            let (layers, complaints) = gather(matches, lookup);
+            Asked::Run(Box::new(layers), complaints)
+        }
     }
 }
 
-fn run(matches: &ArgMatches, lookup: impl Fn(&str) -> Option<String>) -> Asked {
+/// What the file, the environment and the flags say.
+#[must_use]
+pub fn gather(matches: &ArgMatches, lookup: impl Fn(&str) -> Option<String>) -> (Layers, Vec<Complaint>) {
     let mut layers = Layers::default();
     let mut complaints = Vec::new();
-    let file = matches
-        .get_one::<std::path::PathBuf>("config")
-        .cloned()
-        .or_else(|| lookup(&format!("{ENV_PREFIX}CONFIG")).map(Into::into));
+    let named = |id: &str| matches.try_get_one::<PathBuf>(id).ok().flatten().cloned();
+    let file =
+        named("config").or_else(|| named("FILE")).or_else(|| lookup(&format!("{ENV_PREFIX}CONFIG")).map(Into::into));
     if let Some(file) = file {
         take_file(&file, &mut layers, &mut complaints);
     }
@@ -174,7 +209,8 @@ fn run(matches: &ArgMatches, lookup: impl Fn(&str) -> Option<String>) -> Asked {
             layers.set(setting, values.into_iter().map(|text| Value { text, place: place.clone() }).collect());
         }
     }
-    if let (Some(text), Some(setting)) = (matches.get_one::<String>("UPSTREAM"), settings::find("upstream.url")) {
+    let upstream = matches.try_get_one::<String>("UPSTREAM").ok().flatten();
+    if let (Some(text), Some(setting)) = (upstream, settings::find("upstream.url")) {
         if matches.contains_id(setting.key) {
             let place = format!("--{}", setting.flag);
             complaints.push(Complaint { place, message: "the upstream is given twice; leave one out".into() });
@@ -185,11 +221,12 @@ fn run(matches: &ArgMatches, lookup: impl Fn(&str) -> Option<String>) -> Asked {
     for file in files {
         take_ranges(Path::new(&file.text), &mut layers.ranges, &mut complaints);
     }
-    Asked::Run(Box::new(layers), complaints)
+    (layers, complaints)
 }
 
 fn take_file(file: &Path, layers: &mut Layers, complaints: &mut Vec<Complaint>) {
     let name = file.display().to_string();
+    layers.files.push(file.to_owned());
     match std::fs::read_to_string(file) {
         Ok(text) => layers.take_file(&name, &text, complaints),
         Err(error) => complaints.push(Complaint { place: name, message: format!("cannot be read: {error}") }),
@@ -203,6 +240,15 @@ pub(crate) fn take_ranges(file: &Path, ranges: &mut Ranges, complaints: &mut Vec
         Ok(text) => ranges.take(&name, &text, complaints),
         Err(error) => complaints.push(Complaint { place: name, message: format!("cannot be read: {error}") }),
     }
+}
+
+/// Wrong usage: everything that is wrong, and nothing starts.
+#[must_use]
+pub fn reject(complaints: &[Complaint]) -> ExitCode {
+    for complaint in complaints {
+        anstream::eprintln!("{}error:{:#} {complaint}", show::BAD, show::BAD);
+    }
+    ExitCode::from(2)
 }
 
 /// The checked configuration of a run.

@@ -4,7 +4,9 @@ mod access;
 mod admin;
 mod capture;
 pub mod layers;
+pub mod listen;
 pub mod settings;
+mod site;
 pub mod tls;
 
 use std::collections::BTreeMap;
@@ -53,7 +55,7 @@ pub struct Config {
     pub upstream: Origin,
     pub ca_file: Option<PathBuf>,
     pub preserve_host: bool,
-    pub listen: SocketAddr,
+    pub listen: listen::Listen,
     /// How TLS is spoken to clients; nothing: plain HTTP.
     pub tls: Option<tls::Tls>,
     /// Where the page of flows is, if anywhere.
@@ -81,12 +83,15 @@ pub struct Config {
     pub ranges: Ranges,
     /// What was understood, but is not as the operator may think.
     pub warnings: Vec<Complaint>,
+    /// What all this was made of.
+    pub layers: Layers,
 }
 
 /// Limits as they are stated: see `config/settings.rs` for each.
 #[derive(Clone, Debug)]
 pub struct Limits {
     pub connections: usize,
+    pub connections_per_peer: usize,
     pub head_bytes: usize,
     pub target_bytes: usize,
     pub request_bytes: u64,
@@ -110,9 +115,8 @@ impl Config {
     /// # Errors
     /// Every complaint, those that earlier layers have gathered included.
     pub fn check(layers: &Layers, complaints: Vec<Complaint>) -> Result<Self, Vec<Complaint>> {
-        let mut checker = Checker { layers, complaints, warnings: Vec::new() };
-        let config = checker.config();
-        let Checker { mut complaints, warnings, .. } = checker;
+        let (mut complaints, mut warnings) = (complaints, Vec::new());
+        let config = site::check(layers, &mut complaints, &mut warnings);
         complaints.sort_by(|a, b| natural(&a.place).cmp(&natural(&b.place)));
         match config {
             Some(config) if complaints.is_empty() => Ok(Self { warnings, ..config }),
@@ -130,17 +134,17 @@ struct Checker<'a> {
     layers: &'a Layers,
     complaints: Vec<Complaint>,
     warnings: Vec<Complaint>,
+    /// Whether this is about one of several sites.
+    is_site: bool,
 }
 
 impl Checker<'_> {
     fn config(&mut self) -> Option<Config> {
         let upstream = self.upstream();
-        let mcp_path = self.mcp_path(upstream.as_ref().and_then(|(_, path)| path.as_deref()));
-        let listen = self.one("listen", listen_address);
-        let admin = self.admin(listen);
-        let public = self.optional("public_url", |text| {
-            Origin::exactly(text).map_err(|error| format!("{error}; write it like https://mcp.example.com"))
-        });
+        let listen = self.one("listen", listen::parse);
+        let admin = self.admin(listen.as_ref().and_then(listen::Listen::tcp));
+        let (public, prefix) = self.public();
+        let mcp_path = self.mcp_path_of_site(&prefix, upstream.as_ref().and_then(|(_, path)| path.as_deref()));
         let origins = self.many("origins", |text| {
             if text == "*" {
                 return Err("`*` would let every page use the endpoints that take credentials; list the origins".into());
@@ -157,8 +161,8 @@ impl Checker<'_> {
         });
         let trusted_proxies = self.many("trusted_proxies", ranges::network);
         let admission = self.admission();
-        if let (Some(admission), Some(listen)) = (&admission, listen) {
-            self.warn_of_loopback(admission, listen.ip(), &trusted_proxies);
+        if let Some(listen) = &listen {
+            self.warn_of_listen(listen, admission.as_ref(), &trusted_proxies);
         }
         let modes = self.modes();
         let threads = self.number("threads", 0..=1024);
@@ -176,7 +180,7 @@ impl Checker<'_> {
         let tls = self.tls();
         let ca_file = self.optional("upstream.ca_file", |text| Ok(PathBuf::from(text)));
         Some(Config {
-            prefix: String::new(),
+            prefix,
             is_catch_all: true,
             others: Vec::new(),
             upstream: upstream?.0,
@@ -201,14 +205,16 @@ impl Checker<'_> {
             capture: self.capture(),
             ranges: self.layers.ranges.clone(),
             warnings: Vec::new(),
+            layers: self.layers.clone(),
         })
     }
 
     /// The upstream's origin, and the path if the URL has one.
     fn upstream(&mut self) -> Option<(Origin, Option<String>)> {
         let Some(value) = self.values("upstream.url").last().cloned() else {
+            let place = if self.is_site { self.layers.place.clone() } else { "upstream".into() };
             self.complaints.push(Complaint {
-                place: "upstream".into(),
+                place,
                 message: "no upstream: say which server to stand in front of, as in `mcp-mend http://localhost:3000`"
                     .into(),
             });
@@ -282,6 +288,7 @@ impl Checker<'_> {
 
     fn limits(&mut self) -> Option<Limits> {
         let connections = self.number("limits.connections", 1..=1_000_000);
+        let connections_per_peer = self.number("limits.connections_per_peer", 0..=1_000_000);
         let head_bytes = self.number("limits.head_bytes", 8192..=1 << 20);
         let target_bytes = self.number("limits.target_bytes", 256..=65_000);
         let request_bytes = self.number("limits.request_bytes", 1..=1 << 40);
@@ -295,6 +302,7 @@ impl Checker<'_> {
         let (learned, silence) = (seconds("limits.learned_seconds"), seconds("limits.silence_seconds"));
         Some(Limits {
             connections: connections?,
+            connections_per_peer: connections_per_peer?,
             head_bytes: head_bytes?,
             target_bytes: target_bytes?,
             request_bytes: u64::try_from(request_bytes?).ok()?,

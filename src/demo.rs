@@ -10,7 +10,7 @@ pub mod show;
 mod visit;
 
 use std::fmt::Write as _;
-use std::net::{SocketAddr, TcpListener as StdListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -21,6 +21,7 @@ use crate::admin::{self, source::Live};
 use crate::cli::show::{BAD, GOOD, NAME, QUIET};
 use crate::config::layers::{Layers, Value};
 use crate::config::{Complaint, Config, settings};
+use crate::edit::origin::Origin;
 use crate::server::{self, Balance, Outlets, Running};
 use crate::signals;
 use crate::telemetry::access::{AccessLog, Format};
@@ -39,6 +40,8 @@ enum DemoError {
     Start(#[from] server::StartError),
     #[error("`{name}` is no defect{}", hint(name))]
     Unknown { name: String },
+    #[error("--server: `{0}` is no address of a server; write it as in http://server:3000")]
+    Server(String),
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Config(Vec<Complaint>),
 }
@@ -59,6 +62,8 @@ pub struct Wish {
     pub admin: Option<String>,
     /// End after the report, and fail if something is not mended; otherwise both servers go on until a signal.
     pub once: bool,
+    /// Only the broken server, known by this URL, for a proxy that is started apart.
+    pub server: Option<String>,
     /// These defects alone, by name; none: all of the known issue page, as a table.
     pub defects: Vec<String>,
 }
@@ -73,7 +78,7 @@ pub fn run(wish: &Wish) -> ExitCode {
         Err(error) => {
             anstream::eprintln!("{BAD}error:{BAD:#} {error}");
             match error {
-                DemoError::Unknown { .. } => return ExitCode::from(2),
+                DemoError::Unknown { .. } | DemoError::Server(_) => return ExitCode::from(2),
                 DemoError::Start(server::StartError::Listen { .. }) => {
                     eprintln!("Another address: mcp-mend demo --listen 127.0.0.1:0");
                 }
@@ -86,7 +91,10 @@ pub fn run(wish: &Wish) -> ExitCode {
 
 fn play(wish: &Wish) -> Result<bool, DemoError> {
     let wished = wished(&wish.defects)?;
-    let upstream = start_broken(&wished).map_err(DemoError::Broken)?;
+    if let Some(url) = &wish.server {
+        return alone(&wished, url).map(|()| true);
+    }
+    let upstream = start_broken(&wished, None).map_err(DemoError::Broken)?;
     // A report alone needs no known address; somebody who wants to connect a client does.
     let listen = wish.listen.as_deref().unwrap_or(if wish.once { "127.0.0.1:0" } else { "127.0.0.1:8808" });
     let config = config(listen, upstream, wish.admin.as_deref())?;
@@ -158,12 +166,27 @@ async fn each(defects: &[&'static Defect], direct: &str, proxy: &str) -> (String
     (out, mended == all)
 }
 
-/// The broken server, on a thread of its own.
-fn start_broken(wished: &Wished) -> std::io::Result<SocketAddr> {
+/// The broken server without a proxy, until a signal.
+fn alone(wished: &Wished, url: &str) -> Result<(), DemoError> {
+    let origin = Origin::of(url).ok().filter(|origin| !origin.is_secure());
+    let origin = origin.ok_or_else(|| DemoError::Server(url.to_owned()))?;
+    start_broken(wished, Some(&origin)).map_err(DemoError::Broken)?;
+    let url = origin.as_str();
+    anstream::println!(
+        "The broken server is {NAME}{url}/mcp{NAME:#}, until Ctrl-C. Put a proxy before it:\n  mcp-mend {url}"
+    );
+    let _ = signals::wait();
+    Ok(())
+}
+
+/// The broken server, on a thread of its own: on any port of this machine, or where its URL says. Its name may be
+/// one that only other machines know it by, and then it is for them.
+fn start_broken(wished: &Wished, known: Option<&Origin>) -> std::io::Result<SocketAddr> {
     let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let listener = tokio.block_on(TcpListener::bind(("127.0.0.1", 0)))?;
+    let ip = if known.is_none_or(Origin::is_loopback) { Ipv4Addr::LOCALHOST } else { Ipv4Addr::UNSPECIFIED };
+    let listener = tokio.block_on(TcpListener::bind((ip, known.map_or(0, Origin::port))))?;
     let address = listener.local_addr()?;
-    let origin = format!("http://{address}");
+    let origin = known.map_or_else(|| format!("http://{address}"), |known| known.as_str().to_owned());
     let broken = Arc::new(match wished {
         Wished::Page => Broken::new(origin),
         Wished::Some(defects) => Broken::with(origin, defects),
@@ -187,7 +210,7 @@ fn config(listen: &str, upstream: SocketAddr, admin: Option<&str>) -> Result<Con
 
 /// Keeps serving, now with an access log, so that a real client can be pointed at it.
 fn serve_on(running: Running, config: Config, page: Option<StdListener>) -> Result<(), DemoError> {
-    let config = Config { listen: running.address, ..config };
+    let config = Config { listen: running.address.into(), ..config };
     running.stop();
     let log = AccessLog::start(Format::Text, std::io::stdout());
     let flows = Flows::of(&config).map_err(DemoError::Broken)?;

@@ -4,14 +4,17 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use clap::ArgMatches;
 use mcp_mend::admin::source::Live;
 use mcp_mend::admin::{self, Admin};
 use mcp_mend::cli::{self, Asked, show};
-use mcp_mend::config::{Complaint, Config};
+use mcp_mend::config::{Complaint, Config, settings};
 use mcp_mend::server::{self, Balance, Outlets, Running, StartError};
+use mcp_mend::signals::{self, Order, Orders};
 use mcp_mend::telemetry::access::{AccessLog, Format};
 use mcp_mend::telemetry::flows::Flows;
-use mcp_mend::{demo, repairs, signals};
+use mcp_mend::watch::{Watch, watch};
+use mcp_mend::{demo, notify, reload, repairs};
 
 #[cfg(not(target_env = "msvc"))]
 #[global_allocator]
@@ -26,15 +29,24 @@ fn main() -> ExitCode {
     let matches = cli::command().get_matches();
     match cli::asked(&matches, |name| std::env::var(name).ok()) {
         Asked::Run(layers, complaints) => match cli::configure(&layers, complaints) {
-            Ok(config) => run(&config),
-            Err(complaints) => reject(&complaints),
+            Ok(config) => run(config, &matches),
+            Err(complaints) => cli::reject(&complaints),
         },
+        Asked::Config(wish, layers, complaints) => cli::config::run(wish, &layers, complaints),
+        Asked::ConfigSchema => print(true, String::new, settings::schema),
         Asked::Check(asked) => cli::check::run(&asked),
         Asked::Demo(wish) => demo::run(&wish),
         Asked::DemoList { json } => print(json, demo::show::list, demo::show::list_json),
         Asked::Waf(wish) => match cli::waf::rules(&wish) {
             Ok(rules) => print(wish.json, || rules.text(), || rules.json()),
-            Err(complaints) => reject(&complaints),
+            Err(complaints) => cli::reject(&complaints),
+        },
+        Asked::Manual(wish) => match wish.text(cli::command()) {
+            Ok(text) => {
+                anstream::print!("{text}");
+                ExitCode::SUCCESS
+            }
+            Err(message) => cli::reject(&[Complaint { place: "man".into(), message }]),
         },
         Asked::Repairs { json } => print(json, show::repairs, show::repairs_json),
         Asked::Replay { file, json } => cli::replay::run(&file, json),
@@ -43,7 +55,7 @@ fn main() -> ExitCode {
             Some(repair) => print(json, || show::explain(repair), || show::explain_json(repair)),
             None => {
                 let hint = repairs::nearest(&id).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-                reject(&[Complaint { place: "explain".into(), message: format!("`{id}` is no repair{hint}") }])
+                cli::reject(&[Complaint { place: "explain".into(), message: format!("`{id}` is no repair{hint}") }])
             }
         },
     }
@@ -56,14 +68,6 @@ fn print(json: bool, text: impl Fn() -> String, value: impl Fn() -> serde_json::
         anstream::print!("{}", text());
     }
     ExitCode::SUCCESS
-}
-
-/// Wrong usage: everything that is wrong, and nothing starts.
-fn reject(complaints: &[Complaint]) -> ExitCode {
-    for complaint in complaints {
-        anstream::eprintln!("{}error:{:#} {complaint}", show::BAD, show::BAD);
-    }
-    ExitCode::from(2)
 }
 
 /// The proxy, and the page beside it.
@@ -80,44 +84,34 @@ fn start(
     Ok((running, admin))
 }
 
-fn run(config: &Config) -> ExitCode {
+fn run(config: Config, matches: &ArgMatches) -> ExitCode {
     mcp_mend::telemetry::init(&config.log_level, config.log_format == Format::Json);
+    let orders = match signals::orders() {
+        Ok(orders) => orders,
+        Err(error) => return failed(&error),
+    };
+    let watch = watched(&config, &orders);
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    let flows = match Flows::of(config) {
+    let flows = match Flows::of(&config) {
         Ok(flows) => flows,
         Err(error) => {
             let message = format!("captures cannot be written: {error}; write a folder that can be used");
-            return reject(&[Complaint { place: "capture.dir".into(), message }]);
+            return cli::reject(&[Complaint { place: "capture.dir".into(), message }]);
         }
     };
     let access = AccessLog::start(config.log_format, std::io::stdout());
-    let (running, admin) = match start(config, access, flows) {
+    let (running, admin) = match start(&config, access, flows) {
         Ok(started) => started,
-        Err(error) => {
-            anstream::eprintln!("{}error:{:#} {error}", show::BAD, show::BAD);
-            return ExitCode::FAILURE;
-        }
+        Err(error) => return failed(&error),
     };
-    if config.log_format == Format::Json {
-        let admin = admin.as_ref().map(|admin| tracing::field::display(admin.address));
-        tracing::info!(listen = %running.address, upstream = %config.upstream, admin, "started");
-    } else {
-        anstream::print!(
-            "{}",
-            show::banner(config, &running.runtime, running.address, admin.as_ref().map(|admin| admin.address))
-        );
-    }
-    if config.public.is_none() && running.address.ip().is_unspecified() {
-        tracing::warn!(
-            public_url = %running.runtime.facts.public,
-            "listening on every address without a public_url: clients elsewhere need --public-url"
-        );
-    }
-    cli::first::look(config, &running.runtime);
+    greet(&config, &running, admin.as_ref());
+    cli::first::look(&config, &running.runtime);
     signals::report_upstream(&running.runtime.target);
-    let ended = signals::wait();
+    notify::ready(&serving(&config, &running));
+    obey(&orders, &running, config, watch, matches);
+    notify::stopping(running.sites().first().bounds.drain, "draining: requests and event streams end");
     let runtime = running.runtime.clone();
     running.stop();
     // Last, so that one can watch the others end.
@@ -125,5 +119,78 @@ fn run(config: &Config) -> ExitCode {
         admin.stop();
     }
     mcp_mend::telemetry::summary(&runtime.counters);
-    ended
+    ExitCode::SUCCESS
+}
+
+/// Takes up what changes, until the order to stop comes.
+fn obey(orders: &Orders, running: &Running, mut config: Config, mut watch: Option<Watch>, matches: &ArgMatches) {
+    let gather = || cli::gather(matches, |name| std::env::var(name).ok());
+    let started_with = config.layers.clone();
+    if watch.is_some() && !gather().0.is_like(&started_with) {
+        // Changed after it was read, and before anybody watched.
+        let _ = orders.sender().send(Order::Reload);
+    }
+    while let Some(Order::Reload) = orders.next() {
+        notify::reloading();
+        let (layers, complaints) = gather();
+        match reload::reload(running, &started_with, cli::configure(&layers, complaints)) {
+            Ok(next) => {
+                if next.layers.all_files() != config.layers.all_files() {
+                    watch = watched(&next, orders);
+                }
+                config = next;
+                notify::ready(&serving(&config, running));
+            }
+            Err(complaints) => {
+                let why = complaints.first().map(ToString::to_string).unwrap_or_default();
+                notify::ready(&format!("serving as before, the new configuration is wrong: {why}"));
+            }
+        }
+    }
+    drop(watch);
+}
+
+/// What the service manager shows.
+fn serving(config: &Config, running: &Running) -> String {
+    format!("serving {} for {}", running.name, config.upstream)
+}
+
+fn failed(error: &dyn std::error::Error) -> ExitCode {
+    anstream::eprintln!("{}error:{:#} {error}", show::BAD, show::BAD);
+    ExitCode::FAILURE
+}
+
+/// Watches the files of a configuration, if it has any.
+fn watched(config: &Config, orders: &Orders) -> Option<Watch> {
+    let files = config.layers.all_files();
+    if files.is_empty() {
+        return None;
+    }
+    let orders = orders.sender();
+    match watch(files, move || {
+        let _ = orders.send(Order::Reload);
+    }) {
+        Ok(watch) => Some(watch),
+        Err(error) => {
+            tracing::warn!(%error, "files are not watched; SIGHUP reloads them");
+            None
+        }
+    }
+}
+
+/// Says where it listens and what it stands before.
+fn greet(config: &Config, running: &Running, admin: Option<&Admin>) {
+    let admin = admin.map(|admin| admin.address);
+    if config.log_format == Format::Json {
+        let admin = admin.map(tracing::field::display);
+        tracing::info!(listen = %running.name, upstream = %config.upstream, admin, "started");
+    } else {
+        anstream::print!("{}", show::banner(config, &running.runtime, &running.name, admin));
+    }
+    if config.public.is_none() && running.address.ip().is_unspecified() {
+        tracing::warn!(
+            public_url = %running.runtime.facts.public,
+            "listening on every address without a public_url: clients elsewhere need --public-url"
+        );
+    }
 }

@@ -157,7 +157,9 @@ impl Exchange {
         let http::request::Parts { method, mut headers, .. } = parts;
         let preflight = preflight(&method, &headers);
         headers::strip_hop_by_hop(&mut headers);
-        headers::join_cookies(&mut headers);
+        if self.connection.is_multiplexed() {
+            headers::join_cookies(&mut headers);
+        }
         let target = self.target.clone();
         let class = self.classify(&method, &target);
         let guarded = !self.known.is_without_oauth();

@@ -99,6 +99,8 @@ pub struct Bounds {
     pub silence: Duration,
     /// Client connections at a time.
     pub connections: usize,
+    /// Of one peer; 0: as many as in all.
+    pub connections_per_peer: usize,
     /// How long event streams may go on after the order to stop.
     pub drain: Duration,
 }
@@ -149,6 +151,7 @@ impl Runtime {
                 first_silence: FIRST_SILENCE,
                 silence: limits.silence,
                 connections: limits.connections,
+                connections_per_peer: limits.connections_per_peer,
                 drain: limits.drain,
             },
             stated_host,

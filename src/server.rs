@@ -7,11 +7,9 @@ mod serve;
 mod work;
 
 use std::io;
-use std::net::{SocketAddr, TcpListener as StdListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::mpsc;
@@ -19,12 +17,15 @@ use tokio_util::sync::CancellationToken;
 
 use self::crew::Crew;
 use self::door::Door;
+use self::listen::{Bound, SocketFile};
 use self::work::Source;
 use crate::config::Config;
+use crate::config::listen::Listen;
 use crate::edit::origin::Origin;
+use crate::notify::Watchdog;
 use crate::runtime::{Common, Runtime};
 use crate::sites::Sites;
-use crate::telemetry::access::AccessLog;
+use crate::telemetry::access::{AccessLog, Format};
 use crate::telemetry::tape::Recorder;
 use crate::tls;
 use crate::tls::server::{Certificates, ServerTlsError};
@@ -47,7 +48,7 @@ impl Balance {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error("cannot listen on {address}: {source}")]
-    Listen { address: SocketAddr, source: io::Error },
+    Listen { address: Listen, source: io::Error },
     #[error("cannot start a worker: {0}")]
     Worker(#[source] io::Error),
     #[error(transparent)]
@@ -75,13 +76,18 @@ impl From<AccessLog> for Outlets {
 
 /// A proxy at work.
 pub struct Running {
+    /// Where clients are: for a socket without an address, this machine and no port.
     pub address: SocketAddr,
+    /// What it listens on, as one would write it.
+    pub name: String,
     /// The first site as it was at the start. What it shares with the others and with later ones stays theirs.
     pub runtime: Arc<Runtime>,
     sites: Arc<ArcSwap<Sites>>,
     door: Arc<Door>,
     stop: Stop,
     workers: Vec<JoinHandle<()>>,
+    /// The file of the socket goes with the proxy.
+    _file: Option<SocketFile>,
 }
 
 /// The two orders to stop, in turn.
@@ -89,7 +95,6 @@ pub struct Running {
 struct Stop {
     accepting: CancellationToken,
     streams: CancellationToken,
-    drain: Duration,
 }
 
 /// Starts the proxy. When this returns, connections are accepted.
@@ -102,19 +107,18 @@ pub fn start(config: &Config, outlets: impl Into<Outlets>, balance: Balance) -> 
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         stated => stated,
     };
-    let (listeners, address) = listen::listen(config.listen, threads, balance)
-        .map_err(|source| StartError::Listen { address: config.listen, source })?;
+    let Bound { listeners, address, name, balance, file } = listen::listen(&config.listen, threads, balance)
+        .map_err(|source| StartError::Listen { address: config.listen.clone(), source })?;
     let sites = sites(config, address, &Common::new(access), None)?;
     let runtime = sites.first().clone();
     if let Some(recorder) = &recorder {
         recorder.site(&runtime.facts);
     }
-    let door = Door::new(config.tls.as_ref(), &public_host(&runtime), runtime.bounds.connections)?;
-    door.show(&runtime.life);
+    let (_, streams) = listen::capacity(config.limits.connections, false);
+    let door = Door::new(config.tls.as_ref(), &public_host(&runtime), streams, runtime.life.clone())?;
     let (sites, door) = (Arc::new(ArcSwap::from_pointee(sites)), Arc::new(door));
-    let stop =
-        Stop { accepting: CancellationToken::new(), streams: CancellationToken::new(), drain: config.limits.drain };
-    let open = Arc::new(AtomicUsize::new(0));
+    let stop = Stop { accepting: CancellationToken::new(), streams: CancellationToken::new() };
+    let watchdog = Watchdog::asked();
     let mut workers = Vec::with_capacity(threads + 1);
     let mut inboxes = Vec::new();
     let mut listeners = listeners.into_iter();
@@ -130,29 +134,43 @@ pub fn start(config: &Config, outlets: impl Into<Outlets>, balance: Balance) -> 
                 Source::Inbox(inbox)
             }
         };
-        let (stop, open, door) = (stop.clone(), open.clone(), door.clone());
+        let (stop, door) = (stop.clone(), door.clone());
         let crew = Arc::new(Crew::new(sites.clone(), stop.streams.clone(), recorder.clone()));
-        let run = move || async move { work::work(source, crew, door, &stop, open).await };
-        workers.push(spawn(format!("worker-{index}"), run)?);
+        let run = move || async move { work::work(source, crew, door, &stop).await };
+        workers.push(spawn(format!("worker-{index}"), watchdog.as_ref(), run)?);
     }
-    if let (Balance::HandOver, Some(listener)) = (balance, listeners.next()) {
-        let stop = stop.clone();
+    for (index, listener) in listeners.enumerate() {
+        let (stop, inboxes) = (stop.clone(), inboxes.clone());
         let run = move || async move { work::hand_over(listener, inboxes, &stop).await };
-        workers.push(spawn("acceptor".into(), run)?);
+        workers.push(spawn(format!("acceptor-{index}"), watchdog.as_ref(), run)?);
     }
-    Ok(Running { address, runtime, sites, door, stop, workers })
+    if let Some(watchdog) = watchdog {
+        watchdog.watch();
+    }
+    Ok(Running { address, name, runtime, sites, door, stop, workers, _file: file })
+}
+
+/// Whether a configuration could be served: reads every file that is needed, and starts nothing.
+///
+/// # Errors
+/// When one cannot be used.
+pub fn try_out(config: &Config) -> Result<(), StartError> {
+    let common = Common::new(AccessLog::start(Format::Off, io::sink()));
+    let address = config.listen.tcp().unwrap_or(listen::HERE);
+    let sites = sites(config, address, &common, None)?;
+    Door::new(config.tls.as_ref(), &public_host(sites.first()), 0, common.life).map(|_| ())
 }
 
 /// All sites of a configuration. What `before` has and is still the same goes on: what was learned, connections.
 fn sites(config: &Config, address: SocketAddr, common: &Common, before: Option<&Sites>) -> Result<Sites, StartError> {
-    let open = listen::connections(config.limits.connections);
+    let (connections, _) = listen::capacity(config.limits.connections, before.is_none());
     let one = |config: &Config| {
         let public = config.public.clone().unwrap_or_else(|| {
             let scheme = if config.tls.is_some() { "https" } else { "http" };
             default_public(scheme, address, &config.upstream)
         });
         let mut runtime = Runtime::of(config, public, address.ip().is_loopback(), common)?;
-        runtime.bounds.connections = open;
+        runtime.bounds.connections = connections;
         if let Some(before) = before {
             runtime.go_on_from(before);
         }
@@ -170,10 +188,18 @@ fn public_host(runtime: &Runtime) -> String {
 /// A thread with a runtime of its own. The runtime is made here, so that its errors are the start's.
 fn spawn<F: Future<Output = ()>>(
     name: String,
+    watchdog: Option<&Watchdog>,
     run: impl FnOnce() -> F + Send + 'static,
 ) -> Result<JoinHandle<()>, StartError> {
     let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Worker)?;
-    std::thread::Builder::new().name(name).spawn(move || tokio.block_on(run())).map_err(StartError::Worker)
+    let pulse = watchdog.map(Watchdog::pulse);
+    let work = move || {
+        if let Some(pulse) = pulse {
+            tokio.spawn(pulse.beat());
+        }
+        tokio.block_on(run());
+    };
+    std::thread::Builder::new().name(name).spawn(work).map_err(StartError::Worker)
 }
 
 impl Running {
@@ -186,7 +212,7 @@ impl Running {
         let sites = sites(config, self.address, &before.first().common(), Some(&before))?;
         let change = self.door.change(config.tls.as_ref(), &public_host(sites.first()))?;
         self.sites.store(Arc::new(sites));
-        self.door.apply(change, &self.runtime.life);
+        self.door.apply(change);
         Ok(())
     }
 
@@ -196,7 +222,7 @@ impl Running {
     /// # Errors
     /// When one of them cannot be used: then the old ones stay.
     pub fn reload_certificates(&self) -> Result<bool, ServerTlsError> {
-        self.door.reload(&self.runtime.life)
+        self.door.reload()
     }
 
     /// The certificates that clients are shown, if TLS is spoken; their files are to be watched.
@@ -225,6 +251,9 @@ impl Running {
 
 /// The address that clients use when nobody states it: where we listen, as far as that can be called.
 fn default_public(scheme: &str, address: SocketAddr, fallback: &Origin) -> Origin {
+    if address.port() == 0 {
+        return Origin::of(&format!("{scheme}://localhost")).unwrap_or_else(|_| fallback.clone());
+    }
     let host = match address {
         address if !address.ip().is_unspecified() => address.ip(),
         SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),

@@ -1,41 +1,126 @@
-//! Waiting for the order to stop, and the one look at the upstream at the start.
+//! Orders from outside: stop, reload. And the one look at the upstream at the start.
 
+use std::io;
 use std::net::{TcpStream, ToSocketAddrs};
 use std::process::ExitCode;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
+
+#[cfg(unix)]
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::upstream::Target;
 
-/// Waits for SIGTERM or SIGINT. A second one ends the process at once.
+/// What a process may be told while it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// SIGTERM or SIGINT: finish what is under way, and end. A second one ends the process at once.
+    Stop,
+    /// SIGHUP, or a file has changed.
+    Reload,
+}
+
+/// Orders as they come.
+pub struct Orders {
+    sender: Sender<Order>,
+    orders: Receiver<Order>,
+}
+
+impl Orders {
+    /// The next order; waits for it.
+    #[must_use]
+    pub fn next(&self) -> Option<Order> {
+        self.orders.recv().ok()
+    }
+
+    /// For whoever else gives orders.
+    #[must_use]
+    pub fn sender(&self) -> Sender<Order> {
+        self.sender.clone()
+    }
+}
+
+/// Takes signals from now on.
+///
+/// # Errors
+/// When no runtime or thread can be had.
+pub fn orders() -> io::Result<Orders> {
+    let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let signals = {
+        let _guard = tokio.enter();
+        Signals::new()?
+    };
+    let (sender, orders) = channel();
+    let to = sender.clone();
+    std::thread::Builder::new().name("signals".into()).spawn(move || tokio.block_on(listen(signals, to)))?;
+    Ok(Orders { sender, orders })
+}
+
+async fn listen(mut signals: Signals, to: Sender<Order>) {
+    let mut stopping = false;
+    loop {
+        let order = signals.next().await;
+        if order == Order::Stop && stopping {
+            std::process::exit(130);
+        }
+        stopping |= order == Order::Stop;
+        if to.send(order).is_err() && !stopping {
+            return;
+        }
+    }
+}
+
+/// Waits for the order to stop.
 #[must_use]
 pub fn wait() -> ExitCode {
-    let Ok(tokio) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
-        return ExitCode::FAILURE;
-    };
-    tokio.block_on(signal());
-    let _ = std::thread::Builder::new().name("second-signal".into()).spawn(move || {
-        tokio.block_on(signal());
-        std::process::exit(130);
-    });
+    let Ok(orders) = orders() else { return ExitCode::FAILURE };
+    while let Some(order) = orders.next() {
+        if order == Order::Stop {
+            break;
+        }
+    }
     ExitCode::SUCCESS
 }
 
 #[cfg(unix)]
-async fn signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Order {
+        tokio::select! {
+            _ = self.terminate.recv() => Order::Stop,
+            _ = self.interrupt.recv() => Order::Stop,
+            _ = self.hang_up.recv() => Order::Reload,
+        }
     }
 }
 
 #[cfg(not(unix))]
-async fn signal() {
-    let _ = tokio::signal::ctrl_c().await;
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) -> Order {
+        let _ = tokio::signal::ctrl_c().await;
+        Order::Stop
+    }
 }
 
 /// Says so if the upstream cannot be reached at the start. Nothing waits for it: the proxy serves 502 until it is

@@ -106,3 +106,70 @@ fn without_port(host: &str) -> &str {
         _ => host,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::config::layers::Layers;
+    use crate::runtime::Common;
+    use crate::telemetry::access::{AccessLog, Format};
+
+    fn sites(file: &str) -> Sites {
+        let mut layers = Layers::default();
+        layers.take_file("p.toml", file, &mut Vec::new());
+        let config = Config::check(&layers, Vec::new()).unwrap();
+        let common = Common::new(AccessLog::start(Format::Off, std::io::sink()));
+        let site = |config: &Config| {
+            let public = config.public.clone().unwrap_or_else(|| config.upstream.clone());
+            Arc::new(Runtime::of(config, public, true, &common).unwrap())
+        };
+        Sites::new(site(&config), config.is_catch_all, config.others.iter().map(site).collect())
+    }
+
+    fn found(sites: &Sites, host: &str, path: &str) -> Option<String> {
+        sites.find(host, path).map(|site| site.facts.upstream.host().to_string())
+    }
+
+    const TWO_HOSTS: &str = "[[site]]\npublic_url = \"https://A.test\"\nupstream = \"http://a\"\n\
+        [[site]]\npublic_url = \"https://b.test\"\nupstream = \"http://b\"\n\
+        [[site]]\npublic_url = \"https://b.test/x\"\nupstream = \"http://x\"\n\
+        [[site]]\npublic_url = \"https://b.test/x/y\"\nupstream = \"http://y\"\n";
+
+    #[test]
+    fn a_request_goes_to_the_site_of_its_host_and_longest_path() {
+        let sites = sites(TWO_HOSTS);
+        for (host, path, expected) in [
+            ("a.test", "/mcp", Some("a")),
+            ("A.TEST:8443", "/", Some("a")),
+            ("b.test", "/mcp", Some("b")),
+            ("b.test", "/x", Some("x")),
+            ("b.test", "/x/mcp", Some("x")),
+            ("b.test", "/xy/mcp", Some("b")),
+            ("b.test", "/x/y/mcp", Some("y")),
+            ("b.test", "/.well-known/oauth-protected-resource/x/mcp", Some("x")),
+            ("b.test", "/.well-known/oauth-authorization-server/x/y", Some("y")),
+            ("b.test", "/.well-known/oauth-protected-resource", Some("b")),
+            ("b.test", "/.well-known/oauth-protected-resourceful/x", Some("b")),
+            // What one server may read as `/x/mcp` and another not, belongs to who has the whole host.
+            ("b.test", "//x/mcp", Some("b")),
+            ("b.test", "/x/../x/mcp", Some("b")),
+            ("b.test", "/%78/mcp", Some("b")),
+            ("b.test", "/x%2fmcp", Some("b")),
+            ("c.test", "/mcp", None),
+            ("a.test.evil", "/mcp", None),
+            ("", "/mcp", None),
+        ] {
+            assert_eq!(found(&sites, host, path).as_deref(), expected, "{host} {path}");
+        }
+        assert!(sites.has_host("b.test:1") && !sites.has_host("c.test"));
+    }
+
+    #[test]
+    fn the_top_of_the_file_serves_every_other_host() {
+        let sites = sites(&format!("upstream = \"http://top\"\n{TWO_HOSTS}"));
+        assert_eq!(found(&sites, "c.test", "/mcp").as_deref(), Some("top"));
+        assert_eq!(found(&sites, "a.test", "/mcp").as_deref(), Some("a"));
+        assert_eq!(sites.first().facts.upstream.as_str(), "http://top");
+    }
+}

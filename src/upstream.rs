@@ -152,10 +152,15 @@ impl Upstream {
         let Question { method, target, headers, body, upload, first_byte } = question;
         let first_byte = first_byte.unwrap_or(self.target.limits.first_byte).min(self.target.limits.first_byte);
         let repeatable = (body.is_empty() && is_read(&method)).then(|| (method.clone(), target.clone()));
+        // hyper leaves a body of unknown length away from a GET or a HEAD, unless its framing is stated.
+        let is_unframed = is_read(&method) && !body.is_empty() && !headers.contains_key(CONTENT_LENGTH);
         let mut request = Request::new(body);
         *request.method_mut() = method;
         *request.uri_mut() = target;
         *request.headers_mut() = headers;
+        if is_unframed {
+            request.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
         loop {
             let Some(pooled) = self.checkout(upload.begun_at()) else {
                 let lease = Box::pin(self.connect()).await?;

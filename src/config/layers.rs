@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::path::PathBuf;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -13,13 +14,13 @@ use crate::ranges::Ranges;
 use crate::repairs;
 
 /// The values of a setting as they were written, and where.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Given {
     pub values: Vec<Value>,
 }
 
 /// One value and the place to name if it is wrong.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Value {
     pub text: String,
     pub place: String,
@@ -31,9 +32,44 @@ pub struct Layers {
     pub given: BTreeMap<&'static str, Given>,
     /// The address ranges that are known, those of `access.ranges_files` included.
     pub ranges: Ranges,
+    /// The `[[site]]` tables, in their order.
+    pub sites: Vec<SiteLayer>,
+    /// Where the table is that this is about, if it is about a site.
+    pub place: String,
+    /// The files that all this was read from.
+    pub files: Vec<PathBuf>,
+}
+
+/// What one `[[site]]` says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SiteLayer {
+    /// File and line.
+    pub place: String,
+    pub given: BTreeMap<&'static str, Given>,
 }
 
 impl Layers {
+    /// Every file whose content matters: the configuration itself, and those that its settings name.
+    #[must_use]
+    pub fn all_files(&self) -> Vec<PathBuf> {
+        let tables = std::iter::once(&self.given).chain(self.sites.iter().map(|site| &site.given));
+        let named = tables
+            .flatten()
+            .filter(|(key, _)| key.ends_with("_file") || key.ends_with("_files"))
+            .flat_map(|(_, given)| &given.values)
+            .map(|value| PathBuf::from(&value.text));
+        let mut files: Vec<PathBuf> = self.files.iter().cloned().chain(named).collect();
+        files.sort();
+        files.dedup();
+        files
+    }
+
+    /// Whether both say the same.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.given == other.given && self.sites == other.sites
+    }
+
     /// Replaces what an earlier layer said of the setting. Modes add up: each is about another repair.
     pub fn set(&mut self, setting: &'static Setting, values: Vec<Value>) {
         let given = self.given.entry(setting.key).or_default();
@@ -97,6 +133,8 @@ impl File<'_> {
             let key = format!("{prefix}{}", name.get_ref());
             if key == "repairs" {
                 self.modes(value, "");
+            } else if key == "site" {
+                self.sites(value);
             } else if let Some(setting) = settings::find(&key) {
                 self.setting(setting, value);
             } else if let (Some(setting), DeValue::String(_)) = (settings::find(&format!("{key}.url")), value.get_ref())
@@ -111,6 +149,34 @@ impl File<'_> {
                 let hint = nearest(&key).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
                 self.complain(&name.span(), format!("`{key}` is no setting{hint}"));
             }
+        }
+    }
+
+    /// `[[site]]`: what may differ between sites.
+    fn sites(&mut self, value: &Spanned<DeValue<'_>>) {
+        let DeValue::Array(tables) = value.get_ref() else {
+            return self.complain(&value.span(), "`site` is a list of tables; write [[site]] above each".into());
+        };
+        for table in tables {
+            let DeValue::Table(members) = table.get_ref() else {
+                self.complain(&table.span(), "a site is a table; write [[site]] above it".into());
+                continue;
+            };
+            // The table's own span may begin behind its head.
+            let at = members.iter().map(|(name, _)| name.span().start).chain([table.span().start]).min();
+            let at = at.unwrap_or_default();
+            let mut layers = Layers::default();
+            let mut site = File { name: self.name, text: self.text, layers: &mut layers, complaints: self.complaints };
+            site.table(members, "");
+            let place = self.place(&(at..at));
+            for (key, given) in &layers.given {
+                if !settings::is_of_a_site(key) {
+                    let place = given.values.first().map_or_else(|| place.clone(), |value| value.place.clone());
+                    let message = format!("`{key}` is the same for all sites; write it above the first [[site]]");
+                    self.complaints.push(Complaint { place, message });
+                }
+            }
+            self.layers.sites.push(SiteLayer { place, given: layers.given });
         }
     }
 

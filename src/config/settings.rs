@@ -100,7 +100,8 @@ pub const SETTINGS: &[Setting] = &[
         "HOST:PORT",
         "\"127.0.0.1:8808\"",
         "",
-        "Where to accept connections. Port 0 takes any free port.",
+        "Where to accept connections. Port 0 takes any free port. Or unix:PATH for a socket file (mode 0660; its clients \
+         count as loopback), or systemd for the sockets that a .socket unit passes on.",
     ),
     list(
         "tls.cert_file",
@@ -149,7 +150,7 @@ pub const SETTINGS: &[Setting] = &[
         "",
         "\"https://mcp.example.com\"",
         "The address that clients use: scheme, host and port. It stands in metadata, challenges and redirects. \
-         Without it: http:// and the listen address.",
+         Without it: http:// (https:// with TLS) and the listen address.",
     ),
     text("mcp_path", "mcp-path", "PATH", "\"/mcp\"", "", "The path of the MCP endpoint, the same on both sides."),
     list(
@@ -258,6 +259,14 @@ pub const SETTINGS: &[Setting] = &[
         "N",
         "10000",
         "Client connections at a time, over all threads. Never more than the limit on open files allows.",
+    ),
+    number(
+        "limits.connections_per_peer",
+        "limit-connections-per-peer",
+        "COUNT",
+        "0",
+        "Connections of one client address at a time (of IPv6, one /64); 0: as many as there may be in all. Trusted \
+         proxies may have more.",
     ),
     number(
         "limits.head_bytes",
@@ -386,11 +395,58 @@ impl Setting {
     }
 }
 
+/// Whether sites may differ in a setting.
+#[must_use]
+pub fn is_of_a_site(key: &str) -> bool {
+    const OF_A_SITE: [&str; 9] = [
+        "upstream.",
+        "public_url",
+        "mcp_path",
+        "origins",
+        "scopes",
+        "access.allow",
+        "access.classes",
+        "show_repairs",
+        "repairs",
+    ];
+    OF_A_SITE.iter().any(|prefix| key.starts_with(prefix))
+}
+
+/// Whether a setting is taken up only by the next start.
+#[must_use]
+pub fn needs_restart(key: &str) -> bool {
+    const AT_THE_START: [&str; 5] = ["listen", "admin", "threads", "log.", "capture."];
+    AT_THE_START.iter().any(|prefix| key.starts_with(prefix))
+}
+
+/// Whether a setting's value is nobody's business.
+#[must_use]
+pub fn is_secret(key: &str) -> bool {
+    key.starts_with("otlp.headers")
+}
+
 /// The setting with this key.
 #[must_use]
 pub fn find(key: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|setting| setting.key == key)
 }
+
+/// What the example file says of sites.
+const SITES: &str = "
+# Several servers behind one proxy: a [[site]] for each, at the end of the file. A request goes to the site of its host,
+# and of the longest path in a public_url that it begins with. A site may have settings of its own for upstream,
+# public_url, mcp_path, origins, scopes, access, show_repairs and repairs; others, and what it does not say, are as above.
+# With an upstream above, that one serves all other hosts; without, they get 421.
+#
+# [[site]]
+# public_url = \"https://tasks.example.com\"
+# upstream = \"http://tasks:3000\"
+#
+# [[site]]
+# public_url = \"https://mcp.example.com/notes\"
+# upstream = \"http://notes:3000\"
+# repairs.cors.origin = \"off\"
+";
 
 /// `proxy.example.toml`: every key, its default and what it is for.
 #[must_use]
@@ -424,6 +480,7 @@ pub fn example_file() -> String {
             out.push_str(&format!("{name} = {}\n", setting.default));
         }
     }
+    out.push_str(SITES);
     out.push_str("\n# What becomes of each defect: \"off\", \"observe\" (report only) or \"fix\".\n");
     out.push_str("# Flag --repair ID=MODE, variable MCP_MEND_REPAIR=\"ID=MODE,ID=MODE\".\n[repairs]\n");
     for repair in crate::repairs::REPAIRS {
@@ -463,6 +520,21 @@ pub fn schema() -> Value {
             .or_insert_with(|| json!({ "type": "object", "additionalProperties": false, "properties": {} }));
         table["properties"][name] = mode;
     }
+    let mut site = plain.clone();
+    site.retain(|name, _| is_of_a_site(name) || is_of_a_site(&format!("{name}.")) || name == "access");
+    if let Some(access) = site.get_mut("access").and_then(|access| access["properties"].as_object_mut()) {
+        access.retain(|name, _| is_of_a_site(&format!("access.{name}")));
+    }
+    site.insert("repairs".into(), json!({ "$ref": "#/properties/repairs" }));
+    plain.insert(
+        "site".into(),
+        json!({
+            "type": "array",
+            "description": "Several servers behind one proxy, told apart by host and path of their public_url.",
+            "items": { "type": "object", "additionalProperties": false, "properties": site,
+                       "required": ["public_url", "upstream"] },
+        }),
+    );
     plain.insert("repairs".into(), json!({ "type": "object", "additionalProperties": false, "properties": groups }));
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -46,11 +46,6 @@ impl Crew {
         self.sites.load_full()
     }
 
-    /// Client connections at a time.
-    pub(super) fn connections(&self) -> usize {
-        self.sites.load().first().bounds.connections
-    }
-
     /// Who answers a request: the worker of its site.
     pub(super) fn worker<B>(&self, connection: &Connection, request: &Request<B>) -> Worker {
         let sites = self.sites.load();

@@ -3,7 +3,7 @@
 //! Others set it; readiness and metrics show it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -16,6 +16,18 @@ pub struct Life {
     failed_reloads: AtomicU64,
     last_reload: ArcSwapOption<Reload>,
     certificates: ArcSwap<Vec<Certificate>>,
+    pub connections: Connections,
+}
+
+/// Connections of clients.
+#[derive(Debug, Default)]
+pub struct Connections {
+    /// At this moment.
+    pub open: AtomicUsize,
+    /// Since the start, those that were refused included.
+    pub accepted: AtomicU64,
+    /// Because there were too many, in all or of one peer.
+    pub refused: AtomicU64,
 }
 
 /// How a reload went.
@@ -46,6 +58,7 @@ impl Default for Life {
             failed_reloads: AtomicU64::new(0),
             last_reload: ArcSwapOption::empty(),
             certificates: ArcSwap::default(),
+            connections: Connections::default(),
         }
     }
 }

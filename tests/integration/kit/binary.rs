@@ -33,18 +33,38 @@ pub async fn run(arguments: &[&str]) -> (i32, String, String) {
 impl Binary {
     /// Starts it and waits until it says where it listens.
     pub async fn start(arguments: &[&str]) -> Self {
-        Self::start_saying(arguments, "listens on   http://").await
+        Self::start_in(&[], arguments).await
     }
 
     /// The same, where it speaks TLS.
     pub async fn start_tls(arguments: &[&str]) -> Self {
-        Self::start_saying(arguments, "listens on   https://").await
+        Self::start_saying("listens on   https://", &[], arguments).await
     }
 
-    async fn start_saying(arguments: &[&str], before: &str) -> Self {
+    /// The same, with these variables.
+    pub async fn start_in(environment: &[(&str, &str)], arguments: &[&str]) -> Self {
+        Self::start_saying("listens on   http://", environment, arguments).await
+    }
+
+    /// The same, from a shell that has done something before, as setting a limit.
+    pub async fn start_under(first: &str, arguments: &[&str]) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("{first}; exec \"$@\""), "sh", env!("CARGO_BIN_EXE_mcp-mend")]);
+        command.args(["--listen", "127.0.0.1:0"]).args(arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+        Self::began(command, "listens on   http://").await
+    }
+
+    async fn start_saying(before: &str, environment: &[(&str, &str)], arguments: &[&str]) -> Self {
         let mut all = vec!["--listen", "127.0.0.1:0"];
         all.extend(arguments);
-        let mut child = command(&all).spawn().unwrap();
+        let mut command = command(&all);
+        command.envs(environment.iter().copied());
+        Self::began(command, before).await
+    }
+
+    async fn began(mut command: Command, before: &str) -> Self {
+        let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         loop {
             let line = soon(lines.next_line()).await.unwrap().expect("it ended before it listened");
@@ -94,6 +114,14 @@ impl Binary {
         }
     }
 
+    /// How long it has computed (proc(5): clock ticks, a hundred a second).
+    pub fn cpu(&self) -> std::time::Duration {
+        let text = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id().unwrap())).unwrap();
+        let (_, fields) = text.rsplit_once(") ").unwrap();
+        let ticks = fields.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum::<u64>();
+        std::time::Duration::from_millis(ticks * 10)
+    }
+
     /// Bytes of memory that it has now (proc(5): resident pages).
     pub fn memory(&self) -> u64 {
         const PAGE: u64 = 4096;
@@ -103,9 +131,36 @@ impl Binary {
 
     /// Sends SIGTERM.
     pub fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    /// Sends a signal by its name.
+    pub fn signal(&self, name: &str) {
         let id = self.child.id().unwrap();
-        let sent = std::process::Command::new("sh").args(["-c", &format!("kill -TERM {id}")]).status().unwrap();
+        let sent = std::process::Command::new("sh").args(["-c", &format!("kill -{name} {id}")]).status().unwrap();
         assert!(sent.success());
+    }
+
+    /// The next line of its standard error that has this text.
+    pub async fn complained(&mut self, text: &str) -> String {
+        let stderr = self.child.stderr.as_mut().unwrap();
+        soon(async {
+            // Byte by byte: what comes after the line is left for others.
+            let mut line = Vec::new();
+            loop {
+                match stderr.read_u8().await.expect("it ended without complaining") {
+                    b'\n' => {
+                        let said = String::from_utf8_lossy(&line).into_owned();
+                        if said.contains(text) {
+                            return said;
+                        }
+                        line.clear();
+                    }
+                    byte => line.push(byte),
+                }
+            }
+        })
+        .await
     }
 
     /// Waits for the end: exit code, the rest of standard output, standard error.

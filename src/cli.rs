@@ -4,6 +4,7 @@ pub mod check;
 pub mod config;
 pub mod documents;
 pub mod first;
+pub mod limits;
 pub mod manual;
 pub mod replay;
 pub mod report;

@@ -5,6 +5,7 @@ mod admin;
 mod capture;
 pub mod layers;
 pub mod listen;
+mod overload;
 pub mod settings;
 mod site;
 pub mod tls;
@@ -27,6 +28,7 @@ use crate::repairs;
 use crate::telemetry::access::Format;
 use crate::telemetry::capture::files::Bounds;
 use layers::{Layers, Value};
+pub use overload::Overload;
 use settings::SETTINGS;
 
 /// Something that cannot be used as it was written.
@@ -77,6 +79,7 @@ pub struct Config {
     pub log_format: Format,
     pub log_level: String,
     pub limits: Limits,
+    pub overload: Overload,
     /// Where captures go, if they are wanted, and how much of them is kept.
     pub capture: Option<Bounds>,
     /// Whose addresses are whose, the operator's own files included.
@@ -178,6 +181,7 @@ impl Checker<'_> {
         });
         let limits = self.limits();
         let tls = self.tls();
+        let overload = self.overload(limits.as_ref());
         let ca_file = self.optional("upstream.ca_file", |text| Ok(PathBuf::from(text)));
         Some(Config {
             prefix,
@@ -202,6 +206,7 @@ impl Checker<'_> {
             log_format: log_format?,
             log_level: log_level?,
             limits: limits?,
+            overload: overload?,
             capture: self.capture(),
             ranges: self.layers.ranges.clone(),
             warnings: Vec::new(),

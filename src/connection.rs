@@ -6,6 +6,7 @@
 
 pub mod socket;
 
+pub mod stalled;
 use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
@@ -16,7 +17,10 @@ use http::{HeaderMap, HeaderValue};
 use ipnet::IpNet;
 use tokio::time::Instant;
 
+use crate::body;
 use crate::headers;
+use crate::refuse;
+use crate::telemetry::counters::{Counters, HungUp};
 
 /// What the client is expected to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,45 +55,18 @@ impl Patience {
     }
 }
 
-/// How many exchanges of HTTP/2 there may be at a time in all: each needs a connection to the upstream, and so a
-/// descriptor. Over HTTP/1.1 the limit on connections sees to that.
-#[derive(Debug)]
-pub struct Budget {
-    used: AtomicUsize,
-    most: usize,
-}
-
-impl Budget {
-    #[must_use]
-    pub fn new(most: usize) -> Self {
-        Self { used: AtomicUsize::new(0), most }
-    }
-
-    /// Exchanges under way.
-    #[must_use]
-    pub fn used(&self) -> usize {
-        self.used.load(Ordering::Relaxed)
-    }
-}
-
 /// One exchange's part in a connection. Ends with the exchange, however that ends.
-pub struct Turn {
-    connection: Arc<Connection>,
-    /// Whether there are too many at a time.
-    pub is_over: bool,
-}
+pub struct Turn(Arc<Connection>);
 
 impl Turn {
     #[must_use]
     pub fn begin(connection: Arc<Connection>, now: Instant) -> Self {
         connection.enter_at(Phase::Waiting, now);
-        let mut is_over = false;
         if connection.is_multiplexed() {
             connection.streams.fetch_add(1, Ordering::Relaxed);
             connection.had_streams.store(true, Ordering::Relaxed);
-            is_over = connection.budget.used.fetch_add(1, Ordering::Relaxed) >= connection.budget.most;
         }
-        Self { connection, is_over }
+        Self(connection)
     }
 }
 
@@ -97,7 +74,7 @@ impl Deref for Turn {
     type Target = Arc<Connection>;
 
     fn deref(&self) -> &Arc<Connection> {
-        &self.connection
+        &self.0
     }
 }
 
@@ -106,7 +83,6 @@ impl Drop for Turn {
         if self.is_multiplexed() {
             self.stamp(Instant::now());
             self.streams.fetch_sub(1, Ordering::Relaxed);
-            self.budget.used.fetch_sub(1, Ordering::Relaxed);
         }
     }
 }
@@ -130,11 +106,13 @@ pub struct Connection {
     streams: AtomicUsize,
     /// Whether any was before.
     had_streams: AtomicBool,
-    /// What the exchanges of HTTP/2 of all connections share.
-    budget: Arc<Budget>,
     /// The last Host that was seen and what `Forwarded` says of it: clients name the same host again and again.
     forwarded: Mutex<Option<(HeaderValue, HeaderValue)>>,
     judged_host: Mutex<Option<HeaderValue>>,
+    /// Whether it was ended because the client took nothing of its answer.
+    stalled: AtomicBool,
+    /// Whether a request was refused before all of it had come.
+    cut_short: AtomicBool,
 }
 
 impl Connection {
@@ -155,16 +133,31 @@ impl Connection {
             multiplexed: AtomicBool::new(false),
             streams: AtomicUsize::new(0),
             had_streams: AtomicBool::new(false),
-            budget: Arc::new(Budget::new(usize::MAX)),
             forwarded: Mutex::new(None),
             judged_host: Mutex::new(None),
+            stalled: AtomicBool::new(false),
+            cut_short: AtomicBool::new(false),
         }
     }
 
-    /// The same, its streams counted with those of others.
-    #[must_use]
-    pub fn within(self, budget: Arc<Budget>) -> Self {
-        Self { budget, ..self }
+    /// Whether the client took nothing of its answer for too long.
+    pub fn is_stalled(&self) -> bool {
+        self.stalled.load(Ordering::Relaxed)
+    }
+
+    /// The answer goes out before all of the request has come in: the connection cannot go on.
+    pub fn cut_short(&self) {
+        self.cut_short.store(true, Ordering::Relaxed);
+    }
+
+    /// What the client is expected to do next.
+    pub fn phase(&self) -> Phase {
+        match self.phase.load(Ordering::Relaxed) {
+            0 => Phase::Head,
+            1 => Phase::Idle,
+            2 => Phase::Body,
+            _ => Phase::Waiting,
+        }
     }
 
     /// Who asks: the peer, or whom a trusted peer names in these headers. `None` if it names nobody for sure.
@@ -201,7 +194,8 @@ impl Connection {
 
     /// From now on exchanges share the connection.
     pub fn multiplex(&self) {
-        self.stamp(Instant::now());
+        // There is no head or body of the connection that one could wait for.
+        self.enter(Phase::Waiting);
         self.multiplexed.store(true, Ordering::Relaxed);
     }
 
@@ -211,11 +205,17 @@ impl Connection {
         self.multiplexed.load(Ordering::Relaxed)
     }
 
+    /// Whether a shared connection has had a request.
+    #[must_use]
+    pub fn had_streams(&self) -> bool {
+        self.had_streams.load(Ordering::Relaxed)
+    }
+
     /// Until when a shared connection may go on as it is: the first request has the time of a head, later ones that of
     /// an idle connection, and while a stream is open there is no limit.
     #[must_use]
     pub fn quiet_until(&self, patience: &Patience) -> Instant {
-        let limit = if self.had_streams.load(Ordering::Relaxed) { patience.idle } else { patience.head };
+        let limit = if self.had_streams() { patience.idle } else { patience.head };
         if self.streams.load(Ordering::Relaxed) > 0 {
             return Instant::now() + limit;
         }
@@ -249,6 +249,23 @@ impl Connection {
                 let value = headers::forwarded(self.peer, host, proto);
                 *last = Some((host.clone(), value.clone()));
                 value
+            }
+        }
+    }
+
+    /// Counts what ended the connection, if that was not an exchange's own affair.
+    pub fn note_end(&self, error: &hyper::Error, counters: &Counters) {
+        if self.is_stalled() {
+            counters.hung_up(HungUp::Stalled);
+        } else if error.is_parse_too_large() {
+            counters.refused(&refuse::HEAD_TOO_LARGE);
+        } else if error.is_parse() {
+            counters.refused(&refuse::BAD_HEAD);
+        } else if body::is_timeout(error) {
+            match self.phase() {
+                Phase::Head => counters.hung_up(HungUp::HeadSlow),
+                Phase::Idle => counters.hung_up(HungUp::Idle),
+                Phase::Body | Phase::Waiting => {}
             }
         }
     }

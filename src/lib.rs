@@ -34,7 +34,9 @@ pub mod body;
 pub mod connection;
 pub mod headers;
 pub mod learn;
+pub mod overload;
 pub mod proxy;
+pub mod rate;
 pub mod refuse;
 pub mod upstream;
 

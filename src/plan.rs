@@ -233,7 +233,7 @@ mod tests {
             stops: crate::client::who::NOBODY,
             remedy: "",
             advice: "",
-            basis: &[Basis { text: "", url: "", level: Level::Interop }],
+            basis: &[Basis { text: "", url: "", level: Level::Interop, is_of_browsers: false }],
             default: Mode::Fix,
             on: &[Class::Mcp],
             hook: Hook::Reply { needs: Needs::Head, when: |_, _| true, run },

@@ -8,7 +8,9 @@ pub(crate) mod admit;
 pub(crate) mod answer;
 mod bridge;
 mod finish;
+mod limits;
 mod parts;
+pub(crate) mod reading;
 mod taping;
 
 use std::convert::Infallible;
@@ -17,7 +19,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderValue, ORIGIN,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderValue, ORIGIN, RETRY_AFTER,
 };
 use http::uri::PathAndQuery;
 use http::{Method, Request as HttpRequest, Response, StatusCode};
@@ -25,7 +27,7 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use self::answer::{Answer, DISCOVER, question};
+use self::answer::{Answer, question};
 use crate::body::{self, Read, ReplyBody, Upload};
 use crate::connection::{Connection, Phase, Turn};
 use crate::edit::{jwt, list};
@@ -38,9 +40,11 @@ use crate::headers::{self, Forwarding};
 use crate::jsonrpc::{self, Envelope};
 use crate::knowledge::{self, Knowledge};
 use crate::learn;
+use crate::overload::{self, Held};
 use crate::plan::{Fired, Report};
 use crate::refuse::{self, Refusal};
 use crate::repair::Needs;
+use crate::repairs::version::PROBE;
 use crate::runtime::Runtime;
 use crate::sse;
 use crate::telemetry::counters::Untouched;
@@ -74,6 +78,13 @@ struct Exchange {
     tape: Option<Box<Taped>>,
     /// Whether the client is not among those that the operator lets in.
     is_stranger: bool,
+    held: Held,
+    /// Counts this exchange while it lasts, if that is limited.
+    under_way: Option<overload::Request>,
+    /// Seconds after which a client that was refused may ask again.
+    retry_after: Option<u64>,
+    /// Whether the request was answered before all of it had come.
+    cut_short: bool,
 }
 
 /// Answers one request.
@@ -91,6 +102,7 @@ pub async fn serve(
     let target = target_of(&request);
     let tape = taping::begin(&worker, &connection, &request);
     let fired = Vec::new();
+    let held = Held::new(worker.runtime.load, worker.runtime.bounds.held_bytes);
     let mut exchange = Exchange {
         worker,
         connection,
@@ -102,10 +114,15 @@ pub async fn serve(
         refused: None,
         tape,
         is_stranger: false,
+        held,
+        under_way: None,
+        retry_after: None,
+        cut_short: false,
     };
     let (mut request, body, host) = match exchange.admit(request) {
         Ok(admitted) => admitted,
-        Err((request, refusal)) => {
+        Err((request, body, refusal)) => {
+            Box::pin(exchange.leave(&request, !refusal.close, body)).await;
             let answer = exchange.refuse(&request, refusal);
             return Ok(exchange.finish(request, answer));
         }
@@ -114,9 +131,10 @@ pub async fn serve(
         Ok(answer) => answer,
         Err(failure) => {
             tracing::debug!(refusal = failure.refusal.name, cause = ?failure.cause, "no answer from the upstream");
-            if failure.refusal == refuse::ANSWER_TIMEOUT && request.calls(DISCOVER) {
+            if failure.refusal == refuse::ANSWER_TIMEOUT && request.calls(PROBE) {
                 exchange.runtime().learner.note_legacy(exchange.runtime().bounds.learned);
             }
+            exchange.cut_short |= exchange.connection.phase() == Phase::Body;
             exchange.refuse(&request, failure.refusal)
         }
     };
@@ -133,17 +151,27 @@ impl Exchange {
     fn admit(
         &mut self,
         request: HttpRequest<Incoming>,
-    ) -> Result<(Request, Incoming, HeaderValue), (Request, Refusal)> {
+    ) -> Result<(Request, Incoming, HeaderValue), (Request, Incoming, Refusal)> {
         let (parts, body) = request.into_parts();
         let verdict = admit::head(&parts, &self.connection, self.runtime().bounds.target_bytes);
         let request = self.describe(parts);
         self.is_stranger = admit::is_stranger(self.runtime(), &self.connection, &request.headers);
+        let bounds = &self.runtime().bounds;
+        let most = match bounds.requests {
+            // Each needs a connection to the upstream. Over HTTP/1.1 there are no more of them than of clients'.
+            0 if self.connection.is_multiplexed() => bounds.connections,
+            most => most,
+        };
+        self.under_way = self.runtime().load.begin(most);
         match (verdict, self.worker.stray) {
-            (Ok(_), Some(refusal)) => Err((request, refusal)),
-            (Ok(_), _) if self.connection.is_over => Err((request, refuse::TOO_BUSY)),
-            (Ok(_), _) if self.is_kept_out(&request) => Err((request, refuse::NOT_ADMITTED)),
+            (Ok(_), Some(refusal)) => Err((request, body, refusal)),
+            (Ok(_), _) if self.is_kept_out(&request) => Err((request, body, refuse::NOT_ADMITTED)),
+            (Ok(_), _) if self.under_way.is_none() => {
+                self.retry_after = Some(1);
+                Err((request, body, refuse::OVERLOADED))
+            }
             (Ok(host), _) => Ok((request, body, host)),
-            (Err(refusal), _) => Err((request, refusal)),
+            (Err(refusal), _) => Err((request, body, refusal)),
         }
     }
 
@@ -197,7 +225,6 @@ impl Exchange {
     /// From an admitted request to a mended answer.
     async fn pass(&mut self, request: &mut Request, body: Incoming, host: &HeaderValue) -> Result<Answer, Failure> {
         let runtime = self.worker.runtime.clone();
-        self.set_forwarding(request, host);
         // A stranger's path may be that of an endpoint which only the metadata name.
         let may_be_closed = self.is_stranger && request.class == Class::Other;
         if may_be_closed || admit::is_about_oauth(request) {
@@ -207,13 +234,21 @@ impl Exchange {
             Box::pin(runtime.learner.first_visit()).await;
             self.take(runtime.learner.recall(), request);
         }
-        if self.is_kept_out(request) {
-            return Err(refuse::NOT_ADMITTED.into());
+        let refusal = match () {
+            () if self.is_kept_out(request) => Some(refuse::NOT_ADMITTED),
+            () if self.asks_too_often(request) => Some(refuse::TOO_MANY_REQUESTS),
+            () => None,
+        };
+        if let Some(refusal) = refusal {
+            Box::pin(self.leave(request, !refusal.close, body)).await;
+            return Err(refusal.into());
         }
+        self.set_forwarding(request, host);
         let (body, upload) = self.peek(request, body).await?;
         let (report, answer) = runtime.plan.mend_request(&self.site(&runtime), request);
         if let Some(reply) = answer {
             self.note(report);
+            Box::pin(self.leave(request, true, body)).await;
             return Ok(self.answer_here(request, *reply));
         }
         let body = self.reframe_request(request, body, &report);
@@ -241,7 +276,7 @@ impl Exchange {
         }
         if is_unknown && answer.reply.status == StatusCode::BAD_REQUEST {
             runtime.learner.note_legacy(runtime.bounds.learned);
-        } else if request.calls(DISCOVER) && answer.reply.status == StatusCode::OK {
+        } else if request.calls(PROBE) && answer.reply.status == StatusCode::OK {
             runtime.learner.note_modern();
         }
         self.mend_message(request, &mut answer);
@@ -340,20 +375,22 @@ impl Exchange {
         let mut prefix = None;
         if needs != Needs::Head && admit::carries(request, needs) {
             self.connection.enter(Phase::Body);
-            let read =
-                Box::pin(body::read(&mut incoming, bounds.body_bytes.min(admit::LONGEST_BODY), bounds.body_time)).await;
+            let longest = bounds.body_bytes.min(admit::LONGEST_BODY);
+            let read = Box::pin(body::read(&mut incoming, longest, bounds.body_time, &mut self.held)).await;
             self.connection.leave(Phase::Body);
             match read {
                 Read::Whole(_) if body::is_cut(&self.connection, &incoming) => return Err(refuse::BAD_BODY.into()),
                 Read::Whole(bytes) => {
                     self.tape_body(&bytes);
-                    request.body = admit::parse(needs, bytes.clone());
-                    if request.class == Class::Register {
-                        request.sent = request.body.clone();
-                    }
+                    reading::show_body(needs, request, bytes.clone());
                     return Ok((body::RequestBody::Whole(bytes), Upload::begun(Instant::now())));
                 }
-                Read::Partly(bytes) => prefix = Some(bytes),
+                Read::Partly(bytes) => {
+                    if self.held.is_refused {
+                        self.untouched(Untouched::Busy);
+                    }
+                    prefix = Some(bytes);
+                }
                 Read::Failed(error) => return Err(Failure::of_upload(error)),
             }
         }
@@ -381,22 +418,21 @@ impl Exchange {
         let read = if is_long {
             Box::pin(body::read_start(&mut incoming, bounds.body_time)).await
         } else {
-            Box::pin(body::read(&mut incoming, longest, bounds.body_time)).await
+            Box::pin(body::read(&mut incoming, longest, bounds.body_time, &mut self.held)).await
         };
         self.connection.leave(Phase::Body);
         match read {
             Read::Whole(_) if body::is_cut(&self.connection, &incoming) => Err(refuse::BAD_BODY.into()),
             Read::Whole(bytes) => {
                 self.tape_body(&bytes);
-                request.message = Envelope::peek(&bytes);
-                request.is_legacy = request.calls(DISCOVER) && self.runtime().learner.is_legacy();
-                request.body = match self.runtime().plan.request_needs(request) {
-                    Needs::Json => admit::parse(Needs::Json, bytes.clone()),
-                    _ => RequestBody::Whole(bytes.clone()),
-                };
+                let is_legacy = || self.runtime().learner.is_legacy();
+                reading::show_message(&self.runtime().plan, request, bytes.clone(), is_legacy);
                 Ok((body::RequestBody::Whole(bytes), Upload::begun(Instant::now())))
             }
             Read::Partly(bytes) => {
+                if !is_long && self.held.is_refused {
+                    self.untouched(Untouched::Busy);
+                }
                 request.message = Some(Envelope::peek_start(&bytes)).filter(Envelope::is_message);
                 Ok(self.stream_up(Some(bytes).filter(|bytes| !bytes.is_empty()), incoming))
             }
@@ -444,13 +480,13 @@ impl Exchange {
     /// An answer of our own, mended like any other so that pages can read it.
     fn refuse(&mut self, request: &Request, refusal: Refusal) -> Answer {
         self.refused = Some(refusal);
-        let reply = refusal.reply();
-        self.worker.runtime.counters.refused(&refusal);
-        let mut answer = self.answer_here(request, reply);
-        if refusal.close {
-            answer.reply.headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        let mut reply = refusal.reply();
+        if let Some(seconds) = self.retry_after {
+            reply.headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
-        answer
+        self.worker.runtime.counters.refused(&refusal);
+        self.cut_short |= refusal.close;
+        self.answer_here(request, reply)
     }
 
     /// An answer that the upstream has no part in.
@@ -458,6 +494,10 @@ impl Exchange {
         let runtime = self.worker.runtime.clone();
         let (report, _) = runtime.plan.mend_reply(&self.site(&runtime), request, &mut reply, false);
         self.note(report);
+        if self.cut_short {
+            self.connection.cut_short();
+            reply.headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         Answer::ours(reply)
     }
 
@@ -490,7 +530,7 @@ fn is_older(request: &Request, reply: &Reply) -> bool {
     let has_answered = reply.status.is_client_error() || reply.status.is_success();
     let unknown = [jsonrpc::METHOD_NOT_FOUND, jsonrpc::INVALID_REQUEST, jsonrpc::SERVER_ERROR];
     let error = reply.json().and_then(|message| message.child("error")?.get("code")?.as_i64());
-    request.calls(DISCOVER) && has_answered && error.is_none_or(|code| unknown.contains(&code))
+    request.calls(PROBE) && has_answered && error.is_none_or(|code| unknown.contains(&code))
 }
 
 /// How many further asks an exchange may take: a redirect may lead to another.

@@ -66,13 +66,24 @@ refusals! {
     BAD_CODING = NOT_IMPLEMENTED, Client, true, "transfer_coding_not_implemented",
         "The only transfer coding understood here is chunked.";
     TARGET_TOO_LONG = URI_TOO_LONG, Client, true, "uri_too_long", "The request target is too long.";
-    /// RFC 6585 section 5.
-    TOO_MANY_FIELDS = REQUEST_HEADER_FIELDS_TOO_LARGE, Client, true, "too_many_header_fields",
-        "The request has more header fields than this proxy reads.";
     BODY_TOO_LARGE = PAYLOAD_TOO_LARGE, Client, true, "payload_too_large",
         "The request body is larger than this proxy is configured to pass on.";
     /// RFC 9112 section 7.1: what does not end as its framing says is no message.
     BAD_BODY = BAD_REQUEST, Client, true, "bad_body", "The request body does not follow its own framing.";
+    /// `limits.register_per_minute` and `limits.token_per_minute` (RFC 6585 section 4).
+    TOO_MANY_REQUESTS = TOO_MANY_REQUESTS, Client, false, "too_many_requests",
+        "This address asks too often; ask again after the seconds that Retry-After names.";
+    /// RFC 6585 section 5. The HTTP library answers this one for a head of HTTP/1.1.
+    HEAD_TOO_LARGE = REQUEST_HEADER_FIELDS_TOO_LARGE, Client, true, "header_fields_too_large",
+        "The head of the request is too long or has too many lines.";
+    /// The HTTP library answers this one.
+    BAD_HEAD = BAD_REQUEST, Client, true, "bad_head", "What came is no request of HTTP.";
+    /// `limits.requests` (RFC 9110 section 15.6.4).
+    OVERLOADED = SERVICE_UNAVAILABLE, Proxy, false, "overloaded",
+        "This proxy has as many requests under way as it may have; ask again soon.";
+    /// `limits.connections`. Written by hand: there is no request yet.
+    TOO_MANY_CONNECTIONS = SERVICE_UNAVAILABLE, Proxy, true, "too_many_connections",
+        "This proxy has as many connections as it may have; ask again soon.";
     BODY_STALLED = REQUEST_TIMEOUT, Client, true, "request_timeout", "The rest of the request body did not arrive.";
     UNREACHABLE = BAD_GATEWAY, Upstream, false, "upstream_unreachable",
         "The server behind this proxy cannot be reached.";
@@ -86,9 +97,6 @@ refusals! {
         "The server behind this proxy did not accept the connection in time.";
     ANSWER_TIMEOUT = GATEWAY_TIMEOUT, Upstream, false, "upstream_timeout",
         "The server behind this proxy did not begin to answer in time.";
-    /// RFC 9110 section 15.6.4: more at a time than there are descriptors for.
-    TOO_BUSY = SERVICE_UNAVAILABLE, Proxy, false, "too_many_requests",
-        "This proxy has more requests under way than it may have. Try again in a moment.";
     INTERNAL = INTERNAL_SERVER_ERROR, Proxy, true, "internal_error", "This proxy failed; the fault has been logged.";
 }
 

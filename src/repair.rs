@@ -44,6 +44,8 @@ pub struct Basis {
     pub text: &'static str,
     pub url: &'static str,
     pub level: Level,
+    /// Whether it is about what browsers let pages do, and nobody else minds.
+    pub is_of_browsers: bool,
 }
 
 /// How binding a rule is (RFC 2119), or that it is a matter of what deployed clients do.
@@ -120,8 +122,9 @@ pub enum Needs {
 /// Where a repair acts. `when` decides from the heads alone whether anything is read or run at all; `run` finds and
 /// fixes in one go, so that what is reported and what is mended cannot differ.
 pub enum Hook {
-    /// Before the upstream is asked.
-    Request { needs: Needs, when: fn(&Request) -> bool, run: fn(&Site<'_>, &mut Request) -> Outcome },
+    /// Before the upstream is asked. `goes_on` says that it only takes further what this proxy has done to an earlier
+    /// answer: that says nothing of the server.
+    Request { needs: Needs, when: fn(&Request) -> bool, run: fn(&Site<'_>, &mut Request) -> Outcome, goes_on: bool },
     /// After the upstream answered.
     Reply { needs: Needs, when: fn(&Request, &Reply) -> bool, run: fn(&Site<'_>, &Request, &mut Reply) -> Outcome },
     /// On each event of an answer that streams events, and on what is left when the stream ends.

@@ -11,7 +11,6 @@ use bytes::Bytes;
 use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, ORIGIN};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
-use crate::edit::json::Object;
 use crate::edit::list;
 use crate::endpoint::{self, Class};
 use crate::example::preflight;
@@ -19,12 +18,9 @@ use crate::exchange::{
     Accepts, Ask, Facts, Form, Opening, Reply, ReplyBody, Request, RequestBody, Site, is_credential,
 };
 use crate::headers;
-use crate::jsonrpc::Envelope;
 use crate::knowledge::Knowledge;
 use crate::plan::{Fired, Plan, Report};
-use crate::proxy::admit;
-use crate::proxy::answer::{DISCOVER, SHORT_MESSAGE, asked_with, is_list, may_be_message};
-use crate::proxy::most_asks;
+use crate::proxy::{admit, most_asks, reading};
 use crate::redact::{Message, NOT_KEPT};
 use crate::repair::{Hook, Needs};
 use crate::repairs::{REPAIRS, find};
@@ -163,7 +159,7 @@ impl Run<'_> {
         self.fired.extend(report.fired);
     }
 
-    /// What is read of the request, as `proxy.rs` does.
+    /// What is read of the request.
     fn peek(&mut self) {
         let text = Bytes::copy_from_slice(self.recorded.asked.body.as_bytes());
         let is_read = !text.is_empty() && self.recorded.asked.body != NOT_KEPT;
@@ -172,20 +168,11 @@ impl Run<'_> {
             if !is_read {
                 return;
             }
-            request.message = Envelope::peek(&text);
-            request.is_legacy = request.calls(DISCOVER) && self.recorded.turns.is_empty();
-            request.body = match self.plan.request_needs(request) {
-                Needs::Json => admit::parse(Needs::Json, text.clone()),
-                _ => RequestBody::Whole(text),
-            };
-            return;
+            return reading::show_message(self.plan, request, text, || self.recorded.turns.is_empty());
         }
         let needs = self.plan.request_needs(request);
         if is_read && needs != Needs::Head && admit::carries(request, needs) {
-            request.body = admit::parse(needs, text);
-            if request.class == Class::Register {
-                request.sent = request.body.clone();
-            }
+            reading::show_body(needs, request, text);
         }
     }
 
@@ -206,44 +193,33 @@ impl Run<'_> {
 
     fn show(&self, reply: &mut Reply, text: &Bytes) {
         let request = &self.request;
-        let has_body = asked_with(request) != Method::HEAD
-            && !reply.status.is_informational()
-            && !matches!(reply.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED | StatusCode::PARTIAL_CONTENT);
-        if !has_body {
+        if !reading::has_body(request, reply.status) {
             reply.coding = None;
             return;
         }
-        let needs = |reply: &Reply| match self.plan.reply_needs(request, reply) {
-            Needs::Json if !reply.is_json() => Needs::Head,
-            needs => needs,
-        };
         let was_read = !matches!(self.recorded.untouched.as_deref(), Some("too-large" | "slow" | "encoded"));
-        if needs(reply) != Needs::Head {
+        if reading::needs(self.plan, request, reply) != Needs::Head {
             if was_read {
-                show_whole(reply, text);
+                reading::show_whole(reply, text);
             }
             return;
         }
-        let is_peeked = self.plan.wants_messages(request) && may_be_message(request, reply) && reply.coding.is_none();
+        let is_peeked =
+            self.plan.wants_messages(request) && reading::may_be_message(request, reply) && reply.coding.is_none();
         if !is_peeked {
             return;
         }
-        let most = if is_list(request) { LARGEST } else { SHORT_MESSAGE };
+        let most = reading::longest_message(request, LARGEST);
         reply.opening = Opening::of(text);
         if reply.declared_length().is_some_and(|length| length > most as u64) {
             return;
         }
-        match reply.opening {
-            Opening::Unseen => reply.opening = Opening::Nothing,
-            Opening::Object if text.first() != Some(&0xef) => {
-                reply.message = Envelope::peek(text);
-                if needs(reply) != Needs::Head {
-                    show_whole(reply, text);
-                }
-            }
-            Opening::Events if request.class != Class::LegacyPost => {}
-            Opening::Other => {}
-            _ => reply.body = ReplyBody::Text(text.clone()),
+        let is_message = match reply.opening {
+            Opening::Events => request.class == Class::LegacyPost,
+            opening => opening != Opening::Other,
+        };
+        if is_message && reading::show_answer(self.plan, request, reply, text) {
+            reading::show_whole(reply, text);
         }
     }
 
@@ -302,15 +278,6 @@ impl Run<'_> {
         }
         self.note(report);
     }
-}
-
-/// Lets the repairs see a body that was read whole.
-fn show_whole(reply: &mut Reply, text: &Bytes) {
-    if reply.message.is_none() {
-        reply.message = Envelope::peek(text);
-    }
-    reply.opening = if text.trim_ascii().is_empty() { Opening::Nothing } else { Opening::of(text) };
-    reply.body = Object::parse(text.clone()).map_or_else(|_| ReplyBody::Text(text.clone()), ReplyBody::Json);
 }
 
 /// The body that a text stands for: of what could not be shown, what it says, in the form of a page if it was one.

@@ -15,7 +15,9 @@ use crate::connection::Patience;
 use crate::edit::origin::Origin;
 use crate::exchange::Facts;
 use crate::learn::Learner;
+use crate::overload::Load;
 use crate::plan::Plan;
+use crate::rate::Rates;
 use crate::repairs::REPAIRS;
 use crate::server::StartError;
 use crate::sites::Sites;
@@ -52,6 +54,8 @@ pub struct Runtime {
     /// Whether this stands in for a client, as in `check`: then nothing is added to requests, and nothing is registered in
     /// order to learn.
     pub as_client: bool,
+    /// How often one address may ask for what costs most.
+    pub rates: Arc<Rates>,
     pub learner: Arc<Learner>,
     /// The streams of the HTTP+SSE transport that run through this process.
     pub inboxes: Inboxes,
@@ -60,6 +64,7 @@ pub struct Runtime {
     pub counters: Arc<Counters>,
     pub access: Arc<AccessLog>,
     pub life: Arc<Life>,
+    pub load: &'static Load,
 }
 
 /// What all sites share, over every reload.
@@ -68,12 +73,16 @@ pub struct Common {
     pub counters: Arc<Counters>,
     pub access: Arc<AccessLog>,
     pub life: Arc<Life>,
+    /// What the process has on its hands.
+    pub load: &'static Load,
 }
 
 impl Common {
     #[must_use]
     pub fn new(access: AccessLog) -> Self {
-        Self { counters: Arc::default(), access: Arc::new(access), life: Arc::default() }
+        // Never given up: nobody who counts something there has to count who counts.
+        let load = Box::leak(Box::default());
+        Self { counters: Arc::default(), access: Arc::new(access), life: Arc::default(), load }
     }
 }
 
@@ -101,6 +110,12 @@ pub struct Bounds {
     pub connections: usize,
     /// Of one peer; 0: as many as in all.
     pub connections_per_peer: usize,
+    /// Requests under way at a time; 0: any number.
+    pub requests: usize,
+    /// Bytes of all bodies that are held.
+    pub held_bytes: u64,
+    /// How long a client may take nothing of its answer.
+    pub stalled: Duration,
     /// How long event streams may go on after the order to stop.
     pub drain: Duration,
 }
@@ -111,7 +126,7 @@ impl Runtime {
     /// # Errors
     /// When a file that is needed cannot be used.
     pub fn of(config: &Config, public: Origin, is_loopback: bool, common: &Common) -> Result<Self, StartError> {
-        let limits = &config.limits;
+        let (limits, overload) = (&config.limits, &config.overload);
         let stated_host = match &config.public {
             Some(public) => Some(HeaderValue::from_str(public.authority()).map_err(|_| StartError::Authority)?),
             None => None,
@@ -152,6 +167,9 @@ impl Runtime {
                 silence: limits.silence,
                 connections: limits.connections,
                 connections_per_peer: limits.connections_per_peer,
+                requests: overload.requests,
+                held_bytes: overload.held_bytes,
+                stalled: overload.stalled,
                 drain: limits.drain,
             },
             stated_host,
@@ -162,19 +180,26 @@ impl Runtime {
             ca_file: config.ca_file.clone(),
             probe: config.probe,
             as_client: false,
+            rates: Arc::new(Rates::new(overload.register_per_minute, overload.token_per_minute)),
             learner: Arc::default(),
             inboxes: Inboxes::default(),
             checked: Arc::default(),
             counters: common.counters.clone(),
             access: common.access.clone(),
             life: common.life.clone(),
+            load: common.load,
         })
     }
 
     /// What this one shares with all others.
     #[must_use]
     pub fn common(&self) -> Common {
-        Common { counters: self.counters.clone(), access: self.access.clone(), life: self.life.clone() }
+        Common {
+            counters: self.counters.clone(),
+            access: self.access.clone(),
+            life: self.life.clone(),
+            load: self.load,
+        }
     }
 
     /// Keeps what a site before a reload had, where it is about the same: connections, what was learned, open streams.
@@ -183,6 +208,9 @@ impl Runtime {
         let Some(site) = before.iter().find(|site| place(site) == place(self)) else { return };
         if site.target.is_like(&self.target) {
             self.target = site.target.clone();
+        }
+        if site.rates.is_like(&self.rates) {
+            self.rates = site.rates.clone();
         }
         self.learner = site.learner.clone();
         self.inboxes = site.inboxes.clone();

@@ -114,8 +114,7 @@ pub fn start(config: &Config, outlets: impl Into<Outlets>, balance: Balance) -> 
     if let Some(recorder) = &recorder {
         recorder.site(&runtime.facts);
     }
-    let (_, streams) = listen::capacity(config.limits.connections, false);
-    let door = Door::new(config.tls.as_ref(), &public_host(&runtime), streams, runtime.life.clone())?;
+    let door = Door::new(config.tls.as_ref(), &public_host(&runtime), runtime.life.clone())?;
     let (sites, door) = (Arc::new(ArcSwap::from_pointee(sites)), Arc::new(door));
     let stop = Stop { accepting: CancellationToken::new(), streams: CancellationToken::new() };
     let watchdog = Watchdog::asked();
@@ -158,12 +157,12 @@ pub fn try_out(config: &Config) -> Result<(), StartError> {
     let common = Common::new(AccessLog::start(Format::Off, io::sink()));
     let address = config.listen.tcp().unwrap_or(listen::HERE);
     let sites = sites(config, address, &common, None)?;
-    Door::new(config.tls.as_ref(), &public_host(sites.first()), 0, common.life).map(|_| ())
+    Door::new(config.tls.as_ref(), &public_host(sites.first()), common.life).map(|_| ())
 }
 
 /// All sites of a configuration. What `before` has and is still the same goes on: what was learned, connections.
 fn sites(config: &Config, address: SocketAddr, common: &Common, before: Option<&Sites>) -> Result<Sites, StartError> {
-    let (connections, _) = listen::capacity(config.limits.connections, before.is_none());
+    let connections = listen::connections(config.limits.connections, before.is_none());
     let one = |config: &Config| {
         let public = config.public.clone().unwrap_or_else(|| {
             let scheme = if config.tls.is_some() { "https" } else { "http" };

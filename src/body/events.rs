@@ -2,6 +2,7 @@
 //! ended between two events. Silence is told from death by a comment now and then.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -14,7 +15,9 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use super::{Ending, PolledFrame, Source};
 use crate::alarm::Alarm;
 use crate::exchange::{At, Event};
+use crate::overload::Held;
 use crate::sse::{self, Splitter};
+use crate::telemetry::counters::{Counters, Untouched};
 
 /// How long an event may take to end after the order to stop; less than the last words of `server.rs`.
 const END_OF_EVENT: Duration = Duration::from_millis(400);
@@ -42,6 +45,9 @@ pub struct Relay {
     pub ends_with_answer: bool,
     /// Events that come from elsewhere.
     pub inbox: Option<mpsc::Receiver<Bytes>>,
+    /// Counts the bytes of the event that has not ended.
+    pub held: Held,
+    pub counters: Arc<Counters>,
 }
 
 /// An event stream from the upstream.
@@ -139,7 +145,13 @@ impl Events {
             return self.splitter.next_passing();
         }
         let Some(text) = self.splitter.next_event() else {
-            return (self.splitter.len() > relay.limit).then(|| self.splitter.let_pass());
+            let length = self.splitter.len();
+            let is_long = length > relay.limit;
+            if !is_long && !relay.held.set(length) {
+                relay.counters.untouched(Untouched::Busy);
+                return Some(self.splitter.let_pass());
+            }
+            return is_long.then(|| self.splitter.let_pass());
         };
         let mut event = Event::arrived(text);
         let verdict = (relay.watcher)(&mut event);

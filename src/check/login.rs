@@ -122,12 +122,7 @@ async fn go_through(walk: &mut Walk<'_>, outcome: &mut Outcome) -> Result<(), St
     let registered = register(walk, &callback).await?;
     look_around(walk, &registered).await;
     let response = authorize(walk, &registered, &mut callback).await?;
-    if let Some(error) = params::get(&response, "error") {
-        return Err(format!("at the authorization: {error}"));
-    }
-    if params::get(&response, "state").as_deref() != Some(&registered.state) {
-        return Err("at the authorization: `state` came back changed".into());
-    }
+    check_response(&response, &registered.state)?;
     check_issuer(walk, &response)?;
     let code = params::get(&response, "code").ok_or("at the authorization: no code came back")?;
     refused_grants(walk, &registered).await;
@@ -141,6 +136,18 @@ async fn go_through(walk: &mut Walk<'_>, outcome: &mut Outcome) -> Result<(), St
         }
     }
     Ok(())
+}
+
+/// Whether a response is to our request, and no error. Without our `state` it may be anybody's, an error as well
+/// (RFC 6749 section 10.12).
+fn check_response(response: &str, state: &str) -> Result<(), String> {
+    if params::get(response, "state").as_deref() != Some(state) {
+        return Err("at the authorization: `state` came back changed".into());
+    }
+    match params::get(response, "error") {
+        Some(error) => Err(format!("at the authorization: {error}")),
+        None => Ok(()),
+    }
 }
 
 async fn register(walk: &mut Walk<'_>, callback: &Callback) -> Result<Registered, String> {
@@ -368,4 +375,19 @@ async fn answer_browser(
         *response.body_mut() = Full::default();
     }
     Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check_response;
+
+    #[test]
+    fn an_error_counts_only_with_our_state() {
+        let said = |response: &str| check_response(response, "abc").unwrap_err();
+        assert!(said("error=access_denied").contains("`state`"));
+        assert!(said("error=access_denied&state=abd").contains("`state`"));
+        assert!(said("error=access_denied&state=abc").ends_with("access_denied"));
+        assert!(said("code=x").contains("`state`"));
+        assert_eq!(check_response("code=x&state=abc", "abc"), Ok(()));
+    }
 }

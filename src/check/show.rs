@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::report::{Line, Report};
-use crate::cli::show::{BAD, GOOD, NAME, QUIET};
+use crate::cli::show::{BAD, GOOD, NAME, QUIET, cut};
 use crate::config::settings::wrap;
 
 const WIDTH: usize = 80;
@@ -152,12 +152,6 @@ fn hanging(text: &str, first: &str, later: &str) -> String {
     let lines = wrap(text, WIDTH - later.len().max(first.len()));
     let indented = |(at, line): (usize, &String)| format!("{}{line}\n", if at == 0 { first } else { later });
     lines.iter().enumerate().map(indented).collect()
-}
-
-/// In pieces of at most this width.
-fn cut(line: &str, width: usize) -> Vec<String> {
-    let all: Vec<char> = line.chars().collect();
-    all.chunks(width).map(|piece| piece.iter().collect()).collect()
 }
 
 /// For an issue: GitHub's markdown.

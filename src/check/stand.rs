@@ -26,7 +26,7 @@ use crate::connection::Connection;
 use crate::learn;
 use crate::proxy::{self, Worker};
 use crate::repair::{Hook, Mode};
-use crate::repairs::{REPAIRS, session, transport};
+use crate::repairs::REPAIRS;
 use crate::runtime::{Common, Runtime};
 use crate::server::StartError;
 use crate::telemetry::access::{AccessLog, Format};
@@ -189,12 +189,9 @@ impl Stand {
     pub fn new(config: &Config) -> Result<Self, StartError> {
         let mut config = config.clone();
         config.public = Some(config.upstream.clone());
-        for repair in REPAIRS.iter().filter(|repair| matches!(repair.hook, Hook::Request { .. })) {
-            // What this very path has sealed into a session id has to be opened again; and what it was once redirected
-            // to is asked there from then on, or each question would show the redirect and nothing else.
-            if [session::sealed::REPAIR.id, transport::moved::REPAIR.id].contains(&repair.id) {
-                continue;
-            }
+        // What this very path has begun it has to go on with: open the session id that it has sealed, and ask where it was
+        // redirected to, or each question would show the redirect and nothing else.
+        for repair in REPAIRS.iter().filter(|repair| matches!(repair.hook, Hook::Request { goes_on: false, .. })) {
             config.modes.entry(repair.id).or_insert(Mode::Observe);
         }
         let is_loopback = config.upstream.is_loopback();

@@ -14,7 +14,7 @@ use crate::exchange::{Finding, is_media_type};
 use crate::plan::Fired;
 use crate::repair::{Hook, Level, Mode, Repair};
 use crate::repairs::transport::older_alone;
-use crate::repairs::{self, REPAIRS, session};
+use crate::repairs::{self, REPAIRS};
 use crate::telemetry::tape::Taped;
 
 /// What is said of one repair.
@@ -177,12 +177,12 @@ fn told(taped: &Taped) -> impl Iterator<Item = &Fired> {
         .is_some_and(|came| came.headers.get(CONTENT_TYPE).is_some_and(|kind| is_media_type(kind, "text/html")));
     let is_replaced = taped.class.is_metadata() && (taped.turns.len() > 1 || is_page)
         || first.is_none_or(|status| status != taped.answered.status && taped.turns.len() == 1);
-    // What this very check has sealed into a session id shows nothing of the server.
-    let own = session::sealed::REPAIR.id;
+    let goes_on =
+        |id: &str| repairs::find(id).is_some_and(|repair| matches!(repair.hook, Hook::Request { goes_on: true, .. }));
     let fixed = taped
         .fired
         .iter()
-        .filter(move |fired| fired.mode == Mode::Fix && fired.id != own && !fired.finding.is_blameless);
+        .filter(move |fired| fired.mode == Mode::Fix && !goes_on(fired.id) && !fired.finding.is_blameless);
     fixed.take(if is_replaced { 1 } else { usize::MAX })
 }
 
@@ -205,12 +205,7 @@ fn takes_none(seen: &Seen) -> bool {
 
 /// Whether a repair stands on what browsers do alone, so that nobody else minds.
 fn is_for_pages(id: &str) -> bool {
-    repairs::find(id).is_some_and(|repair| {
-        repair
-            .basis
-            .iter()
-            .all(|basis| basis.text.starts_with("Fetch, ") && basis.level == Level::Interop && repair.on.len() > 3)
-    })
+    repairs::find(id).is_some_and(|repair| repair.basis.iter().all(|basis| basis.is_of_browsers))
 }
 
 /// Whether an exchange can show a defect. One of successes (all its examples end in one) is not shown by a refusal: what

@@ -110,6 +110,10 @@ pub(super) fn asked(sub: &ArgMatches, lookup: impl Fn(&str) -> Option<String>) -
 #[must_use]
 pub fn run(asked: &Asked) -> ExitCode {
     crate::telemetry::init("error", false);
+    if let Some(file) = asked.write_config.as_ref().filter(|file| file.exists()) {
+        anstream::eprintln!("{BAD}error:{BAD:#} {}", not_written(file, "the file is there already; name another"));
+        return ExitCode::from(2);
+    }
     match report(asked) {
         Ok(report) => {
             print(asked, &report);
@@ -140,15 +144,13 @@ fn print(asked: &Asked, report: &Report) {
     let _ = anstream::stdout().write_all(text.as_bytes());
 }
 
+fn not_written(file: &Path, why: impl std::fmt::Display) -> Complaint {
+    Complaint { place: format!("--write-config {}", file.display()), message: why.to_string() }
+}
+
 /// Writes a configuration that mends the server; never over a file that is there.
 fn write_config(file: &Path, asked: &Asked, report: &Report) -> Result<(), Complaint> {
-    let cannot = |error: std::io::Error| Complaint {
-        place: format!("--write-config {}", file.display()),
-        message: match error.kind() {
-            std::io::ErrorKind::AlreadyExists => "the file is there already; name another".into(),
-            _ => error.to_string(),
-        },
-    };
+    let cannot = |error: std::io::Error| not_written(file, error);
     let mut out = std::fs::OpenOptions::new().write(true).create_new(true).open(file).map_err(cannot)?;
     out.write_all(check::show::config_file(report, asked.ca_file.as_deref()).as_bytes()).map_err(cannot)?;
     anstream::eprintln!("{} is written: mcp-mend --config {}", file.display(), file.display());

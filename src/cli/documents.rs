@@ -26,10 +26,17 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::cli::limits::limits_table;
     use crate::config::settings;
 
-    const BEGIN: &str = "<!-- repairs: begin (a test writes this table) -->\n";
-    const END: &str = "<!-- repairs: end -->";
+    /// The text with a table between its two marks, if it has them.
+    fn with_table(text: &str, name: &str, table: &str) -> String {
+        let (begin, end) =
+            (format!("<!-- {name}: begin (a test writes this table) -->\n"), format!("<!-- {name}: end -->"));
+        let Some((before, rest)) = text.split_once(&begin) else { return text.to_owned() };
+        let (_, after) = rest.split_once(&end).expect("the table's end");
+        format!("{before}{begin}{table}{end}{after}")
+    }
 
     /// Writes the file anew if it is not what it shall be, and fails once.
     fn keep(name: &str, wanted: impl Fn(&str) -> String) {
@@ -42,14 +49,14 @@ mod tests {
         }
     }
 
-    /// One test for both places: two would write the file at once.
+    /// One test for all places: two would write the file at once.
     #[test]
-    fn the_readme_lists_and_counts_every_repair() {
+    fn the_readme_lists_and_counts_every_repair_and_every_limit() {
         let tally = format!("  repairs      {}", super::super::show::tally(|repair| repair.default));
         keep("README.md", |have| {
-            let (before, rest) = have.split_once(BEGIN).expect("the table's begin");
-            let (_, after) = rest.split_once(END).expect("the table's end");
-            let text = format!("{before}{BEGIN}{}{END}{after}", repairs_table());
+            assert!(have.contains("<!-- repairs: begin"), "the README has no table of repairs");
+            let text = with_table(have, "repairs", &repairs_table());
+            let text = with_table(&text, "limits", &limits_table());
             let is_tally = |line: &str| line.starts_with("  repairs      ");
             text.lines().map(|line| format!("{}\n", if is_tally(line) { &tally } else { line })).collect()
         });

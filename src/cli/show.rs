@@ -136,12 +136,14 @@ pub fn banner(config: &Config, runtime: &Runtime, listens: &str, admin: Option<S
         Some(_) => writeln!(out, "  listens on   {scheme}://{listens}"),
         None => writeln!(out, "  listens on   {listens} ({scheme})"),
     };
+    let known = crate::knowledge::Knowledge::default();
+    let endpoint = crate::exchange::Site { facts: &runtime.facts, known: &known }.resource();
     let _ = writeln!(out, "  sends to     {}", config.upstream);
-    let _ = writeln!(
-        out,
-        "  clients use  {GOOD}{}{GOOD:#}",
-        crate::exchange::Site { facts: &runtime.facts, known: &crate::knowledge::Knowledge::default() }.resource()
-    );
+    let _ = writeln!(out, "  clients use  {GOOD}{endpoint}{GOOD:#}");
+    for site in &config.others {
+        let public = site.public.as_ref().map_or("", |public| public.as_str());
+        let _ = writeln!(out, "  and site     {GOOD}{public}{}{GOOD:#} for {}", site.mcp_path, site.upstream);
+    }
     if let Some(admin) = admin {
         let _ = writeln!(out, "  admin page   http://{admin}");
     }
@@ -162,4 +164,37 @@ pub fn tally(mode: impl Fn(&Repair) -> Mode) -> String {
         }
     }
     out
+}
+
+/// A line in pieces of at most this many characters, cut between words or members where there are any; all but
+/// the first stand in a little.
+#[must_use]
+pub fn cut(line: &str, width: usize) -> Vec<String> {
+    let mut rest: Vec<char> = line.chars().collect();
+    let mut pieces = Vec::new();
+    let mut indent = "";
+    loop {
+        let room = width - indent.len();
+        if rest.len() <= room {
+            pieces.push(format!("{indent}{}", rest.iter().collect::<String>()));
+            return pieces;
+        }
+        let joint = rest[..room].iter().rposition(|c| matches!(c, ' ' | ',' | '&')).filter(|joint| *joint > room / 2);
+        let tail = rest.split_off(joint.map_or(room, |joint| joint + 1));
+        pieces.push(format!("{indent}{}", rest.iter().collect::<String>().trim_end()));
+        rest = tail;
+        indent = "  ";
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_cut_at_its_joints() {
+        assert_eq!(cut("abcdefg", 4), ["abcd", "  ef", "  g"]);
+        assert_eq!(cut("a bc defg", 5), ["a bc", "  def", "  g"]);
+        assert_eq!(cut("", 4), [""]);
+    }
 }

@@ -269,6 +269,31 @@ pub const SETTINGS: &[Setting] = &[
          proxies may have more.",
     ),
     number(
+        "limits.requests",
+        "limit-requests",
+        "N",
+        "0",
+        "Requests under way at a time, over all threads and sites (503 beyond, before a body is read); 0: as many as there \
+         are connections. An event stream is under way until it ends.",
+    ),
+    number(
+        "limits.register_per_minute",
+        "limit-register-per-minute",
+        "N",
+        "300",
+        "Registrations of one address a minute (429 beyond); 0: any number. Many users of a hosted client come from few \
+         addresses, and all from one where a proxy stands before this one that is not in trusted_proxies: this stops \
+         floods, not people. An IPv6 address counts as its /64.",
+    ),
+    number(
+        "limits.token_per_minute",
+        "limit-token-per-minute",
+        "N",
+        "3000",
+        "Token requests of one address a minute (429 beyond); 0: any number. Counted as registrations are; more of them, \
+         since every login is renewed again and again.",
+    ),
+    number(
         "limits.head_bytes",
         "limit-head-bytes",
         "BYTES",
@@ -297,6 +322,14 @@ pub const SETTINGS: &[Setting] = &[
         "Bytes of a body that is held in order to be mended; a longer one passes untouched, streaming.",
     ),
     number(
+        "limits.held_bytes",
+        "limit-held-bytes",
+        "BYTES",
+        "268435456",
+        "Bytes of all bodies that are held at a time in order to be mended, over all threads and sites; when there are so \
+         many, further ones pass untouched.",
+    ),
+    number(
         "limits.head_seconds",
         "limit-head-seconds",
         "SECONDS",
@@ -316,6 +349,14 @@ pub const SETTINGS: &[Setting] = &[
         "SECONDS",
         "75",
         "How long a client's connection may stay idle.",
+    ),
+    number(
+        "limits.stalled_seconds",
+        "limit-stalled-seconds",
+        "SECONDS",
+        "60",
+        "How long a client may take nothing of an answer that waits for it; then its connection is ended, and the upstream \
+         is let go. Streams in which nothing is said may last.",
     ),
     number(
         "limits.connect_seconds",

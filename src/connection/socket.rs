@@ -4,7 +4,6 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -14,6 +13,7 @@ use tokio::net::TcpStream;
 use tokio::net::UnixStream;
 use tokio_rustls::server::TlsStream;
 
+use super::stalled::heed_progress;
 use super::{Connection, Patience, Phase};
 use crate::alarm::Alarm;
 
@@ -48,10 +48,11 @@ impl Socket {
         !matches!(self, Self::Tcp(_))
     }
 
-    /// Small writes go out at once.
+    /// Small writes go out at once, and the system tells soon when a client has taken something.
     pub fn prepare(&self) {
         if let Self::Tcp(stream) = self {
             let _ = stream.set_nodelay(true);
+            heed_progress(stream);
         }
     }
 }
@@ -134,7 +135,7 @@ impl AsyncRead for Timed {
         match Pin::new(&mut self.socket).poll_read(cx, buf) {
             Poll::Pending => self.poll_deadline(cx).map(Err),
             ready => {
-                if self.connection.phase.load(Ordering::Relaxed) == Phase::Idle as u8 {
+                if self.connection.phase() == Phase::Idle {
                     self.connection.enter(Phase::Head);
                 }
                 ready
@@ -148,7 +149,13 @@ impl AsyncWrite for Timed {
         Pin::new(&mut self.socket).poll_write(cx, buf)
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Behind an answer nothing is read before something comes: the clock of an idle client is set here.
+        if self.connection.phase() == Phase::Idle
+            && let Poll::Ready(error) = self.poll_deadline(cx)
+        {
+            return Poll::Ready(Err(error));
+        }
         Poll::Ready(Ok(()))
     }
 

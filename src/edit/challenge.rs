@@ -60,10 +60,17 @@ impl Challenge {
         if let Some(token) = &self.token68 {
             let _ = write!(text, " {token}");
         }
-        for (index, (name, value)) in self.params.iter().enumerate() {
-            text.push_str(if index == 0 { " " } else { ", " });
+        let mut separator = " ";
+        for (name, value) in &self.params {
+            let visible = || value.chars().filter(|c| (' '..='~').contains(c));
+            // A value of which nothing is left would be one more thing that strict parsers trip over.
+            if visible().next().is_none() {
+                continue;
+            }
+            text.push_str(separator);
+            separator = ", ";
             let _ = write!(text, "{name}=\"");
-            for c in value.chars().filter(|c| (' '..='~').contains(c)) {
+            for c in visible() {
                 if c == '"' || c == '\\' {
                     text.push('\\');
                 }
@@ -289,6 +296,16 @@ mod tests {
             assert_eq!(first.get(name), Some(value), "{line}");
             assert_eq!(found.irregular.is_some(), !what.is_empty(), "{line}: {:?}", found.irregular);
         }
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_written_is_left_out() {
+        let mut headers = HeaderMap::new();
+        let odd = HeaderValue::from_bytes(b"Bearer realm=\"\xe9\", error=\"invalid_token\"").unwrap();
+        headers.insert(WWW_AUTHENTICATE, odd);
+        Challenges::read(&headers).write(&mut headers);
+        assert_eq!(headers[WWW_AUTHENTICATE], "Bearer error=\"invalid_token\"");
+        assert_eq!(Challenges::read(&headers).irregular, None);
     }
 
     proptest! {

@@ -48,7 +48,7 @@ pub fn head(
     }
     let is_h2 = parts.version == Version::HTTP_2;
     if is_h2 && parts.headers.len() > MAX_HEADERS {
-        return Err(refuse::TOO_MANY_FIELDS);
+        return Err(refuse::HEAD_TOO_LARGE);
     }
     if is_h2 && parts.headers.get_all(CONTENT_LENGTH).iter().count() > 1 {
         return Err(refuse::BAD_BODY);

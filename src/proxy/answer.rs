@@ -10,16 +10,15 @@ use http::{Method, StatusCode, Uri};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
-use super::Exchange;
+use super::{Exchange, reading};
 use crate::body::{self, Read, Upload};
 use crate::coding;
-use crate::edit::json::Object;
 use crate::endpoint::Class;
 use crate::exchange::{Ask, Form, Opening, Reply, ReplyBody, Request, RequestBody};
 use crate::headers;
-use crate::jsonrpc::Envelope;
 use crate::refuse;
 use crate::repair::Needs;
+use crate::repairs::version::PROBE;
 use crate::telemetry::counters::Untouched;
 use crate::upstream::{Failure, Lease, Question};
 
@@ -27,17 +26,12 @@ use crate::upstream::{Failure, Lease, Question};
 /// (field report 7), and ask at several places.
 const DOCUMENT_PATIENCE: Duration = Duration::from_secs(5);
 
-/// The probe of MCP 2026-07-28; who does not know it says so at once, or is taken for one that does not.
-pub(crate) const DISCOVER: &str = "server/discover";
-/// Clients wait five seconds for an answer to it (protocol 3.7).
+/// Clients wait five seconds for an answer to the probe (protocol 3.7).
 const PROBE_PATIENCE: Duration = Duration::from_millis(2500);
 /// A stream that is not opened within this time is not opened.
 const STREAM_PATIENCE: Duration = Duration::from_secs(5);
 /// A session that is not ended within this time cannot be ended: who ends it is about to close.
 const END_PATIENCE: Duration = Duration::from_secs(2);
-
-/// A message longer than this is looked at only if it is of the kind that clients refuse as a whole for one member.
-pub(crate) const SHORT_MESSAGE: usize = 16 * 1024;
 
 /// An answer of the upstream, its body still to come.
 pub(super) struct Answer {
@@ -107,18 +101,12 @@ impl Exchange {
         mut incoming: Incoming,
     ) -> Result<Rest, Failure> {
         let runtime = self.worker.runtime.clone();
-        let has_body = asked_with(request) != Method::HEAD
-            && !reply.status.is_informational()
-            && !matches!(reply.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED | StatusCode::PARTIAL_CONTENT);
-        if !has_body {
+        if !reading::has_body(request, reply.status) {
             reply.coding = None;
             return Ok(Rest::Stream(Bytes::new(), incoming));
         }
-        let needs = match runtime.plan.reply_needs(request, reply) {
-            Needs::Json if !reply.is_json() => Needs::Head,
-            needs => needs,
-        };
-        if needs == Needs::Head && runtime.plan.wants_messages(request) && may_be_message(request, reply) {
+        let needs = reading::needs(&runtime.plan, request, reply);
+        if needs == Needs::Head && runtime.plan.wants_messages(request) && reading::may_be_message(request, reply) {
             return self.peek_answer(request, reply, incoming).await;
         }
         if needs == Needs::Head {
@@ -130,11 +118,15 @@ impl Exchange {
         }
         let bounds = runtime.bounds;
         let began = Instant::now();
-        match Box::pin(body::read(&mut incoming, bounds.body_bytes, bounds.body_time)).await {
+        let read = body::read(&mut incoming, bounds.body_bytes, bounds.body_time, &mut self.held);
+        match Box::pin(read).await {
             Read::Whole(bytes) => Ok(self.show(reply, bytes, bounds.body_bytes)),
             Read::Partly(prefix) => {
-                let slow = began.elapsed() >= bounds.body_time;
-                self.untouched(if slow { Untouched::Slow } else { Untouched::TooLarge });
+                self.untouched(match began.elapsed() >= bounds.body_time {
+                    _ if self.held.is_refused => Untouched::Busy,
+                    true => Untouched::Slow,
+                    false => Untouched::TooLarge,
+                });
                 Ok(Rest::Stream(prefix, incoming))
             }
             Read::Failed(_) => Err(refuse::CUT_OFF.into()),
@@ -149,7 +141,7 @@ impl Exchange {
         mut incoming: Incoming,
     ) -> Result<Rest, Failure> {
         let bounds = self.runtime().bounds;
-        let most = if is_list(request) { bounds.body_bytes } else { bounds.body_bytes.min(SHORT_MESSAGE) };
+        let most = reading::longest_message(request, bounds.body_bytes);
         if reply.coding.is_some() {
             return Ok(Rest::Stream(Bytes::new(), incoming));
         }
@@ -172,23 +164,18 @@ impl Exchange {
             Opening::Other => false,
             _ => true,
         };
-        match Box::pin(body::read_while(&mut incoming, most, bounds.body_time, is_message)).await {
+        let read = body::read_while(&mut incoming, most, bounds.body_time, &mut self.held, is_message);
+        match Box::pin(read).await {
             Read::Whole(bytes) => {
-                reply.opening = Opening::of(&bytes);
-                match reply.opening {
-                    Opening::Unseen => reply.opening = Opening::Nothing,
-                    Opening::Object if bytes.first() != Some(&0xef) => {
-                        reply.message = Envelope::peek(&bytes);
-                        // Now that it is known what it is, somebody may want to see more of it.
-                        if self.runtime().plan.reply_needs(request, reply) != Needs::Head {
-                            return Ok(self.show(reply, bytes, bounds.body_bytes));
-                        }
-                    }
-                    _ => reply.body = ReplyBody::Text(bytes.clone()),
+                if reading::show_answer(&self.runtime().plan, request, reply, &bytes) {
+                    return Ok(self.show(reply, bytes, bounds.body_bytes));
                 }
                 Ok(Rest::Whole(bytes, None))
             }
             Read::Partly(prefix) => {
+                if self.held.is_refused {
+                    self.untouched(Untouched::Busy);
+                }
                 reply.opening = Opening::of(&prefix);
                 Ok(Rest::Stream(prefix, incoming))
             }
@@ -209,21 +196,8 @@ impl Exchange {
             }
         };
         let plain = decoded.as_ref().unwrap_or(&bytes);
-        if reply.message.is_none() {
-            reply.message = Envelope::peek(plain);
-        }
-        reply.opening = Opening::of(plain);
-        if plain.trim_ascii().is_empty() {
-            reply.opening = Opening::Nothing;
-        }
-        match Object::parse(plain.clone()) {
-            Ok(object) => reply.body = ReplyBody::Json(object),
-            Err(_) => {
-                if reply.is_json() {
-                    self.untouched(Untouched::NotJson);
-                }
-                reply.body = ReplyBody::Text(plain.clone());
-            }
+        if !reading::show_whole(reply, plain) && reply.is_json() {
+            self.untouched(Untouched::NotJson);
         }
         Rest::Whole(bytes, decoded)
     }
@@ -316,7 +290,7 @@ pub(super) fn question(
         _ if request.class.is_metadata() => Some(DOCUMENT_PATIENCE),
         Method::GET if is_mcp && request.accepts.events && !request.wants_page => Some(STREAM_PATIENCE),
         Method::DELETE if is_mcp => Some(END_PATIENCE),
-        Method::POST if is_mcp && request.calls(DISCOVER) => Some(PROBE_PATIENCE),
+        Method::POST if is_mcp && request.calls(PROBE) => Some(PROBE_PATIENCE),
         _ => None,
     };
     Question { method: asked_with(request), target: Uri::from(target), headers, body, upload, first_byte }
@@ -364,17 +338,4 @@ pub(super) fn again(request: &Request, ask: &Ask) -> Option<Question> {
     } else {
         question
     })
-}
-
-/// Whether an answer may be the one message that was asked for: a success of any type but a stream.
-pub(crate) fn may_be_message(request: &Request, reply: &Reply) -> bool {
-    request.asks()
-        && reply.status.is_success()
-        && (request.class == Class::LegacyPost || !reply.is_of("text/event-stream"))
-}
-
-/// Whether the answer is of the kind that clients refuse as a whole for one member of one element.
-pub(crate) fn is_list(request: &Request) -> bool {
-    let method = request.message.as_ref().and_then(|message| message.method.as_deref()).unwrap_or_default();
-    method == "initialize" || method.ends_with("/list")
 }

@@ -148,7 +148,7 @@ impl Exchange {
         };
         let (answer, lease) = self.worker.upstream.ask(question).await.ok()?;
         let (parts, mut incoming) = answer.into_parts();
-        match body::read(&mut incoming, LONGEST, PATIENCE).await {
+        match body::read(&mut incoming, LONGEST, PATIENCE, &mut self.holding()).await {
             Read::Whole(said) => {
                 lease.give_back(Instant::now());
                 Some((parts.status, said))

@@ -11,7 +11,8 @@ use http::{Method, Response, StatusCode};
 use tokio::time::Instant;
 
 use super::Exchange;
-use super::answer::{Answer, Rest, is_list};
+use super::answer::{Answer, Rest};
+use super::reading::is_list;
 use super::taping;
 use crate::body::events::{Relay, Verdict};
 use crate::body::inbox::{self, Inbox};
@@ -61,6 +62,8 @@ impl Exchange {
         let copies = self.tape.is_some();
         // Over HTTP/1.1 the server side leaves the body of an answer to HEAD out by itself.
         let is_bare = request.method == Method::HEAD && self.connection.is_multiplexed();
+        // A long body is held until it is written, which at a slow reader is after the exchange.
+        let whole = whole.map(|bytes| self.held.out(bytes));
         let at_end = self.tail(&request, status, lease, seen);
         let body = match (whole, rest) {
             (Some(bytes), _) if bytes.is_empty() || is_bare => ReplyBody::empty(at_end),
@@ -132,6 +135,7 @@ impl Exchange {
             _ => (None, None),
         };
         let mut registered: Option<Inbox> = None;
+        let (held, counters) = (self.holding(), runtime.counters.clone());
         let watcher = Box::new(move |event: &mut Event| {
             if let (None, Some(sender)) = (&registered, &sender) {
                 registered = session_of(event).and_then(|session| runtime.inboxes.open(session, sender.clone()));
@@ -147,7 +151,7 @@ impl Exchange {
             let is_last = !request.class.has_messages() && event.data().is_some();
             Verdict { answers, is_last }
         });
-        Some((Relay { watcher, limit, silence, ends_with_answer, inbox }, seen))
+        Some((Relay { watcher, limit, silence, ends_with_answer, inbox, held, counters }, seen))
     }
 
     fn tail(
@@ -283,6 +287,10 @@ impl AtEnd for Tail {
     fn at_end(self: Box<Self>, ending: Ending, bytes: u64, copy: Option<Bytes>) {
         let Self { mut exchange, method, class, status, lease, first_byte, seen } = *self;
         let now = Instant::now();
+        let ending = match ending {
+            Ending::ClientLeft if exchange.connection.is_stalled() => Ending::ClientStalled,
+            ending => ending,
+        };
         exchange.connection.enter_at(Phase::Idle, now);
         if let (Ending::Whole, Some(lease)) = (ending, lease) {
             lease.give_back(now);

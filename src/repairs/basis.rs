@@ -3,7 +3,12 @@
 use crate::repair::{Basis, Level};
 
 const fn rule(text: &'static str, url: &'static str, level: Level) -> Basis {
-    Basis { text, url, level }
+    Basis { text, url, level, is_of_browsers: false }
+}
+
+/// What browsers let pages do, by the standard that they follow.
+const fn browsers(text: &'static str, url: &'static str) -> Basis {
+    Basis { text, url, level: Level::Interop, is_of_browsers: true }
 }
 
 const MCP_AUTH: &str = "https://modelcontextprotocol.io/specification/2025-11-25/basic/authorization";
@@ -39,13 +44,11 @@ pub const REGISTRATION_MANAGEMENT: Basis =
 pub const TOKEN_ANSWER: Basis =
     rule("RFC 6749 section 5.1", "https://www.rfc-editor.org/rfc/rfc6749#section-5.1", Level::Must);
 pub const FETCH_PREFLIGHT: Basis =
-    rule("Fetch, CORS-preflight fetch", "https://fetch.spec.whatwg.org/#cors-preflight-fetch", Level::Interop);
-pub const FETCH_CHECK: Basis =
-    rule("Fetch, CORS check", "https://fetch.spec.whatwg.org/#concept-cors-check", Level::Interop);
-pub const FETCH_EXPOSE: Basis = rule(
+    browsers("Fetch, CORS-preflight fetch", "https://fetch.spec.whatwg.org/#cors-preflight-fetch");
+pub const FETCH_CHECK: Basis = browsers("Fetch, CORS check", "https://fetch.spec.whatwg.org/#concept-cors-check");
+pub const FETCH_EXPOSE: Basis = browsers(
     "Fetch, Access-Control-Expose-Headers",
     "https://fetch.spec.whatwg.org/#http-access-control-expose-headers",
-    Level::Interop,
 );
 pub const CACHE: Basis =
     rule("RFC 9111 section 5.2.2.5", "https://www.rfc-editor.org/rfc/rfc9111#section-5.2.2.5", Level::Interop);

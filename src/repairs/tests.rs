@@ -18,6 +18,7 @@ use crate::plan::{Plan, Report};
 use crate::repair::{Example, Hook, Mode, Repair, SiteKind, Then};
 
 mod any;
+mod fidelity;
 mod messages;
 mod weight;
 

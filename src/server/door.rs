@@ -10,7 +10,6 @@ use tokio_rustls::TlsAcceptor;
 
 use super::StartError;
 use crate::config::tls::Tls;
-use crate::connection::Budget;
 use crate::runtime::Bounds;
 use crate::telemetry::life::{self, Life};
 use crate::tls::server::{Certificates, ServerTlsError, Set, server_config};
@@ -18,8 +17,6 @@ use crate::tls::server::{Certificates, ServerTlsError, Set, server_config};
 /// One for the process.
 pub(super) struct Door {
     tls: ArcSwapOption<Lock>,
-    /// Exchanges of HTTP/2.
-    pub(super) budget: Arc<Budget>,
     life: Arc<Life>,
     /// Connections by peer, if they are limited.
     peers: Mutex<HashMap<IpAddr, usize>>,
@@ -68,19 +65,9 @@ pub(super) enum Change {
 }
 
 impl Door {
-    pub(super) fn new(
-        settings: Option<&Tls>,
-        public_host: &str,
-        streams: usize,
-        life: Arc<Life>,
-    ) -> Result<Self, StartError> {
+    pub(super) fn new(settings: Option<&Tls>, public_host: &str, life: Arc<Life>) -> Result<Self, StartError> {
         let lock = settings.map(|settings| Lock::new(settings, public_host)).transpose()?;
-        let door = Self {
-            tls: ArcSwapOption::new(lock.map(Arc::new)),
-            budget: Arc::new(Budget::new(streams)),
-            life,
-            peers: Mutex::default(),
-        };
+        let door = Self { tls: ArcSwapOption::new(lock.map(Arc::new)), life, peers: Mutex::default() };
         door.show();
         Ok(door)
     }

@@ -43,19 +43,14 @@ pub(super) use unix::SocketFile;
 #[cfg(not(unix))]
 pub(super) struct SocketFile;
 
-/// How many connections there may be, and how many exchanges of HTTP/2: as many as were stated, if the limit on open
-/// files allows. Each needs a connection to the upstream too.
-pub(super) fn capacity(stated: usize, is_start: bool) -> (usize, usize) {
-    let Ok(files) = rlimit::increase_nofile_limit(u64::MAX) else { return (stated, stated) };
-    let files = usize::try_from(files.saturating_sub(OTHER_FILES)).unwrap_or(usize::MAX);
-    let possible = (files / 2).max(1);
+/// As many connections as were stated, if the limit on open files allows: each needs one to the upstream too.
+pub(super) fn connections(stated: usize, is_start: bool) -> usize {
+    let Ok(files) = rlimit::increase_nofile_limit(u64::MAX) else { return stated };
+    let possible = usize::try_from(files.saturating_sub(OTHER_FILES) / 2).unwrap_or(usize::MAX).max(1);
     if is_start && possible < stated {
         tracing::info!(stated, possible, "the limit on open files allows fewer connections than limits.connections");
     }
-    let connections = stated.min(possible);
-    // A connection of HTTP/2 has none to the upstream by itself, so that half of what others need is left at least.
-    let streams = files.saturating_sub(connections.saturating_mul(2)).max(connections / 2).max(1);
-    (connections, streams)
+    stated.min(possible)
 }
 
 /// Opens what is stated.

@@ -17,8 +17,10 @@ use super::crew::Crew;
 use crate::alarm::Alarm;
 use crate::connection::Connection;
 use crate::connection::socket::{Opening, Stream, Timed};
+use crate::connection::stalled::Stalled;
 use crate::proxy::{self, admit};
 use crate::runtime::Bounds;
+use crate::telemetry::counters::HungUp;
 
 /// Streams of one connection at a time.
 const MAX_STREAMS: u32 = 100;
@@ -74,6 +76,9 @@ pub(super) async fn serve(mut timed: Timed, guest: Guest, tls: Option<TlsAccepto
         Ok(Some((stream, _))) => serve_h1(stream, guest).await,
         Ok(None) => {}
         Err(error) => {
+            if error.kind() == std::io::ErrorKind::TimedOut {
+                guest.crew.sites().first().counters.hung_up(HungUp::HeadSlow);
+            }
             tracing::debug!(%error, peer = %guest.connection.peer, "a connection ended before its first request")
         }
     }
@@ -81,17 +86,19 @@ pub(super) async fn serve(mut timed: Timed, guest: Guest, tls: Option<TlsAccepto
 
 async fn serve_h1(stream: Stream, guest: Guest) {
     let Guest { crew, connection, bounds, stopping } = guest;
+    let (counters, client) = (crew.sites().first().counters.clone(), connection.clone());
     let service = service_fn(move |request: http::Request<Incoming>| {
         // Boxed, so that a stream that runs for hours does not hold the memory of how it began.
         let worker = crew.worker(&connection, &request);
         Box::pin(proxy::serve(worker, connection.clone(), request))
     });
+    let stalled = Stalled::new(stream, client.clone(), bounds.stalled);
     let mut serving = pin!(
         http1::Builder::new()
             .header_read_timeout(None)
             .max_headers(admit::MAX_HEADERS)
             .max_header_size(bounds.head_bytes)
-            .serve_connection(TokioIo::new(stream), service)
+            .serve_connection(TokioIo::new(stalled), service)
     );
     let ended = tokio::select! {
         ended = serving.as_mut() => ended,
@@ -102,6 +109,7 @@ async fn serve_h1(stream: Stream, guest: Guest) {
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "client connection ended");
+        client.note_end(&error, &counters);
     }
 }
 
@@ -110,11 +118,13 @@ async fn serve_h1(stream: Stream, guest: Guest) {
 async fn serve_h2(stream: Stream, guest: Guest) {
     let Guest { crew, connection, bounds, stopping } = guest;
     connection.multiplex();
+    let counters = crew.sites().first().counters.clone();
     let of = connection.clone();
     let service = service_fn(move |request: http::Request<Incoming>| {
         let worker = crew.worker(&of, &request);
         Box::pin(proxy::serve(worker, of.clone(), request))
     });
+    let stalled = Stalled::new(stream, connection.clone(), bounds.stalled);
     let mut serving = pin!(
         http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
@@ -125,7 +135,7 @@ async fn serve_h2(stream: Stream, guest: Guest) {
             .max_header_list_size(u32::try_from(bounds.head_bytes).unwrap_or(u32::MAX))
             .keep_alive_interval(PING_EVERY)
             .keep_alive_timeout(PING_PATIENCE)
-            .serve_connection(TokioIo::new(stream), service)
+            .serve_connection(TokioIo::new(stalled), service)
     );
     let mut stopped = pin!(stopping.cancelled());
     let (mut quiet, mut is_leaving) = (Alarm::default(), false);
@@ -146,12 +156,14 @@ async fn serve_h2(stream: Stream, guest: Guest) {
                 return Poll::Ready(Ok(()));
             }
             is_leaving = true;
+            counters.hung_up(if connection.had_streams() { HungUp::Idle } else { HungUp::HeadSlow });
             serving.as_mut().graceful_shutdown();
         }
     })
     .await;
     if let Err(error) = ended {
         tracing::debug!(%error, "client connection ended");
+        connection.note_end(&error, &counters);
     }
 }
 

@@ -21,6 +21,8 @@ use super::listen::Listener;
 use super::serve::{Guest, serve};
 use crate::connection::Connection;
 use crate::connection::socket::{Socket, Timed};
+use crate::edit::json::Object;
+use crate::refuse;
 use crate::runtime::Bounds;
 
 /// After the drain time: how long streams may take to write their end.
@@ -135,15 +137,20 @@ async fn accept(mut connections: Connections, crew: &Arc<Crew>, door: &Arc<Door>
         };
         match socket {
             Ok(Some(socket)) => {
-                let Some((connection, bounds)) = meet(&socket, crew, door) else { continue };
+                let Some((connection, bounds)) = meet(&socket, crew) else { continue };
                 let is_known = connection.trusted || socket.is_local();
                 match door.enter(Some(connection.peer).filter(|_| !is_known), &bounds) {
                     Some(entry) => {
                         let guest = Guest { crew: crew.clone(), connection, bounds, stopping: stop.accepting.clone() };
                         tracker.spawn(receive(socket, guest, door.acceptor(), entry));
                     }
-                    None if door.acceptor().is_some() => {}
-                    None => turn_away(socket, &parting),
+                    None => {
+                        crew.sites().first().counters.refused(&refuse::TOO_MANY_CONNECTIONS);
+                        // Who speaks TLS could read nothing before a handshake, which costs more than a request.
+                        if door.acceptor().is_none() {
+                            turn_away(socket, &parting);
+                        }
+                    }
                 }
             }
             Ok(None) => return,
@@ -159,10 +166,10 @@ async fn wait_out(error: &io::Error) {
 }
 
 /// Who connects. `None`: somebody who has gone again.
-fn meet(socket: &Socket, crew: &Crew, door: &Door) -> Option<(Arc<Connection>, Bounds)> {
+fn meet(socket: &Socket, crew: &Crew) -> Option<(Arc<Connection>, Bounds)> {
     let peer = socket.peer()?;
     let sites = crew.sites();
-    let connection = Connection::new(peer, sites.first().trusts(peer)).within(door.budget.clone());
+    let connection = Connection::new(peer, sites.first().trusts(peer));
     Some((Arc::new(connection), sites.first().bounds))
 }
 
@@ -177,20 +184,22 @@ async fn receive(socket: Socket, guest: Guest, tls: Option<TlsAcceptor>, entry: 
 /// One connection too many: says so and hangs up. What the client had sent is read first, as it would not see the answer
 /// otherwise (RFC 9112 section 9.6).
 fn turn_away(mut socket: Socket, parting: &Arc<AtomicUsize>) {
-    const BODY: &str = r#"{"error":"too_many_connections","error_description":"This proxy has more connections than it may have. Try again in a moment.","fault":"proxy","answered_by":"mcp-mend"}"#;
     if parting.fetch_add(1, Ordering::Relaxed) >= MOST_PARTING {
         parting.fetch_sub(1, Ordering::Relaxed);
         return;
     }
     let parting = parting.clone();
     tokio::spawn(async move {
-        let text = format!(
+        let reply = refuse::TOO_MANY_CONNECTIONS.reply();
+        let body = reply.json().map(Object::to_bytes).unwrap_or_default();
+        let head = format!(
             "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Type: application/json\r\n\
-             Cache-Control: no-store\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{BODY}",
-            BODY.len()
+             Cache-Control: no-store\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+            body.len()
         );
+        let text = [head.as_bytes(), &body].concat();
         let said = async {
-            socket.write_all(text.as_bytes()).await?;
+            socket.write_all(&text).await?;
             socket.shutdown().await?;
             let mut rest = [0; 1024];
             while socket.read(&mut rest).await? > 0 {}

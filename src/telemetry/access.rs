@@ -218,6 +218,7 @@ fn text_line(out: &mut String, date: &str, millis: u32, record: &Record<'_>) {
         Ending::Whole => {}
         Ending::UpstreamCut => out.push_str(" cut off by the upstream"),
         Ending::ClientLeft => out.push_str(" client left"),
+        Ending::ClientStalled => out.push_str(" client took nothing"),
         Ending::Drained => out.push_str(" ended for shutdown"),
     }
     out.push('\n');

@@ -17,10 +17,12 @@ pub enum Untouched {
     NotJson,
     /// A repair had a bug.
     Panicked,
+    /// Too much was held already (`limits.held_bytes`).
+    Busy,
 }
 
 impl Untouched {
-    pub const ALL: [Self; 5] = [Self::TooLarge, Self::Slow, Self::Encoded, Self::NotJson, Self::Panicked];
+    pub const ALL: [Self; 6] = [Self::TooLarge, Self::Slow, Self::Encoded, Self::NotJson, Self::Panicked, Self::Busy];
 
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -30,6 +32,31 @@ impl Untouched {
             Self::Encoded => "encoded",
             Self::NotJson => "not-json",
             Self::Panicked => "repair-panicked",
+            Self::Busy => "busy",
+        }
+    }
+}
+
+/// Why a client's connection was ended without an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HungUp {
+    /// The head of a request did not come in time.
+    HeadSlow,
+    /// Nothing was asked for a long time.
+    Idle,
+    /// An answer was not taken.
+    Stalled,
+}
+
+impl HungUp {
+    pub const ALL: [Self; 3] = [Self::HeadSlow, Self::Idle, Self::Stalled];
+
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::HeadSlow => "head-slow",
+            Self::Idle => "idle",
+            Self::Stalled => "stalled",
         }
     }
 }
@@ -44,6 +71,7 @@ pub struct Counters {
     repairs: Vec<AtomicU64>,
     untouched: Vec<AtomicU64>,
     refusals: Vec<AtomicU64>,
+    hung_up: [AtomicU64; HungUp::ALL.len()],
 }
 
 impl Default for Counters {
@@ -57,6 +85,7 @@ impl Default for Counters {
             repairs: zeros(REPAIRS.len()),
             untouched: zeros(Untouched::ALL.len()),
             refusals: zeros(refuse::ALL.len()),
+            hung_up: Default::default(),
         }
     }
 }
@@ -73,6 +102,20 @@ impl Counters {
         if let Some(counter) = self.untouched.get(why as usize) {
             counter.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// A client's connection was ended without an answer.
+    pub fn hung_up(&self, why: HungUp) {
+        self.hung_up[why as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often that was so, by reason.
+    pub fn by_hanging_up(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        HungUp::ALL
+            .iter()
+            .zip(&self.hung_up)
+            .map(|(why, counter)| (why.name(), counter.load(Ordering::Relaxed)))
+            .filter(|(_, count)| *count > 0)
     }
 
     /// The proxy answered itself.
@@ -107,6 +150,7 @@ impl Counters {
             "by_repair": table(&mut self.by_repair()),
             "by_reason": table(&mut self.by_reason()),
             "by_refusal": table(&mut self.by_refusal()),
+            "hung_up": table(&mut self.by_hanging_up()),
         })
     }
 
@@ -146,7 +190,7 @@ mod tests {
             counters.to_json(),
             json!({
                 "exchanges": 5, "refused": 0, "panics": 0, "mended": 3,
-                "by_repair": { first: 2, second: 1 }, "by_reason": { "slow": 1 }, "by_refusal": {},
+                "by_repair": { first: 2, second: 1 }, "by_reason": { "slow": 1 }, "by_refusal": {}, "hung_up": {},
             })
         );
     }

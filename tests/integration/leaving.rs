@@ -246,3 +246,39 @@ async fn one_connection_too_many_gets_503() {
     })
     .await;
 }
+
+/// Sends a head and so much of a body without looking, as clients do, and then reads.
+async fn told_after(proxy: &Proxy, head: &str, length: usize) -> u16 {
+    let mut client = proxy.connect().await;
+    client.send(format!("{head}Content-Length: {length}\r\n\r\n")).await;
+    client.send(vec![b'a'; length]).await;
+    client.reply().await.status()
+}
+
+#[tokio::test]
+async fn a_refusal_is_heard_by_a_client_that_sends_everything_first() {
+    let upstream = Upstream::sound().await;
+    let proxy = Proxy::to(&upstream).set("limits.request_bytes", "1000").start();
+    for (head, length, status) in [
+        ("POST /x HTTP/1.1\r\nHost: h\r\n", 200_000, 413),
+        ("POST /x HTTP/1.1\r\nHost: h\r\n", 20_000_000, 413),
+        ("POST /x HTTP/1.1\r\nHost: h\r\nHost: h\r\n", 200_000, 400),
+        ("CONNECT h:1 HTTP/1.1\r\nHost: h\r\n", 200_000, 405),
+    ] {
+        for _ in 0..5 {
+            assert_eq!(told_after(&proxy, head, length).await, status, "{head} {length}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_too_many_hears_so_although_it_has_asked_already() {
+    let upstream = Upstream::sound().await;
+    let proxy = Proxy::to(&upstream).set("limits.connections", "1").start();
+    let mut first = proxy.connect().await;
+    first.send(get("/x", &[])).await;
+    assert_eq!(first.reply().await.status(), 200);
+    for _ in 0..20 {
+        assert_eq!(proxy.ask(get("/x", &[])).await.status(), 503);
+    }
+}

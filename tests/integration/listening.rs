@@ -192,8 +192,7 @@ async fn one_peer_has_only_its_share() {
 async fn out_of_descriptors_it_waits_and_comes_back() {
     let upstream = Upstream::always(ok("hello")).await;
     let url = format!("http://{}", upstream.address);
-    let proxy =
-        Binary::start_under("ulimit -n 84", &[&url, "--no-probe", "--threads", "1", "--log-format", "text"]).await;
+    let proxy = Binary::start_with_files(84, &[&url, "--no-probe", "--threads", "1", "--log-format", "text"]).await;
     let spent = proxy.cpu();
     let began = Instant::now();
     let mut held = Vec::new();

@@ -5,9 +5,9 @@ use crate::kit::run;
 #[tokio::test]
 async fn pages_and_completions_come_out() {
     let (code, page, _) = run(&["man"]).await;
-    assert!(code == 0 && page.contains(".TH mcp-mend 1") && page.contains("EXIT STATUS"), "{page}");
+    assert!(code == 0 && page.contains(".TH \"mcp-mend\" \"1\"") && page.contains("EXIT STATUS"), "{page}");
     let (code, page, _) = run(&["man", "check"]).await;
-    assert!(code == 0 && page.contains(".TH mcp-mend-check 1"), "{page}");
+    assert!(code == 0 && page.contains(".TH \"mcp-mend-check\" \"1\""), "{page}");
     for shell in ["bash", "zsh", "fish"] {
         let (code, text, _) = run(&["completions", shell]).await;
         assert!(code == 0 && text.contains("drain-seconds"), "{shell}: {text}");

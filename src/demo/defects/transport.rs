@@ -203,6 +203,9 @@ fn elsewhere(asked: &Asked<'_>, reply: Reply) -> Reply {
     if !asked.wants_answer() || !reply.status().is_success() {
         return reply;
     }
-    asked.streams.tell(session, reply::event(&reply::document(&reply)));
+    // An answer that is a stream by itself goes there as it is.
+    let words =
+        if reply::is_stream(&reply) { reply::bytes(&reply) } else { reply::event(&reply::document(&reply)).into() };
+    asked.streams.tell(session, words);
     reply::empty(StatusCode::ACCEPTED)
 }

@@ -24,7 +24,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::TOKEN_HANDLING, basis::BEARER_ERRORS, basis::JWT_EXPIRY],
     default: Mode::Fix,
     on: Class::OF_MESSAGES,
-    hook: Hook::Request { needs: Needs::Head, when, run },
+    hook: Hook::Request { needs: Needs::Head, when, run, goes_on: false },
     examples: &[
         Example {
             note: "expired in 2001",

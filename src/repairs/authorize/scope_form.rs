@@ -23,7 +23,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::AUTHORIZATION_REQUEST, basis::SCOPE],
     default: Mode::Fix,
     on: &[Class::Authorize],
-    hook: Hook::Request { needs: Needs::Form, when, run },
+    hook: Hook::Request { needs: Needs::Form, when, run, goes_on: false },
     examples: &[
         Example {
             note: "appended to nothing",

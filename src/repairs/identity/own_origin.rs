@@ -24,7 +24,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::LOCATION],
     default: Mode::Fix,
     on: &[Class::Authorize, Class::Register, Class::Token, Class::Revoke, Class::Other],
-    hook: Hook::Request { needs: Needs::Head, when, run },
+    hook: Hook::Request { needs: Needs::Head, when, run, goes_on: false },
     examples: &[
         Example {
             note: "the consent form",

@@ -24,7 +24,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::RESOURCE_PARAMETER],
     default: Mode::Fix,
     on: &[Class::Authorize, Class::Token],
-    hook: Hook::Request { needs: Needs::Form, when, run },
+    hook: Hook::Request { needs: Needs::Form, when, run, goes_on: false },
     examples: &[
         Example {
             note: "authorize",

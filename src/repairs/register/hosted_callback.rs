@@ -24,7 +24,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::HOSTED_CALLBACKS],
     default: Mode::Fix,
     on: &[Class::Register],
-    hook: Hook::Request { needs: Needs::Json, when: |request| request.method == Method::POST, run },
+    hook: Hook::Request { needs: Needs::Json, when: |request| request.method == Method::POST, run, goes_on: false },
     examples: &[
         Example {
             note: "one of the two",

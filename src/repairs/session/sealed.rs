@@ -22,7 +22,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::SESSIONS, basis::COOKIES],
     default: Mode::Fix,
     on: &[Class::Mcp],
-    hook: Hook::Request { needs: Needs::Head, when, run },
+    hook: Hook::Request { needs: Needs::Head, when, run, goes_on: true },
     examples: &[
         Example {
             note: "letters that can be sent",

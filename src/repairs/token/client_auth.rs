@@ -26,7 +26,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::CLIENT_SECRET, basis::ONE_METHOD],
     default: Mode::Fix,
     on: &[Class::Token, Class::Revoke],
-    hook: Hook::Request { needs: Needs::Form, when: |request| request.method == Method::POST, run },
+    hook: Hook::Request { needs: Needs::Form, when: |request| request.method == Method::POST, run, goes_on: false },
     examples: &[
         Example {
             note: "only Basic is listed",

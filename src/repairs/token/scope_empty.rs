@@ -22,7 +22,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::EMPTY_PARAMETER],
     default: Mode::Fix,
     on: &[Class::Token],
-    hook: Hook::Request { needs: Needs::Form, when: |request| request.method == Method::POST, run },
+    hook: Hook::Request { needs: Needs::Form, when: |request| request.method == Method::POST, run, goes_on: false },
     examples: &[
         Example {
             note: "empty",

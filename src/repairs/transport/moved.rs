@@ -21,7 +21,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::MCP_REDIRECT],
     default: Mode::Fix,
     on: &[Class::Mcp],
-    hook: Hook::Request { needs: Needs::Head, when, run },
+    hook: Hook::Request { needs: Needs::Head, when, run, goes_on: true },
     examples: &[
         Example {
             note: "seen before",

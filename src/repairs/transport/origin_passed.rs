@@ -23,7 +23,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::ORIGIN_CHECK],
     default: Mode::Fix,
     on: Class::OF_MESSAGES,
-    hook: Hook::Request { needs: Needs::Head, when, run },
+    hook: Hook::Request { needs: Needs::Head, when, run, goes_on: false },
     examples: &[
         Example {
             note: "an allowed page",

@@ -22,7 +22,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::VERSION_HEADER],
     default: Mode::Fix,
     on: &[Class::Mcp],
-    hook: Hook::Request { needs: Needs::Head, when, run },
+    hook: Hook::Request { needs: Needs::Head, when, run, goes_on: false },
     examples: &[
         Example {
             note: "in a session",

@@ -20,7 +20,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::VERSION_NEGOTIATION],
     default: Mode::Fix,
     on: &[Class::Mcp, Class::LegacyPost],
-    hook: Hook::Request { needs: Needs::Json, when, run },
+    hook: Hook::Request { needs: Needs::Json, when, run, goes_on: false },
     examples: &[
         Example {
             note: "the newest of all",

@@ -17,8 +17,13 @@ pub struct Binary {
     lines: Lines<BufReader<ChildStdout>>,
 }
 
+/// The program that is tested: the one that was built with the tests, or another for figures (`MCP_MEND`).
+fn program() -> String {
+    std::env::var("MCP_MEND").unwrap_or(env!("CARGO_BIN_EXE_mcp-mend").to_owned())
+}
+
 fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mcp-mend"));
+    let mut command = Command::new(program());
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     command
 }
@@ -46,21 +51,26 @@ impl Binary {
         Self::start_saying("listens on   http://", environment, arguments).await
     }
 
-    /// The same, from a shell that has done something before, as setting a limit.
-    pub async fn start_under(first: &str, arguments: &[&str]) -> Self {
-        let mut command = Command::new("sh");
-        command.args(["-c", &format!("{first}; exec \"$@\""), "sh", env!("CARGO_BIN_EXE_mcp-mend")]);
-        command.args(["--listen", "127.0.0.1:0"]).args(arguments);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
-        Self::began(command, "listens on   http://").await
-    }
-
     async fn start_saying(before: &str, environment: &[(&str, &str)], arguments: &[&str]) -> Self {
         let mut all = vec!["--listen", "127.0.0.1:0"];
         all.extend(arguments);
         let mut command = command(&all);
         command.envs(environment.iter().copied());
         Self::began(command, before).await
+    }
+
+    /// As [`Binary::start`], where the system lets it open so many files and no more.
+    pub async fn start_with_files(files: usize, arguments: &[&str]) -> Self {
+        let mut limited = Command::new("sh");
+        limited.args(["-c", &format!("ulimit -n {files}; exec \"$0\" \"$@\""), &program()]);
+        limited.args(["--listen", "127.0.0.1:0"]).args(arguments);
+        limited.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        Self::began(limited, "listens on   http://").await
+    }
+
+    /// The process, for who wants to measure it.
+    pub fn id(&self) -> u32 {
+        self.child.id().unwrap()
     }
 
     async fn began(mut command: Command, before: &str) -> Self {

@@ -37,6 +37,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- $own := dict
   "listen" "0.0.0.0:8808"
   "admin" (printf "0.0.0.0:%d" (int .Values.admin.port))
+  "no_admin_page" (not .Values.admin.page)
   "public_url" (required "publicUrl: the address that clients use, as in https://mcp.example.com" .Values.publicUrl)
   "upstream" (dict "url" (required "upstream: the MCP server, as in http://mcp-server:3000" .Values.upstream)) -}}
 {{- if .Values.upstreamCa.secretName -}}

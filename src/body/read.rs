@@ -1,0 +1,127 @@
+//! Reading a body: whole under a cap, its beginning, or to be rid of it.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body::Body;
+use hyper::body::Incoming;
+use tokio::time::Instant;
+
+use crate::overload::Held;
+
+/// How much of a body was read.
+pub enum Read {
+    Whole(Bytes),
+    /// It was too long, or too slow: what was read is to be handed back first.
+    Partly(Bytes),
+    /// The connection ended, or what came is no body: it is not the message.
+    Failed(hyper::Error),
+}
+
+/// Reads a body up to a limit and for a time; gives everything back if it stops.
+pub async fn read(incoming: &mut Incoming, limit: usize, time: Duration, held: &mut Held) -> Read {
+    read_while(incoming, limit, time, held, |_| true).await
+}
+
+/// Reads what is left of a body that nobody wants, so that the connection can go on. `false` if it does not end within
+/// `most` bytes and so much time.
+pub async fn drain(body: &mut (impl Body<Data = Bytes> + Unpin), most: usize, time: Duration) -> bool {
+    if body.size_hint().lower() > most as u64 {
+        return false;
+    }
+    let all = async {
+        let mut taken = 0;
+        while !body.is_end_stream() {
+            match std::future::poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await {
+                None => return true,
+                Some(Err(_)) => return false,
+                Some(Ok(frame)) => taken += frame.data_ref().map_or(0, Bytes::len),
+            }
+            if taken > most {
+                return false;
+            }
+        }
+        true
+    };
+    tokio::time::timeout(time, all).await.unwrap_or(false)
+}
+
+/// Reads the first piece of a body, to be handed back.
+pub async fn read_start(incoming: &mut Incoming, time: Duration) -> Read {
+    match tokio::time::timeout(time, std::future::poll_fn(|cx| Pin::new(&mut *incoming).poll_frame(cx))).await {
+        Err(_) | Ok(None) => Read::Partly(Bytes::new()),
+        Ok(Some(Err(error))) => Read::Failed(error),
+        Ok(Some(Ok(frame))) => Read::Partly(frame.into_data().unwrap_or_default()),
+    }
+}
+
+/// As [`read`], and stops as soon as what has come is not what was looked for.
+pub async fn read_while(
+    incoming: &mut Incoming,
+    limit: usize,
+    time: Duration,
+    held: &mut Held,
+    is_right: impl Fn(&[u8]) -> bool,
+) -> Read {
+    let before = held.begin();
+    let read = read_on(incoming, limit, time, held, is_right).await;
+    if !matches!(read, Read::Whole(_)) {
+        // What is handed on as it comes is not held.
+        held.set(before);
+    }
+    read
+}
+
+async fn read_on(
+    incoming: &mut Incoming,
+    limit: usize,
+    time: Duration,
+    held: &mut Held,
+    is_right: impl Fn(&[u8]) -> bool,
+) -> Read {
+    if incoming.size_hint().lower() > limit as u64 {
+        return Read::Partly(Bytes::new());
+    }
+    let mut first = Bytes::new();
+    let mut all = BytesMut::new();
+    let deadline = Instant::now() + time;
+    loop {
+        let frame = std::future::poll_fn(|cx| Pin::new(&mut *incoming).poll_frame(cx));
+        let data = match tokio::time::timeout_at(deadline, frame).await {
+            Err(_) => return Read::Partly(joined(first, all)),
+            Ok(None) => return Read::Whole(joined(first, all)),
+            Ok(Some(Err(error))) => return Read::Failed(error),
+            // Trailers of a body that was read whole describe it no more than its length does.
+            Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
+        };
+        let has_room = held.grow(data.len());
+        if first.is_empty() && all.is_empty() {
+            first = data;
+        } else {
+            if all.is_empty() {
+                all.extend_from_slice(&first);
+            }
+            all.extend_from_slice(&data);
+        }
+        let length = first.len().max(all.len());
+        let so_far: &[u8] = if all.is_empty() { &first } else { &all };
+        if !has_room || length > limit || !is_right(so_far) {
+            return Read::Partly(joined(first, all));
+        }
+        if incoming.is_end_stream() {
+            return Read::Whole(joined(first, all));
+        }
+    }
+}
+
+/// Whether a body ended because its sender took too long (see `connection.rs`).
+#[must_use]
+pub fn is_timeout(error: &hyper::Error) -> bool {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<std::io::Error>());
+    cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::TimedOut)
+}
+
+fn joined(first: Bytes, all: BytesMut) -> Bytes {
+    if all.is_empty() { first } else { all.freeze() }
+}

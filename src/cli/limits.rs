@@ -1,0 +1,131 @@
+//! Every limit with its default, what happens beyond it and how that is counted: a table of the README.
+
+use std::fmt::Write as _;
+
+use crate::config::settings::{self, Setting};
+use crate::refuse::{self, Refusal};
+use crate::telemetry::counters::{HungUp, Untouched};
+
+/// Under which name it is counted that a limit was met.
+enum Counted {
+    Refused(Refusal),
+    Untouched(Untouched),
+    HungUp(HungUp),
+    /// How an answer ended, in the access log.
+    Ended(&'static str),
+    Nowhere,
+}
+use Counted::{Ended, Nowhere, Refused};
+
+struct Limit {
+    /// The setting, or what is limited where there is none.
+    what: &'static str,
+    /// Its value where there is no setting.
+    fixed: &'static str,
+    beyond: &'static str,
+    counted: Counted,
+}
+
+const fn set(what: &'static str, beyond: &'static str, counted: Counted) -> Limit {
+    Limit { what, fixed: "", beyond, counted }
+}
+
+const fn fixed(what: &'static str, fixed: &'static str, beyond: &'static str, counted: Counted) -> Limit {
+    Limit { what, fixed, beyond, counted }
+}
+
+const LIMITS: &[Limit] = &[
+    set("limits.connections", "503, hung up on", Refused(refuse::TOO_MANY_CONNECTIONS)),
+    set("limits.requests", "503 before the body is read; off by default", Refused(refuse::OVERLOADED)),
+    set("limits.register_per_minute", "429 with Retry-After", Refused(refuse::TOO_MANY_REQUESTS)),
+    set("limits.token_per_minute", "429 with Retry-After", Refused(refuse::TOO_MANY_REQUESTS)),
+    set("limits.head_bytes", "431; 502 if it is an answer's", Refused(refuse::HEAD_TOO_LARGE)),
+    fixed("lines of a head", "100", "431; 502 if it is an answer's", Refused(refuse::HEAD_TOO_LARGE)),
+    set("limits.target_bytes", "414", Refused(refuse::TARGET_TOO_LONG)),
+    set("limits.request_bytes", "413", Refused(refuse::BODY_TOO_LARGE)),
+    set("limits.body_bytes", "passes untouched", Counted::Untouched(Untouched::TooLarge)),
+    set("limits.held_bytes", "passes untouched", Counted::Untouched(Untouched::Busy)),
+    fixed("a request's body that is held", "64 KiB", "passes untouched", Nowhere),
+    fixed("an event that is held", "64 KiB", "passes untouched", Nowhere),
+    fixed("a body behind a refusal", "64 KiB, 1 second", "the connection is closed behind the answer", Nowhere),
+    set("limits.head_seconds", "hung up on", Counted::HungUp(HungUp::HeadSlow)),
+    set("limits.body_seconds", "408; any byte starts it anew", Refused(refuse::BODY_STALLED)),
+    set("limits.idle_seconds", "hung up on", Counted::HungUp(HungUp::Idle)),
+    set("limits.stalled_seconds", "hung up on; any byte starts it anew", Counted::HungUp(HungUp::Stalled)),
+    set("limits.connect_seconds", "504", Refused(refuse::CONNECT_TIMEOUT)),
+    set("limits.first_byte_seconds", "504", Refused(refuse::ANSWER_TIMEOUT)),
+    set("limits.mend_seconds", "passes untouched", Counted::Untouched(Untouched::Slow)),
+    set("limits.learned_seconds", "the upstream is asked about itself again", Nowhere),
+    set("limits.silence_seconds", "a comment is sent (repair `stream.silence`)", Nowhere),
+    set("limits.pool_idle_seconds", "the connection to the upstream is closed", Nowhere),
+    set("limits.pool_age_seconds", "the connection to the upstream is closed", Nowhere),
+    set("limits.drain_seconds", "streams end between two events", Ended("drained")),
+];
+
+impl Counted {
+    fn text(&self) -> String {
+        match self {
+            Self::Refused(refusal) => format!("refused: `{}`", refusal.name),
+            Self::Untouched(why) => format!("untouched: `{}`", why.name()),
+            Self::HungUp(why) => format!("hung up: `{}`", why.name()),
+            Self::Ended(how) => format!("ending: `{how}`"),
+            Self::Nowhere => "-".to_owned(),
+        }
+    }
+}
+
+/// The value of a setting with its unit.
+fn with_unit(setting: &Setting) -> String {
+    match setting.value {
+        "N" => setting.default.to_owned(),
+        "BYTES" => bytes(setting.default),
+        unit => format!("{} {}", setting.default, unit.to_ascii_lowercase()),
+    }
+}
+
+fn bytes(number: &str) -> String {
+    let number: u64 = number.parse().unwrap_or_default();
+    match number {
+        _ if number.is_multiple_of(1 << 20) => format!("{} MiB", number >> 20),
+        _ if number.is_multiple_of(1 << 10) => format!("{} KiB", number >> 10),
+        _ => format!("{number} bytes"),
+    }
+}
+
+/// The README's table of limits.
+#[must_use]
+pub fn limits_table() -> String {
+    let mut out = String::from("| limit | default | beyond it | counted as |\n|---|---|---|---|\n");
+    for limit in LIMITS {
+        let setting = settings::find(limit.what);
+        let name = if setting.is_some() { format!("`{}`", limit.what) } else { limit.what.to_owned() };
+        let value = setting.map_or_else(|| limit.fixed.to_owned(), with_unit);
+        let _ = writeln!(out, "| {name} | {value} | {} | {} |", limit.beyond, limit.counted.text());
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::settings::SETTINGS;
+
+    #[test]
+    fn every_limit_that_can_be_set_is_in_the_table_once() {
+        let settings = SETTINGS.iter().filter(|setting| setting.key.starts_with("limits."));
+        for setting in settings {
+            let rows = LIMITS.iter().filter(|limit| limit.what == setting.key);
+            assert_eq!(rows.count(), 1, "say in `cli/limits.rs` what happens beyond {}", setting.key);
+        }
+        for limit in LIMITS {
+            let is_setting = settings::find(limit.what).is_some();
+            assert_eq!(is_setting, limit.fixed.is_empty(), "{}", limit.what);
+        }
+    }
+
+    #[test]
+    fn values_have_units() {
+        assert!(limits_table().contains("| `limits.held_bytes` | 256 MiB | passes untouched | untouched: `busy` |\n"));
+        assert!(limits_table().contains("| `limits.idle_seconds` | 75 seconds | hung up on | hung up: `idle` |\n"));
+    }
+}

@@ -1,0 +1,246 @@
+//! A request as repairs see it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::Method;
+use http::header::{ACCEPT, HeaderMap, HeaderValue};
+use http::uri::PathAndQuery;
+
+use crate::edit::json::Object;
+use crate::edit::list;
+use crate::endpoint::Class;
+use crate::jsonrpc::Envelope;
+
+/// A request, as it stands before the upstream is asked.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub class: Class,
+    pub method: Method,
+    /// Path and query as they came, undecoded.
+    pub target: PathAndQuery,
+    /// The `Origin` of a page.
+    pub origin: Option<HeaderValue>,
+    pub preflight: Option<Preflight>,
+    /// Whether there is an `Authorization` header; its value is nobody's business.
+    pub authorized: bool,
+    /// Whether a header other than `Authorization` may carry a credential, such as a cookie or an API key. Looked at
+    /// only where a login is known to be needed and `Authorization` is missing.
+    pub keyed: bool,
+    /// Whether the `Authorization` is a bearer token in the form of a JWT (RFC 7519) whose `exp` has passed. Looked at only where a
+    /// login is known to be needed.
+    pub expired: bool,
+    /// Whether clients log in to this site, as far as was known when this was last asked: only then can an answer
+    /// want a token.
+    pub guarded: bool,
+    /// Whether a browser asks for something to show: `Accept` names `text/html`.
+    pub wants_page: bool,
+    /// What forms of an answer the client takes.
+    pub accepts: Accepts,
+    /// The message in the body, as far as it was peeked at.
+    pub message: Option<Envelope>,
+    /// Whether the upstream was lately seen not to know the probe of MCP 2026-07-28.
+    pub is_legacy: bool,
+    /// Whether it names a version without sessions.
+    pub is_stateless: bool,
+    /// Where the upstream was lately seen to redirect messages to, path and query.
+    pub moved: Option<Arc<str>>,
+    /// The session as the client names it.
+    pub session_sent: Option<HeaderValue>,
+    /// Content codings that the client accepts, as it wrote them.
+    pub accept_encoding: Option<HeaderValue>,
+    /// The header fields on their way to the upstream. Empty once they were sent, unless the class may ask again.
+    pub headers: HeaderMap,
+    pub body: RequestBody,
+    /// The body as the client sent it, before any repair.
+    pub sent: RequestBody,
+}
+
+/// An `Accept` that names both forms of an answer.
+pub const BOTH_FORMS: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
+
+/// The forms in which a client takes the answer to a message (MCP, Streamable HTTP).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accepts {
+    pub json: bool,
+    pub events: bool,
+}
+
+impl Accepts {
+    /// What an `Accept` header says; who sends none or `*/*` takes anything (RFC 9110 section 12.5.1).
+    #[must_use]
+    pub fn of(headers: &HeaderMap) -> Self {
+        let any = Self { json: true, events: true };
+        match headers.get(ACCEPT) {
+            None => return any,
+            // What the SDKs write.
+            Some(accept) if accept == BOTH_FORMS => return any,
+            Some(_) => {}
+        }
+        list::members(headers, ACCEPT).fold(Self { json: false, events: false }, |found, member| {
+            let kind = member.split(';').next().unwrap_or(member).trim();
+            let is = |wanted: &str| kind.eq_ignore_ascii_case(wanted);
+            Self {
+                json: found.json || is("application/json") || is("application/*") || is("*/*"),
+                events: found.events || is("text/event-stream") || is("text/*") || is("*/*"),
+            }
+        })
+    }
+}
+
+/// Whether a header or query parameter of this name may let its sender in.
+#[must_use]
+pub fn is_credential(name: &str) -> bool {
+    // By the first letter: this is asked of every header field of a message without a token.
+    name.bytes().enumerate().any(|(at, byte)| {
+        let words: &[&str] = match byte.to_ascii_lowercase() {
+            b'a' => &["auth"],
+            b'c' => &["cert", "cookie"],
+            b'j' => &["jwt"],
+            b'k' => &["key"],
+            b's' => &["secret", "session"],
+            b't' => &["token"],
+            _ => &[],
+        };
+        words.iter().any(|word| name.get(at..at + word.len()).is_some_and(|part| part.eq_ignore_ascii_case(word)))
+    })
+}
+
+/// What a preflight asks for (Fetch section 4.8).
+#[derive(Clone, Debug)]
+pub struct Preflight {
+    pub method: String,
+    pub headers: Vec<String>,
+}
+
+/// A request body, as far as a repair asked to see it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum RequestBody {
+    /// Streams by.
+    #[default]
+    Unread,
+    Json(Object),
+    /// `application/x-www-form-urlencoded` text.
+    Form(String),
+    /// A message that nothing wants to see the inside of.
+    Whole(Bytes),
+}
+
+impl RequestBody {
+    /// The media type that a body of ours is sent with.
+    #[must_use]
+    pub fn media_type(&self) -> Option<HeaderValue> {
+        match self {
+            Self::Unread => None,
+            Self::Json(_) | Self::Whole(_) => Some(HeaderValue::from_static("application/json")),
+            Self::Form(_) => Some(HeaderValue::from_static("application/x-www-form-urlencoded")),
+        }
+    }
+}
+
+impl Request {
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.target.path()
+    }
+
+    /// Whether it is a POST of a message that wants an answer.
+    #[must_use]
+    pub fn asks(&self) -> bool {
+        self.method == Method::POST && self.message.as_ref().is_some_and(Envelope::is_request)
+    }
+
+    /// Whether it is a POST of a message with this method.
+    #[must_use]
+    pub fn calls(&self, method: &str) -> bool {
+        self.method == Method::POST && self.message.as_ref().is_some_and(|message| message.is(method))
+    }
+
+    /// The session that it names, if any (MCP 2025-03-26 to 2025-11-25).
+    #[must_use]
+    pub fn session(&self) -> Option<&HeaderValue> {
+        self.session_sent.as_ref()
+    }
+
+    /// Whether it speaks MCP 2026-07-28 or later: there are no sessions, and statuses mean other things.
+    #[must_use]
+    pub fn is_modern(&self) -> bool {
+        self.is_stateless && self.session_sent.is_none() && (!self.calls("initialize") || self.says_so_itself())
+    }
+
+    /// Whether the message itself names its version, as those of MCP 2026-07-28 and later do.
+    #[must_use]
+    pub fn says_so_itself(&self) -> bool {
+        let meta = self.json().and_then(|message| message.child("params")?.child("_meta"));
+        meta.is_some_and(|meta| meta.has("io.modelcontextprotocol/protocolVersion"))
+    }
+
+    /// The query without `?`.
+    #[must_use]
+    pub fn query(&self) -> Option<&str> {
+        self.target.query()
+    }
+
+    /// Replaces the query. Answers whether it could stand in a request target.
+    pub fn set_query(&mut self, query: &str) -> bool {
+        match PathAndQuery::try_from(format!("{}?{query}", self.path())) {
+            Ok(target) => {
+                self.target = target;
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// The JSON object of the body, if it was read.
+    #[must_use]
+    pub fn json(&self) -> Option<&Object> {
+        match &self.body {
+            RequestBody::Json(object) => Some(object),
+            _ => None,
+        }
+    }
+
+    /// The form of the body, if it was read.
+    #[must_use]
+    pub fn form(&self) -> Option<&str> {
+        match &self.body {
+            RequestBody::Form(form) => Some(form),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_credential;
+
+    #[test]
+    fn a_credential_is_known_by_a_word_in_its_name() {
+        for name in [
+            "x-api-key",
+            "X-API-KEY",
+            "access_token",
+            "proxy-authorization",
+            "client_secret",
+            "Mcp-Session-Id",
+            "cookie",
+            "é-jwt",
+        ] {
+            assert!(is_credential(name), "{name}");
+        }
+        for name in [
+            "host",
+            "accept",
+            "content-type",
+            "user-agent",
+            "x-forwarded-for",
+            "mcp-protocol-version",
+            "",
+            "toké",
+            "ke",
+        ] {
+            assert!(!is_credential(name), "{name}");
+        }
+    }
+}

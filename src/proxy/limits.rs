@@ -1,0 +1,52 @@
+//! What an exchange may cost: how often it may be asked, how much of it is held, and what becomes of a body that nobody
+//! wants.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Method;
+use http::header::EXPECT;
+use http_body::Body;
+
+use super::Exchange;
+use crate::body;
+use crate::exchange::Request;
+use crate::overload::Held;
+
+/// Of a request's body that nobody wants, so much is read in order to keep the connection.
+const MOST_LEFT: usize = 64 * 1024;
+/// And for so long.
+const LEFT_PATIENCE: Duration = Duration::from_secs(1);
+
+impl Exchange {
+    /// Leaves the body of a request that is not passed on: a short one is read, so that the connection can go on; a longer
+    /// one ends it (RFC 9112 section 9.3). Who waits to be asked for it is not asked (RFC 9110 section 10.1.1).
+    pub(super) async fn leave(
+        &mut self,
+        request: &Request,
+        may_go_on: bool,
+        mut body: impl Body<Data = Bytes> + Unpin,
+    ) {
+        let may_read = may_go_on && !request.headers.contains_key(EXPECT);
+        let is_over = body.is_end_stream() || may_read && body::drain(&mut body, MOST_LEFT, LEFT_PATIENCE).await;
+        self.cut_short = !is_over;
+    }
+
+    /// Whether this client asks too often; counts the request if not.
+    pub(super) fn asks_too_often(&mut self, request: &Request) -> bool {
+        let runtime = &self.worker.runtime;
+        if request.method != Method::POST || !runtime.rates.counts(request.class) {
+            return false;
+        }
+        let client = self.connection.client(&request.headers, &runtime.trusted_proxies);
+        // Whom a trusted proxy names badly is taken for the proxy.
+        let verdict = runtime.rates.check(request.class, client.unwrap_or(self.connection.peer));
+        self.retry_after = verdict.err();
+        self.retry_after.is_some()
+    }
+
+    /// For what is held beside the exchange.
+    pub(super) fn holding(&self) -> Held {
+        Held::new(self.runtime().load, self.runtime().bounds.held_bytes)
+    }
+}

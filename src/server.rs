@@ -26,9 +26,11 @@ use crate::notify::Watchdog;
 use crate::runtime::{Common, Runtime};
 use crate::sites::Sites;
 use crate::telemetry::access::{AccessLog, Format};
+use crate::telemetry::otlp::Tracer;
 use crate::telemetry::tape::Recorder;
-use crate::tls;
+use crate::telemetry::vitals::Vitals;
 use crate::tls::server::{Certificates, ServerTlsError};
+use crate::upstream::TargetError;
 
 /// How connections get to the workers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +54,7 @@ pub enum StartError {
     #[error("cannot start a worker: {0}")]
     Worker(#[source] io::Error),
     #[error(transparent)]
-    Tls(#[from] tls::TlsError),
+    Target(#[from] TargetError),
     #[error(transparent)]
     ServerTls(#[from] ServerTlsError),
     #[error("the upstream's name cannot stand in a Host header")]
@@ -66,11 +68,13 @@ pub struct Outlets {
     pub access: AccessLog,
     /// Who gets whole exchanges.
     pub recorder: Option<Arc<dyn Recorder>>,
+    /// Who gets spans.
+    pub tracer: Option<Arc<Tracer>>,
 }
 
 impl From<AccessLog> for Outlets {
     fn from(access: AccessLog) -> Self {
-        Self { access, recorder: None }
+        Self { access, recorder: None, tracer: None }
     }
 }
 
@@ -102,14 +106,14 @@ struct Stop {
 /// # Errors
 /// When the address is taken, a thread cannot be had or the TLS files cannot be read.
 pub fn start(config: &Config, outlets: impl Into<Outlets>, balance: Balance) -> Result<Running, StartError> {
-    let Outlets { access, recorder } = outlets.into();
+    let Outlets { access, recorder, tracer } = outlets.into();
     let threads = match config.threads {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         stated => stated,
     };
     let Bound { listeners, address, name, balance, file } = listen::listen(&config.listen, threads, balance)
         .map_err(|source| StartError::Listen { address: config.listen.clone(), source })?;
-    let sites = sites(config, address, &Common::new(access), None)?;
+    let sites = sites(config, address, &Common { tracer, ..Common::new(access) }, None)?;
     let runtime = sites.first().clone();
     if let Some(recorder) = &recorder {
         recorder.site(&runtime.facts);
@@ -228,6 +232,12 @@ impl Running {
     #[must_use]
     pub fn certificates(&self) -> Option<Arc<Certificates>> {
         self.door.certificates()
+    }
+
+    /// How it fares, for those who watch.
+    #[must_use]
+    pub fn vitals(&self) -> Arc<Vitals> {
+        Arc::new(Vitals::new(self.runtime.common(), Some(self.sites.clone())))
     }
 
     /// The sites as they are now.

@@ -15,6 +15,7 @@ use super::{BoxError, PolledFrame, is_timeout, with_prefix};
 use crate::alarm::Alarm;
 use crate::connection::{Connection, Phase};
 use crate::refuse::{self, Refusal};
+use crate::telemetry::counters::Counters;
 
 /// What goes up to the upstream.
 pub enum RequestBody {
@@ -31,6 +32,7 @@ pub struct FromClient {
     incoming: Incoming,
     upload: Upload,
     connection: Arc<Connection>,
+    counters: Arc<Counters>,
     left: u64,
     stall: Option<Stall>,
 }
@@ -113,6 +115,7 @@ impl RequestBody {
         prefix: Option<Bytes>,
         incoming: Incoming,
         connection: Arc<Connection>,
+        counters: Arc<Counters>,
         (limit, patience): (u64, Duration),
         begun: Instant,
     ) -> (Self, Upload) {
@@ -120,10 +123,12 @@ impl RequestBody {
             return (Self::Empty, Upload::begun(begun));
         }
         let upload = Upload::streaming(begun);
-        let left = limit.saturating_sub(prefix.as_ref().map_or(0, |prefix| prefix.len() as u64));
+        let read = prefix.as_ref().map_or(0, |prefix| prefix.len() as u64);
+        counters.bytes_up.fetch_add(read, Ordering::Relaxed);
+        let left = limit.saturating_sub(read);
         let stall =
             connection.is_multiplexed().then(|| Stall { limit: patience, since: None, alarm: Alarm::default() });
-        let body = FromClient { prefix, incoming, upload: upload.clone(), connection, left, stall };
+        let body = FromClient { prefix, incoming, upload: upload.clone(), connection, counters, left, stall };
         (Self::Client(Box::new(body)), upload)
     }
 
@@ -165,6 +170,7 @@ impl FromClient {
             }
             Some(Ok(frame)) => {
                 let length = frame.data_ref().map_or(0, |data| data.len() as u64);
+                self.counters.bytes_up.fetch_add(length, Ordering::Relaxed);
                 match self.left.checked_sub(length) {
                     Some(left) => {
                         self.left = left;

@@ -5,6 +5,7 @@
 mod kit;
 
 mod access;
+mod addresses;
 mod admin;
 mod auth;
 mod authorize;
@@ -39,6 +40,7 @@ mod messages;
 mod metadata;
 #[cfg(target_os = "linux")]
 mod notify;
+mod otlp;
 mod paths;
 mod pool;
 mod registration;
@@ -49,4 +51,6 @@ mod streaming;
 mod tls;
 mod tls_in;
 mod token;
+mod upstream_http2;
 mod waf;
+mod watching;

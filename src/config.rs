@@ -4,9 +4,12 @@ mod access;
 mod admin;
 mod capture;
 pub mod layers;
+mod otlp;
 mod overload;
 pub mod settings;
 mod site;
+mod telemetry;
+mod upstream;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,16 +21,18 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::admission::Admission;
-use crate::edit::origin::{Origin, after_origin};
+use crate::edit::origin::Origin;
 use crate::endpoint;
 use crate::ranges::{self, Ranges};
 use crate::repair::Mode;
 use crate::repairs;
 use crate::telemetry::access::Format;
 use crate::telemetry::capture::files::Bounds;
+use crate::telemetry::otlp::Setup;
 use layers::{Layers, Value};
 pub use overload::Overload;
 use settings::SETTINGS;
+pub use upstream::Reach;
 
 /// Something that cannot be used as it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,10 +59,14 @@ pub struct Config {
     pub others: Vec<Config>,
     pub upstream: Origin,
     pub ca_file: Option<PathBuf>,
+    /// How the upstream is reached, beside its URL.
+    pub reach: Reach,
     pub preserve_host: bool,
     pub listen: SocketAddr,
     /// Where the page of flows is, if anywhere.
     pub admin: Option<SocketAddr>,
+    /// Whether the page of flows is there, beside health and metrics.
+    pub admin_page: bool,
     /// What the operator stated; the default depends on the port that `listen` gets.
     pub public: Option<Origin>,
     pub mcp_path: String,
@@ -73,7 +82,11 @@ pub struct Config {
     /// 0: as many as there are cores.
     pub threads: usize,
     pub log_format: Format,
+    /// Where the access log goes, if not to standard output.
+    pub log_file: Option<PathBuf>,
     pub log_level: String,
+    /// Where traces and metrics are sent, if anywhere.
+    pub otlp: Option<Setup>,
     pub limits: Limits,
     pub overload: Overload,
     /// Where captures go, if they are wanted, and how much of them is kept.
@@ -164,12 +177,7 @@ impl Checker<'_> {
         }
         let modes = self.modes();
         let threads = self.number("threads", 0..=1024);
-        let log_format = self.one("log.format", |text| match text {
-            "text" => Ok(Format::Text),
-            "json" => Ok(Format::Json),
-            "off" => Ok(Format::Off),
-            _ => Err("write text, json or off".into()),
-        });
+        let (log_format, log_file) = (self.log_format(), self.log_file());
         let log_level = self.one("log.level", |text| match text {
             "error" | "warn" | "info" | "debug" | "trace" => Ok(text.to_owned()),
             _ => Err("write error, warn, info or debug".into()),
@@ -181,11 +189,13 @@ impl Checker<'_> {
             prefix,
             is_catch_all: true,
             others: Vec::new(),
+            reach: self.reach(upstream.as_ref().map(|(origin, _)| origin)),
             upstream: upstream?.0,
             ca_file,
             preserve_host: self.switch("upstream.preserve_host"),
             listen: listen?,
             admin,
+            admin_page: !self.switch("no_admin_page"),
             public,
             mcp_path: mcp_path?,
             origins,
@@ -197,38 +207,16 @@ impl Checker<'_> {
             probe: !self.switch("no_probe"),
             threads: threads?,
             log_format: log_format?,
+            log_file,
             log_level: log_level?,
             limits: limits?,
             overload: overload?,
             capture: self.capture(),
+            otlp: self.otlp(),
             ranges: self.layers.ranges.clone(),
             warnings: Vec::new(),
             layers: self.layers.clone(),
         })
-    }
-
-    /// The upstream's origin, and the path if the URL has one.
-    fn upstream(&mut self) -> Option<(Origin, Option<String>)> {
-        let Some(value) = self.values("upstream.url").last().cloned() else {
-            let place = if self.is_site { self.layers.place.clone() } else { "upstream".into() };
-            self.complaints.push(Complaint {
-                place,
-                message: "no upstream: say which server to stand in front of, as in `mcp-mend http://localhost:3000`"
-                    .into(),
-            });
-            return None;
-        };
-        // `localhost:3000` is what people type; nothing else can be meant.
-        let typed = value.text.trim();
-        let url = if typed.contains("://") { typed.to_owned() } else { format!("http://{typed}") };
-        match (Origin::of(&url), after_origin(&url)) {
-            (Ok(origin), Some(rest)) if !rest.contains(['?', '#']) => {
-                let path = rest.trim_end_matches('/');
-                Some((origin, (!path.is_empty()).then(|| path.to_owned())))
-            }
-            (Ok(_), _) => self.complain(&value, "an upstream has no user name, query or fragment".into()),
-            (Err(error), _) => self.complain(&value, format!("{error}; write it like http://localhost:3000")),
-        }
     }
 
     fn mcp_path(&mut self, in_url: Option<&str>) -> Option<String> {

@@ -22,16 +22,18 @@ use crate::repairs::REPAIRS;
 use crate::server::StartError;
 use crate::sites::Sites;
 use crate::telemetry::access::AccessLog;
-use crate::telemetry::counters::Counters;
+use crate::telemetry::counters::{Counters, Ledger};
 use crate::telemetry::life::Life;
-use crate::tls;
-use crate::upstream::{Limits, Target};
+use crate::telemetry::otlp::Tracer;
+use crate::upstream::Target;
 
 /// How long the stream of an answer may be silent before anything has come; one that a GET opens, not at all.
 const FIRST_SILENCE: Duration = Duration::from_millis(200);
 
 /// One site: everything that workers share about it.
 pub struct Runtime {
+    /// What it is called in logs and metrics: the address that clients use.
+    pub name: String,
     /// The path that all paths of the site begin with, without a slash at its end; empty if it has the whole host.
     pub prefix: String,
     pub facts: Facts,
@@ -62,17 +64,21 @@ pub struct Runtime {
     /// What the last check of the upstream said, as `mcp-mend check --json` writes it.
     pub checked: Arc<ArcSwapOption<serde_json::Value>>,
     pub counters: Arc<Counters>,
+    pub ledger: Arc<Ledger>,
     pub access: Arc<AccessLog>,
     pub life: Arc<Life>,
+    /// Who takes spans, if somebody does.
+    pub tracer: Option<Arc<Tracer>>,
     pub load: &'static Load,
 }
 
 /// What all sites share, over every reload.
 #[derive(Clone)]
 pub struct Common {
-    pub counters: Arc<Counters>,
+    pub ledger: Arc<Ledger>,
     pub access: Arc<AccessLog>,
     pub life: Arc<Life>,
+    pub tracer: Option<Arc<Tracer>>,
     /// What the process has on its hands.
     pub load: &'static Load,
 }
@@ -82,7 +88,7 @@ impl Common {
     pub fn new(access: AccessLog) -> Self {
         // Never given up: nobody who counts something there has to count who counts.
         let load = Box::leak(Box::default());
-        Self { counters: Arc::default(), access: Arc::new(access), life: Arc::default(), load }
+        Self { ledger: Arc::default(), access: Arc::new(access), life: Arc::default(), tracer: None, load }
     }
 }
 
@@ -129,18 +135,7 @@ impl Runtime {
             Some(public) => Some(HeaderValue::from_str(public.authority()).map_err(|_| StartError::Authority)?),
             None => None,
         };
-        let target = Target {
-            authority: HeaderValue::from_str(config.upstream.authority()).map_err(|_| StartError::Authority)?,
-            tls: tls::client_config(&config.upstream, config.ca_file.as_deref())?,
-            origin: config.upstream.clone(),
-            limits: Limits {
-                connect: limits.connect,
-                first_byte: limits.first_byte,
-                head_bytes: limits.head_bytes,
-                idle: limits.pool_idle,
-                age: limits.pool_age,
-            },
-        };
+        let name = format!("{public}{}", config.prefix);
         Ok(Self {
             prefix: config.prefix.clone(),
             facts: Facts {
@@ -152,7 +147,7 @@ impl Runtime {
                 scopes: config.scopes.clone(),
             },
             plan: Plan::new(REPAIRS, &config.modes),
-            target: Arc::new(target),
+            target: Arc::new(Target::of(config)?),
             bounds: Bounds {
                 patience: Patience { head: limits.head, idle: limits.idle, body: limits.body },
                 head_bytes: limits.head_bytes,
@@ -181,9 +176,12 @@ impl Runtime {
             learner: Arc::default(),
             inboxes: Inboxes::default(),
             checked: Arc::default(),
-            counters: common.counters.clone(),
+            counters: common.ledger.of(&name),
+            name,
+            ledger: common.ledger.clone(),
             access: common.access.clone(),
             life: common.life.clone(),
+            tracer: common.tracer.clone(),
             load: common.load,
         })
     }
@@ -192,9 +190,10 @@ impl Runtime {
     #[must_use]
     pub fn common(&self) -> Common {
         Common {
-            counters: self.counters.clone(),
+            ledger: self.ledger.clone(),
             access: self.access.clone(),
             life: self.life.clone(),
+            tracer: self.tracer.clone(),
             load: self.load,
         }
     }

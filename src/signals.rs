@@ -1,7 +1,7 @@
 //! Orders from outside: stop, reload. And the one look at the upstream at the start.
 
 use std::io;
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::time::Duration;
 #[cfg(unix)]
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::upstream::Target;
+use crate::upstream::{Address, Target};
 
 /// What a process may be told while it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub enum Order {
     Stop,
     /// SIGHUP, or a file has changed.
     Reload,
+    /// SIGUSR1: log files were moved away.
+    Reopen,
 }
 
 /// Orders as they come.
@@ -87,6 +89,7 @@ struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
+    user_1: Signal,
 }
 
 #[cfg(unix)]
@@ -96,6 +99,7 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
+            user_1: signal(SignalKind::user_defined1())?,
         })
     }
 
@@ -104,6 +108,7 @@ impl Signals {
             _ = self.terminate.recv() => Order::Stop,
             _ = self.interrupt.recv() => Order::Stop,
             _ = self.hang_up.recv() => Order::Reload,
+            _ = self.user_1.recv() => Order::Reopen,
         }
     }
 }
@@ -123,18 +128,27 @@ impl Signals {
     }
 }
 
-/// Says so if the upstream cannot be reached at the start. Nothing waits for it: the proxy serves 502 until it is
-/// there.
+/// Says so if no address of the upstream can be reached at the start. Nothing waits for it: the proxy serves 502 until
+/// one is there.
 pub fn report_upstream(target: &Target) {
-    let (host, port, origin) =
-        (target.origin.host().to_string(), target.origin.port(), target.origin.as_str().to_owned());
+    let (addresses, origin) = (target.addresses().to_vec(), target.origin.as_str().to_owned());
     let _ = std::thread::Builder::new().name("first-look".into()).spawn(move || {
-        let host = host.trim_matches(['[', ']']);
-        let addresses = (host, port).to_socket_addrs().map(Iterator::collect::<Vec<_>>).unwrap_or_default();
-        let reached =
-            addresses.iter().any(|address| TcpStream::connect_timeout(address, Duration::from_secs(2)).is_ok());
-        if !reached {
+        if !addresses.iter().any(is_there) {
             tracing::warn!(upstream = %origin, "the upstream cannot be reached; clients get 502 until it is back");
         }
     });
+}
+
+fn is_there(address: &Address) -> bool {
+    let connects = |address: &SocketAddr| TcpStream::connect_timeout(address, Duration::from_secs(2)).is_ok();
+    match address {
+        Address::Ip(address) => connects(address),
+        Address::Name(name, port) => {
+            (name.as_str(), *port).to_socket_addrs().is_ok_and(|mut addresses| addresses.any(|at| connects(&at)))
+        }
+        #[cfg(unix)]
+        Address::Unix(path) => std::os::unix::net::UnixStream::connect(path).is_ok(),
+        #[cfg(not(unix))]
+        Address::Unix(_) => false,
+    }
 }

@@ -20,7 +20,6 @@ use crate::client::CLIENTS;
 use crate::config::Config;
 use crate::edit::origin::Origin;
 use crate::endpoint;
-use crate::tls;
 
 /// How long hosted clients wait for an answer while they log in.
 const HOSTED_PATIENCE: Duration = Duration::from_secs(10);
@@ -309,7 +308,7 @@ async fn certificate(config: &Config) -> Line {
 
 async fn handshake(config: &Config, version: &'static rustls::SupportedProtocolVersion) -> Result<(), String> {
     let origin = config.upstream.clone();
-    let client = tls::client_of_version(config.ca_file.as_deref(), version).map_err(|error| error.to_string())?;
+    let client = config.trust().of_version(version).map_err(|error| error.to_string())?;
     let host = origin.host().to_string();
     let name = host.trim_matches(['[', ']']).to_owned();
     let connect = async {

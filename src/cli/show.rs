@@ -135,13 +135,19 @@ pub fn banner(config: &Config, runtime: &Runtime, address: SocketAddr, admin: Op
     let known = crate::knowledge::Knowledge::default();
     let endpoint = crate::exchange::Site { facts: &runtime.facts, known: &known }.resource();
     let _ = writeln!(out, "  sends to     {}", config.upstream);
+    if config.reach.unix.is_some() || !config.reach.addresses.is_empty() {
+        for address in runtime.target.addresses() {
+            let _ = writeln!(out, "    at         {address}");
+        }
+    }
     let _ = writeln!(out, "  clients use  {GOOD}{endpoint}{GOOD:#}");
     for site in &config.others {
         let public = site.public.as_ref().map_or("", |public| public.as_str());
         let _ = writeln!(out, "  and site     {GOOD}{public}{}{GOOD:#} for {}", site.mcp_path, site.upstream);
     }
     if let Some(admin) = admin {
-        let _ = writeln!(out, "  admin page   http://{admin}");
+        let label = if config.admin_page { "admin page   " } else { "admin        " };
+        let _ = writeln!(out, "  {label}http://{admin}");
     }
     let mode = |repair: &Repair| config.modes.get(repair.id).copied().unwrap_or(repair.default);
     let _ = writeln!(out, "  repairs      {}\n               {QUIET}mcp-mend repairs lists them{QUIET:#}", tally(mode));

@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use super::layers::{Layers, SiteLayer};
-use super::{Checker, Complaint, Config, Origin, after_origin};
+use super::{Checker, Complaint, Config, Origin};
+use crate::edit::origin::after_origin;
 use crate::endpoint;
 
 /// What a site never takes from the top of the file: it is what makes a site another.

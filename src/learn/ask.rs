@@ -19,7 +19,7 @@ use crate::exchange::{Facts, Reply, Site};
 use crate::headers::{self, Forwarding};
 use crate::knowledge::Knowledge;
 use crate::runtime::Runtime;
-use crate::upstream::{Question, Upstream, gather};
+use crate::upstream::{Question, Route, Upstream, gather};
 
 /// How long one question may take.
 const LIMIT: Duration = Duration::from_secs(4);
@@ -87,6 +87,7 @@ impl Ask {
             body,
             upload: Upload::begun(Instant::now()),
             first_byte: None,
+            route: Route::Home,
         };
         let (answer, lease) = upstream.ask(question).await.ok()?;
         let (parts, incoming) = answer.into_parts();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
-use http::header::{HeaderMap, HeaderValue};
+use http::header::HeaderMap;
 use tokio_util::task::AbortOnDropHandle;
 use url::Url;
 
@@ -20,7 +20,7 @@ use crate::endpoint;
 use crate::exchange::{Facts, Site};
 use crate::knowledge::{Foreign, Knowledge};
 use crate::runtime::Runtime;
-use crate::tls;
+use crate::tls::client::Trust;
 use crate::upstream::{Limits, Target, Upstream};
 
 /// A message that asks for nothing and needs no session (MCP, basic/utilities/ping).
@@ -322,13 +322,11 @@ impl Visitor<'_> {
         if !is_neighbour && (!origin.is_secure() || origin.is_loopback()) {
             return None;
         }
-        let (ca_file, named) = (self.runtime.ca_file.clone(), origin.clone());
-        // Reading the platform's certificates takes a while.
-        let tls =
-            tokio::task::spawn_blocking(move || tls::client_config(&named, ca_file.as_deref())).await.ok()?.ok()?;
-        let authority = HeaderValue::from_str(origin.authority()).ok()?;
+        let trust = Trust { ca_file: self.runtime.ca_file.clone(), ..Trust::default() };
         let limits = Limits { connect: Duration::from_secs(1), ..self.runtime.target.limits };
-        Some(Upstream::new(Arc::new(Target { origin, authority, tls, limits })))
+        // Reading the platform's certificates takes a while.
+        let target = tokio::task::spawn_blocking(move || Target::to(origin, limits, &trust)).await.ok()?.ok()?;
+        Some(Upstream::new(Arc::new(target)))
     }
 
     /// Where the upstream's own challenge says that its resource metadata are, if that is on the upstream.

@@ -20,7 +20,7 @@ use crate::refuse;
 use crate::repair::Needs;
 use crate::repairs::version::PROBE;
 use crate::telemetry::counters::Untouched;
-use crate::upstream::{Failure, Lease, Question};
+use crate::upstream::{Failure, Lease, Question, Route};
 
 /// A discovery document that does not come within this time is none: the most patient clients wait ten seconds
 /// (field report 7), and ask at several places.
@@ -76,7 +76,10 @@ impl Exchange {
     pub(super) async fn ask(&mut self, request: &mut Request, question: Question) -> Result<Answer, Failure> {
         let question = self.patient(question);
         self.tape_question(&question);
+        self.account.asked = self.account.asked.saturating_add(1);
+        let begun = question.upload.begun_at();
         let (response, lease) = self.worker.upstream.ask(question).await?;
+        self.runtime().counters.first_byte.note(begun.elapsed());
         let (parts, incoming) = response.into_parts();
         let mut reply = Reply::new(parts.status, parts.headers);
         headers::strip_hop_by_hop(&mut reply.headers);
@@ -293,7 +296,9 @@ pub(super) fn question(
         Method::POST if is_mcp && request.calls(PROBE) => Some(PROBE_PATIENCE),
         _ => None,
     };
-    Question { method: asked_with(request), target: Uri::from(target), headers, body, upload, first_byte }
+    // The sessions of the older transport are named in its streams, where nobody writes where they are.
+    let route = if is_mcp { Route::Messages } else { Route::Home };
+    Question { method: asked_with(request), target: Uri::from(target), headers, body, upload, first_byte, route }
 }
 
 /// The question of a further ask; `None` if it cannot be put: its body has gone by unread.

@@ -21,7 +21,7 @@ use crate::headers;
 use crate::jsonrpc::Envelope;
 use crate::repairs::stream_target;
 use crate::sse::Splitter;
-use crate::upstream::Question;
+use crate::upstream::{Question, Route};
 
 /// How long the upstream may take to open a session, in all.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -106,6 +106,7 @@ impl Exchange {
             body: body::RequestBody::Empty,
             upload: Upload::begun(Instant::now()),
             first_byte: Some(PATIENCE),
+            route: Route::Home,
         };
         let (answer, lease) = self.worker.upstream.ask(question).await.ok()?;
         let (parts, incoming) = answer.into_parts();
@@ -145,6 +146,7 @@ impl Exchange {
             body: body::RequestBody::Whole(text),
             upload: Upload::begun(Instant::now()),
             first_byte: None,
+            route: Route::Home,
         };
         let (answer, lease) = self.worker.upstream.ask(question).await.ok()?;
         let (parts, mut incoming) = answer.into_parts();

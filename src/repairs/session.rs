@@ -21,7 +21,7 @@ pub(crate) const COOKIES: &str = ".mend-";
 const LONGEST: usize = 4096;
 
 /// Whether an id is what a program prints for none.
-fn is_none(id: &HeaderValue) -> bool {
+pub(crate) fn is_none(id: &HeaderValue) -> bool {
     let text = id.as_bytes().trim_ascii();
     text.is_empty() || [&b"null"[..], b"undefined", b"none"].iter().any(|word| text.eq_ignore_ascii_case(word))
 }

@@ -226,7 +226,7 @@ async fn every_fault_is_answered_as_it_should_be() {
     }
     let all = cases.join_all().await;
     let failed: Vec<String> = all.iter().filter_map(|done| done.clone().err()).collect();
-    println!("{} of {} cases of a broken upstream were answered otherwise", failed.len(), all.len());
+    eprintln!("{} of {} cases of a broken upstream were answered otherwise", failed.len(), all.len());
     assert!(failed.is_empty(), "{} of {}:\n{}", failed.len(), all.len(), failed.join("\n"));
 }
 

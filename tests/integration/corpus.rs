@@ -100,7 +100,7 @@ async fn no_message_reaches_the_upstream_in_another_meaning() {
         lanes.spawn(lane(rows.clone(), next.clone()));
     }
     let failed = lanes.join_all().await.concat();
-    println!("{} of {} messages came out otherwise than the table says", failed.len(), rows.len());
+    eprintln!("{} of {} messages came out otherwise than the table says", failed.len(), rows.len());
     assert!(failed.is_empty(), "{} of {}:\n{}", failed.len(), rows.len(), failed.join("\n"));
 }
 

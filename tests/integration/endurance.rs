@@ -126,7 +126,7 @@ async fn five_thousand_streams_bring_every_event_and_end_in_order() {
     }
     tokio::time::timeout(minute, hearing.wait_for(|heard| *heard == streams * 4)).await.unwrap().unwrap();
     let each = (process.memory() - before) * 1024 / i64::try_from(streams).unwrap();
-    println!("{streams} streams, {each} bytes of memory each");
+    eprintln!("{streams} streams, {each} bytes of memory each");
     proxy.terminate();
     let began = Instant::now();
     let mut wrong = Vec::new();
@@ -143,7 +143,7 @@ async fn five_thousand_streams_bring_every_event_and_end_in_order() {
     }
     assert!(wrong.is_empty(), "{} of {streams}: {:?}", wrong.len(), &wrong[..wrong.len().min(5)]);
     assert!(streams >= 5000, "only {streams} streams were tried: the limit on open files is {files}");
-    println!("all ended in order {:?} after the order to stop", began.elapsed());
+    eprintln!("all ended in order {:?} after the order to stop", began.elapsed());
     assert_eq!(proxy.ended().await.0, 0);
     // Far above what a stream needs in a release build; for a leak.
     assert!(each < 60_000, "{each} bytes a stream");
@@ -307,7 +307,7 @@ async fn three_thousand_broken_exchanges_leave_nothing_behind() {
     break_exchanges(proxy.address, 3000).await;
     let more_files = settled(&process, files).await - files;
     let more_memory = process.memory() - memory;
-    println!("after 3000 broken exchanges: {more_files} more files open, {more_memory} kB more memory");
+    eprintln!("after 3000 broken exchanges: {more_files} more files open, {more_memory} kB more memory");
     assert!(more_files <= 20 && more_memory < 16 * 1024, "{more_files} files, {more_memory} kB");
 }
 
@@ -343,7 +343,7 @@ async fn without_descriptors_it_waits_and_comes_back() {
         let (spent, began) = (process.processor(), Instant::now());
         tokio::time::sleep(Duration::from_secs(1)).await;
         let share = (process.processor() - spent).as_secs_f64() / began.elapsed().as_secs_f64();
-        println!("{files} files: {:.0} % of a core, {} open", share * 100.0, process.files());
+        eprintln!("{files} files: {:.0} % of a core, {} open", share * 100.0, process.files());
         assert!(share < 0.5, "{share} of a core with {files} files");
         drop(crowd);
         let began = Instant::now();
@@ -408,7 +408,7 @@ async fn hundreds_that_dawdle_hold_up_nobody() {
         slowest = slowest.max(sent.elapsed());
         asked += 1;
     }
-    println!("{asked} others were answered, the slowest in {slowest:?}; {} files open", process.files());
+    eprintln!("{asked} others were answered, the slowest in {slowest:?}; {} files open", process.files());
     assert!(slowest < Duration::from_secs(1) && asked > 20, "{slowest:?} {asked}");
     let longest = soon(slow.join_all()).await.into_iter().max().unwrap();
     assert!(longest < Duration::from_secs(5), "one was kept for {longest:?}");

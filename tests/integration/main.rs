@@ -5,6 +5,7 @@
 mod kit;
 
 mod access;
+mod addresses;
 mod admin;
 mod auth;
 mod authorize;
@@ -35,6 +36,7 @@ mod messages;
 mod metadata;
 #[cfg(target_os = "linux")]
 mod notify;
+mod otlp;
 mod paths;
 mod pool;
 mod registration;
@@ -44,4 +46,6 @@ mod secrets;
 mod streaming;
 mod tls;
 mod token;
+mod upstream_http2;
 mod waf;
+mod watching;

@@ -1,4 +1,5 @@
-//! Reloads while twenty thousand requests pass: none fails, whatever the file says in between.
+//! Reloads while many requests pass: none fails, whatever the file says in between. As many as `MCP_MEND_REQUESTS` says,
+//! or a few thousand.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::kit::{Binary, Upstream, Wire, get, ok, post, soon};
 
-const REQUESTS: usize = 20_000;
+const REQUESTS: usize = 3000;
 const CLIENTS: usize = 20;
 
 /// What no proxy can serve with, each wrong in its own way.
@@ -30,7 +31,7 @@ const MISTAKES: [&str; 20] = [
     "upstream = \"http://h\"\ntrusted_proxies = [\"somebody\"]",
     "upstream = \"http://h\"\ntrusted_proxies = \"10.0.0.0/8\"",
     "upstream = \"http://h\"\n[limits]\ndrain_seconds = 99999999",
-    "upstream = \"http://h\"\nlog.format = \"poem\"",
+    "upstream = \"http://h\"\nthreads = -1",
     "[[[",
     "\u{0}\u{1}",
     "upstream = \"http://h\"\n[limits\n",
@@ -81,10 +82,12 @@ async fn no_request_fails_while_the_file_changes() {
     sound(0);
     let mut proxy =
         Binary::start(&["--config", path.to_str().unwrap(), "--log-level", "info", "--log-format", "off"]).await;
+    let stated = std::env::var("MCP_MEND_REQUESTS").ok().and_then(|count| count.parse().ok());
+    let requests = stated.unwrap_or(REQUESTS);
     let failed = Arc::new(AtomicUsize::new(0));
     let mut clients = JoinSet::new();
     for client in 0..CLIENTS {
-        clients.spawn(hammer(proxy.address, client, REQUESTS / CLIENTS, failed.clone()));
+        clients.spawn(hammer(proxy.address, client, requests / CLIENTS, failed.clone()));
     }
     let (mut turns, mut mistakes) = (0, 0);
     while !clients.is_empty() || mistakes < MISTAKES.len() {
@@ -102,9 +105,9 @@ async fn no_request_fails_while_the_file_changes() {
         while clients.try_join_next().is_some() {}
     }
     let seen = upstreams.iter().map(|upstream| upstream.seen().len()).collect::<Vec<_>>();
-    println!("{REQUESTS} requests, {turns} reloads, {mistakes} of them with a mistake; the upstreams saw {seen:?}");
+    eprintln!("{requests} requests, {turns} reloads, {mistakes} of them with a mistake; the upstreams saw {seen:?}");
     assert_eq!(failed.load(Ordering::Relaxed), 0);
-    assert!(seen.iter().all(|seen| *seen > 100), "{seen:?}");
+    assert!(seen.iter().all(|seen| *seen > 20), "{seen:?}");
     proxy.terminate();
     assert_eq!(proxy.ended().await.0, 0);
 }

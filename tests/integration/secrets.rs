@@ -101,9 +101,7 @@ fn telltale(request: &Message) -> Vec<u8> {
                 basic("a", 30)
             ),
         ),
-        "/mcp" if request.get("authorization").is_none() => {
-            reply("401 Unauthorized", &[&format!("WWW-Authenticate: Bearer realm=\"{}\"", secret(45))], &secret(45))
-        }
+        "/mcp" if request.get("authorization").is_none() => reply("401 Unauthorized", &[], &secret(45)),
         "/mcp" if request.target().contains('?') => reply(
             "200 OK",
             &["Content-Type: text/event-stream", &format!("Mcp-Session-Id: {}", secret(47))],

@@ -83,7 +83,7 @@ fn whatever_happens_on_the_way_every_request_ends_and_no_post_is_sent_twice() {
             Err(why) => failed.push(format!("MCP_MEND_SEED={seed}: {why}")),
         }
     }
-    println!("{all} seeds: {answered} answered, {refused} refused, {cut} cut or left");
+    eprintln!("{all} seeds: {answered} answered, {refused} refused, {cut} cut or left");
     assert!(failed.is_empty(), "{} of {all} seeds:\n{}", failed.len(), failed.join("\n"));
     assert!(answered > 0 && (all < 5 || refused + cut > 0), "nothing happened");
 }

@@ -1,0 +1,143 @@
+//! One attempt on one connection: how long it may take, and what became of it.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use http::header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING};
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
+
+use super::health::Place;
+use super::pool::{Carrier, Lease};
+use super::{Failure, Upstream, http2};
+use crate::alarm::Alarm;
+use crate::body::{RequestBody, Upload};
+use crate::refuse;
+
+/// How an attempt on one connection failed.
+pub(super) enum Failed {
+    /// Nothing of the request was written: it comes back.
+    Unsent(Box<Request<RequestBody>>),
+    /// It was written, and the other side says that nothing was done about it.
+    Unprocessed(hyper::Error),
+    /// The connection ended before a byte of an answer.
+    Closed(hyper::Error),
+    /// Somebody waits for less than the upstream may take: that says nothing of its health.
+    Impatient,
+    Final(Failure),
+}
+
+impl Upstream {
+    pub(super) async fn exchange(
+        self: &Arc<Self>,
+        lease: &mut Lease,
+        mut request: Request<RequestBody>,
+        upload: &Upload,
+        patience: &Patience,
+    ) -> Result<Response<Incoming>, Failed> {
+        let Lease { carrier, alarm, .. } = lease;
+        let answer = match carrier {
+            Carrier::Own { sender, .. } => {
+                http2::unaddress(&mut request);
+                let answer = std::pin::pin!(sender.try_send_request(request));
+                patience.wait(answer, alarm, upload).await
+            }
+            Carrier::Shared(stream) => {
+                http2::address(&mut request, &self.target);
+                let answer = std::pin::pin!(stream.sender.try_send_request(request));
+                patience.wait(answer, alarm, upload).await
+            }
+        };
+        let Some(answer) = answer else {
+            let is_full = patience.is_full;
+            return Err(if is_full { Failed::Final(refuse::ANSWER_TIMEOUT.into()) } else { Failed::Impatient });
+        };
+        match answer {
+            // Nobody asked to switch protocols: what follows would not be HTTP.
+            Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                Err(Failed::Final(Failure::new(refuse::BAD_ANSWER, "101 without an Upgrade")))
+            }
+            Ok(answer) if !has_one_framing(answer.headers()) => Err(Failed::Final(Failure::new(
+                refuse::BAD_ANSWER,
+                "an unknown transfer coding, or a length beside one",
+            ))),
+            Ok(answer) => Ok(answer),
+            Err(mut error) => {
+                if let Some(request) = error.take_message() {
+                    return Err(Failed::Unsent(Box::new(request)));
+                }
+                Err(Failed::of(error.into_error(), upload))
+            }
+        }
+    }
+}
+
+/// How long an answer may take to begin.
+pub(super) struct Patience {
+    first_byte: Duration,
+    /// Whether that is as long as any answer may take.
+    is_full: bool,
+}
+
+impl Patience {
+    pub(super) fn of(wanted: Option<Duration>, most: Duration) -> Self {
+        match wanted {
+            Some(wanted) if wanted < most => Self { first_byte: wanted, is_full: false },
+            _ => Self { first_byte: most, is_full: true },
+        }
+    }
+
+    /// Waits for the head of an answer; `None` when it takes too long.
+    async fn wait<F: Future>(&self, mut answer: Pin<&mut F>, alarm: &mut Alarm, upload: &Upload) -> Option<F::Output> {
+        std::future::poll_fn(|cx| match answer.as_mut().poll(cx) {
+            Poll::Ready(answer) => Poll::Ready(Some(answer)),
+            // The clock runs from the last byte of the upload that was taken.
+            Poll::Pending => alarm.poll(cx, || upload.progress() + self.first_byte).map(|()| None),
+        })
+        .await
+    }
+}
+
+impl Failed {
+    fn of(error: hyper::Error, upload: &Upload) -> Self {
+        if let Some(refusal) = upload.refusal() {
+            return Self::Final(Failure::new(refusal, error));
+        }
+        if http2::is_unprocessed(&error) {
+            return Self::Unprocessed(error);
+        }
+        if error.is_parse() || error.is_parse_too_large() || error.is_parse_status() || http2::is_bad_answer(&error) {
+            return Self::Final(Failure::new(refuse::BAD_ANSWER, error));
+        }
+        if http2::is_of_stream(&error) {
+            Self::Final(Failure::new(refuse::CUT_OFF, error))
+        } else {
+            Self::Closed(error)
+        }
+    }
+
+    /// What the client is told; and what is noted of the address, if it is at fault.
+    pub(super) fn into_failure(self, place: &Place) -> Failure {
+        let failure = match self {
+            Self::Unsent(_) => refuse::CUT_OFF.into(),
+            Self::Closed(error) | Self::Unprocessed(error) => Failure::new(refuse::CUT_OFF, error),
+            Self::Impatient => return refuse::ANSWER_TIMEOUT.into(),
+            Self::Final(failure) => failure,
+        };
+        if failure.refusal.fault == refuse::Fault::Upstream {
+            place.failed(&failure);
+        }
+        failure
+    }
+}
+
+/// Whether there is one way only to tell where the body ends (RFC 9112 section 6.3).
+fn has_one_framing(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let Some(coding) = codings.next() else { return true };
+    coding.as_bytes().eq_ignore_ascii_case(b"chunked")
+        && codings.next().is_none()
+        && !headers.contains_key(CONTENT_LENGTH)
+}

@@ -1,0 +1,133 @@
+//! Opening a socket to an address.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::address::Address;
+pub use super::socket::Stream;
+use super::socket::{Raw, Socket};
+use super::target::{Http2, Target, Tls};
+use super::{Failure, refuse};
+
+/// How long an address has before the next one of the same name is tried beside it (RFC 8305 section 5).
+const HEAD_START: Duration = Duration::from_millis(250);
+
+/// A connection under way.
+pub type Dialling = Pin<Box<dyn Future<Output = io::Result<Box<dyn Stream>>> + Send>>;
+
+/// Somebody who makes connections instead of the system: a simulated network.
+pub trait Dial: Send + Sync {
+    fn dial(&self, address: &Address) -> Dialling;
+}
+
+/// Opens a socket, with TLS if the upstream wants it. Answers also whether HTTP/2 is spoken over it.
+pub(super) async fn open(target: &Target, address: &Address) -> Result<(Socket, bool), Failure> {
+    let raw = raw(target, address).await.map_err(|error| Failure::new(refuse::UNREACHABLE, error))?;
+    let Some(Tls { connector, name, .. }) = &target.tls else {
+        return Ok((Socket::Plain(raw), target.http2 == Http2::PriorKnowledge));
+    };
+    let stream = connector.connect(name.clone(), raw).await.map_err(|error| {
+        let is_tls = error.get_ref().is_some_and(|cause| cause.is::<rustls::Error>());
+        Failure::new(if is_tls { refuse::NO_TRUST } else { refuse::UNREACHABLE }, error)
+    })?;
+    let speaks_http2 = match target.http2 {
+        Http2::Never => false,
+        Http2::PriorKnowledge => true,
+        Http2::Auto => stream.get_ref().1.alpn_protocol() == Some(b"h2"),
+    };
+    Ok((Socket::Tls(Box::new(stream)), speaks_http2))
+}
+
+async fn raw(target: &Target, address: &Address) -> io::Result<Raw> {
+    if let Some(dial) = &target.dial {
+        return dial.dial(address).await.map(Raw::Other);
+    }
+    let stream = match address {
+        Address::Ip(address) => TcpStream::connect(address).await?,
+        Address::Name(name, port) => race(look_up(name, *port).await?).await?,
+        #[cfg(unix)]
+        Address::Unix(path) => return tokio::net::UnixStream::connect(path).await.map(Raw::Unix),
+        #[cfg(not(unix))]
+        Address::Unix(_) => return Err(io::ErrorKind::Unsupported.into()),
+    };
+    let _ = stream.set_nodelay(true);
+    Ok(Raw::Tcp(stream))
+}
+
+/// The addresses of a name as they are now, in the order of the system (RFC 6724).
+pub(super) async fn look_up(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    Ok(tokio::net::lookup_host((name, port)).await?.collect())
+}
+
+/// Every address in turn, the next one as soon as one has failed or has had its head start; the first that answers is it.
+async fn race(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
+    if let [only] = addresses[..] {
+        return TcpStream::connect(only).await;
+    }
+    let mut waiting = interleaved(addresses).into_iter();
+    let mut trying = JoinSet::new();
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    loop {
+        match waiting.next() {
+            Some(next) => drop(trying.spawn(TcpStream::connect(next))),
+            None if trying.is_empty() => return Err(last),
+            None => {}
+        }
+        let outcome = match waiting.len() {
+            0 => trying.join_next().await,
+            _ => match timeout(HEAD_START, trying.join_next()).await {
+                Ok(outcome) => outcome,
+                Err(_) => continue,
+            },
+        };
+        match outcome {
+            Some(Ok(Ok(stream))) => return Ok(stream),
+            Some(Ok(Err(error))) => last = error,
+            Some(Err(_)) | None => {}
+        }
+    }
+}
+
+/// The families in turn, beginning with that of the first (RFC 8305 section 4): one that leads nowhere holds up little.
+fn interleaved(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let is_first_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
+    let (first, second): (Vec<_>, Vec<_>) = addresses.into_iter().partition(|address| address.is_ipv6() == is_first_v6);
+    let (mut first, mut second) = (first.into_iter(), second.into_iter());
+    let mut mixed = Vec::with_capacity(first.len() + second.len());
+    loop {
+        let pair = (first.next(), second.next());
+        if let (None, None) = pair {
+            return mixed;
+        }
+        mixed.extend(pair.0.into_iter().chain(pair.1));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn families_take_turns() {
+        let all = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<SocketAddr>>();
+        let given = all(&["[::1]:1", "[::2]:1", "[::3]:1", "1.1.1.1:1"]);
+        assert_eq!(interleaved(given), all(&["[::1]:1", "1.1.1.1:1", "[::2]:1", "[::3]:1"]));
+        assert_eq!(interleaved(Vec::new()), []);
+    }
+
+    #[tokio::test]
+    async fn the_next_address_is_tried_when_one_refuses() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let there = listener.local_addr().unwrap();
+        assert_eq!(race(vec![gone, gone, there]).await.unwrap().peer_addr().unwrap(), there);
+        assert!(race(vec![gone, gone]).await.is_err());
+        assert!(race(Vec::new()).await.is_err());
+    }
+}

@@ -1,0 +1,119 @@
+//! Connections over HTTP/1.1 that wait for the next exchange, and what an exchange holds of a connection.
+
+use std::sync::Arc;
+
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::time::Instant;
+
+use super::health::Place;
+use super::http2::Stream;
+use super::socket::Socket;
+use super::target::Limits;
+use super::{Failure, Upstream};
+use crate::alarm::Alarm;
+use crate::body::RequestBody;
+use crate::refuse;
+
+/// A connection that nobody uses now.
+pub(super) struct Pooled {
+    place: Arc<Place>,
+    sender: http1::SendRequest<RequestBody>,
+    alarm: Alarm,
+    opened: Instant,
+    returned: Instant,
+}
+
+/// What an exchange holds until its answer has ended: a connection of its own, or a stream of one that is shared.
+pub struct Lease {
+    pub(super) upstream: Arc<Upstream>,
+    pub(super) place: Arc<Place>,
+    pub(super) alarm: Alarm,
+    pub(super) carrier: Carrier,
+}
+
+pub(super) enum Carrier {
+    Own { sender: http1::SendRequest<RequestBody>, opened: Instant },
+    Shared(Stream),
+}
+
+impl Lease {
+    /// Gives the connection back after its answer has ended whole.
+    pub fn give_back(self, now: Instant) {
+        let Self { upstream, place, alarm, carrier } = self;
+        let Carrier::Own { sender, opened } = carrier else { return };
+        if sender.is_closed() {
+            return;
+        }
+        if let Ok(mut idle) = upstream.idle.lock() {
+            idle.push(Pooled { place, sender, alarm, opened, returned: now });
+        }
+    }
+
+    pub(super) fn is_shared(&self) -> bool {
+        matches!(self.carrier, Carrier::Shared(_))
+    }
+
+    /// Whether this is a shared connection that others may go on with: one that refuses a stream may refuse the next.
+    pub(super) fn is_alive(&self) -> bool {
+        matches!(&self.carrier, Carrier::Shared(stream) if !stream.sender.is_closed())
+    }
+}
+
+impl Pooled {
+    fn is_usable(&self, now: Instant, limits: &Limits) -> bool {
+        !self.sender.is_closed()
+            && now.saturating_duration_since(self.returned) <= limits.idle
+            && now.saturating_duration_since(self.opened) <= limits.age
+    }
+}
+
+impl Upstream {
+    /// A pooled connection that is alive, if there is one; the newest first, so that the others grow old and close.
+    pub(super) fn checkout(self: &Arc<Self>, place: &Arc<Place>, now: Instant) -> Option<Lease> {
+        let mut idle = self.idle.lock().ok()?;
+        let mut index = idle.len();
+        while index > 0 {
+            index -= 1;
+            let pooled = &idle[index];
+            if !Arc::ptr_eq(&pooled.place, place) {
+                continue;
+            }
+            if !pooled.is_usable(now, &self.target.limits) {
+                idle.swap_remove(index);
+            } else if pooled.sender.is_ready() {
+                let Pooled { place, sender, alarm, opened, .. } = idle.swap_remove(index);
+                let carrier = Carrier::Own { sender, opened };
+                return Some(Lease { upstream: self.clone(), place, alarm, carrier });
+            }
+        }
+        None
+    }
+
+    /// Closes the connections that nobody may use again, and sees to it that somebody asks the health path. To be called
+    /// every few seconds.
+    pub fn prune(self: &Arc<Self>) {
+        let now = Instant::now();
+        if let Ok(mut idle) = self.idle.lock() {
+            idle.retain(|pooled| pooled.is_usable(now, &self.target.limits));
+        }
+        self.prune_shared(now);
+        self.watch();
+    }
+
+    /// Speaks HTTP/1.1 over a new socket.
+    pub(super) async fn own(self: &Arc<Self>, place: &Arc<Place>, socket: Socket) -> Result<Lease, Failure> {
+        let (sender, connection) = http1::Builder::new()
+            .max_header_size(self.target.limits.head_bytes)
+            .handshake(TokioIo::new(socket))
+            .await
+            .map_err(|error| Failure::new(refuse::UNREACHABLE, error))?;
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "upstream connection ended");
+            }
+        });
+        let carrier = Carrier::Own { sender, opened: Instant::now() };
+        Ok(Lease { upstream: self.clone(), place: place.clone(), alarm: Alarm::default(), carrier })
+    }
+}

@@ -95,6 +95,8 @@ const FAULTS: &[Fault] = &[
     fault("says to wait, then waits", "HTTP/1.1 100 Continue\r\n\r\n", Hang, LATE),
     fault("says to wait, then answers", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", GoOn, Whole("hello")),
     fault("hints, then answers", "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", GoOn, Whole("hello")),
+    fault("says to wait for ever", "", Forever("HTTP/1.1 100 Continue\r\n\r\n"), CLOSED),
+    fault("hints for ever", "", Forever("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"), CLOSED),
     fault("a head without an end", "HTTP/1.1 200 OK\r\n", Forever("A: bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\r\n"), BAD),
     fault("a field without an end", "HTTP/1.1 200 OK\r\nA: ", Forever("bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"), BAD),
     fault("a first line without an end", "HTTP/1.1 200 ", Forever("OKOKOKOKOKOKOKOKOKOKOKOKOKOKOKOKOKOKOKOKOKOKOKOKOKOKOKOKOKOKOKOK"), BAD),

@@ -42,6 +42,7 @@ mod registration;
 mod reload;
 mod reload_load;
 mod secrets;
+mod simulation;
 mod streaming;
 mod tls;
 mod token;

@@ -1,4 +1,4 @@
-//! The second listener: the page of flows, its data, and health. Never on the public port; off unless it is asked for.
+//! The second listener: health, readiness, metrics, the page of flows and its data. Never on the public port; off unless it is asked for.
 //!
 //! It has a thread and a runtime of its own, so that no reader of the page costs an exchange anything.
 
@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::server::StartError;
+use crate::telemetry::vitals::Vitals;
 pub use events::MOST_LISTENERS;
 use routes::Desk;
 use source::Source;
@@ -55,15 +56,15 @@ pub fn bind(address: Option<SocketAddr>) -> Result<Option<StdListener>, StartErr
     listener.map(Some).map_err(|source| StartError::Listen { address, source })
 }
 
-/// Serves on a bound listener.
+/// Serves on a bound listener: the page too, if there is something to show on it.
 ///
 /// # Errors
 /// When a thread or a runtime cannot be had.
-pub fn start(listener: StdListener, source: Arc<dyn Source>) -> Result<Admin, StartError> {
+pub fn start(listener: StdListener, vitals: Arc<Vitals>, source: Option<Arc<dyn Source>>) -> Result<Admin, StartError> {
     let address = listener.local_addr().map_err(StartError::Worker)?;
     let stop = CancellationToken::new();
     let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Worker)?;
-    let desk = Arc::new(Desk::new(source, stop.clone()));
+    let desk = Arc::new(Desk::new(vitals, source, stop.clone()));
     let thread = std::thread::Builder::new()
         .name("admin".into())
         .spawn(move || tokio.block_on(serve(listener, desk)))

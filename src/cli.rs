@@ -4,6 +4,7 @@ pub mod check;
 pub mod config;
 pub mod documents;
 pub mod first;
+pub mod health;
 pub mod limits;
 pub mod manual;
 pub mod replay;
@@ -34,6 +35,7 @@ pub enum Asked {
     Report(report::Wish),
     Check(Box<check::Asked>),
     Waf(waf::Wish),
+    Health(health::Wish),
     Config(config::Wish, Box<Layers>, Vec<Complaint>),
     ConfigSchema,
     Manual(manual::Wish),
@@ -68,6 +70,7 @@ pub fn command() -> Command {
         .subcommand(check::command(json()))
         .subcommand(config::command(of_a_run, &json()))
         .subcommand(waf::command(json()))
+        .subcommand(health::command(of_a_run, json()))
         .subcommand(demo(json()))
         .subcommands(manual::commands())
 }
@@ -171,6 +174,7 @@ pub fn asked(matches: &ArgMatches, lookup: impl Fn(&str) -> Option<String>) -> A
             None => Asked::ConfigSchema,
         },
         Some(("waf", sub)) => Asked::Waf(waf::wish(sub)),
+        Some(("health", sub)) => Asked::Health(health::wish(sub, lookup)),
         Some(("man" | "completions", sub)) => Asked::Manual(manual::wish(sub)),
         Some(("demo", sub)) if sub.get_flag("list") => Asked::DemoList { json: sub.get_flag("json") },
         Some(("demo", sub)) => Asked::Demo(Wish {

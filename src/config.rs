@@ -4,9 +4,11 @@ mod access;
 mod admin;
 mod capture;
 pub mod layers;
+mod otlp;
 mod overload;
 pub mod settings;
 mod site;
+mod telemetry;
 mod upstream;
 
 use std::collections::BTreeMap;
@@ -26,6 +28,7 @@ use crate::repair::Mode;
 use crate::repairs;
 use crate::telemetry::access::Format;
 use crate::telemetry::capture::files::Bounds;
+use crate::telemetry::otlp::Setup;
 use layers::{Layers, Value};
 pub use overload::Overload;
 use settings::SETTINGS;
@@ -62,6 +65,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where the page of flows is, if anywhere.
     pub admin: Option<SocketAddr>,
+    /// Whether the page of flows is there, beside health and metrics.
+    pub admin_page: bool,
     /// What the operator stated; the default depends on the port that `listen` gets.
     pub public: Option<Origin>,
     pub mcp_path: String,
@@ -77,7 +82,11 @@ pub struct Config {
     /// 0: as many as there are cores.
     pub threads: usize,
     pub log_format: Format,
+    /// Where the access log goes, if not to standard output.
+    pub log_file: Option<PathBuf>,
     pub log_level: String,
+    /// Where traces and metrics are sent, if anywhere.
+    pub otlp: Option<Setup>,
     pub limits: Limits,
     pub overload: Overload,
     /// Where captures go, if they are wanted, and how much of them is kept.
@@ -168,12 +177,7 @@ impl Checker<'_> {
         }
         let modes = self.modes();
         let threads = self.number("threads", 0..=1024);
-        let log_format = self.one("log.format", |text| match text {
-            "text" => Ok(Format::Text),
-            "json" => Ok(Format::Json),
-            "off" => Ok(Format::Off),
-            _ => Err("write text, json or off".into()),
-        });
+        let (log_format, log_file) = (self.log_format(), self.log_file());
         let log_level = self.one("log.level", |text| match text {
             "error" | "warn" | "info" | "debug" | "trace" => Ok(text.to_owned()),
             _ => Err("write error, warn, info or debug".into()),
@@ -191,6 +195,7 @@ impl Checker<'_> {
             preserve_host: self.switch("upstream.preserve_host"),
             listen: listen?,
             admin,
+            admin_page: !self.switch("no_admin_page"),
             public,
             mcp_path: mcp_path?,
             origins,
@@ -202,10 +207,12 @@ impl Checker<'_> {
             probe: !self.switch("no_probe"),
             threads: threads?,
             log_format: log_format?,
+            log_file,
             log_level: log_level?,
             limits: limits?,
             overload: overload?,
             capture: self.capture(),
+            otlp: self.otlp(),
             ranges: self.layers.ranges.clone(),
             warnings: Vec::new(),
             layers: self.layers.clone(),

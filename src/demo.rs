@@ -214,10 +214,13 @@ fn serve_on(running: Running, config: Config, page: Option<StdListener>) -> Resu
     running.stop();
     let log = AccessLog::start(Format::Text, std::io::stdout());
     let flows = Flows::of(&config).map_err(DemoError::Broken)?;
-    let outlets = Outlets { access: log, recorder: flows.clone().map(|flows| flows as _) };
+    let outlets = Outlets { recorder: flows.clone().map(|flows| flows as _), ..log.into() };
     let running = server::start(&config, outlets, Balance::DEFAULT)?;
     let live = |flows| Arc::new(Live::new(running.runtime.clone(), flows));
-    let page = page.zip(flows).map(|(listener, flows)| admin::start(listener, live(flows))).transpose()?;
+    let page = page
+        .zip(flows)
+        .map(|(listener, flows)| admin::start(listener, running.vitals(), Some(live(flows))))
+        .transpose()?;
     let (proxy, upstream) = (&running.runtime.facts.public, &config.upstream);
     anstream::println!(
         "\nBoth keep serving until Ctrl-C. Point a client at {NAME}{proxy}/mcp{NAME:#} (mended) or at\n\

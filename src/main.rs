@@ -3,6 +3,7 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use clap::ArgMatches;
 use mcp_mend::admin::source::Live;
@@ -13,8 +14,12 @@ use mcp_mend::server::{self, Balance, Outlets, Running, StartError};
 use mcp_mend::signals::{self, Order, Orders};
 use mcp_mend::telemetry::access::{AccessLog, Format};
 use mcp_mend::telemetry::flows::Flows;
+use mcp_mend::telemetry::otlp::{Exporter, Otlp};
 use mcp_mend::watch::{Watch, watch};
 use mcp_mend::{demo, notify, reload, repairs};
+
+/// How long the last spans may take, however long the last exchanges took.
+const LAST_SPANS: Duration = Duration::from_millis(500);
 
 #[cfg(not(target_env = "msvc"))]
 #[global_allocator]
@@ -48,6 +53,7 @@ fn main() -> ExitCode {
             }
             Err(message) => cli::reject(&[Complaint { place: "man".into(), message }]),
         },
+        Asked::Health(wish) => cli::health::run(wish).unwrap_or_else(|complaints| cli::reject(&complaints)),
         Asked::Repairs { json } => print(json, show::repairs, show::repairs_json),
         Asked::Replay { file, json } => cli::replay::run(&file, json),
         Asked::Report(wish) => cli::report::run(&wish),
@@ -70,18 +76,34 @@ fn print(json: bool, text: impl Fn() -> String, value: impl Fn() -> serde_json::
     ExitCode::SUCCESS
 }
 
-/// The proxy, and the page beside it.
-fn start(
-    config: &Config,
-    access: AccessLog,
-    flows: Option<Arc<Flows>>,
-) -> Result<(Running, Option<Admin>), StartError> {
+/// Everything that runs.
+struct Started {
+    running: Running,
+    admin: Option<Admin>,
+    exporter: Option<Exporter>,
+}
+
+/// The proxy, and what is beside it.
+fn start(config: &Config, access: AccessLog, flows: Option<Arc<Flows>>) -> Result<Started, StartError> {
     let listener = admin::bind(config.admin)?;
-    let outlets = Outlets { access, recorder: flows.clone().map(|flows| flows as _) };
+    let otlp = config.otlp.as_ref().map(Otlp::new).transpose()?;
+    let tracer = otlp.as_ref().map(|otlp| otlp.tracer.clone());
+    let outlets = Outlets { access, recorder: flows.clone().map(|flows| flows as _), tracer };
     let running = server::start(config, outlets, Balance::DEFAULT)?;
-    let live = |flows| Arc::new(Live::new(running.runtime.clone(), flows));
-    let admin = listener.zip(flows).map(|(listener, flows)| admin::start(listener, live(flows))).transpose()?;
-    Ok((running, admin))
+    let live = |flows| Arc::new(Live::new(running.runtime.clone(), flows)) as _;
+    let page = flows.filter(|_| config.admin_page).map(live);
+    let admin = listener.map(|listener| admin::start(listener, running.vitals(), page)).transpose()?;
+    let exporter = otlp.map(|otlp| otlp.start(running.vitals())).transpose()?;
+    Ok(Started { running, admin, exporter })
+}
+
+/// Where the access log goes.
+fn access_log(config: &Config) -> Result<AccessLog, Complaint> {
+    let Some(path) = &config.log_file else { return Ok(AccessLog::start(config.log_format, std::io::stdout())) };
+    AccessLog::to_file(config.log_format, path).map_err(|error| Complaint {
+        place: "log.file".into(),
+        message: format!("{} cannot be written: {error}; write a file in a folder that can be used", path.display()),
+    })
 }
 
 fn run(config: Config, matches: &ArgMatches) -> ExitCode {
@@ -101,8 +123,11 @@ fn run(config: Config, matches: &ArgMatches) -> ExitCode {
             return cli::reject(&[Complaint { place: "capture.dir".into(), message }]);
         }
     };
-    let access = AccessLog::start(config.log_format, std::io::stdout());
-    let (running, admin) = match start(&config, access, flows) {
+    let access = match access_log(&config) {
+        Ok(access) => access,
+        Err(complaint) => return cli::reject(&[complaint]),
+    };
+    let Started { running, admin, exporter } = match start(&config, access, flows) {
         Ok(started) => started,
         Err(error) => return failed(&error),
     };
@@ -111,14 +136,20 @@ fn run(config: Config, matches: &ArgMatches) -> ExitCode {
     signals::report_upstream(&running.runtime.target);
     notify::ready(&serving(&config, &running));
     obey(&orders, &running, config, watch, matches);
-    notify::stopping(running.sites().first().bounds.drain, "draining: requests and event streams end");
+    let drain = running.sites().first().bounds.drain;
+    notify::stopping(drain, "draining: requests and event streams end");
     let runtime = running.runtime.clone();
+    let asked = Instant::now();
     running.stop();
+    // What the last exchanges left goes out in what is left of the drain time.
+    if let Some(exporter) = exporter {
+        exporter.stop((asked + drain).max(Instant::now() + LAST_SPANS));
+    }
     // Last, so that one can watch the others end.
     if let Some(admin) = admin {
         admin.stop();
     }
-    mcp_mend::telemetry::summary(&runtime.counters);
+    mcp_mend::telemetry::summary(&runtime.ledger.sum());
     ExitCode::SUCCESS
 }
 
@@ -130,7 +161,11 @@ fn obey(orders: &Orders, running: &Running, mut config: Config, mut watch: Optio
         // Changed after it was read, and before anybody watched.
         let _ = orders.sender().send(Order::Reload);
     }
-    while let Some(Order::Reload) = orders.next() {
+    while let Some(order) = orders.next().filter(|order| *order != Order::Stop) {
+        running.runtime.access.reopen();
+        if order == Order::Reopen {
+            continue;
+        }
         notify::reloading();
         let (layers, complaints) = gather();
         match reload::reload(running, &started_with, cli::configure(&layers, complaints)) {

@@ -4,6 +4,7 @@
 //!
 //! admit -> know -> classify -> peek -> mend the request -> aim -> ask -> peek -> mend the reply -> finish
 
+mod account;
 pub(crate) mod admit;
 pub(crate) mod answer;
 mod bridge;
@@ -27,6 +28,7 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use self::account::Account;
 use self::answer::{Answer, question};
 use crate::body::{self, Read, ReplyBody, Upload};
 use crate::connection::{Connection, Phase};
@@ -78,6 +80,7 @@ struct Exchange {
     tape: Option<Box<Taped>>,
     /// Whether the client is not among those that the operator lets in.
     is_stranger: bool,
+    account: Account,
     held: Held,
     /// Counts this exchange while it lasts, if that is limited.
     under_way: Option<overload::Request>,
@@ -101,6 +104,7 @@ pub async fn serve(
     let known = worker.runtime.learner.recall();
     let target = target_of(&request);
     let tape = taping::begin(&worker, &connection, &request);
+    let account = Account::open(&worker, &connection, &request);
     let fired = Vec::new();
     let held = Held::new(worker.runtime.load, worker.runtime.bounds.held_bytes);
     let mut exchange = Exchange {
@@ -114,6 +118,7 @@ pub async fn serve(
         refused: None,
         tape,
         is_stranger: false,
+        account,
         held,
         under_way: None,
         retry_after: None,
@@ -155,6 +160,7 @@ impl Exchange {
         let (parts, body) = request.into_parts();
         let verdict = admit::head(&parts, &self.connection, self.runtime().bounds.target_bytes);
         let request = self.describe(parts);
+        self.account.class = request.class;
         self.is_stranger = admit::is_stranger(self.runtime(), &self.connection, &request.headers);
         self.under_way = self.runtime().load.begin(self.runtime().bounds.requests);
         match (verdict, self.worker.stray) {
@@ -221,6 +227,7 @@ impl Exchange {
         if may_be_closed || admit::is_about_oauth(request) {
             Box::pin(self.learn(request)).await;
             request.class = self.classify(&request.method, &request.target);
+            self.account.class = request.class;
         } else if runtime.learner.is_on_first_visit() {
             Box::pin(runtime.learner.first_visit()).await;
             self.take(runtime.learner.recall(), request);
@@ -371,7 +378,7 @@ impl Exchange {
             self.connection.leave(Phase::Body);
             match read {
                 Read::Whole(bytes) => {
-                    self.tape_body(&bytes);
+                    self.take_in(&bytes);
                     reading::show_body(needs, request, bytes.clone());
                     return Ok((body::RequestBody::Whole(bytes), Upload::begun(Instant::now())));
                 }
@@ -387,9 +394,16 @@ impl Exchange {
         Ok(self.stream_up(prefix, incoming))
     }
 
+    /// A body was read whole.
+    fn take_in(&mut self, bytes: &Bytes) {
+        self.runtime().counters.bytes_up.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        self.tape_body(bytes);
+    }
+
     fn stream_up(&self, prefix: Option<Bytes>, incoming: Incoming) -> (body::RequestBody, Upload) {
         let limit = self.runtime().bounds.request_bytes;
-        body::RequestBody::from_client(prefix, incoming, self.connection.clone(), limit, self.started)
+        let counters = self.runtime().counters.clone();
+        body::RequestBody::from_client(prefix, incoming, self.connection.clone(), counters, limit, self.started)
     }
 
     /// Peeks at a message: at all of a short one, which then can be mended and sent again; at the beginning of a long one,
@@ -412,7 +426,7 @@ impl Exchange {
         self.connection.leave(Phase::Body);
         match read {
             Read::Whole(bytes) => {
-                self.tape_body(&bytes);
+                self.take_in(&bytes);
                 let is_legacy = || self.runtime().learner.is_legacy();
                 reading::show_message(&self.runtime().plan, request, bytes.clone(), is_legacy);
                 Ok((body::RequestBody::Whole(bytes), Upload::begun(Instant::now())))
@@ -449,6 +463,7 @@ impl Exchange {
         let runtime = self.runtime();
         let to = if runtime.preserve_host { host.clone() } else { runtime.target.authority.clone() };
         headers::aim(&mut request.headers, to);
+        self.set_trace(&mut request.headers);
         let mended_as_a_document = match request.class {
             class if class.has_messages() => {
                 // Events must not wait in a compressor (reliability of streams, MCP 2026-07-28).

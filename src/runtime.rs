@@ -22,8 +22,9 @@ use crate::repairs::REPAIRS;
 use crate::server::StartError;
 use crate::sites::Sites;
 use crate::telemetry::access::AccessLog;
-use crate::telemetry::counters::Counters;
+use crate::telemetry::counters::{Counters, Ledger};
 use crate::telemetry::life::Life;
+use crate::telemetry::otlp::Tracer;
 use crate::upstream::Target;
 
 /// How long the stream of an answer may be silent before anything has come; one that a GET opens, not at all.
@@ -31,6 +32,8 @@ const FIRST_SILENCE: Duration = Duration::from_millis(200);
 
 /// One site: everything that workers share about it.
 pub struct Runtime {
+    /// What it is called in logs and metrics: the address that clients use.
+    pub name: String,
     /// The path that all paths of the site begin with, without a slash at its end; empty if it has the whole host.
     pub prefix: String,
     pub facts: Facts,
@@ -61,17 +64,21 @@ pub struct Runtime {
     /// What the last check of the upstream said, as `mcp-mend check --json` writes it.
     pub checked: Arc<ArcSwapOption<serde_json::Value>>,
     pub counters: Arc<Counters>,
+    pub ledger: Arc<Ledger>,
     pub access: Arc<AccessLog>,
     pub life: Arc<Life>,
+    /// Who takes spans, if somebody does.
+    pub tracer: Option<Arc<Tracer>>,
     pub load: &'static Load,
 }
 
 /// What all sites share, over every reload.
 #[derive(Clone)]
 pub struct Common {
-    pub counters: Arc<Counters>,
+    pub ledger: Arc<Ledger>,
     pub access: Arc<AccessLog>,
     pub life: Arc<Life>,
+    pub tracer: Option<Arc<Tracer>>,
     /// What the process has on its hands.
     pub load: &'static Load,
 }
@@ -81,7 +88,7 @@ impl Common {
     pub fn new(access: AccessLog) -> Self {
         // Never given up: nobody who counts something there has to count who counts.
         let load = Box::leak(Box::default());
-        Self { counters: Arc::default(), access: Arc::new(access), life: Arc::default(), load }
+        Self { ledger: Arc::default(), access: Arc::new(access), life: Arc::default(), tracer: None, load }
     }
 }
 
@@ -128,6 +135,7 @@ impl Runtime {
             Some(public) => Some(HeaderValue::from_str(public.authority()).map_err(|_| StartError::Authority)?),
             None => None,
         };
+        let name = format!("{public}{}", config.prefix);
         Ok(Self {
             prefix: config.prefix.clone(),
             facts: Facts {
@@ -168,9 +176,12 @@ impl Runtime {
             learner: Arc::default(),
             inboxes: Inboxes::default(),
             checked: Arc::default(),
-            counters: common.counters.clone(),
+            counters: common.ledger.of(&name),
+            name,
+            ledger: common.ledger.clone(),
             access: common.access.clone(),
             life: common.life.clone(),
+            tracer: common.tracer.clone(),
             load: common.load,
         })
     }
@@ -179,9 +190,10 @@ impl Runtime {
     #[must_use]
     pub fn common(&self) -> Common {
         Common {
-            counters: self.counters.clone(),
+            ledger: self.ledger.clone(),
             access: self.access.clone(),
             life: self.life.clone(),
+            tracer: self.tracer.clone(),
             load: self.load,
         }
     }

@@ -7,7 +7,6 @@ mod work;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::thread::JoinHandle;
 
 use arc_swap::ArcSwap;
@@ -22,7 +21,9 @@ use crate::notify::Watchdog;
 use crate::runtime::{Common, Runtime};
 use crate::sites::Sites;
 use crate::telemetry::access::{AccessLog, Format};
+use crate::telemetry::otlp::Tracer;
 use crate::telemetry::tape::Recorder;
+use crate::telemetry::vitals::Vitals;
 use crate::upstream::TargetError;
 
 /// How connections get to the workers.
@@ -59,11 +60,13 @@ pub struct Outlets {
     pub access: AccessLog,
     /// Who gets whole exchanges.
     pub recorder: Option<Arc<dyn Recorder>>,
+    /// Who gets spans.
+    pub tracer: Option<Arc<Tracer>>,
 }
 
 impl From<AccessLog> for Outlets {
     fn from(access: AccessLog) -> Self {
-        Self { access, recorder: None }
+        Self { access, recorder: None, tracer: None }
     }
 }
 
@@ -89,21 +92,21 @@ struct Stop {
 /// # Errors
 /// When the address is taken, a thread cannot be had or the TLS files cannot be read.
 pub fn start(config: &Config, outlets: impl Into<Outlets>, balance: Balance) -> Result<Running, StartError> {
-    let Outlets { access, recorder } = outlets.into();
+    let Outlets { access, recorder, tracer } = outlets.into();
     let threads = match config.threads {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         stated => stated,
     };
     let (listeners, address) = listen::listen(config.listen, threads, balance)
         .map_err(|source| StartError::Listen { address: config.listen, source })?;
-    let sites = sites(config, address, &Common::new(access), None)?;
+    let sites = sites(config, address, &Common { tracer, ..Common::new(access) }, None)?;
     let runtime = sites.first().clone();
     if let Some(recorder) = &recorder {
         recorder.site(&runtime.facts);
     }
     let sites = Arc::new(ArcSwap::from_pointee(sites));
     let stop = Stop { accepting: CancellationToken::new(), streams: CancellationToken::new() };
-    let open = Arc::new(AtomicUsize::new(0));
+    let open = runtime.life.connections.open.clone();
     let watchdog = Watchdog::asked();
     let mut workers = Vec::with_capacity(threads + 1);
     let mut inboxes = Vec::new();
@@ -187,6 +190,12 @@ impl Running {
         let sites = sites(config, self.address, &before.first().common(), Some(&before))?;
         self.sites.store(Arc::new(sites));
         Ok(())
+    }
+
+    /// How it fares, for those who watch.
+    #[must_use]
+    pub fn vitals(&self) -> Arc<Vitals> {
+        Arc::new(Vitals::new(self.runtime.common(), Some(self.sites.clone())))
     }
 
     /// The sites as they are now.

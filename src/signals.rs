@@ -18,6 +18,8 @@ pub enum Order {
     Stop,
     /// SIGHUP, or a file has changed.
     Reload,
+    /// SIGUSR1: log files were moved away.
+    Reopen,
 }
 
 /// Orders as they come.
@@ -87,6 +89,7 @@ struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
+    user_1: Signal,
 }
 
 #[cfg(unix)]
@@ -96,6 +99,7 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
+            user_1: signal(SignalKind::user_defined1())?,
         })
     }
 
@@ -104,6 +108,7 @@ impl Signals {
             _ = self.terminate.recv() => Order::Stop,
             _ = self.interrupt.recv() => Order::Stop,
             _ = self.hang_up.recv() => Order::Reload,
+            _ = self.user_1.recv() => Order::Reopen,
         }
     }
 }

@@ -5,8 +5,14 @@ pub mod access;
 pub mod capture;
 pub mod counters;
 pub mod flows;
+pub mod histogram;
 pub mod life;
+pub mod metrics;
+pub mod otlp;
+pub mod process;
 pub mod tape;
+pub mod trace;
+pub mod vitals;
 
 use std::sync::atomic::Ordering;
 

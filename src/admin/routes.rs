@@ -1,4 +1,8 @@
 //! The few paths of the listener, and what every answer carries.
+//!
+//! The page and its data answer only to names that nobody else can hold (`guard`). The three that probes and metrics are
+//! for, `/healthz`, `/readyz` and `/metrics`, answer to every name: kubelet and Prometheus ask by address or by the name
+//! of a service, and there is no secret in what they are told. Pages of other sites get nothing either way.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -14,6 +18,8 @@ use super::events::{self, Events, MOST_LISTENERS};
 use super::guard::{self, Stranger};
 use super::page;
 use super::source::Source;
+use crate::telemetry::metrics::text::Form;
+use crate::telemetry::vitals::Vitals;
 
 /// A whole body or an event stream.
 pub type Answer = Response<Either<Full<Bytes>, Events>>;
@@ -37,22 +43,26 @@ const NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; frame
 
 /// What all connections share.
 pub struct Desk {
-    source: Arc<dyn Source>,
+    vitals: Arc<Vitals>,
+    /// What the page shows, if there is one.
+    source: Option<Arc<dyn Source>>,
     listeners: Arc<Semaphore>,
     pub stop: CancellationToken,
 }
 
 impl Desk {
-    pub fn new(source: Arc<dyn Source>, stop: CancellationToken) -> Self {
-        Self { source, listeners: Arc::new(Semaphore::new(MOST_LISTENERS)), stop }
+    pub fn new(vitals: Arc<Vitals>, source: Option<Arc<dyn Source>>, stop: CancellationToken) -> Self {
+        Self { vitals, source, listeners: Arc::new(Semaphore::new(MOST_LISTENERS)), stop }
     }
 
     /// Answers one request. `cut` ends the connection it came on.
     pub fn answer<B>(&self, request: &Request<B>, local: IpAddr, cut: &CancellationToken) -> Answer {
         let path = request.uri().path();
-        let mut answer = match guard::admit(request.uri(), request.headers(), local, path == "/") {
-            Err(why) => turned_away(why),
-            Ok(()) => self.route(request.method(), path, cut),
+        let admitted = guard::admit(request.uri(), request.headers(), local, path == "/");
+        let mut answer = match (is_for_machines(path), admitted) {
+            (true, Ok(()) | Err(Stranger::Host)) => self.for_machines(request, path),
+            (_, Err(why)) => turned_away(why),
+            (false, Ok(())) => self.route(request.method(), path, cut),
         };
         let policy = if path == "/" { page::POLICY.clone() } else { None };
         let headers: &mut HeaderMap = answer.headers_mut();
@@ -61,33 +71,55 @@ impl Desk {
         answer
     }
 
-    fn route(&self, method: &Method, path: &str, cut: &CancellationToken) -> Answer {
-        let reads = [Method::GET, Method::HEAD].contains(method);
+    /// What probes and metrics ask for.
+    fn for_machines<B>(&self, request: &Request<B>, path: &str) -> Answer {
+        if !is_read(request.method()) {
+            return only_read();
+        }
+        let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
         match path {
-            "/" | "/healthz" | "/api/state" | "/api/events" | "/api/check" if !reads => {
-                let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "This page is only read: GET or HEAD.\n");
-                answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
-                answer
+            "/metrics" => {
+                let form = Form::of(accept);
+                let kind = HeaderValue::from_static(form.content_type());
+                whole(StatusCode::OK, kind, self.vitals.metrics(form).into())
             }
+            "/readyz" => {
+                let is_ready = self.vitals.is_ready();
+                let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+                match accept.starts_with("text/plain") {
+                    true => text(status, if is_ready { "ready\n" } else { "draining\n" }),
+                    false => json_of(status, &self.vitals.readiness()),
+                }
+            }
+            // Who answers lives.
+            _ => text(StatusCode::OK, "ok\n"),
+        }
+    }
+
+    fn route(&self, method: &Method, path: &str, cut: &CancellationToken) -> Answer {
+        let Some(source) = &self.source else {
+            return text(StatusCode::NOT_FOUND, "Here are /healthz, /readyz and /metrics.\n");
+        };
+        match path {
+            "/" | "/api/state" | "/api/events" | "/api/check" if !is_read(method) => only_read(),
             "/" => whole(StatusCode::OK, HTML, Bytes::from_static(page::PAGE.as_bytes())),
-            "/healthz" => text(StatusCode::OK, "ok\n"),
             "/api/state" => {
-                let mut state = self.source.snapshot();
+                let mut state = source.snapshot();
                 if let Some(members) = state.as_object_mut() {
-                    members.insert("counters".into(), self.source.counters());
+                    members.insert("counters".into(), source.counters());
                 }
                 json_of(StatusCode::OK, &state)
             }
-            "/api/check" => match self.source.check() {
+            "/api/check" => match source.check() {
                 Some(check) => json_of(StatusCode::OK, &check),
                 None => json_of(StatusCode::NOT_FOUND, &json!({})),
             },
-            "/api/events" => self.events(method, cut),
+            "/api/events" => self.events(source, method, cut),
             _ => text(StatusCode::NOT_FOUND, "Nothing is here. The page is at /.\n"),
         }
     }
 
-    fn events(&self, method: &Method, cut: &CancellationToken) -> Answer {
+    fn events(&self, source: &Arc<dyn Source>, method: &Method, cut: &CancellationToken) -> Answer {
         if method == Method::HEAD {
             return whole(StatusCode::OK, EVENTS, Bytes::new());
         }
@@ -96,11 +128,25 @@ impl Desk {
             answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
             return answer;
         };
-        let events = events::start(self.source.clone(), place, self.stop.clone(), cut.clone());
+        let events = events::start(source.clone(), place, self.stop.clone(), cut.clone());
         let mut answer = Response::new(Either::Right(events));
         answer.headers_mut().insert(header::CONTENT_TYPE, EVENTS);
         answer
     }
+}
+
+fn is_for_machines(path: &str) -> bool {
+    matches!(path, "/healthz" | "/readyz" | "/metrics")
+}
+
+fn is_read(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}
+
+fn only_read() -> Answer {
+    let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "This is only read: GET or HEAD.\n");
+    answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+    answer
 }
 
 fn turned_away(why: Stranger) -> Answer {

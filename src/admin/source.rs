@@ -51,7 +51,7 @@ impl Source for Live {
     }
 
     fn counters(&self) -> Value {
-        self.runtime.counters.to_json()
+        self.runtime.ledger.sum().to_json()
     }
 
     fn check(&self) -> Option<Arc<Value>> {

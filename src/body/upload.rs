@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::{BoxError, PolledFrame, is_timeout, with_prefix};
 use crate::connection::{Connection, Phase};
 use crate::refuse::{self, Refusal};
+use crate::telemetry::counters::Counters;
 
 /// What goes up to the upstream.
 pub enum RequestBody {
@@ -30,6 +31,7 @@ pub struct FromClient {
     incoming: Incoming,
     upload: Upload,
     connection: Arc<Connection>,
+    counters: Arc<Counters>,
     left: u64,
 }
 
@@ -94,6 +96,7 @@ impl RequestBody {
         prefix: Option<Bytes>,
         incoming: Incoming,
         connection: Arc<Connection>,
+        counters: Arc<Counters>,
         limit: u64,
         begun: Instant,
     ) -> (Self, Upload) {
@@ -101,8 +104,10 @@ impl RequestBody {
             return (Self::Empty, Upload::begun(begun));
         }
         let upload = Upload::streaming(begun);
-        let left = limit.saturating_sub(prefix.as_ref().map_or(0, |prefix| prefix.len() as u64));
-        let body = FromClient { prefix, incoming, upload: upload.clone(), connection, left };
+        let read = prefix.as_ref().map_or(0, |prefix| prefix.len() as u64);
+        counters.bytes_up.fetch_add(read, Ordering::Relaxed);
+        let left = limit.saturating_sub(read);
+        let body = FromClient { prefix, incoming, upload: upload.clone(), connection, counters, left };
         (Self::Client(Box::new(body)), upload)
     }
 
@@ -137,6 +142,7 @@ impl FromClient {
             }
             Some(Ok(frame)) => {
                 let length = frame.data_ref().map_or(0, |data| data.len() as u64);
+                self.counters.bytes_up.fetch_add(length, Ordering::Relaxed);
                 match self.left.checked_sub(length) {
                     Some(left) => {
                         self.left = left;

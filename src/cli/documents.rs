@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::repairs::REPAIRS;
+use crate::telemetry::metrics::names;
 
 /// The README's table of repairs.
 #[must_use]
@@ -17,6 +18,17 @@ pub fn repairs_table() -> String {
             repair.rows.join(", "),
             repair.default
         );
+    }
+    out
+}
+
+/// The README's table of metrics.
+#[must_use]
+pub fn metrics_table() -> String {
+    let mut out = String::from("| metric | labels | what it is |\n|---|---|---|\n");
+    for metric in names::ALL {
+        let labels: Vec<String> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
+        let _ = writeln!(out, "| `{}` | {} | {} |", metric.sample_name(), labels.join(", "), metric.help);
     }
     out
 }
@@ -51,12 +63,15 @@ mod tests {
 
     /// One test for all places: two would write the file at once.
     #[test]
-    fn the_readme_lists_and_counts_every_repair_and_every_limit() {
+    fn the_readme_lists_and_counts_every_repair_limit_and_metric() {
         let tally = format!("  repairs      {}", super::super::show::tally(|repair| repair.default));
         keep("README.md", |have| {
-            assert!(have.contains("<!-- repairs: begin"), "the README has no table of repairs");
+            for name in ["repairs", "metrics"] {
+                assert!(have.contains(&format!("<!-- {name}: begin")), "the README has no table of {name}");
+            }
             let text = with_table(have, "repairs", &repairs_table());
             let text = with_table(&text, "limits", &limits_table());
+            let text = with_table(&text, "metrics", &metrics_table());
             let is_tally = |line: &str| line.starts_with("  repairs      ");
             text.lines().map(|line| format!("{}\n", if is_tally(line) { &tally } else { line })).collect()
         });

@@ -79,7 +79,10 @@ impl Wish {
                 pages(&built(command), &mut Vec::new(), dir)?;
             }
         }
-        Ok(String::from_utf8_lossy(&out).into_owned())
+        let text = String::from_utf8_lossy(&out).into_owned();
+        // clap_complete 4.6 takes the hyphen of the program's own name for the joint between a command and its
+        // subcommand, in one of two places: bash would complete nothing behind a subcommand.
+        Ok(if *self == Self::Completions(Shell::Bash) { text.replace("mcp__subcmd__mend", "mcp__mend") } else { text })
     }
 }
 
@@ -244,5 +247,10 @@ mod tests {
             let text = Wish::Completions(shell).text(command()).unwrap();
             assert!(text.contains("public-url"), "{shell}");
         }
+        // Where it goes to, and where it is.
+        let bash = Wish::Completions(Shell::Bash).text(command()).unwrap();
+        assert!(
+            bash.contains("cmd=\"mcp__mend__subcmd__demo\"") && bash.contains("\n        mcp__mend__subcmd__demo)")
+        );
     }
 }

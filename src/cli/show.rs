@@ -146,7 +146,8 @@ pub fn banner(config: &Config, runtime: &Runtime, address: SocketAddr, admin: Op
         let _ = writeln!(out, "  and site     {GOOD}{public}{}{GOOD:#} for {}", site.mcp_path, site.upstream);
     }
     if let Some(admin) = admin {
-        let _ = writeln!(out, "  admin page   http://{admin}");
+        let label = if config.admin_page { "admin page   " } else { "admin        " };
+        let _ = writeln!(out, "  {label}http://{admin}");
     }
     let mode = |repair: &Repair| config.modes.get(repair.id).copied().unwrap_or(repair.default);
     let _ = writeln!(out, "  repairs      {}\n               {QUIET}mcp-mend repairs lists them{QUIET:#}", tally(mode));

@@ -1,8 +1,19 @@
-//! Where the page of flows is: apart from the public port, and where only this machine reads it unless somebody insists.
+//! Where health, metrics and the page of flows are: apart from the public port, and where only this machine reads it unless somebody insists.
 
 use std::net::SocketAddr;
 
-use super::{Checker, Complaint, listen_address};
+use super::layers::Layers;
+use super::{Checker, Complaint, Config, listen_address};
+
+impl Config {
+    /// The public address and the admin address, whatever else may be wrong.
+    #[must_use]
+    pub fn places(layers: &Layers) -> (Option<SocketAddr>, Option<SocketAddr>) {
+        let mut checker = Checker { layers, complaints: Vec::new(), warnings: Vec::new(), is_site: false };
+        let listen = checker.one("listen", listen_address);
+        (listen, checker.admin(listen))
+    }
+}
 
 impl Checker<'_> {
     pub(super) fn admin(&mut self, listen: Option<SocketAddr>) -> Option<SocketAddr> {
@@ -14,10 +25,10 @@ impl Checker<'_> {
         if listen == Some(admin) && admin.port() != 0 {
             return self.complain(&value, format!("`admin` cannot be `{admin}`: that is `listen`; take another port"));
         }
-        if !admin.ip().is_loopback() {
+        if !admin.ip().is_loopback() && !self.switch("no_admin_page") {
             let message = format!(
                 "everybody who reaches {admin} can read the page there, it asks for no password; write 127.0.0.1:{} to \
-                 keep it to this machine",
+                 keep it to this machine, or no_admin_page = true to have health and metrics alone",
                 admin.port()
             );
             self.warnings.push(Complaint { place: value.place, message });

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::PathBuf;
 
+use percent_encoding::percent_decode_str;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::Complaint;
-use super::settings::{self, Kind, SETTINGS, Setting};
+use super::settings::{self, Kind, OTEL_VARIABLES, SETTINGS, Setting};
 use crate::ranges::Ranges;
 use crate::repairs;
 
@@ -82,6 +83,7 @@ impl Layers {
 
     /// Takes in the variables. A list is separated by commas.
     pub fn take_environment(&mut self, lookup: impl Fn(&str) -> Option<String>) {
+        self.take_otel(&lookup);
         for setting in SETTINGS {
             let name = setting.variable();
             let Some(text) = lookup(&name).filter(|text| !text.is_empty()) else { continue };
@@ -92,6 +94,24 @@ impl Layers {
                 _ => vec![text],
             };
             self.set(setting, values.into_iter().map(|text| Value { text, place: name.clone() }).collect());
+        }
+    }
+
+    /// Takes in OpenTelemetry's own variables. The values in its lists are percent-encoded (W3C Baggage).
+    fn take_otel(&mut self, lookup: &impl Fn(&str) -> Option<String>) {
+        if lookup("OTEL_SDK_DISABLED").is_some_and(|text| text.eq_ignore_ascii_case("true")) {
+            return;
+        }
+        for (name, key) in OTEL_VARIABLES {
+            let text = lookup(name).filter(|text| !text.trim().is_empty());
+            let (Some(setting), Some(text)) = (settings::find(key), text) else { continue };
+            let decoded = |part: &str| percent_decode_str(part.trim()).decode_utf8_lossy().into_owned();
+            let values: Vec<String> = match setting.kind {
+                Kind::List => text.split(',').map(decoded).filter(|part| !part.is_empty()).collect(),
+                _ => vec![text],
+            };
+            let place = || (*name).to_owned();
+            self.set(setting, values.into_iter().map(|text| Value { text, place: place() }).collect());
         }
     }
 

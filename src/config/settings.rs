@@ -67,6 +67,14 @@ const fn list(
     Setting { key, flag, value, kind: Kind::List, default, example, help }
 }
 
+/// OpenTelemetry's own variables, and the settings that they stand for. Those of this program win.
+pub const OTEL_VARIABLES: &[(&str, &str)] = &[
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "otlp.endpoint"),
+    ("OTEL_EXPORTER_OTLP_HEADERS", "otlp.headers"),
+    ("OTEL_SERVICE_NAME", "otlp.service_name"),
+    ("OTEL_RESOURCE_ATTRIBUTES", "otlp.resource_attributes"),
+];
+
 /// The prefix of every environment variable.
 pub const ENV_PREFIX: &str = "MCP_MEND_";
 
@@ -171,8 +179,14 @@ pub const SETTINGS: &[Setting] = &[
         "HOST:PORT",
         "",
         "\"127.0.0.1:8809\"",
-        "Where to show the page of flows. Anybody who reaches it can read it: a loopback address. Without it there is \
-         none. Port 0 takes any free port.",
+        "Where /healthz, /readyz and /metrics are, and the page of flows. Anybody who reaches it can read it: a loopback \
+         address, or no_admin_page. Without it there is none. Port 0 takes any free port.",
+    ),
+    switch(
+        "no_admin_page",
+        "no-admin-page",
+        "Answer nothing but /healthz, /readyz and /metrics on the admin address, so that others may reach it: probes and \
+         Prometheus.",
     ),
     text(
         "public_url",
@@ -250,7 +264,15 @@ pub const SETTINGS: &[Setting] = &[
         "FORMAT",
         "\"text\"",
         "",
-        "How the access log looks, one line an exchange on standard output: text, json or off.",
+        "How the access log looks, one line an exchange: text, json, combined (as Apache writes it) or off.",
+    ),
+    text(
+        "log.file",
+        "log-file",
+        "FILE",
+        "",
+        "\"/var/log/mcp-mend/access.log\"",
+        "Where the access log goes instead of standard output. It is opened again when it was moved away, and on SIGUSR1.",
     ),
     text(
         "log.level",
@@ -259,6 +281,48 @@ pub const SETTINGS: &[Setting] = &[
         "\"warn\"",
         "",
         "What is said on standard error beside it: error, warn, info, debug.",
+    ),
+    text(
+        "otlp.endpoint",
+        "otlp-endpoint",
+        "URL",
+        "",
+        "\"http://localhost:4318\"",
+        "The OpenTelemetry collector that gets traces and metrics over OTLP (http/protobuf). Without it nothing is sent. \
+         Also OTEL_EXPORTER_OTLP_ENDPOINT.",
+    ),
+    list(
+        "otlp.headers",
+        "otlp-header",
+        "NAME=VALUE",
+        "[]",
+        "[\"authorization=Bearer ...\"]",
+        "Fields that the collector wants, such as credentials; they are never printed. Also OTEL_EXPORTER_OTLP_HEADERS.",
+    ),
+    number(
+        "otlp.sample",
+        "otlp-sample",
+        "SHARE",
+        "1",
+        "Which share of the traces that begin here is sent, from 0 to 1. A trace that a client has begun follows its \
+         sampled flag.",
+    ),
+    number("otlp.metrics_seconds", "otlp-metrics-seconds", "SECONDS", "60", "How often metrics are sent."),
+    text(
+        "otlp.service_name",
+        "otlp-service-name",
+        "NAME",
+        "\"mcp-mend\"",
+        "",
+        "What this proxy is called there. Also OTEL_SERVICE_NAME.",
+    ),
+    list(
+        "otlp.resource_attributes",
+        "otlp-resource-attribute",
+        "KEY=VALUE",
+        "[]",
+        "[\"deployment.environment.name=production\"]",
+        "What else is said of this proxy there. Also OTEL_RESOURCE_ATTRIBUTES.",
     ),
     text(
         "capture.dir",
@@ -364,7 +428,8 @@ pub const SETTINGS: &[Setting] = &[
         "limit-body-seconds",
         "SECONDS",
         "10",
-        "How long a client's upload may stand still (408 beyond).",
+        "How long a client's upload may stand still (408 beyond). Any byte starts it anew: slow links are no fault, and who \
+         drips holds a connection and 64 KiB at most.",
     ),
     number(
         "limits.idle_seconds",
@@ -479,7 +544,7 @@ pub fn is_of_a_site(key: &str) -> bool {
 /// Whether a setting is taken up only by the next start.
 #[must_use]
 pub fn needs_restart(key: &str) -> bool {
-    const AT_THE_START: [&str; 5] = ["listen", "admin", "threads", "log.", "capture."];
+    const AT_THE_START: [&str; 7] = ["listen", "admin", "no_admin_page", "threads", "log.", "otlp.", "capture."];
     AT_THE_START.iter().any(|prefix| key.starts_with(prefix))
 }
 

@@ -76,7 +76,10 @@ impl Exchange {
     pub(super) async fn ask(&mut self, request: &mut Request, question: Question) -> Result<Answer, Failure> {
         let question = self.patient(question);
         self.tape_question(&question);
+        self.account.asked = self.account.asked.saturating_add(1);
+        let begun = question.upload.begun_at();
         let (response, lease) = self.worker.upstream.ask(question).await?;
+        self.runtime().counters.first_byte.note(begun.elapsed());
         let (parts, incoming) = response.into_parts();
         let mut reply = Reply::new(parts.status, parts.headers);
         headers::strip_hop_by_hop(&mut reply.headers);

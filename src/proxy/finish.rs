@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use http::{Method, Response, StatusCode};
+use http::{Response, StatusCode};
 use tokio::time::Instant;
 
 use super::Exchange;
+use super::account::End;
 use super::answer::{Answer, Rest};
 use super::reading::is_list;
 use super::taping;
@@ -27,7 +28,6 @@ use crate::plan::{Fired, Report};
 use crate::repair::Mode;
 use crate::runtime::Runtime;
 use crate::sse;
-use crate::telemetry::access::Record;
 use crate::telemetry::tape::MOST_BYTES;
 use crate::upstream::Lease;
 
@@ -47,6 +47,9 @@ impl Exchange {
         let whole = whole_body(&mut reply, &rest);
         self.show_repairs(&mut reply.headers);
         let events = whole.is_none() && reply.form == Form::Message || reply.is_of("text/event-stream");
+        if events && whole.is_none() && reply.form != Form::Message {
+            self.note_stream();
+        }
         let (status, form, coding, mut headers) =
             (reply.status, reply.form, reply.coding.filter(|_| reply.decode), std::mem::take(&mut reply.headers));
         let stop = self.worker.stop_streams.clone();
@@ -161,15 +164,7 @@ impl Exchange {
     ) -> Option<Box<dyn AtEnd>> {
         self.runtime().counters.exchanges.fetch_add(1, Ordering::Relaxed);
         let first_byte = self.started.elapsed();
-        Some(Box::new(Tail {
-            exchange: self,
-            method: request.method.clone(),
-            class: request.class,
-            status,
-            lease,
-            first_byte,
-            seen,
-        }))
+        Some(Box::new(Tail { exchange: self, class: request.class, status, lease, first_byte, seen }))
     }
 }
 
@@ -260,7 +255,6 @@ fn is_as_it_came(text: &Bytes, rest: &Rest) -> bool {
 /// What is left to do when the answer has ended.
 struct Tail {
     exchange: Exchange,
-    method: Method,
     class: Class,
     status: StatusCode,
     lease: Option<Lease>,
@@ -283,7 +277,7 @@ fn keep_before(seen: &Mutex<Seen>, event: &Event) {
 
 impl AtEnd for Tail {
     fn at_end(self: Box<Self>, ending: Ending, bytes: u64, copy: Option<Bytes>) {
-        let Self { mut exchange, method, class, status, lease, first_byte, seen } = *self;
+        let Self { mut exchange, class, status, lease, first_byte, seen } = *self;
         let now = Instant::now();
         let ending = match ending {
             Ending::ClientLeft if exchange.connection.is_stalled() => Ending::ClientStalled,
@@ -300,26 +294,13 @@ impl AtEnd for Tail {
             before = seen.before.take();
         }
         let total = now.saturating_duration_since(exchange.started);
-        let refused = exchange.refused.map(|refusal| (refusal.name, refusal.fault.name()));
         if let Some(mut tape) = exchange.tape.take() {
             tape.fired.clone_from(&fired);
-            (tape.untouched, tape.refused) = (exchange.untouched, refused);
+            tape.untouched = exchange.untouched;
+            tape.refused = exchange.refused.map(|refusal| (refusal.name, refusal.fault.name()));
             (tape.first_byte, tape.total, tape.bytes) = (first_byte, total, bytes);
             exchange.tape_end(tape, ending, before, copy.unwrap_or_default());
         }
-        exchange.worker.runtime.access.line(&Record {
-            peer: exchange.connection.peer,
-            class,
-            method,
-            path: exchange.target.path(),
-            status,
-            fired,
-            untouched: exchange.untouched,
-            refused,
-            first_byte,
-            total,
-            bytes,
-            ending,
-        });
+        exchange.settle(&End { class, status, fired: &fired, first_byte, total, bytes, ending });
     }
 }

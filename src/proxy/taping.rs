@@ -29,7 +29,7 @@ pub(super) fn begin(worker: &Worker, connection: &Connection, request: &HttpRequ
         body: Text::default(),
     };
     Some(Box::new(Taped {
-        number: worker.runtime.counters.taped.fetch_add(1, Ordering::Relaxed) + 1,
+        number: worker.runtime.ledger.taped.fetch_add(1, Ordering::Relaxed) + 1,
         began: SystemTime::now(),
         client: client_of(worker, connection, request.headers()),
         class: Class::Other,
@@ -48,7 +48,7 @@ pub(super) fn begin(worker: &Worker, connection: &Connection, request: &HttpRequ
 }
 
 /// The client; where a trusted proxy says nothing that can be believed, that proxy.
-fn client_of(worker: &Worker, connection: &Connection, headers: &HeaderMap) -> IpAddr {
+pub(super) fn client_of(worker: &Worker, connection: &Connection, headers: &HeaderMap) -> IpAddr {
     connection.client(headers, &worker.runtime.trusted_proxies).unwrap_or(connection.peer)
 }
 

@@ -1,5 +1,6 @@
 //! What one worker thread serves with: for each site, what all threads share and upstream connections of its own.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
@@ -46,9 +47,17 @@ impl Crew {
         self.sites.load_full()
     }
 
-    /// Client connections at a time.
-    pub(super) fn connections(&self) -> usize {
-        self.sites.load().first().bounds.connections
+    /// Somebody wants to connect; whether there is room.
+    pub(super) fn note_arrival(&self, open: usize) -> bool {
+        let sites = self.sites.load();
+        let site = sites.first();
+        let has_room = open < site.bounds.connections;
+        let connections = &site.life.connections;
+        connections.accepted.fetch_add(1, Ordering::Relaxed);
+        if !has_room {
+            connections.refused.fetch_add(1, Ordering::Relaxed);
+        }
+        has_room
     }
 
     /// Who answers a request: the worker of its site.

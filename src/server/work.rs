@@ -86,7 +86,7 @@ async fn accept(
         match stream {
             Ok(Some(stream)) => {
                 let guard = Open::new(open);
-                if guard.before >= crew.connections() {
+                if !crew.note_arrival(guard.before) {
                     crew.sites().first().counters.refused(&refuse::TOO_MANY_CONNECTIONS);
                     turn_away(&stream);
                     continue;

@@ -1,45 +1,52 @@
-//! The access log: one line an exchange, written by a thread of its own so that no exchange waits for a terminal.
+//! The access log: one line an exchange, written by a thread of its own so that no exchange waits for a terminal or a disk.
+//! What cannot be written is dropped and counted.
 
-use std::borrow::Cow;
+mod forms;
+mod out;
+
 use std::fmt::Write as _;
 use std::net::IpAddr;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use http::{Method, StatusCode};
+use http::{HeaderValue, Method, StatusCode, Version};
 use jiff::Timestamp;
-use percent_encoding::{CONTROLS, utf8_percent_encode};
-use serde_json::json;
 
+use self::out::{File, Out};
 use crate::body::Ending;
 use crate::endpoint::Class;
 use crate::plan::Fired;
-use crate::repair::Mode;
 use crate::telemetry::counters::Untouched;
 
-/// Longer paths are cut in the log.
-const PATH_CHARS: usize = 120;
 /// When the buffer is this full and the writer does not come after, lines are dropped and counted.
 const BUFFER_BYTES: usize = 4 * 1024 * 1024;
-/// How long a line may wait for others to be written with it.
-const BATCH: Duration = Duration::from_millis(20);
+/// How long the last lines may take to be written at the end, if nobody reads them.
+const LAST_LINES: Duration = Duration::from_secs(2);
 
 /// How lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     Text,
     Json,
+    /// Apache's combined log format, for tools that read that.
+    Combined,
     Off,
 }
 
 /// What one exchange came to.
 pub struct Record<'a> {
+    pub site: &'a str,
     pub peer: IpAddr,
+    /// Who asks, if that is somebody behind the peer.
+    pub client: Option<IpAddr>,
     pub class: Class,
-    pub method: Method,
+    pub method: &'a Method,
     pub path: &'a str,
+    pub version: Version,
     pub status: StatusCode,
-    pub fired: Vec<Fired>,
+    pub fired: &'a [Fired],
     pub untouched: Option<Untouched>,
     /// The name of the refusal and whose fault it was, if the proxy answered itself.
     pub refused: Option<(&'static str, &'static str)>,
@@ -47,19 +54,30 @@ pub struct Record<'a> {
     pub total: Duration,
     pub bytes: u64,
     pub ending: Ending,
+    /// How often the upstream was asked.
+    pub asked: u8,
+    /// The address of the upstream that answered, where there are several.
+    pub upstream: Option<&'a str>,
+    /// The trace that the exchange is part of.
+    pub trace: Option<u128>,
+    /// What the client said of itself and where it came from: only the combined form has them.
+    pub agent: Option<&'a HeaderValue>,
+    pub referer: Option<&'a HeaderValue>,
 }
 
 /// Takes lines from all workers.
 pub struct AccessLog {
     format: Format,
     shared: Arc<Shared>,
-    writer: Mutex<Option<std::thread::JoinHandle<()>>>,
 }
 
 #[derive(Default)]
 struct Shared {
     state: Mutex<State>,
     filled: Condvar,
+    /// Notified when the writer has ended.
+    ended: Condvar,
+    dropped: AtomicU64,
 }
 
 #[derive(Default)]
@@ -68,21 +86,46 @@ struct State {
     /// The second whose date is formatted in `date`.
     second: u64,
     date: String,
-    dropped: u64,
     closed: bool,
+    /// The file may have been moved away: it is to be opened again.
+    reopen: bool,
+    ended: bool,
 }
 
 impl AccessLog {
     /// Starts the writer.
     #[must_use]
     pub fn start(format: Format, out: impl std::io::Write + Send + 'static) -> Self {
+        Self::write_to(format, Out::Stream(Box::new(out)))
+    }
+
+    /// Writes to the end of a file, which is opened again when somebody moves it or asks for that.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn to_file(format: Format, path: &Path) -> std::io::Result<Self> {
+        Ok(Self::write_to(format, Out::File(File::open(path)?)))
+    }
+
+    fn write_to(format: Format, out: Out) -> Self {
         let shared = Arc::new(Shared::default());
         let theirs = shared.clone();
-        let writer = (format != Format::Off)
-            .then(|| std::thread::Builder::new().name("access-log".into()).spawn(move || write_out(&theirs, out)).ok())
-            .flatten();
-        let format = if writer.is_some() { format } else { Format::Off };
-        Self { format, shared, writer: Mutex::new(writer) }
+        let write = move || out::write(&theirs, out);
+        let writes =
+            format != Format::Off && std::thread::Builder::new().name("access-log".into()).spawn(write).is_ok();
+        Self { format: if writes { format } else { Format::Off }, shared }
+    }
+
+    /// Whether lines are written at all.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.format != Format::Off
+    }
+
+    /// Whether lines show what clients say of themselves.
+    #[must_use]
+    pub fn shows_agents(&self) -> bool {
+        self.format == Format::Combined
     }
 
     /// Takes in one exchange.
@@ -92,15 +135,16 @@ impl AccessLog {
         }
         let Ok(mut state) = self.shared.state.lock() else { return };
         if state.buffer.len() > BUFFER_BYTES {
-            state.dropped += 1;
+            self.shared.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         }
         let was_empty = state.buffer.is_empty();
-        let millis = state.tell_time();
+        let millis = state.tell_time(self.format);
         let State { buffer, date, .. } = &mut *state;
         match self.format {
-            Format::Json => json_line(buffer, date, millis, record),
-            _ => text_line(buffer, date, millis, record),
+            Format::Json => forms::json(buffer, date, millis, record),
+            Format::Combined => forms::combined(buffer, date, record),
+            Format::Text | Format::Off => forms::text(buffer, date, millis, record),
         }
         drop(state);
         if was_empty {
@@ -108,209 +152,124 @@ impl AccessLog {
         }
     }
 
-    /// Writes what is there and ends the writer.
-    pub fn close(&self) {
+    /// Opens the file again, for whoever has moved it away (SIGUSR1, SIGHUP).
+    pub fn reopen(&self) {
         if let Ok(mut state) = self.shared.state.lock() {
-            state.closed = true;
+            state.reopen = true;
         }
         self.shared.filled.notify_one();
-        if let Some(writer) = self.writer.lock().ok().and_then(|mut writer| writer.take()) {
-            let _ = writer.join();
+    }
+
+    /// Lines that were lost so far.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.shared.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Writes what is there and ends the writer; does not wait for a reader that has stopped reading.
+    pub fn close(&self) {
+        let Ok(mut state) = self.shared.state.lock() else { return };
+        state.closed = true;
+        self.shared.filled.notify_one();
+        if self.is_on() {
+            let _ = self.shared.ended.wait_timeout_while(state, LAST_LINES, |state| !state.ended);
         }
     }
 }
 
 impl State {
     /// Formats the date once a second; answers the milliseconds within it.
-    fn tell_time(&mut self) -> u32 {
+    fn tell_time(&mut self, format: Format) -> u32 {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         if now.as_secs() != self.second {
             self.second = now.as_secs();
             self.date.clear();
             let time = i64::try_from(now.as_secs()).ok().and_then(|second| Timestamp::from_second(second).ok());
-            let _ = write!(self.date, "{}", time.unwrap_or_default().strftime("%Y-%m-%dT%H:%M:%S"));
+            let form = match format {
+                Format::Combined => "%d/%b/%Y:%H:%M:%S +0000",
+                _ => "%Y-%m-%dT%H:%M:%S",
+            };
+            let _ = write!(self.date, "{}", time.unwrap_or_default().strftime(form));
         }
         now.subsec_millis()
     }
 }
 
-fn write_out(shared: &Shared, mut out: impl std::io::Write) {
-    let mut batch = String::new();
-    loop {
-        {
-            let Ok(mut state) = shared.state.lock() else { return };
-            while state.buffer.is_empty() && !state.closed {
-                state = match shared.filled.wait(state) {
-                    Ok(state) => state,
-                    Err(_) => return,
-                };
-            }
-            if state.buffer.is_empty() {
-                return;
-            }
-            std::mem::swap(&mut state.buffer, &mut batch);
-            if state.dropped > 0 {
-                let _ = writeln!(batch, "# {} lines were dropped: the log was written too slowly", state.dropped);
-                state.dropped = 0;
-            }
-        }
-        // Nobody reads it any more: there is nobody to tell either.
-        let _ = out.write_all(batch.as_bytes()).and_then(|()| out.flush());
-        batch.clear();
-        if batch.capacity() > BUFFER_BYTES {
-            batch = String::new();
-        }
-        let Ok(state) = shared.state.lock() else { return };
-        if !state.closed {
-            let _ = shared.filled.wait_timeout_while(state, BATCH, |state| !state.closed);
-        }
-    }
-}
-
-fn ids<'a>(record: &'a Record<'_>, mode: Mode) -> impl Iterator<Item = &'static str> + 'a {
-    record.fired.iter().filter(move |fired| fired.mode == mode).map(|fired| fired.id)
-}
-
-/// The path as the log shows it: visible ASCII, so that nobody writes to a terminal through it; and whether it was cut.
-fn shown(path: &str) -> (Cow<'_, str>, bool) {
-    let shown: Cow<'_, str> = utf8_percent_encode(path, CONTROLS).into();
-    match (shown.len() > PATH_CHARS, shown) {
-        (false, shown) => (shown, false),
-        (true, Cow::Borrowed(shown)) => (Cow::Borrowed(&shown[..PATH_CHARS]), true),
-        (true, Cow::Owned(mut shown)) => {
-            shown.truncate(PATH_CHARS);
-            (Cow::Owned(shown), true)
-        }
-    }
-}
-
-fn text_line(out: &mut String, date: &str, millis: u32, record: &Record<'_>) {
-    let (path, cut) = shown(record.path);
-    let cut = if cut { "..." } else { "" };
-    let mut digits = itoa::Buffer::new();
-    out.push_str(date);
-    out.push('.');
-    // Three digits, zeros in front: the last three of a thousand and the rest.
-    out.push_str(&digits.format(1000 + millis)[1..]);
-    out.push_str("Z ");
-    for part in [record.status.as_str(), " ", record.method.as_str(), " ", &path, cut, " "] {
-        out.push_str(part);
-    }
-    out.push_str(digits.format(record.total.as_millis()));
-    out.push_str("ms ");
-    out.push_str(digits.format(record.bytes));
-    out.push('B');
-    for (label, mode) in [(" mended", Mode::Fix), (" observed", Mode::Observe)] {
-        let mut label = Some(label);
-        for id in ids(record, mode) {
-            out.push_str(label.take().unwrap_or(","));
-            out.push(' ');
-            out.push_str(id);
-        }
-    }
-    if let Some(why) = record.untouched {
-        let _ = write!(out, " untouched ({})", why.name());
-    }
-    if let Some((name, fault)) = record.refused {
-        let _ = write!(out, " refused: {name} (fault: {fault})");
-    }
-    match record.ending {
-        Ending::Whole => {}
-        Ending::UpstreamCut => out.push_str(" cut off by the upstream"),
-        Ending::ClientLeft => out.push_str(" client left"),
-        Ending::ClientStalled => out.push_str(" client took nothing"),
-        Ending::Drained => out.push_str(" ended for shutdown"),
-    }
-    out.push('\n');
-}
-
-fn json_line(out: &mut String, date: &str, millis: u32, record: &Record<'_>) {
-    let line = json!({
-        "time": format!("{date}.{millis:03}Z"),
-        "peer": record.peer.to_string(),
-        "class": record.class.name(),
-        "method": record.method.as_str(),
-        "path": shown(record.path).0,
-        "status": record.status.as_u16(),
-        "mended": ids(record, Mode::Fix).collect::<Vec<_>>(),
-        "observed": ids(record, Mode::Observe).collect::<Vec<_>>(),
-        "untouched": record.untouched.map(Untouched::name),
-        "refused": record.refused.map(|(name, _)| name),
-        "fault": record.refused.map(|(_, fault)| fault),
-        "first_byte_ms": u64::try_from(record.first_byte.as_millis()).unwrap_or(u64::MAX),
-        "total_ms": u64::try_from(record.total.as_millis()).unwrap_or(u64::MAX),
-        "bytes": record.bytes,
-        "ending": record.ending.name(),
-    });
-    let _ = writeln!(out, "{line}");
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exchange::Finding;
 
-    fn record() -> Record<'static> {
-        Record {
+    fn log(log: &AccessLog) {
+        log.line(&Record {
+            site: "https://mcp.example.com",
             peer: "127.0.0.1".parse().unwrap(),
+            client: None,
             class: Class::Mcp,
-            method: Method::POST,
+            method: &Method::POST,
             path: "/mcp",
-            status: StatusCode::UNAUTHORIZED,
-            fired: vec![
-                Fired {
-                    id: "auth.challenge-missing",
-                    slot: 0,
-                    mode: Mode::Fix,
-                    finding: Finding { what: "x".into(), ..Finding::default() },
-                },
-                Fired {
-                    id: "cors.expose",
-                    slot: 0,
-                    mode: Mode::Fix,
-                    finding: Finding { what: "x".into(), ..Finding::default() },
-                },
-            ],
+            version: Version::HTTP_11,
+            status: StatusCode::OK,
+            fired: &[],
             untouched: None,
             refused: None,
-            first_byte: Duration::from_millis(2),
-            total: Duration::from_millis(3),
-            bytes: 20,
+            first_byte: Duration::ZERO,
+            total: Duration::ZERO,
+            bytes: 0,
             ending: Ending::Whole,
-        }
+            asked: 1,
+            upstream: None,
+            trace: None,
+            agent: None,
+            referer: None,
+        });
     }
 
     #[test]
-    fn a_line_reads_well() {
-        let mut out = String::new();
-        text_line(&mut out, "2026-01-02T03:04:05", 6, &record());
-        assert_eq!(out, "2026-01-02T03:04:05.006Z 401 POST /mcp 3ms 20B mended auth.challenge-missing, cors.expose\n");
-        let mut out = String::new();
-        json_line(&mut out, "2026-01-02T03:04:05", 6, &record());
-        let line: serde_json::Value = serde_json::from_str(&out).unwrap();
-        assert_eq!(line["mended"][1], "cors.expose");
-        assert!(out.ends_with('\n') && out.matches('\n').count() == 1);
-    }
-
-    #[test]
-    fn every_line_is_written_before_it_closes() {
-        #[derive(Clone, Default)]
-        struct Sink(Arc<Mutex<Vec<u8>>>);
-        impl std::io::Write for Sink {
-            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-                self.0.lock().unwrap().extend_from_slice(bytes);
-                Ok(bytes.len())
-            }
-            fn flush(&mut self) -> std::io::Result<()> {
-                Ok(())
-            }
-        }
-        let sink = Sink::default();
-        let log = AccessLog::start(Format::Text, sink.clone());
+    fn every_line_is_written_before_it_closes_and_a_moved_file_is_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, old) = (dir.path().join("access.log"), dir.path().join("access.log.1"));
+        let access = AccessLog::to_file(Format::Text, &path).unwrap();
+        let lines = |path: &Path| std::fs::read_to_string(path).unwrap_or_default().lines().count();
         for _ in 0..100 {
-            log.line(&record());
+            log(&access);
         }
-        log.close();
-        assert_eq!(String::from_utf8(sink.0.lock().unwrap().clone()).unwrap().lines().count(), 100);
+        while lines(&path) < 100 {
+            std::thread::yield_now();
+        }
+        std::fs::rename(&path, &old).unwrap();
+        access.reopen();
+        while !path.exists() {
+            std::thread::yield_now();
+        }
+        log(&access);
+        access.close();
+        assert_eq!((lines(&old), lines(&path), access.dropped()), (100, 1, 0));
+    }
+
+    /// Takes nothing, ever.
+    struct Stuck(std::sync::mpsc::Receiver<()>);
+
+    impl std::io::Write for Stuck {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            let _ = self.0.recv();
+            Ok(0)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_reader_that_has_stopped_holds_nobody_up() {
+        let (_gate, stuck) = std::sync::mpsc::channel();
+        let access = AccessLog::start(Format::Json, Stuck(stuck));
+        let before = std::time::Instant::now();
+        for _ in 0..40_000 {
+            log(&access);
+        }
+        assert!(access.dropped() > 0);
+        access.close();
+        assert!(before.elapsed() < Duration::from_secs(30), "{:?}", before.elapsed());
     }
 }

@@ -1,11 +1,18 @@
-//! Counters that all workers share.
+//! What is counted: for each site by whoever works for it, in relaxed atomics that no exchange ever waits for.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+mod status;
 
-use crate::refuse::{self, Refusal};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use http::StatusCode;
 use serde_json::{Map, Value, json};
 
+use crate::endpoint::Class;
+use crate::refuse::{self, Fault, Refusal};
 use crate::repairs::REPAIRS;
+use crate::telemetry::histogram::Histogram;
 
 /// Why a body that a repair asked for passed untouched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,13 +68,36 @@ impl HungUp {
     }
 }
 
-/// Everything that is counted.
+/// Whose fault it is that an exchange did not go well; `None` for one that did.
+pub const FAULTS: [Option<Fault>; 4] = [None, Some(Fault::Client), Some(Fault::Proxy), Some(Fault::Upstream)];
+
+/// The name of a fault in labels.
+#[must_use]
+pub fn fault_name(fault: Option<Fault>) -> &'static str {
+    fault.map_or("none", Fault::name)
+}
+
+/// Everything that is counted for one site.
 pub struct Counters {
     pub exchanges: AtomicU64,
     pub refused: AtomicU64,
     pub panics: AtomicU64,
-    /// Exchanges that were taped.
-    pub taped: AtomicU64,
+    /// Exchanges under way.
+    pub in_flight: AtomicI64,
+    /// Event streams that are open.
+    pub streams: AtomicI64,
+    /// Bytes of bodies from clients.
+    pub bytes_up: AtomicU64,
+    /// Bytes of bodies to clients.
+    pub bytes_down: AtomicU64,
+    /// Requests that were sent to the upstream once more because a connection had died.
+    pub retries: AtomicU64,
+    /// How long connecting to the upstream took, TLS included.
+    pub connect: Histogram,
+    /// How long the upstream took from the question to the head of its answer.
+    pub first_byte: Histogram,
+    durations: Vec<Histogram>,
+    requests: Vec<AtomicU64>,
     repairs: Vec<AtomicU64>,
     untouched: Vec<AtomicU64>,
     refusals: Vec<AtomicU64>,
@@ -81,13 +111,31 @@ impl Default for Counters {
             exchanges: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             panics: AtomicU64::new(0),
-            taped: AtomicU64::new(0),
+            in_flight: AtomicI64::new(0),
+            streams: AtomicI64::new(0),
+            bytes_up: AtomicU64::new(0),
+            bytes_down: AtomicU64::new(0),
+            retries: AtomicU64::new(0),
+            connect: Histogram::default(),
+            first_byte: Histogram::default(),
+            durations: Class::ALL.iter().map(|_| Histogram::default()).collect(),
+            requests: zeros(Class::ALL.len() * status::SLOTS * FAULTS.len()),
             repairs: zeros(REPAIRS.len()),
             untouched: zeros(Untouched::ALL.len()),
             refusals: zeros(refuse::ALL.len()),
             hung_up: Default::default(),
         }
     }
+}
+
+/// One cell of the table of requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Requests {
+    pub class: Class,
+    /// A registered status code, or the hundred that another one belongs to.
+    pub code: &'static str,
+    pub fault: &'static str,
+    pub count: u64,
 }
 
 impl Counters {
@@ -125,6 +173,34 @@ impl Counters {
         if let Some(counter) = slot.and_then(|slot| self.refusals.get(slot)) {
             counter.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// An exchange has ended. The time of a stream that a client keeps open is nobody's latency: it has none.
+    pub fn ended(&self, class: Class, status: StatusCode, fault: Option<Fault>, time: Option<Duration>) {
+        let fault = FAULTS.iter().position(|one| *one == fault).unwrap_or_default();
+        let slot = (class as usize * status::SLOTS + status::slot(status.as_u16())) * FAULTS.len() + fault;
+        if let Some(counter) = self.requests.get(slot) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+        if let (Some(histogram), Some(time)) = (self.durations.get(class as usize), time) {
+            histogram.note(time);
+        }
+    }
+
+    /// Exchanges that have ended, those cells that are not zero.
+    pub fn requests(&self) -> impl Iterator<Item = Requests> + '_ {
+        self.requests.iter().enumerate().filter_map(|(slot, counter)| {
+            let count = counter.load(Ordering::Relaxed);
+            let (row, fault) = (slot / FAULTS.len(), FAULTS[slot % FAULTS.len()]);
+            let class = *Class::ALL.get(row / status::SLOTS)?;
+            let code = status::name(row % status::SLOTS);
+            (count > 0).then_some(Requests { class, code, fault: fault_name(fault), count })
+        })
+    }
+
+    /// How long exchanges took, by class.
+    pub fn durations(&self) -> impl Iterator<Item = (Class, &Histogram)> + '_ {
+        Class::ALL.into_iter().zip(&self.durations)
     }
 
     /// How often the proxy answered itself, by the name of the refusal.
@@ -171,6 +247,60 @@ impl Counters {
             .map(|(why, counter)| (why.name(), counter.load(Ordering::Relaxed)))
             .filter(|(_, count)| *count > 0)
     }
+
+    /// Takes in what another one has counted.
+    fn add(&self, other: &Self) {
+        let all = |counters: &Self| -> Vec<u64> { counters.plain().map(|one| one.load(Ordering::Relaxed)).collect() };
+        for (own, count) in self.plain().zip(all(other)) {
+            own.fetch_add(count, Ordering::Relaxed);
+        }
+    }
+
+    /// What is summed up at the end and on the page.
+    fn plain(&self) -> impl Iterator<Item = &AtomicU64> {
+        [&self.exchanges, &self.refused, &self.panics]
+            .into_iter()
+            .chain(&self.repairs)
+            .chain(&self.untouched)
+            .chain(&self.refusals)
+    }
+}
+
+/// The counters of all sites that were ever served, by name: a reload does not begin them anew.
+#[derive(Default)]
+pub struct Ledger {
+    /// Exchanges that were taped, of all sites: each has a number of its own.
+    pub taped: AtomicU64,
+    sites: Mutex<Vec<(String, Arc<Counters>)>>,
+}
+
+impl Ledger {
+    /// Those of a site.
+    pub fn of(&self, site: &str) -> Arc<Counters> {
+        let Ok(mut sites) = self.sites.lock() else { return Arc::default() };
+        if let Some((_, counters)) = sites.iter().find(|(name, _)| name == site) {
+            return counters.clone();
+        }
+        let counters = Arc::new(Counters::default());
+        sites.push((site.to_owned(), counters.clone()));
+        counters
+    }
+
+    /// All of them, in the order in which they came.
+    #[must_use]
+    pub fn all(&self) -> Vec<(String, Arc<Counters>)> {
+        self.sites.lock().map(|sites| sites.clone()).unwrap_or_default()
+    }
+
+    /// What all sites together have done.
+    #[must_use]
+    pub fn sum(&self) -> Counters {
+        let sum = Counters::default();
+        for (_, counters) in self.all() {
+            sum.add(&counters);
+        }
+        sum
+    }
 }
 
 #[cfg(test)]
@@ -179,19 +309,40 @@ mod tests {
 
     #[test]
     fn json_names_what_was_counted_and_nothing_else() {
-        let counters = Counters::default();
+        let ledger = Ledger::default();
+        let counters = ledger.of("a");
         counters.exchanges.store(5, Ordering::Relaxed);
         counters.fired(0);
-        counters.fired(0);
-        counters.fired(1);
+        ledger.of("a").fired(0);
+        ledger.of("b").fired(1);
         counters.untouched(Untouched::Slow);
         let (first, second) = (REPAIRS[0].id, REPAIRS[1].id);
         assert_eq!(
-            counters.to_json(),
+            ledger.sum().to_json(),
             json!({
                 "exchanges": 5, "refused": 0, "panics": 0, "mended": 3,
                 "by_repair": { first: 2, second: 1 }, "by_reason": { "slow": 1 }, "by_refusal": {}, "hung_up": {},
             })
         );
+        assert_eq!(ledger.all().iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+    }
+
+    #[test]
+    fn each_request_is_in_the_cell_of_its_class_code_and_fault() {
+        let counters = Counters::default();
+        for class in Class::ALL {
+            for code in [200, 404, 499, 502, 299, 777] {
+                for fault in FAULTS {
+                    counters.ended(class, StatusCode::from_u16(code).unwrap(), fault, Some(Duration::ZERO));
+                }
+            }
+        }
+        counters.ended(Class::Token, StatusCode::OK, None, None);
+        let cells: Vec<Requests> = counters.requests().collect();
+        assert_eq!(cells.len(), Class::ALL.len() * 6 * FAULTS.len());
+        let twice: Vec<&Requests> = cells.iter().filter(|cell| cell.count == 2).collect();
+        assert_eq!(twice, [&Requests { class: Class::Token, code: "200", fault: "none", count: 2 }]);
+        assert!(cells.iter().any(|cell| cell.code == "2xx") && cells.iter().any(|cell| cell.code == "other"));
+        assert!(counters.durations().all(|(_, histogram)| histogram.read().count() == 24));
     }
 }

@@ -82,7 +82,8 @@ impl Flows {
     /// # Errors
     /// As [`Flows::start`].
     pub fn of(config: &Config) -> io::Result<Option<Arc<Self>>> {
-        if config.capture.is_none() && config.admin.is_none() {
+        let has_page = config.admin.is_some() && config.admin_page;
+        if config.capture.is_none() && !has_page {
             return Ok(None);
         }
         let modes = config.modes.iter().filter(|(id, mode)| find(id).is_some_and(|repair| repair.default != **mode));

@@ -3,7 +3,7 @@
 //! Others set it; readiness and metrics show it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -11,11 +11,24 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 /// One for the process.
 pub struct Life {
     pub started: SystemTime,
+    pub connections: Connections,
     draining: AtomicBool,
     reloads: AtomicU64,
     failed_reloads: AtomicU64,
     last_reload: ArcSwapOption<Reload>,
+    succeeded: ArcSwapOption<SystemTime>,
     certificates: ArcSwap<Vec<Certificate>>,
+}
+
+/// Connections of clients.
+#[derive(Debug, Default)]
+pub struct Connections {
+    /// At this moment.
+    pub open: Arc<AtomicUsize>,
+    /// Since the start, those that were refused included.
+    pub accepted: AtomicU64,
+    /// Because there were too many, in all or of one peer.
+    pub refused: AtomicU64,
 }
 
 /// How a reload went.
@@ -41,10 +54,12 @@ impl Default for Life {
     fn default() -> Self {
         Self {
             started: SystemTime::now(),
+            connections: Connections::default(),
             draining: AtomicBool::new(false),
             reloads: AtomicU64::new(0),
             failed_reloads: AtomicU64::new(0),
             last_reload: ArcSwapOption::empty(),
+            succeeded: ArcSwapOption::empty(),
             certificates: ArcSwap::default(),
         }
     }
@@ -63,8 +78,12 @@ impl Life {
 
     /// A reload has ended, well or not.
     pub fn note_reload(&self, reload: Reload) {
-        let counter = if reload.complaints.is_empty() { &self.reloads } else { &self.failed_reloads };
-        counter.fetch_add(1, Ordering::Relaxed);
+        if reload.complaints.is_empty() {
+            self.reloads.fetch_add(1, Ordering::Relaxed);
+            self.succeeded.store(Some(Arc::new(reload.at)));
+        } else {
+            self.failed_reloads.fetch_add(1, Ordering::Relaxed);
+        }
         self.last_reload.store(Some(Arc::new(reload)));
     }
 
@@ -72,6 +91,12 @@ impl Life {
     #[must_use]
     pub fn reloads(&self) -> (u64, u64) {
         (self.reloads.load(Ordering::Relaxed), self.failed_reloads.load(Ordering::Relaxed))
+    }
+
+    /// When the configuration in use was read.
+    #[must_use]
+    pub fn last_success(&self) -> SystemTime {
+        self.succeeded.load().as_deref().copied().unwrap_or(self.started)
     }
 
     /// The last reload, if there was one.

@@ -4,6 +4,9 @@ use std::sync::{Arc, Mutex};
 
 use mcp_mend::admin::source::Source;
 use mcp_mend::admin::{self, Admin, MOST_LISTENERS};
+use mcp_mend::runtime::Common;
+use mcp_mend::telemetry::access::{AccessLog, Format};
+use mcp_mend::telemetry::vitals::Vitals;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::sync::broadcast;
@@ -48,7 +51,9 @@ impl Page {
             check: Mutex::new(None),
         });
         let listener = admin::bind(Some("127.0.0.1:0".parse().unwrap())).unwrap().unwrap();
-        Self { admin: Some(admin::start(listener, made.clone()).unwrap()), made }
+        let access = AccessLog::start(Format::Off, std::io::sink());
+        let vitals = Arc::new(Vitals::new(Common::new(access), None));
+        Self { admin: Some(admin::start(listener, vitals, Some(made.clone())).unwrap()), made }
     }
 
     async fn connect(&self) -> Wire {
@@ -161,7 +166,7 @@ async fn every_path_answers_what_it_is_for_and_nothing_else() {
 #[tokio::test]
 async fn names_that_others_can_hold_and_pages_of_others_are_turned_away() {
     let page = Page::start();
-    for target in ["/", "/healthz", "/api/state", "/api/events", "/api/check"] {
+    for target in ["/", "/api/state", "/api/events", "/api/check"] {
         for headers in [&["Host: evil.test:8809"][..], &["Host: localhost.evil.test"], &["Host: 192.0.2.1"]] {
             let answer = page.ask("GET", target, headers).await;
             assert_eq!(answer.status(), 421, "{target} {headers:?}");

@@ -36,6 +36,7 @@ mod messages;
 mod metadata;
 #[cfg(target_os = "linux")]
 mod notify;
+mod otlp;
 mod paths;
 mod pool;
 mod registration;
@@ -48,3 +49,4 @@ mod tls;
 mod token;
 mod upstream_http2;
 mod waf;
+mod watching;

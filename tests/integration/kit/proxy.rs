@@ -124,7 +124,7 @@ impl Setup {
         let log = Sink::default();
         let access = AccessLog::start(config.log_format, log.clone());
         let flows = Flows::of(&config).unwrap();
-        let outlets = Outlets { access, recorder: flows.clone().map(|flows| flows as _) };
+        let outlets = Outlets { recorder: flows.clone().map(|flows| flows as _), ..access.into() };
         let running = server::start(&config, outlets, self.balance).unwrap();
         Proxy { address: running.address, running: Some(running), flows, log }
     }

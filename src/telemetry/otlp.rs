@@ -1,0 +1,341 @@
+//! OpenTelemetry: a span for each exchange and all metrics, sent to a collector over OTLP (http/protobuf). Nothing of it is
+//! there until an endpoint is configured.
+//!
+//! Exchanges only put spans into a bounded queue that is never waited for. The SDK's own pipeline is not used: it cannot
+//! be given histograms that were counted elsewhere, and does not say how many spans it lost.
+
+mod client;
+mod messages;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, StatusCode, Version};
+use tokio::sync::{mpsc, watch};
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use self::client::{Client, Undelivered};
+use self::messages::Writer;
+use crate::body::Ending;
+use crate::edit::origin::Origin;
+use crate::endpoint::Class;
+use crate::server::StartError;
+use crate::telemetry::trace::Context;
+use crate::telemetry::vitals::Vitals;
+use crate::tls::client::{Offer, Trust};
+use crate::upstream::TargetError;
+
+/// Spans that wait for the collector; what comes beyond is dropped and counted.
+const QUEUE: usize = 4096;
+/// Spans that go in one message.
+const BATCH: usize = 512;
+/// How long a span may wait for others.
+const LINGER: Duration = Duration::from_secs(2);
+/// How long the collector may take for one message.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long to wait before a message is sent again that the collector could not take just then.
+const AGAIN: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3)];
+/// How often it is said that the collector takes nothing.
+const SAY: Duration = Duration::from_secs(60);
+
+/// What the operator wants sent, and where.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    pub endpoint: Origin,
+    /// The path before `/v1/traces`, without a slash at its end.
+    pub path: String,
+    /// Marked as sensitive: they are never printed.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Which part of the traces that begin here is sent, from 0 to 1.
+    pub sample: f64,
+    pub service: String,
+    pub attributes: Vec<(String, String)>,
+    /// How often metrics are sent.
+    pub interval: Duration,
+}
+
+/// Takes spans from all workers.
+pub struct Tracer {
+    sample: f64,
+    queue: mpsc::Sender<Span>,
+    pub sent: AtomicU64,
+    pub dropped: AtomicU64,
+}
+
+/// The part of a trace that one exchange is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trace {
+    /// What the upstream gets for its parent.
+    pub own: Context,
+    /// What the client sent, if that could be read.
+    pub parent: Option<Context>,
+    started: SystemTime,
+}
+
+/// One exchange, for the collector. As in the access log there is no query, no header field and no body in it.
+#[derive(Clone, Debug)]
+pub struct Span {
+    pub trace: Trace,
+    pub site: String,
+    pub client: String,
+    pub class: Class,
+    pub method: Method,
+    pub path: String,
+    pub version: Version,
+    pub status: StatusCode,
+    pub mended: Vec<&'static str>,
+    pub observed: Vec<&'static str>,
+    pub untouched: Option<&'static str>,
+    pub refused: Option<&'static str>,
+    pub fault: &'static str,
+    pub first_byte: Duration,
+    pub total: Duration,
+    pub bytes: u64,
+    pub asked: u8,
+    pub ending: Ending,
+}
+
+impl Tracer {
+    fn new(sample: f64) -> (Arc<Self>, Inbox) {
+        let (queue, inbox) = mpsc::channel(QUEUE);
+        (Arc::new(Self { sample, queue, sent: AtomicU64::new(0), dropped: AtomicU64::new(0) }), inbox)
+    }
+
+    /// Begins a span in the client's trace, or in a new one. Whether it is sent is the client's word (the sampled flag),
+    /// or a share of the traces that begin here.
+    #[must_use]
+    pub fn begin(&self, parent: Option<Context>) -> Trace {
+        let own = match parent {
+            Some(parent) => Context { span: span_id(), ..parent },
+            None => {
+                let trace = fastrand::u128(1..);
+                // The random part of an id is at its end (Trace Context level 2, section 3.2.2.3).
+                let share = (trace as u64 >> 11) as f64 / (1_u64 << 53) as f64;
+                Context { trace, span: span_id(), sampled: share < self.sample }
+            }
+        };
+        Trace { own, parent, started: SystemTime::now() }
+    }
+
+    /// Takes a span that has ended, if there is room.
+    pub fn take(&self, span: Span) {
+        if self.queue.try_send(span).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+fn span_id() -> u64 {
+    fastrand::u64(1..)
+}
+
+/// Everything that is needed to send, before there is something to send.
+pub struct Otlp {
+    pub tracer: Arc<Tracer>,
+    inbox: Inbox,
+    client: Client,
+    writer: Writer,
+    interval: Duration,
+}
+
+/// The thread that sends.
+pub struct Exporter {
+    stop: CancellationToken,
+    last_words: watch::Sender<Option<Instant>>,
+    thread: JoinHandle<()>,
+}
+
+impl Otlp {
+    /// Makes ready.
+    ///
+    /// # Errors
+    /// When there is nothing to trust the collector's certificate by.
+    pub fn new(setup: &Setup) -> Result<Self, StartError> {
+        let (tracer, inbox) = Tracer::new(setup.sample);
+        let tls = match setup.endpoint.is_secure() {
+            true => Some(Arc::new(Trust::default().config(Offer::Http1).map_err(TargetError::from)?.0)),
+            false => None,
+        };
+        let client = Client::new(setup, tls);
+        Ok(Self { tracer, inbox, client, writer: Writer::new(setup), interval: setup.interval })
+    }
+
+    /// Begins to send.
+    ///
+    /// # Errors
+    /// When a thread or a runtime cannot be had.
+    pub fn start(self, vitals: Arc<Vitals>) -> Result<Exporter, StartError> {
+        let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Worker)?;
+        let stop = CancellationToken::new();
+        let (last_words, until) = watch::channel(None);
+        let Self { tracer, inbox, client, writer, interval } = self;
+        let sender = Sender { tracer, client, writer, vitals, stop: stop.clone(), said: None, pending: None };
+        let thread = std::thread::Builder::new()
+            .name("otlp".into())
+            .spawn(move || tokio.block_on(sender.run(inbox, interval, until)))
+            .map_err(StartError::Worker)?;
+        Ok(Exporter { stop, last_words, thread })
+    }
+}
+
+impl Exporter {
+    /// Sends what is left, until then at the latest.
+    pub fn stop(self, until: Instant) {
+        let _ = self.last_words.send(Some(until));
+        self.stop.cancel();
+        let _ = self.thread.join();
+    }
+}
+
+struct Sender {
+    tracer: Arc<Tracer>,
+    client: Client,
+    writer: Writer,
+    vitals: Arc<Vitals>,
+    stop: CancellationToken,
+    said: Option<Instant>,
+    /// Spans that are being sent, as a message, and how many: the order to stop may come in between.
+    pending: Option<(Bytes, u64)>,
+}
+
+type Inbox = mpsc::Receiver<Span>;
+
+impl Sender {
+    async fn run(mut self, mut inbox: Inbox, interval: Duration, until: watch::Receiver<Option<Instant>>) {
+        let mut batch = Vec::with_capacity(BATCH);
+        let stop = self.stop.clone();
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {}
+            () = self.work(&mut inbox, &mut batch, interval) => {}
+        }
+        inbox.close();
+        let until = until.borrow().unwrap_or_else(Instant::now);
+        if tokio::time::timeout_at(until.into(), self.finish(&mut inbox, &mut batch)).await.is_err() {
+            let waiting = self.pending.as_ref().map_or(0, |(_, count)| *count) + (batch.len() + inbox.len()) as u64;
+            self.tracer.dropped.fetch_add(waiting, Ordering::Relaxed);
+            tracing::warn!(spans = waiting, "the OTLP collector was too slow for the last spans and metrics");
+        }
+    }
+
+    /// Sends what comes, for ever.
+    async fn work(&mut self, inbox: &mut Inbox, batch: &mut Vec<Span>, interval: Duration) {
+        let (mut linger, mut metrics) = (tokio::time::interval(LINGER), tokio::time::interval(interval));
+        for every in [&mut linger, &mut metrics] {
+            every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            every.reset();
+        }
+        loop {
+            let room = BATCH - batch.len();
+            tokio::select! {
+                biased;
+                _ = linger.tick() => self.spans(batch).await,
+                _ = metrics.tick() => self.metrics().await,
+                _ = inbox.recv_many(batch, room) => {}
+            }
+            if batch.len() == BATCH {
+                self.spans(batch).await;
+            }
+        }
+    }
+
+    /// Sends what is left. What was under way when the order to stop came goes first.
+    async fn finish(&mut self, inbox: &mut Inbox, batch: &mut Vec<Span>) {
+        self.send_pending().await;
+        loop {
+            while batch.len() < BATCH
+                && let Ok(span) = inbox.try_recv()
+            {
+                batch.push(span);
+            }
+            if batch.is_empty() {
+                break;
+            }
+            self.spans(batch).await;
+        }
+        self.metrics().await;
+    }
+
+    async fn spans(&mut self, batch: &mut Vec<Span>) {
+        if !batch.is_empty() {
+            let count = batch.len() as u64;
+            self.pending = Some((self.writer.spans(batch.drain(..)).into(), count));
+            self.send_pending().await;
+        }
+    }
+
+    async fn send_pending(&mut self) {
+        let Some((message, count)) = self.pending.clone() else { return };
+        let rejected = match self.deliver("/v1/traces", message).await {
+            Ok(answer) => messages::rejected(&answer).min(count),
+            Err(()) => count,
+        };
+        self.pending = None;
+        self.tracer.dropped.fetch_add(rejected, Ordering::Relaxed);
+        self.tracer.sent.fetch_add(count - rejected, Ordering::Relaxed);
+    }
+
+    async fn metrics(&mut self) {
+        let message = self.writer.metrics(&self.vitals.families(), self.vitals.started());
+        // The next ones say the same and more.
+        let _ = self.deliver("/v1/metrics", message.into()).await;
+    }
+
+    /// Sends a message, and again if the collector could not take it just then.
+    async fn deliver(&mut self, path: &str, message: Bytes) -> Result<Bytes, ()> {
+        let mut pauses = AGAIN.iter();
+        loop {
+            let why = match tokio::time::timeout(PATIENCE, self.client.post(path, message.clone())).await {
+                Ok(Ok(answer)) => return Ok(answer),
+                Ok(Err(why)) => why,
+                Err(_) => Undelivered::for_now("no answer in time"),
+            };
+            self.client.hang_up();
+            let pause = pauses.next().filter(|_| why.may_be_sent_again && !self.stop.is_cancelled());
+            let Some(pause) = pause else {
+                self.say(&why);
+                return Err(());
+            };
+            tokio::time::sleep(*pause).await;
+        }
+    }
+
+    /// Says that nothing arrives, not more often than somebody can read.
+    fn say(&mut self, why: &Undelivered) {
+        if self.said.is_none_or(|said| said.elapsed() > SAY) {
+            self.said = Some(Instant::now());
+            let dropped = self.tracer.dropped.load(Ordering::Relaxed);
+            tracing::warn!(why = %why.what, dropped, "the OTLP collector takes nothing; traffic goes on");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clients_trace_goes_on_and_its_word_counts() {
+        let (tracer, _inbox) = Tracer::new(0.0);
+        for sampled in [true, false] {
+            let parent = Context { trace: 7, span: 9, sampled };
+            let trace = tracer.begin(Some(parent));
+            assert_eq!((trace.own.trace, trace.own.sampled, trace.parent), (7, sampled, Some(parent)));
+            assert_ne!(trace.own.span, 9);
+        }
+        assert!(!tracer.begin(None).own.sampled);
+    }
+
+    #[test]
+    fn a_share_of_new_traces_is_sent() {
+        let (all, _inbox) = Tracer::new(1.0);
+        assert!((0..1000).all(|_| all.begin(None).own.sampled));
+        let (half, _inbox) = Tracer::new(0.5);
+        let sampled = (0..10_000).filter(|_| half.begin(None).own.sampled).count();
+        assert!((4_000..6_000).contains(&sampled), "{sampled}");
+    }
+}

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Bytes that may come before the head is there: far more than a head and what is said before it.
-const MOST: usize = 512 * 1024;
+const MOST: usize = 256 * 1024;
 /// Nobody waits for a head.
 const ANY: usize = usize::MAX;
 

@@ -53,7 +53,7 @@ pub fn bind(address: Option<SocketAddr>) -> Result<Option<StdListener>, StartErr
         listener.set_nonblocking(true)?;
         Ok(listener)
     });
-    listener.map(Some).map_err(|source| StartError::Listen { address, source })
+    listener.map(Some).map_err(|source| StartError::Listen { address: address.into(), source })
 }
 
 /// Serves on a bound listener: the page too, if there is something to show on it.

@@ -19,7 +19,7 @@ use self::events::{Events, Relay};
 use self::picked::Picked;
 pub use self::read::{Read, drain, is_timeout, read, read_start, read_while};
 pub use self::source::Source;
-pub use self::upload::{FromClient, RequestBody, Upload};
+pub use self::upload::{FromClient, RequestBody, Upload, is_cut};
 use crate::jsonrpc::Envelope;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -4,11 +4,13 @@ mod access;
 mod admin;
 mod capture;
 pub mod layers;
+pub mod listen;
 mod otlp;
 mod overload;
 pub mod settings;
 mod site;
 mod telemetry;
+pub mod tls;
 mod upstream;
 
 use std::collections::BTreeMap;
@@ -62,7 +64,9 @@ pub struct Config {
     /// How the upstream is reached, beside its URL.
     pub reach: Reach,
     pub preserve_host: bool,
-    pub listen: SocketAddr,
+    pub listen: listen::Listen,
+    /// How TLS is spoken to clients; nothing: plain HTTP.
+    pub tls: Option<tls::Tls>,
     /// Where the page of flows is, if anywhere.
     pub admin: Option<SocketAddr>,
     /// Whether the page of flows is there, beside health and metrics.
@@ -103,6 +107,7 @@ pub struct Config {
 #[derive(Clone, Debug)]
 pub struct Limits {
     pub connections: usize,
+    pub connections_per_peer: usize,
     pub head_bytes: usize,
     pub target_bytes: usize,
     pub request_bytes: u64,
@@ -152,8 +157,8 @@ struct Checker<'a> {
 impl Checker<'_> {
     fn config(&mut self) -> Option<Config> {
         let upstream = self.upstream();
-        let listen = self.one("listen", listen_address);
-        let admin = self.admin(listen);
+        let listen = self.one("listen", listen::parse);
+        let admin = self.admin(listen.as_ref().and_then(listen::Listen::tcp));
         let (public, prefix) = self.public();
         let mcp_path = self.mcp_path_of_site(&prefix, upstream.as_ref().and_then(|(_, path)| path.as_deref()));
         let origins = self.many("origins", |text| {
@@ -172,8 +177,8 @@ impl Checker<'_> {
         });
         let trusted_proxies = self.many("trusted_proxies", ranges::network);
         let admission = self.admission();
-        if let (Some(admission), Some(listen)) = (&admission, listen) {
-            self.warn_of_loopback(admission, listen.ip(), &trusted_proxies);
+        if let Some(listen) = &listen {
+            self.warn_of_listen(listen, admission.as_ref(), &trusted_proxies);
         }
         let modes = self.modes();
         let threads = self.number("threads", 0..=1024);
@@ -183,6 +188,7 @@ impl Checker<'_> {
             _ => Err("write error, warn, info or debug".into()),
         });
         let limits = self.limits();
+        let tls = self.tls();
         let overload = self.overload(limits.as_ref());
         let ca_file = self.optional("upstream.ca_file", |text| Ok(PathBuf::from(text)));
         Some(Config {
@@ -194,6 +200,7 @@ impl Checker<'_> {
             ca_file,
             preserve_host: self.switch("upstream.preserve_host"),
             listen: listen?,
+            tls,
             admin,
             admin_page: !self.switch("no_admin_page"),
             public,
@@ -274,6 +281,7 @@ impl Checker<'_> {
 
     fn limits(&mut self) -> Option<Limits> {
         let connections = self.number("limits.connections", 1..=1_000_000);
+        let connections_per_peer = self.number("limits.connections_per_peer", 0..=1_000_000);
         let head_bytes = self.number("limits.head_bytes", 8192..=1 << 20);
         let target_bytes = self.number("limits.target_bytes", 256..=65_000);
         let request_bytes = self.number("limits.request_bytes", 1..=1 << 40);
@@ -287,6 +295,7 @@ impl Checker<'_> {
         let (learned, silence) = (seconds("limits.learned_seconds"), seconds("limits.silence_seconds"));
         Some(Limits {
             connections: connections?,
+            connections_per_peer: connections_per_peer?,
             head_bytes: head_bytes?,
             target_bytes: target_bytes?,
             request_bytes: u64::try_from(request_bytes?).ok()?,

@@ -1,22 +1,22 @@
 //! A client's connection: who is at the other end, and how long we wait for it.
+//!
+//! Over HTTP/1.1 one exchange has the connection to itself: its [`Phase`] is the connection's, and the clock is on the
+//! socket. Over HTTP/2 many share it: the connection is timed only while no stream is open, each upload has a clock of
+//! its own (`body.rs`), and a peer that is gone is found by PING.
+
+pub mod socket;
 
 pub mod stalled;
-
-use std::io;
 use std::net::IpAddr;
-use std::pin::Pin;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue};
 use ipnet::IpNet;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use crate::alarm::Alarm;
 use crate::body;
 use crate::headers;
 use crate::refuse;
@@ -55,6 +55,38 @@ impl Patience {
     }
 }
 
+/// One exchange's part in a connection. Ends with the exchange, however that ends.
+pub struct Turn(Arc<Connection>);
+
+impl Turn {
+    #[must_use]
+    pub fn begin(connection: Arc<Connection>, now: Instant) -> Self {
+        connection.enter_at(Phase::Waiting, now);
+        if connection.is_multiplexed() {
+            connection.streams.fetch_add(1, Ordering::Relaxed);
+            connection.had_streams.store(true, Ordering::Relaxed);
+        }
+        Self(connection)
+    }
+}
+
+impl Deref for Turn {
+    type Target = Arc<Connection>;
+
+    fn deref(&self) -> &Arc<Connection> {
+        &self.0
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if self.is_multiplexed() {
+            self.stamp(Instant::now());
+            self.streams.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
 /// What the exchanges of one client connection share.
 pub struct Connection {
     pub peer: IpAddr,
@@ -68,6 +100,12 @@ pub struct Connection {
     /// When the phase began or last saw progress, in milliseconds after `opened`.
     since: AtomicU64,
     opened: Instant,
+    /// Whether this is HTTP/2: exchanges share the connection.
+    multiplexed: AtomicBool,
+    /// Exchanges of HTTP/2 under way.
+    streams: AtomicUsize,
+    /// Whether any was before.
+    had_streams: AtomicBool,
     /// The last Host that was seen and what `Forwarded` says of it: clients name the same host again and again.
     forwarded: Mutex<Option<(HeaderValue, HeaderValue)>>,
     judged_host: Mutex<Option<HeaderValue>>,
@@ -92,6 +130,9 @@ impl Connection {
             answered: AtomicBool::new(false),
             since: AtomicU64::new(0),
             opened: Instant::now(),
+            multiplexed: AtomicBool::new(false),
+            streams: AtomicUsize::new(0),
+            had_streams: AtomicBool::new(false),
             forwarded: Mutex::new(None),
             judged_host: Mutex::new(None),
             stalled: AtomicBool::new(false),
@@ -136,12 +177,49 @@ impl Connection {
 
     /// As [`Connection::enter`], for somebody who knows what time it is.
     pub fn enter_at(&self, phase: Phase, now: Instant) {
+        if self.is_multiplexed() {
+            return;
+        }
         if matches!(phase, Phase::Waiting | Phase::Idle) {
             self.answered.store(phase == Phase::Idle, Ordering::Relaxed);
         }
+        self.stamp(now);
+        self.phase.store(phase as u8, Ordering::Relaxed);
+    }
+
+    fn stamp(&self, now: Instant) {
         let elapsed = now.saturating_duration_since(self.opened).as_millis();
         self.since.store(u64::try_from(elapsed).unwrap_or(u64::MAX), Ordering::Relaxed);
-        self.phase.store(phase as u8, Ordering::Relaxed);
+    }
+
+    /// From now on exchanges share the connection.
+    pub fn multiplex(&self) {
+        // There is no head or body of the connection that one could wait for.
+        self.enter(Phase::Waiting);
+        self.multiplexed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether exchanges share the connection.
+    #[must_use]
+    pub fn is_multiplexed(&self) -> bool {
+        self.multiplexed.load(Ordering::Relaxed)
+    }
+
+    /// Whether a shared connection has had a request.
+    #[must_use]
+    pub fn had_streams(&self) -> bool {
+        self.had_streams.load(Ordering::Relaxed)
+    }
+
+    /// Until when a shared connection may go on as it is: the first request has the time of a head, later ones that of
+    /// an idle connection, and while a stream is open there is no limit.
+    #[must_use]
+    pub fn quiet_until(&self, patience: &Patience) -> Instant {
+        let limit = if self.had_streams() { patience.idle } else { patience.head };
+        if self.streams.load(Ordering::Relaxed) > 0 {
+            return Instant::now() + limit;
+        }
+        self.opened + Duration::from_millis(self.since.load(Ordering::Relaxed)) + limit
     }
 
     /// Whether the last request of this connection named the same host, so that it need not be judged again.
@@ -193,77 +271,10 @@ impl Connection {
     }
 
     fn deadline(&self, patience: &Patience) -> Option<Instant> {
+        if self.is_multiplexed() {
+            return None;
+        }
         let limit = patience.limit(self.phase.load(Ordering::Relaxed))?;
         Some(self.opened + Duration::from_millis(self.since.load(Ordering::Relaxed)) + limit)
-    }
-}
-
-/// The client's socket, with the clock on it: a read that waits longer than the phase allows fails.
-pub struct Timed {
-    stream: TcpStream,
-    connection: std::sync::Arc<Connection>,
-    patience: Patience,
-    alarm: Alarm,
-}
-
-impl Timed {
-    #[must_use]
-    pub fn new(stream: TcpStream, connection: std::sync::Arc<Connection>, patience: Patience) -> Self {
-        Self { stream, connection, patience, alarm: Alarm::default() }
-    }
-
-    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
-        let Some(deadline) = self.connection.deadline(&self.patience) else { return Poll::Pending };
-        let connection = &self.connection;
-        let patience = &self.patience;
-        self.alarm
-            .poll(cx, || connection.deadline(patience).unwrap_or(deadline))
-            .map(|()| io::Error::new(io::ErrorKind::TimedOut, "the client took too long"))
-    }
-}
-
-impl AsyncRead for Timed {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match Pin::new(&mut self.stream).poll_read(cx, buf) {
-            Poll::Pending => self.poll_deadline(cx).map(Err),
-            ready => {
-                if self.connection.phase.load(Ordering::Relaxed) == Phase::Idle as u8 {
-                    self.connection.enter(Phase::Head);
-                }
-                ready
-            }
-        }
-    }
-}
-
-impl AsyncWrite for Timed {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // Behind an answer nothing is read before something comes: the clock of an idle client is set here.
-        if self.connection.phase.load(Ordering::Relaxed) == Phase::Idle as u8
-            && let Poll::Ready(error) = self.poll_deadline(cx)
-        {
-            return Poll::Ready(Err(error));
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
     }
 }

@@ -210,7 +210,7 @@ fn config(listen: &str, upstream: SocketAddr, admin: Option<&str>) -> Result<Con
 
 /// Keeps serving, now with an access log, so that a real client can be pointed at it.
 fn serve_on(running: Running, config: Config, page: Option<StdListener>) -> Result<(), DemoError> {
-    let config = Config { listen: running.address, ..config };
+    let config = Config { listen: running.address.into(), ..config };
     running.stop();
     let log = AccessLog::start(Format::Text, std::io::stdout());
     let flows = Flows::of(&config).map_err(DemoError::Broken)?;

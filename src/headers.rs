@@ -3,9 +3,9 @@
 pub mod forwarded;
 
 use http::header::{
-    ACCEPT_ENCODING, ACCEPT_RANGES, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, ETAG, EXPECT, FORWARDED, HOST,
-    HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE,
-    LAST_MODIFIED, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, RANGE, TE, TRANSFER_ENCODING, UPGRADE,
+    ACCEPT_ENCODING, ACCEPT_RANGES, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, COOKIE, ETAG, EXPECT, FORWARDED,
+    HOST, HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
+    IF_UNMODIFIED_SINCE, LAST_MODIFIED, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, RANGE, TE, TRANSFER_ENCODING, UPGRADE,
 };
 
 use crate::edit::list;
@@ -90,6 +90,18 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
     }
     if wants_trailers {
         headers.insert(TE, HeaderValue::from_static("trailers"));
+    }
+}
+
+/// Joins the crumbs of a cookie: HTTP/2 may send it in pieces, HTTP/1.1 has it in one line (RFC 9113 section 8.2.3).
+pub fn join_cookies(headers: &mut HeaderMap) {
+    let mut crumbs = headers.get_all(COOKIE).iter();
+    if crumbs.next().is_none() || crumbs.next().is_none() {
+        return;
+    }
+    let crumbs: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if let Ok(joined) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..])) {
+        headers.insert(COOKIE, joined);
     }
 }
 
@@ -223,6 +235,20 @@ mod tests {
         strip_hop_by_hop(&mut headers);
         assert_eq!(names(&headers), ["authorization", "host", "te", "trailer"]);
         assert_eq!(headers[TE], "trailers");
+    }
+
+    #[test]
+    fn cookie_crumbs_are_one_line() {
+        for (lines, expected) in [
+            (&[][..], None),
+            (&[("Cookie", "a=1")], Some("a=1")),
+            (&[("Cookie", "a=1"), ("X", "y"), ("Cookie", "b=2; c=3"), ("Cookie", "d=4")], Some("a=1; b=2; c=3; d=4")),
+        ] {
+            let mut headers = map(lines);
+            join_cookies(&mut headers);
+            let all: Vec<&str> = headers.get_all(COOKIE).iter().map(|value| value.to_str().unwrap()).collect();
+            assert_eq!(all, expected.into_iter().collect::<Vec<_>>());
+        }
     }
 
     fn forwarding<'a>(peer: &'a HeaderValue, host: &'a HeaderValue, trusted: bool) -> Forwarding<'a> {

@@ -187,7 +187,7 @@ fn obey(orders: &Orders, running: &Running, mut config: Config, mut watch: Optio
 
 /// What the service manager shows.
 fn serving(config: &Config, running: &Running) -> String {
-    format!("serving {} for {}", running.address, config.upstream)
+    format!("serving {} for {}", running.name, config.upstream)
 }
 
 fn failed(error: &dyn std::error::Error) -> ExitCode {
@@ -218,9 +218,9 @@ fn greet(config: &Config, running: &Running, admin: Option<&Admin>) {
     let admin = admin.map(|admin| admin.address);
     if config.log_format == Format::Json {
         let admin = admin.map(tracing::field::display);
-        tracing::info!(listen = %running.address, upstream = %config.upstream, admin, "started");
+        tracing::info!(listen = %running.name, upstream = %config.upstream, admin, "started");
     } else {
-        anstream::print!("{}", show::banner(config, &running.runtime, running.address, admin));
+        anstream::print!("{}", show::banner(config, &running.runtime, &running.name, admin));
     }
     if config.public.is_none() && running.address.ip().is_unspecified() {
         tracing::warn!(

@@ -31,7 +31,7 @@ use tokio_util::sync::CancellationToken;
 use self::account::Account;
 use self::answer::{Answer, question};
 use crate::body::{self, Read, ReplyBody, Upload};
-use crate::connection::{Connection, Phase};
+use crate::connection::{Connection, Phase, Turn};
 use crate::edit::{jwt, list};
 use crate::endpoint::{self, Class};
 use crate::example::preflight;
@@ -69,7 +69,7 @@ pub struct Worker {
 /// One exchange under way.
 struct Exchange {
     worker: Worker,
-    connection: Arc<Connection>,
+    connection: Turn,
     started: Instant,
     known: Arc<Knowledge>,
     /// What the client asked for.
@@ -100,7 +100,7 @@ pub async fn serve(
     request: HttpRequest<Incoming>,
 ) -> Result<Response<ReplyBody>, Infallible> {
     let started = Instant::now();
-    connection.enter_at(Phase::Waiting, started);
+    let connection = Turn::begin(connection, started);
     let known = worker.runtime.learner.recall();
     let target = target_of(&request);
     let tape = taping::begin(&worker, &connection, &request);
@@ -162,7 +162,13 @@ impl Exchange {
         let request = self.describe(parts);
         self.account.class = request.class;
         self.is_stranger = admit::is_stranger(self.runtime(), &self.connection, &request.headers);
-        self.under_way = self.runtime().load.begin(self.runtime().bounds.requests);
+        let bounds = &self.runtime().bounds;
+        let most = match bounds.requests {
+            // Each needs a connection to the upstream. Over HTTP/1.1 there are no more of them than of clients'.
+            0 if self.connection.is_multiplexed() => bounds.connections,
+            most => most,
+        };
+        self.under_way = self.runtime().load.begin(most);
         match (verdict, self.worker.stray) {
             (Ok(_), Some(refusal)) => Err((request, body, refusal)),
             (Ok(_), _) if self.is_kept_out(&request) => Err((request, body, refuse::NOT_ADMITTED)),
@@ -185,6 +191,9 @@ impl Exchange {
         let http::request::Parts { method, mut headers, .. } = parts;
         let preflight = preflight(&method, &headers);
         headers::strip_hop_by_hop(&mut headers);
+        if self.connection.is_multiplexed() {
+            headers::join_cookies(&mut headers);
+        }
         let target = self.target.clone();
         let class = self.classify(&method, &target);
         let guarded = !self.known.is_without_oauth();
@@ -377,6 +386,7 @@ impl Exchange {
             let read = Box::pin(body::read(&mut incoming, longest, bounds.body_time, &mut self.held)).await;
             self.connection.leave(Phase::Body);
             match read {
+                Read::Whole(_) if body::is_cut(&self.connection, &incoming) => return Err(refuse::BAD_BODY.into()),
                 Read::Whole(bytes) => {
                     self.take_in(&bytes);
                     reading::show_body(needs, request, bytes.clone());
@@ -401,9 +411,10 @@ impl Exchange {
     }
 
     fn stream_up(&self, prefix: Option<Bytes>, incoming: Incoming) -> (body::RequestBody, Upload) {
-        let limit = self.runtime().bounds.request_bytes;
+        let bounds = &self.runtime().bounds;
+        let limits = (bounds.request_bytes, bounds.patience.body);
         let counters = self.runtime().counters.clone();
-        body::RequestBody::from_client(prefix, incoming, self.connection.clone(), counters, limit, self.started)
+        body::RequestBody::from_client(prefix, incoming, self.connection.clone(), counters, limits, self.started)
     }
 
     /// Peeks at a message: at all of a short one, which then can be mended and sent again; at the beginning of a long one,
@@ -425,6 +436,7 @@ impl Exchange {
         };
         self.connection.leave(Phase::Body);
         match read {
+            Read::Whole(_) if body::is_cut(&self.connection, &incoming) => Err(refuse::BAD_BODY.into()),
             Read::Whole(bytes) => {
                 self.take_in(&bytes);
                 let is_legacy = || self.runtime().learner.is_legacy();

@@ -73,7 +73,7 @@ refusals! {
     /// `limits.register_per_minute` and `limits.token_per_minute` (RFC 6585 section 4).
     TOO_MANY_REQUESTS = TOO_MANY_REQUESTS, Client, false, "too_many_requests",
         "This address asks too often; ask again after the seconds that Retry-After names.";
-    /// RFC 6585 section 5. The HTTP library answers this one.
+    /// RFC 6585 section 5. The HTTP library answers this one for a head of HTTP/1.1.
     HEAD_TOO_LARGE = REQUEST_HEADER_FIELDS_TOO_LARGE, Client, true, "header_fields_too_large",
         "The head of the request is too long or has too many lines.";
     /// The HTTP library answers this one.

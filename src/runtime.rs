@@ -114,6 +114,8 @@ pub struct Bounds {
     pub silence: Duration,
     /// Client connections at a time.
     pub connections: usize,
+    /// Of one peer; 0: as many as in all.
+    pub connections_per_peer: usize,
     /// Requests under way at a time; 0: any number.
     pub requests: usize,
     /// Bytes of all bodies that are held.
@@ -159,6 +161,7 @@ impl Runtime {
                 first_silence: FIRST_SILENCE,
                 silence: limits.silence,
                 connections: limits.connections,
+                connections_per_peer: limits.connections_per_peer,
                 requests: overload.requests,
                 held_bytes: overload.held_bytes,
                 stalled: overload.stalled,
@@ -229,6 +232,6 @@ impl Runtime {
     /// The scheme that clients use, as far as this process can know.
     #[must_use]
     pub fn proto(&self) -> &'static str {
-        if self.stated_host.is_some() { self.facts.public.scheme() } else { "http" }
+        self.facts.public.scheme()
     }
 }

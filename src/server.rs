@@ -1,11 +1,13 @@
 //! Starting and stopping: listeners, one worker thread for each core, and the order in which things end.
 
 mod crew;
+mod door;
 mod listen;
+mod serve;
 mod work;
 
 use std::io;
-use std::net::{SocketAddr, TcpListener as StdListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -14,8 +16,11 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use self::crew::Crew;
+use self::door::Door;
+use self::listen::{Bound, SocketFile};
 use self::work::Source;
 use crate::config::Config;
+use crate::config::listen::Listen;
 use crate::edit::origin::Origin;
 use crate::notify::Watchdog;
 use crate::runtime::{Common, Runtime};
@@ -24,6 +29,7 @@ use crate::telemetry::access::{AccessLog, Format};
 use crate::telemetry::otlp::Tracer;
 use crate::telemetry::tape::Recorder;
 use crate::telemetry::vitals::Vitals;
+use crate::tls::server::{Certificates, ServerTlsError};
 use crate::upstream::TargetError;
 
 /// How connections get to the workers.
@@ -44,11 +50,13 @@ impl Balance {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error("cannot listen on {address}: {source}")]
-    Listen { address: SocketAddr, source: io::Error },
+    Listen { address: Listen, source: io::Error },
     #[error("cannot start a worker: {0}")]
     Worker(#[source] io::Error),
     #[error(transparent)]
     Target(#[from] TargetError),
+    #[error(transparent)]
+    ServerTls(#[from] ServerTlsError),
     #[error("the upstream's name cannot stand in a Host header")]
     Authority,
     #[error("this system has no random numbers")]
@@ -72,12 +80,18 @@ impl From<AccessLog> for Outlets {
 
 /// A proxy at work.
 pub struct Running {
+    /// Where clients are: for a socket without an address, this machine and no port.
     pub address: SocketAddr,
+    /// What it listens on, as one would write it.
+    pub name: String,
     /// The first site as it was at the start. What it shares with the others and with later ones stays theirs.
     pub runtime: Arc<Runtime>,
     sites: Arc<ArcSwap<Sites>>,
+    door: Arc<Door>,
     stop: Stop,
     workers: Vec<JoinHandle<()>>,
+    /// The file of the socket goes with the proxy.
+    _file: Option<SocketFile>,
 }
 
 /// The two orders to stop, in turn.
@@ -97,16 +111,16 @@ pub fn start(config: &Config, outlets: impl Into<Outlets>, balance: Balance) -> 
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         stated => stated,
     };
-    let (listeners, address) = listen::listen(config.listen, threads, balance)
-        .map_err(|source| StartError::Listen { address: config.listen, source })?;
+    let Bound { listeners, address, name, balance, file } = listen::listen(&config.listen, threads, balance)
+        .map_err(|source| StartError::Listen { address: config.listen.clone(), source })?;
     let sites = sites(config, address, &Common { tracer, ..Common::new(access) }, None)?;
     let runtime = sites.first().clone();
     if let Some(recorder) = &recorder {
         recorder.site(&runtime.facts);
     }
-    let sites = Arc::new(ArcSwap::from_pointee(sites));
+    let door = Door::new(config.tls.as_ref(), &public_host(&runtime), runtime.life.clone())?;
+    let (sites, door) = (Arc::new(ArcSwap::from_pointee(sites)), Arc::new(door));
     let stop = Stop { accepting: CancellationToken::new(), streams: CancellationToken::new() };
-    let open = runtime.life.connections.open.clone();
     let watchdog = Watchdog::asked();
     let mut workers = Vec::with_capacity(threads + 1);
     let mut inboxes = Vec::new();
@@ -123,20 +137,20 @@ pub fn start(config: &Config, outlets: impl Into<Outlets>, balance: Balance) -> 
                 Source::Inbox(inbox)
             }
         };
-        let (stop, open) = (stop.clone(), open.clone());
+        let (stop, door) = (stop.clone(), door.clone());
         let crew = Arc::new(Crew::new(sites.clone(), stop.streams.clone(), recorder.clone()));
-        let run = move || async move { work::work(source, crew, &stop, open).await };
+        let run = move || async move { work::work(source, crew, door, &stop).await };
         workers.push(spawn(format!("worker-{index}"), watchdog.as_ref(), run)?);
     }
-    if let (Balance::HandOver, Some(listener)) = (balance, listeners.next()) {
-        let stop = stop.clone();
+    for (index, listener) in listeners.enumerate() {
+        let (stop, inboxes) = (stop.clone(), inboxes.clone());
         let run = move || async move { work::hand_over(listener, inboxes, &stop).await };
-        workers.push(spawn("acceptor".into(), watchdog.as_ref(), run)?);
+        workers.push(spawn(format!("acceptor-{index}"), watchdog.as_ref(), run)?);
     }
     if let Some(watchdog) = watchdog {
         watchdog.watch();
     }
-    Ok(Running { address, runtime, sites, stop, workers })
+    Ok(Running { address, name, runtime, sites, door, stop, workers, _file: file })
 }
 
 /// Whether a configuration could be served: reads every file that is needed, and starts nothing.
@@ -144,16 +158,22 @@ pub fn start(config: &Config, outlets: impl Into<Outlets>, balance: Balance) -> 
 /// # Errors
 /// When one cannot be used.
 pub fn try_out(config: &Config) -> Result<(), StartError> {
-    sites(config, config.listen, &Common::new(AccessLog::start(Format::Off, io::sink())), None).map(|_| ())
+    let common = Common::new(AccessLog::start(Format::Off, io::sink()));
+    let address = config.listen.tcp().unwrap_or(listen::HERE);
+    let sites = sites(config, address, &common, None)?;
+    Door::new(config.tls.as_ref(), &public_host(sites.first()), common.life).map(|_| ())
 }
 
 /// All sites of a configuration. What `before` has and is still the same goes on: what was learned, connections.
 fn sites(config: &Config, address: SocketAddr, common: &Common, before: Option<&Sites>) -> Result<Sites, StartError> {
-    let open = listen::connections(config.limits.connections, before.is_none());
+    let connections = listen::connections(config.limits.connections, before.is_none());
     let one = |config: &Config| {
-        let public = config.public.clone().unwrap_or_else(|| default_public(address, &config.upstream));
+        let public = config.public.clone().unwrap_or_else(|| {
+            let scheme = if config.tls.is_some() { "https" } else { "http" };
+            default_public(scheme, address, &config.upstream)
+        });
         let mut runtime = Runtime::of(config, public, address.ip().is_loopback(), common)?;
-        runtime.bounds.connections = open;
+        runtime.bounds.connections = connections;
         if let Some(before) = before {
             runtime.go_on_from(before);
         }
@@ -161,6 +181,11 @@ fn sites(config: &Config, address: SocketAddr, common: &Common, before: Option<&
     };
     let others = config.others.iter().map(one).collect::<Result<Vec<_>, _>>()?;
     Ok(Sites::new(one(config)?, config.is_catch_all, others))
+}
+
+/// For whom a certificate is made, if one has to be.
+fn public_host(runtime: &Runtime) -> String {
+    runtime.facts.public.host().to_string()
 }
 
 /// A thread with a runtime of its own. The runtime is made here, so that its errors are the start's.
@@ -188,7 +213,9 @@ impl Running {
     pub fn reload(&self, config: &Config) -> Result<(), StartError> {
         let before = self.sites.load_full();
         let sites = sites(config, self.address, &before.first().common(), Some(&before))?;
+        let change = self.door.change(config.tls.as_ref(), &public_host(sites.first()))?;
         self.sites.store(Arc::new(sites));
+        self.door.apply(change);
         Ok(())
     }
 
@@ -196,6 +223,21 @@ impl Running {
     #[must_use]
     pub fn vitals(&self) -> Arc<Vitals> {
         Arc::new(Vitals::new(self.runtime.common(), Some(self.sites.clone())))
+    }
+
+    /// Reads the certificates again, and says whether they have changed. Connections that stand are not touched; who
+    /// connects from now on is shown the new ones.
+    ///
+    /// # Errors
+    /// When one of them cannot be used: then the old ones stay.
+    pub fn reload_certificates(&self) -> Result<bool, ServerTlsError> {
+        self.door.reload()
+    }
+
+    /// The certificates that clients are shown, if TLS is spoken; their files are to be watched.
+    #[must_use]
+    pub fn certificates(&self) -> Option<Arc<Certificates>> {
+        self.door.certificates()
     }
 
     /// The sites as they are now.
@@ -217,11 +259,14 @@ impl Running {
 }
 
 /// The address that clients use when nobody states it: where we listen, as far as that can be called.
-fn default_public(address: SocketAddr, fallback: &Origin) -> Origin {
+fn default_public(scheme: &str, address: SocketAddr, fallback: &Origin) -> Origin {
+    if address.port() == 0 {
+        return Origin::of(&format!("{scheme}://localhost")).unwrap_or_else(|_| fallback.clone());
+    }
     let host = match address {
         address if !address.ip().is_unspecified() => address.ip(),
         SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
         SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
     };
-    Origin::of(&format!("http://{}", SocketAddr::new(host, address.port()))).unwrap_or_else(|_| fallback.clone())
+    Origin::of(&format!("{scheme}://{}", SocketAddr::new(host, address.port()))).unwrap_or_else(|_| fallback.clone())
 }

@@ -1,3 +1,4 @@
 //! TLS: how the upstream is believed.
 
 pub mod client;
+pub mod server;

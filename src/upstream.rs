@@ -14,7 +14,7 @@ mod target;
 mod watch;
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -35,6 +35,7 @@ pub use self::target::{Health, Http2, Limits, Target, TargetError};
 use crate::body::{self, RequestBody, Upload};
 use crate::endpoint::SESSION;
 use crate::refuse::{self, Refusal};
+use crate::telemetry::counters::Counters;
 
 /// How often a request goes out again of which nothing was written or looked at.
 const MOST_TRIES: usize = 4;
@@ -44,7 +45,7 @@ pub struct Upstream {
     idle: Mutex<Vec<Pooled>>,
     shared: Mutex<Vec<Shared>>,
     gates: Mutex<Vec<(Arc<Place>, Gate)>>,
-    pub retries: AtomicU64,
+    counters: Arc<Counters>,
 }
 
 /// Where a request belongs, if there are several addresses.
@@ -143,13 +144,13 @@ impl Copy {
 impl Upstream {
     #[must_use]
     pub fn new(target: Arc<Target>) -> Arc<Self> {
-        Arc::new(Self {
-            target,
-            idle: Mutex::default(),
-            shared: Mutex::default(),
-            gates: Mutex::default(),
-            retries: AtomicU64::new(0),
-        })
+        Self::counted(target, Arc::default())
+    }
+
+    /// The same, and what it does is counted there.
+    #[must_use]
+    pub fn counted(target: Arc<Target>, counters: Arc<Counters>) -> Arc<Self> {
+        Arc::new(Self { target, idle: Mutex::default(), shared: Mutex::default(), gates: Mutex::default(), counters })
     }
 
     #[must_use]
@@ -216,6 +217,7 @@ impl Upstream {
                         if is_last {
                             return Err(failure);
                         }
+                        self.counters.retries.fetch_add(1, Ordering::Relaxed);
                         (at, wants_fresh) = (at + 1, false);
                         continue;
                     }
@@ -236,7 +238,7 @@ impl Upstream {
                 (Failed::Unsent(request), _) if is_of_use => *request,
                 (Failed::Unprocessed(_), Some(copy)) if is_of_use => copy.request(),
                 (Failed::Closed(_), Some(copy)) if is_repeatable && !is_fresh && !has_repeated => {
-                    self.retries.fetch_add(1, Ordering::Relaxed);
+                    self.counters.retries.fetch_add(1, Ordering::Relaxed);
                     (wants_fresh, has_repeated) = (!lease.is_shared(), true);
                     copy.request()
                 }
@@ -271,8 +273,12 @@ impl Upstream {
             place.spoke(is_http2);
             if is_http2 { self.shared(place, socket).await } else { self.own(place, socket).await }
         };
-        let limit = self.target.limits.connect;
-        tokio::time::timeout(limit, opening).await.map_err(|_| Failure::from(refuse::CONNECT_TIMEOUT))?
+        let (limit, begun) = (self.target.limits.connect, Instant::now());
+        let opened = tokio::time::timeout(limit, opening).await.map_err(|_| Failure::from(refuse::CONNECT_TIMEOUT))?;
+        if opened.is_ok() {
+            self.counters.connect.note(begun.elapsed());
+        }
+        opened
     }
 }
 

@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::{BoxError, PolledFrame, is_timeout, with_prefix};
+use crate::alarm::Alarm;
 use crate::connection::{Connection, Phase};
 use crate::refuse::{self, Refusal};
 use crate::telemetry::counters::Counters;
@@ -33,6 +34,23 @@ pub struct FromClient {
     connection: Arc<Connection>,
     counters: Arc<Counters>,
     left: u64,
+    stall: Option<Stall>,
+}
+
+/// The clock on an upload that shares its connection with others, so that there is none on the socket.
+struct Stall {
+    limit: Duration,
+    since: Option<Instant>,
+    alarm: Alarm,
+}
+
+impl Stall {
+    /// Ready when nothing has come for too long.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let since = *self.since.get_or_insert_with(Instant::now);
+        let limit = self.limit;
+        self.alarm.poll(cx, || since + limit)
+    }
 }
 
 /// How an upload fares, as those see it who wait for the answer.
@@ -90,14 +108,15 @@ impl Upload {
 }
 
 impl RequestBody {
-    /// The client's body, from where it was read to. Counts it, and ends it with an error beyond `limit` bytes.
+    /// The client's body, from where it was read to. Counts it, and ends it with an error beyond `limit` bytes and, where
+    /// the connection's own clock does not see it, after so long without any.
     #[must_use]
     pub fn from_client(
         prefix: Option<Bytes>,
         incoming: Incoming,
         connection: Arc<Connection>,
         counters: Arc<Counters>,
-        limit: u64,
+        (limit, patience): (u64, Duration),
         begun: Instant,
     ) -> (Self, Upload) {
         if prefix.is_none() && incoming.is_end_stream() {
@@ -107,7 +126,9 @@ impl RequestBody {
         let read = prefix.as_ref().map_or(0, |prefix| prefix.len() as u64);
         counters.bytes_up.fetch_add(read, Ordering::Relaxed);
         let left = limit.saturating_sub(read);
-        let body = FromClient { prefix, incoming, upload: upload.clone(), connection, counters, left };
+        let stall =
+            connection.is_multiplexed().then(|| Stall { limit: patience, since: None, alarm: Alarm::default() });
+        let body = FromClient { prefix, incoming, upload: upload.clone(), connection, counters, left, stall };
         (Self::Client(Box::new(body)), upload)
     }
 
@@ -125,15 +146,22 @@ impl FromClient {
         let frame = match Pin::new(&mut self.incoming).poll_frame(cx) {
             Poll::Pending => {
                 self.connection.enter(Phase::Body);
-                return Poll::Pending;
+                return self.poll_stall(cx);
             }
             Poll::Ready(frame) => frame,
         };
         self.connection.leave(Phase::Body);
+        if let Some(stall) = &mut self.stall {
+            stall.since = None;
+        }
         let Some(shared) = &self.upload.shared else { return Poll::Ready(None) };
         let elapsed = u64::try_from(self.upload.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         shared.last.store(elapsed, Ordering::Relaxed);
         match frame {
+            None if is_cut(&self.connection, &self.incoming) => {
+                shared.broken.store(true, Ordering::Relaxed);
+                Poll::Ready(Some(Err("the client gave the request up".into())))
+            }
             None => Poll::Ready(None),
             Some(Err(error)) => {
                 let how = if is_timeout(&error) { &shared.stalled } else { &shared.broken };
@@ -156,6 +184,24 @@ impl FromClient {
             }
         }
     }
+}
+
+impl FromClient {
+    fn poll_stall(&mut self, cx: &mut Context<'_>) -> PolledFrame {
+        let Some(stall) = &mut self.stall else { return Poll::Pending };
+        std::task::ready!(stall.poll(cx));
+        if let Some(shared) = &self.upload.shared {
+            shared.stalled.store(true, Ordering::Relaxed);
+        }
+        Poll::Ready(Some(Err("the client took too long".into())))
+    }
+}
+
+/// Whether a body that has ended was given up: RST_STREAM with NO_ERROR ends it without an error, though the request is
+/// not whole (RFC 9113 section 8.1.1).
+#[must_use]
+pub fn is_cut(connection: &Connection, incoming: &Incoming) -> bool {
+    connection.is_multiplexed() && !incoming.is_end_stream()
 }
 
 impl Body for RequestBody {

@@ -108,7 +108,7 @@ fn effective<'a>(setting: &Setting, given: Option<&'a Given>) -> (String, &'a st
     let quoted = |text: &str| Value::from(text).to_string();
     let text = given.values.last().map_or("", |value| value.text.as_str());
     let written = match setting.kind {
-        _ if settings::is_secret(setting.key) => quoted("***"),
+        _ if settings::is_secret(setting.key) && !given.values.is_empty() => quoted("***"),
         Kind::List => {
             let all: Vec<String> = given.values.iter().map(|value| quoted(&value.text)).collect();
             format!("[{}]", all.join(", "))

@@ -38,7 +38,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::cli::limits::limits_table;
+    use crate::cli::limits::{limits_table, refusals_table};
     use crate::config::settings;
 
     /// The text with a table between its two marks, if it has them.
@@ -72,6 +72,7 @@ mod tests {
             let text = with_table(have, "repairs", &repairs_table());
             let text = with_table(&text, "limits", &limits_table());
             let text = with_table(&text, "metrics", &metrics_table());
+            let text = with_table(&text, "refusals", &refusals_table());
             let is_tally = |line: &str| line.starts_with("  repairs      ");
             text.lines().map(|line| format!("{}\n", if is_tally(line) { &tally } else { line })).collect()
         });

@@ -1,4 +1,5 @@
-//! Every limit with its default, what happens beyond it and how that is counted: a table of the README.
+//! Tables of the README: every limit with its default, what happens beyond it and how that is counted; every answer that
+//! is the proxy's own.
 
 use std::fmt::Write as _;
 
@@ -105,6 +106,23 @@ pub fn limits_table() -> String {
     out
 }
 
+/// The README's table of the answers that are the proxy's own, each once.
+#[must_use]
+pub fn refusals_table() -> String {
+    let mut out = String::from("| name | status | whose fault | what the client is told |\n|---|---|---|---|\n");
+    for refusal in refuse::ALL {
+        let _ = writeln!(
+            out,
+            "| `{}` | {} | {} | {} |",
+            refusal.name,
+            refusal.status.as_u16(),
+            refusal.fault.name(),
+            refusal.description
+        );
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,6 +138,14 @@ mod tests {
         for limit in LIMITS {
             let is_setting = settings::find(limit.what).is_some();
             assert_eq!(is_setting, limit.fixed.is_empty(), "{}", limit.what);
+        }
+    }
+
+    #[test]
+    fn every_refusal_has_a_name_of_its_own() {
+        let table = refusals_table();
+        for refusal in refuse::ALL {
+            assert_eq!(table.matches(&format!("| `{}` |", refusal.name)).count(), 1, "{}", refusal.name);
         }
     }
 

@@ -128,10 +128,14 @@ pub fn explain_json(repair: &Repair) -> Value {
 
 /// The few lines of a start.
 #[must_use]
-pub fn banner(config: &Config, runtime: &Runtime, address: SocketAddr, admin: Option<SocketAddr>) -> String {
+pub fn banner(config: &Config, runtime: &Runtime, listens: &str, admin: Option<SocketAddr>) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "{NAME}mcp-mend {}{NAME:#}", env!("CARGO_PKG_VERSION"));
-    let _ = writeln!(out, "  listens on   http://{address}");
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
+    let _ = match config.listen.tcp() {
+        Some(_) => writeln!(out, "  listens on   {scheme}://{listens}"),
+        None => writeln!(out, "  listens on   {listens} ({scheme})"),
+    };
     let known = crate::knowledge::Knowledge::default();
     let endpoint = crate::exchange::Site { facts: &runtime.facts, known: &known }.resource();
     let _ = writeln!(out, "  sends to     {}", config.upstream);

@@ -171,7 +171,39 @@ pub const SETTINGS: &[Setting] = &[
         "HOST:PORT",
         "\"127.0.0.1:8808\"",
         "",
-        "Where to accept connections. Port 0 takes any free port.",
+        "Where to accept connections. Port 0 takes any free port. Or unix:PATH for a socket file (mode 0660; its clients \
+         count as loopback), or systemd for the sockets that a .socket unit passes on.",
+    ),
+    list(
+        "tls.cert_file",
+        "tls-cert-file",
+        "FILE",
+        "[]",
+        "[\"/etc/mcp-mend/tls.crt\"]",
+        "Certificates (PEM, the server's own first) to speak TLS with. With several files the name that the client asks \
+         for chooses; the first serves everybody else. Read again when they change.",
+    ),
+    list(
+        "tls.key_file",
+        "tls-key-file",
+        "FILE",
+        "[]",
+        "[\"/etc/mcp-mend/tls.key\"]",
+        "The private keys (PEM, without passphrase) of tls.cert_file, in the same order.",
+    ),
+    switch(
+        "tls.self_signed",
+        "tls-self-signed",
+        "Speak TLS with a certificate made at the start that nobody vouches for: for trying out. Not together with \
+         tls.cert_file.",
+    ),
+    text(
+        "tls.min_version",
+        "tls-min-version",
+        "VERSION",
+        "\"1.2\"",
+        "",
+        "The oldest version of TLS that is spoken: 1.2 or 1.3.",
     ),
     text(
         "admin",
@@ -195,7 +227,7 @@ pub const SETTINGS: &[Setting] = &[
         "",
         "\"https://mcp.example.com\"",
         "The address that clients use: scheme, host and port. It stands in metadata, challenges and redirects. \
-         Without it: http:// and the listen address.",
+         Without it: http:// (https:// with TLS) and the listen address.",
     ),
     text("mcp_path", "mcp-path", "PATH", "\"/mcp\"", "", "The path of the MCP endpoint, the same on both sides."),
     list(
@@ -354,6 +386,14 @@ pub const SETTINGS: &[Setting] = &[
         "N",
         "10000",
         "Client connections at a time, over all threads. Never more than the limit on open files allows.",
+    ),
+    number(
+        "limits.connections_per_peer",
+        "limit-connections-per-peer",
+        "COUNT",
+        "0",
+        "Connections of one client address at a time (of IPv6, one /64); 0: as many as there may be in all. Trusted \
+         proxies may have more.",
     ),
     number(
         "limits.requests",

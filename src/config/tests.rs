@@ -17,7 +17,7 @@ fn check(file: &str, flags: &[(&str, &str)]) -> Result<Config, Vec<String>> {
 fn an_upstream_is_enough() {
     let config = check("upstream = \"http://localhost:3000\"", &[]).unwrap();
     assert_eq!(config.upstream.as_str(), "http://localhost:3000");
-    assert_eq!(config.listen, "127.0.0.1:8808".parse().unwrap());
+    assert_eq!(config.listen.to_string(), "127.0.0.1:8808");
     assert_eq!(config.mcp_path, "/mcp");
     assert_eq!(config.origins.len(), 2);
     assert_eq!(config.limits.body_bytes, 1 << 20);
@@ -29,7 +29,7 @@ fn later_layers_win_and_modes_add_up() {
     let file = "listen = \"127.0.0.1:1\"\n[upstream]\nurl = \"http://a\"\n[repairs]\ncors.origin = \"off\"\n";
     let config =
         check(file, &[("listen", ":2"), ("upstream.url", "b:3/api"), ("repairs", "cors.expose=observe")]).unwrap();
-    assert_eq!(config.listen, "0.0.0.0:2".parse().unwrap());
+    assert_eq!(config.listen.to_string(), "0.0.0.0:2");
     assert_eq!(config.upstream.as_str(), "http://b:3");
     assert_eq!(config.mcp_path, "/api");
     assert_eq!(config.modes, BTreeMap::from([("cors.origin", Mode::Off), ("cors.expose", Mode::Observe)]));
@@ -185,5 +185,61 @@ fn every_error_of_every_site_at_once() {
     assert_eq!(complaints.len(), expected.len(), "{complaints:#?}");
     for (complaint, expected) in complaints.iter().zip(expected) {
         assert!(complaint.starts_with(expected), "{complaint} is not {expected}");
+    }
+}
+
+#[test]
+fn a_listener_may_have_no_address() {
+    for (text, expected) in [
+        ("unix:/run/x.sock", Ok("unix:/run/x.sock")),
+        ("unix:///run/x.sock", Ok("unix:/run/x.sock")),
+        ("unix:x.sock", Ok("unix:x.sock")),
+        ("systemd", Ok("systemd")),
+        (":8080", Ok("0.0.0.0:8080")),
+        ("unix:", Err("write the path of a socket file")),
+        ("/run/x.sock", Err("or unix:/run/mcp-mend.sock, or systemd")),
+        ("http://a:1", Err("write it like 127.0.0.1:8808")),
+    ] {
+        let file = format!("listen = \"{text}\"\nupstream = \"http://a\"\n");
+        match (check(&file, &[]), expected) {
+            (Ok(config), Ok(expected)) => assert_eq!(config.listen.to_string(), expected),
+            (Err(complaints), Err(expected)) => {
+                assert!(complaints.len() == 1 && complaints[0].contains(expected), "{complaints:?}");
+            }
+            (got, expected) => panic!("{text}: {:?} / {expected:?}", got.map(|config| config.listen)),
+        }
+    }
+    let long = format!("listen = \"unix:/{}\"\nupstream = \"http://a\"\n", "x".repeat(120));
+    assert!(check(&long, &[]).unwrap_err()[0].contains("has at most 103 bytes"));
+    let config = check("listen = \"unix:/run/x.sock\"\nupstream = \"http://a\"\n", &[]).unwrap();
+    assert!(config.warnings[0].to_string().contains("write public_url"), "{:?}", config.warnings);
+    let file = "listen = \"unix:/run/x.sock\"\npublic_url = \"https://a.example\"\nupstream = \"http://a\"\n";
+    assert!(check(file, &[]).unwrap().warnings.is_empty());
+}
+
+#[test]
+fn certificates_and_keys_come_in_pairs() {
+    let checked = |tls: &str| check(&format!("upstream = \"http://a\"\n[tls]\n{tls}\n"), &[]);
+    assert_eq!(checked("min_version = \"1.3\"").unwrap().tls, None);
+    let tls = checked("cert_file = [\"a.crt\", \"b.crt\"]\nkey_file = [\"a.key\", \"b.key\"]").unwrap().tls.unwrap();
+    let pair = |name: &str| (PathBuf::from(format!("{name}.crt")), PathBuf::from(format!("{name}.key")));
+    assert_eq!(
+        tls,
+        tls::Tls { source: tls::Source::Files(vec![pair("a"), pair("b")]), min_version: tls::Version::Tls12 }
+    );
+    let made = checked("self_signed = true").unwrap();
+    assert_eq!(made.tls.unwrap().source, tls::Source::SelfSigned);
+    assert!(made.warnings[0].to_string().contains("nobody vouches for it"));
+    for (file, expected) in [
+        (
+            "cert_file = [\"a\", \"b\"]\nkey_file = [\"a\"]",
+            "2 certificate file(s), 1 key file(s): write one tls.key_file",
+        ),
+        ("key_file = [\"a\"]", "write one tls.cert_file for each tls.key_file"),
+        ("self_signed = true\ncert_file = [\"a\"]\nkey_file = [\"a\"]", "leave tls.self_signed out"),
+        ("min_version = \"1.1\"", "write \"1.2\" or \"1.3\""),
+    ] {
+        let complaints = checked(file).unwrap_err();
+        assert!(complaints.len() == 1 && complaints[0].contains(expected), "{complaints:?}");
     }
 }

@@ -2,6 +2,7 @@
 //! is an answer ends it too, and no other part of the code gets to know.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use crate::telemetry::access::Record;
 use crate::telemetry::counters::{Untouched, fault_name};
 use crate::telemetry::otlp::{Span, Trace};
 use crate::telemetry::trace::{Context, TRACEPARENT, TRACESTATE};
+use crate::upstream::Place;
 
 /// How a client's leaving before the answer is counted and logged; no answer has this status.
 const LEFT: u16 = 499;
@@ -39,6 +41,8 @@ pub(super) struct Account {
     said: Option<Box<Said>>,
     /// How often the upstream was asked.
     pub(super) asked: u8,
+    /// The address of the upstream that answered last, where there are several.
+    pub(super) place: Option<Arc<Place>>,
     /// Whether the answer is an event stream.
     streams: bool,
     is_settled: bool,
@@ -82,6 +86,7 @@ impl Account {
             span,
             said: says.then(said),
             asked: 0,
+            place: None,
             streams: false,
             is_settled: false,
         }
@@ -143,7 +148,7 @@ impl Exchange {
             bytes: end.bytes,
             ending: end.ending,
             asked: account.asked,
-            upstream: None,
+            upstream: account.place.as_ref().map(|place| place.name.as_str()),
             trace: account.trace,
             agent: said.and_then(|said| said.agent.as_ref()),
             referer: said.and_then(|said| said.referer.as_ref()),

@@ -3,7 +3,7 @@
 use std::net::Ipv6Addr;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST, HeaderValue, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue, TRANSFER_ENCODING};
 use http::uri::Authority;
 use http::{HeaderMap, Method, Version};
 
@@ -18,6 +18,8 @@ use crate::runtime::Runtime;
 
 /// Parameters of a query or a form.
 const MOST_PARAMETERS: usize = 200;
+/// Header lines of a request or an answer; more are refused.
+pub const MAX_HEADERS: usize = 100;
 /// Bytes of a request body that is read whole: the longest of them carry a statement or a key set.
 pub const LONGEST_BODY: usize = 64 * 1024;
 
@@ -44,14 +46,24 @@ pub fn head(
     {
         return Err(refuse::BAD_CODING);
     }
+    let is_h2 = parts.version == Version::HTTP_2;
+    if is_h2 && parts.headers.len() > MAX_HEADERS {
+        return Err(refuse::HEAD_TOO_LARGE);
+    }
+    if is_h2 && parts.headers.get_all(CONTENT_LENGTH).iter().count() > 1 {
+        return Err(refuse::BAD_BODY);
+    }
     let mut hosts = parts.headers.get_all(HOST).iter();
     let (host, second) = (hosts.next(), hosts.next());
     if second.is_some() {
         return Err(refuse::BAD_HOST);
     }
     if let (Some(authority), Some(scheme)) = (parts.uri.authority(), parts.uri.scheme_str()) {
+        if is_h2 && host.is_some_and(|host| !names_same(host.as_bytes(), authority.as_str().as_bytes(), scheme)) {
+            return Err(refuse::BAD_HOST);
+        }
         let ours = (scheme == "http" || scheme == "https") && is_host(authority.as_str());
-        let value = HeaderValue::from_str(authority.as_str()).ok().filter(|_| ours && host.is_some());
+        let value = HeaderValue::from_str(authority.as_str()).ok().filter(|_| ours && (host.is_some() || is_h2));
         return value.ok_or(refuse::BAD_TARGET);
     }
     match host {
@@ -64,6 +76,17 @@ pub fn head(
         None if parts.version == Version::HTTP_10 => Ok(HeaderValue::from_static("localhost")),
         None => Err(refuse::BAD_HOST),
     }
+}
+
+/// Whether a Host field names what `:authority` does, but for the case of letters and the scheme's own port. Two readers
+/// of one request must not see two hosts (RFC 9113 section 8.3.1).
+fn names_same(host: &[u8], authority: &[u8], scheme: &str) -> bool {
+    let own_port: &[u8] = if scheme == "https" { b":443" } else { b":80" };
+    let plain = |text: &[u8]| {
+        let text = text.strip_suffix(own_port).unwrap_or(text);
+        text.strip_suffix(b":").unwrap_or(text).to_ascii_lowercase()
+    };
+    host == authority || plain(host) == plain(authority)
 }
 
 /// A name or an address and perhaps a port; nothing that two readers could take for different hosts.
@@ -139,5 +162,32 @@ pub fn parse(needs: Needs, bytes: Bytes) -> RequestBody {
             RequestBody::Unread => parse(Needs::Form, bytes),
             object => object,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_host_may_be_written_in_two_ways() {
+        for (host, authority, scheme, expected) in [
+            ("a.example", "a.example", "https", true),
+            ("A.example", "a.Example", "https", true),
+            ("a.example:443", "a.example", "https", true),
+            ("a.example", "a.example:443", "https", true),
+            ("a.example:", "a.example", "https", true),
+            ("a.example:80", "a.example", "http", true),
+            ("[::1]:80", "[::1]", "http", true),
+            ("a.example:80", "a.example", "https", false),
+            ("a.example:443", "a.example", "http", false),
+            ("a.example:8443", "a.example", "https", false),
+            ("b.example", "a.example", "https", false),
+            ("a.example.", "a.example", "https", false),
+            ("", "a.example", "https", false),
+            ("a.example, b", "a.example", "https", false),
+        ] {
+            assert_eq!(names_same(host.as_bytes(), authority.as_bytes(), scheme), expected, "{host} {authority}");
+        }
     }
 }

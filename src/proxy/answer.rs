@@ -80,6 +80,7 @@ impl Exchange {
         let begun = question.upload.begun_at();
         let (response, lease) = self.worker.upstream.ask(question).await?;
         self.runtime().counters.first_byte.note(begun.elapsed());
+        self.account.place = lease.place();
         let (parts, incoming) = response.into_parts();
         let mut reply = Reply::new(parts.status, parts.headers);
         headers::strip_hop_by_hop(&mut reply.headers);

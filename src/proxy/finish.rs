@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use http::{Response, StatusCode};
+use http::{Method, Response, StatusCode};
 use tokio::time::Instant;
 
 use super::Exchange;
@@ -63,11 +63,13 @@ impl Exchange {
         }
         self.tape_head(&request, status, &headers, events);
         let copies = self.tape.is_some();
+        // Over HTTP/1.1 the server side leaves the body of an answer to HEAD out by itself.
+        let is_bare = request.method == Method::HEAD && self.connection.is_multiplexed();
         // A long body is held until it is written, which at a slow reader is after the exchange.
         let whole = whole.map(|bytes| self.held.out(bytes));
         let at_end = self.tail(&request, status, lease, seen);
         let body = match (whole, rest) {
-            (Some(bytes), _) if bytes.is_empty() => ReplyBody::empty(at_end),
+            (Some(bytes), _) if bytes.is_empty() || is_bare => ReplyBody::empty(at_end),
             (Some(bytes), _) => ReplyBody::whole(bytes, at_end),
             (None, Rest::Stream(prefix, incoming)) => {
                 let (prefix, source) = match coding {

@@ -1,6 +1,5 @@
 //! What one worker thread serves with: for each site, what all threads share and upstream connections of its own.
 
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
@@ -47,19 +46,6 @@ impl Crew {
         self.sites.load_full()
     }
 
-    /// Somebody wants to connect; whether there is room.
-    pub(super) fn note_arrival(&self, open: usize) -> bool {
-        let sites = self.sites.load();
-        let site = sites.first();
-        let has_room = open < site.bounds.connections;
-        let connections = &site.life.connections;
-        connections.accepted.fetch_add(1, Ordering::Relaxed);
-        if !has_room {
-            connections.refused.fetch_add(1, Ordering::Relaxed);
-        }
-        has_room
-    }
-
     /// Who answers a request: the worker of its site.
     pub(super) fn worker<B>(&self, connection: &Connection, request: &Request<B>) -> Worker {
         let sites = self.sites.load();
@@ -92,7 +78,7 @@ impl Crew {
     fn hire(&self, runtime: &Arc<Runtime>, upstream: Option<Arc<Upstream>>) -> Worker {
         Worker {
             runtime: runtime.clone(),
-            upstream: upstream.unwrap_or_else(|| Upstream::new(runtime.target.clone())),
+            upstream: upstream.unwrap_or_else(|| Upstream::counted(runtime.target.clone(), runtime.counters.clone())),
             stop_streams: self.stop_streams.clone(),
             recorder: self.recorder.clone(),
             stray: None,

@@ -1,16 +1,47 @@
 //! Listeners: one for each worker or one for all, and how many connections the limit on open files allows.
 
+#[cfg(unix)]
+mod unix;
+
 use std::io;
-use std::net::{SocketAddr, TcpListener as StdListener};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener as StdTcpListener};
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::Balance;
+use crate::config::listen::Listen;
 
 /// Pending connections that the system holds for a listener.
 const BACKLOG: i32 = 1024;
-/// Descriptors that are no connections: listeners, logs, the runtimes' own.
+/// Descriptors that are no connections: listeners, logs, the runtimes' own, and some to refuse with.
 const OTHER_FILES: u64 = 64;
+
+/// Where clients of a socket without an address are.
+pub(super) const HERE: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0));
+
+/// A socket that accepts.
+pub(super) enum Listener {
+    Tcp(StdTcpListener),
+    #[cfg(unix)]
+    Unix(std::os::unix::net::UnixListener),
+}
+
+/// Where connections come from now.
+pub(super) struct Bound {
+    pub(super) listeners: Vec<Listener>,
+    /// Where clients are: for sockets that have no address, this machine.
+    pub(super) address: SocketAddr,
+    /// What it is called.
+    pub(super) name: String,
+    pub(super) balance: Balance,
+    /// Goes with the proxy.
+    pub(super) file: Option<SocketFile>,
+}
+
+#[cfg(unix)]
+pub(super) use unix::SocketFile;
+#[cfg(not(unix))]
+pub(super) struct SocketFile;
 
 /// As many connections as were stated, if the limit on open files allows: each needs one to the upstream too.
 pub(super) fn connections(stated: usize, is_start: bool) -> usize {
@@ -22,27 +53,59 @@ pub(super) fn connections(stated: usize, is_start: bool) -> usize {
     stated.min(possible)
 }
 
+/// Opens what is stated.
+pub(super) fn listen(listen: &Listen, threads: usize, balance: Balance) -> io::Result<Bound> {
+    match listen {
+        Listen::Tcp(address) => {
+            let (listeners, address) = tcp(*address, threads, balance)?;
+            let listeners = listeners.into_iter().map(Listener::Tcp).collect();
+            Ok(Bound { listeners, address, name: address.to_string(), balance, file: None })
+        }
+        #[cfg(unix)]
+        Listen::Unix(path) => {
+            let (listener, file) = unix::bind(path, BACKLOG)?;
+            let name = listen.to_string();
+            Ok(Bound { listeners: vec![Listener::Unix(listener)], name, file: Some(file), ..Bound::local() })
+        }
+        #[cfg(unix)]
+        Listen::Systemd => {
+            let (listeners, names) = unix::passed_on()?;
+            let address = listeners.iter().find_map(|listener| match listener {
+                Listener::Tcp(listener) => listener.local_addr().ok(),
+                Listener::Unix(_) => None,
+            });
+            let local = Bound::local();
+            Ok(Bound { listeners, name: names.join(", "), address: address.unwrap_or(local.address), ..local })
+        }
+        #[cfg(not(unix))]
+        _ => Err(io::ErrorKind::Unsupported.into()),
+    }
+}
+
+impl Bound {
+    /// Of sockets that are only this machine's, and not shared by workers.
+    fn local() -> Self {
+        Self { listeners: Vec::new(), address: HERE, name: String::new(), balance: Balance::HandOver, file: None }
+    }
+}
+
 /// One listener for each worker, or one for all, on the same port.
-pub(super) fn listen(
-    address: SocketAddr,
-    threads: usize,
-    balance: Balance,
-) -> io::Result<(Vec<StdListener>, SocketAddr)> {
+fn tcp(address: SocketAddr, threads: usize, balance: Balance) -> io::Result<(Vec<StdTcpListener>, SocketAddr)> {
     let count = if balance == Balance::Kernel { threads } else { 1 };
     let mut address = address;
-    let mut listeners: Vec<StdListener> = Vec::with_capacity(count);
+    let mut listeners: Vec<StdTcpListener> = Vec::with_capacity(count);
     for _ in 0..count {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         if listeners.is_empty() && count > 1 && address.port() != 0 {
             // Sharing a port is for our own threads: a port that another process serves is taken.
-            StdListener::bind(address)?;
+            StdTcpListener::bind(address)?;
         }
         socket.set_reuse_address(true)?;
         share_port(&socket, count > 1)?;
         socket.bind(&SockAddr::from(address))?;
         socket.listen(BACKLOG)?;
         socket.set_nonblocking(true)?;
-        let listener: StdListener = socket.into();
+        let listener: StdTcpListener = socket.into();
         address = listener.local_addr()?;
         listeners.push(listener);
     }

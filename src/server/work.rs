@@ -1,50 +1,107 @@
 //! One worker thread: it accepts connections, serves them and lets them end.
 
 use std::io;
-use std::net::TcpStream as StdStream;
+use std::net::TcpStream as StdTcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+#[cfg(unix)]
+use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 
+use super::Stop;
 use super::crew::Crew;
-use super::{StdListener, Stop};
-use crate::connection::stalled::{self, Stalled};
-use crate::connection::{Connection, Timed};
-use crate::proxy;
+use super::door::{Door, Entry};
+use super::listen::Listener;
+use super::serve::{Guest, serve};
+use crate::connection::Connection;
+use crate::connection::socket::{Socket, Timed};
+use crate::edit::json::Object;
 use crate::refuse;
+use crate::runtime::Bounds;
 
-/// Header lines of a request or an answer; more are refused.
-const MAX_HEADERS: usize = 100;
 /// After the drain time: how long streams may take to write their end.
 const LAST_WORDS: Duration = Duration::from_millis(700);
 /// How often idle upstream connections are looked through, and a reload is noticed where nobody asks.
 const TICK: Duration = Duration::from_secs(2);
 
+/// So many connections that were turned away may be about to read why.
+const MOST_PARTING: usize = 64;
+/// How long that may take.
+const PARTING: Duration = Duration::from_secs(1);
+
 /// Where a worker gets its connections from.
 pub(super) enum Source {
-    Listener(StdListener),
-    Inbox(mpsc::UnboundedReceiver<StdStream>),
+    Listener(Listener),
+    Inbox(mpsc::UnboundedReceiver<Handed>),
+}
+
+/// A listener that this thread waits for.
+enum Accepting {
+    Tcp(TcpListener),
+    #[cfg(unix)]
+    Unix(UnixListener),
+}
+
+/// A connection on its way from one thread to another.
+pub(super) enum Handed {
+    Tcp(StdTcpStream),
+    #[cfg(unix)]
+    Unix(std::os::unix::net::UnixStream),
 }
 
 enum Connections {
-    Listener(TcpListener),
-    Inbox(mpsc::UnboundedReceiver<StdStream>),
+    Listener(Accepting),
+    Inbox(mpsc::UnboundedReceiver<Handed>),
+}
+
+impl Accepting {
+    fn of(listener: Listener) -> io::Result<Self> {
+        match listener {
+            Listener::Tcp(listener) => TcpListener::from_std(listener).map(Self::Tcp),
+            #[cfg(unix)]
+            Listener::Unix(listener) => UnixListener::from_std(listener).map(Self::Unix),
+        }
+    }
+
+    async fn accept(&self) -> io::Result<Socket> {
+        match self {
+            Self::Tcp(listener) => Ok(Socket::Tcp(listener.accept().await?.0)),
+            #[cfg(unix)]
+            Self::Unix(listener) => Ok(Socket::Unix(listener.accept().await?.0)),
+        }
+    }
+}
+
+impl Handed {
+    fn of(socket: Socket) -> io::Result<Self> {
+        match socket {
+            Socket::Tcp(stream) => stream.into_std().map(Self::Tcp),
+            #[cfg(unix)]
+            Socket::Unix(stream) => stream.into_std().map(Self::Unix),
+        }
+    }
+
+    fn take(self) -> io::Result<Socket> {
+        match self {
+            Self::Tcp(stream) => TcpStream::from_std(stream).map(Socket::Tcp),
+            #[cfg(unix)]
+            Self::Unix(stream) => UnixStream::from_std(stream).map(Socket::Unix),
+        }
+    }
 }
 
 impl Connections {
-    async fn next(&mut self) -> io::Result<Option<TcpStream>> {
+    async fn next(&mut self) -> io::Result<Option<Socket>> {
         match self {
-            Self::Listener(listener) => Ok(Some(listener.accept().await?.0)),
+            Self::Listener(listener) => listener.accept().await.map(Some),
             Self::Inbox(inbox) => match inbox.recv().await {
-                Some(stream) => TcpStream::from_std(stream).map(Some),
+                Some(handed) => handed.take().map(Some),
                 None => Ok(None),
             },
         }
@@ -52,9 +109,9 @@ impl Connections {
 }
 
 /// Serves until the order to stop has come and all has ended.
-pub(super) async fn work(source: Source, crew: Arc<Crew>, stop: &Stop, open: Arc<AtomicUsize>) {
+pub(super) async fn work(source: Source, crew: Arc<Crew>, door: Arc<Door>, stop: &Stop) {
     let connections = match source {
-        Source::Listener(listener) => TcpListener::from_std(listener).map(Connections::Listener),
+        Source::Listener(listener) => Accepting::of(listener).map(Connections::Listener),
         Source::Inbox(inbox) => Ok(Connections::Inbox(inbox)),
     };
     let tracker = TaskTracker::new();
@@ -62,7 +119,7 @@ pub(super) async fn work(source: Source, crew: Arc<Crew>, stop: &Stop, open: Arc
         Ok(connections) => {
             crew.refresh();
             let keeper = tokio::spawn(keep(crew.clone()));
-            accept(connections, &crew, stop, &open, &tracker).await;
+            accept(connections, &crew, &door, stop, &tracker).await;
             drain(stop, crew.sites().first().bounds.drain, &tracker).await;
             keeper.abort();
         }
@@ -70,102 +127,87 @@ pub(super) async fn work(source: Source, crew: Arc<Crew>, stop: &Stop, open: Arc
     }
 }
 
-async fn accept(
-    mut connections: Connections,
-    crew: &Arc<Crew>,
-    stop: &Stop,
-    open: &Arc<AtomicUsize>,
-    tracker: &TaskTracker,
-) {
+async fn accept(mut connections: Connections, crew: &Arc<Crew>, door: &Arc<Door>, stop: &Stop, tracker: &TaskTracker) {
+    let parting = Arc::new(AtomicUsize::new(0));
     loop {
-        let stream = tokio::select! {
+        let socket = tokio::select! {
             biased;
             () = stop.accepting.cancelled() => return,
-            stream = connections.next() => stream,
+            socket = connections.next() => socket,
         };
-        match stream {
-            Ok(Some(stream)) => {
-                let guard = Open::new(open);
-                if !crew.note_arrival(guard.before) {
-                    crew.sites().first().counters.refused(&refuse::TOO_MANY_CONNECTIONS);
-                    turn_away(&stream);
-                    continue;
+        match socket {
+            Ok(Some(socket)) => {
+                let Some((connection, bounds)) = meet(&socket, crew) else { continue };
+                let is_known = connection.trusted || socket.is_local();
+                match door.enter(Some(connection.peer).filter(|_| !is_known), &bounds) {
+                    Some(entry) => {
+                        let guest = Guest { crew: crew.clone(), connection, bounds, stopping: stop.accepting.clone() };
+                        tracker.spawn(receive(socket, guest, door.acceptor(), entry));
+                    }
+                    None => {
+                        crew.sites().first().counters.refused(&refuse::TOO_MANY_CONNECTIONS);
+                        // Who speaks TLS could read nothing before a handshake, which costs more than a request.
+                        if door.acceptor().is_none() {
+                            turn_away(socket, &parting);
+                        }
+                    }
                 }
-                let (crew, accepting) = (crew.clone(), stop.accepting.clone());
-                tracker.spawn(async move {
-                    let _guard = guard;
-                    serve(stream, crew, accepting).await;
-                });
             }
             Ok(None) => return,
-            Err(error) => {
-                // Out of descriptors, most likely: wait for some to be given back, and do not spin.
-                tracing::warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
+            Err(error) => wait_out(&error).await,
         }
     }
 }
 
-/// Counts an open connection.
-struct Open {
-    count: Arc<AtomicUsize>,
-    before: usize,
+/// Out of descriptors, most likely: waits for some to be given back, and does not spin.
+async fn wait_out(error: &io::Error) {
+    tracing::warn!(%error, "cannot accept a connection");
+    tokio::time::sleep(Duration::from_millis(50)).await;
 }
 
-impl Open {
-    fn new(count: &Arc<AtomicUsize>) -> Self {
-        Self { before: count.fetch_add(1, Ordering::Relaxed), count: count.clone() }
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.count.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// One connection too many: says so, if that costs no waiting, and hangs up.
-fn turn_away(stream: &TcpStream) {
-    const BUSY: &[u8] =
-        b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-    let _ = stream.try_write(BUSY);
-}
-
-async fn serve(stream: TcpStream, crew: Arc<Crew>, stopping: CancellationToken) {
-    let Ok(peer) = stream.peer_addr() else { return };
-    let _ = stream.set_nodelay(true);
-    stalled::heed_progress(&stream);
+/// Who connects. `None`: somebody who has gone again.
+fn meet(socket: &Socket, crew: &Crew) -> Option<(Arc<Connection>, Bounds)> {
+    let peer = socket.peer()?;
     let sites = crew.sites();
-    let connection = Arc::new(Connection::new(peer.ip(), sites.first().trusts(peer.ip())));
-    let (bounds, counters) = (sites.first().bounds, sites.first().counters.clone());
-    drop(sites);
-    let timed = Timed::new(stream, connection.clone(), bounds.patience);
-    let io = TokioIo::new(Stalled::new(timed, connection.clone(), bounds.stalled));
-    let client = connection.clone();
-    let service = service_fn(move |request| {
-        // Boxed, so that a stream that runs for hours does not hold the memory of how it began.
-        let worker = crew.worker(&connection, &request);
-        Box::pin(proxy::serve(worker, connection.clone(), request))
-    });
-    let mut serving = std::pin::pin!(
-        http1::Builder::new()
-            .header_read_timeout(None)
-            .max_headers(MAX_HEADERS)
-            .max_header_size(bounds.head_bytes)
-            .serve_connection(io, service)
-    );
-    let ended = tokio::select! {
-        ended = serving.as_mut() => ended,
-        () = stopping.cancelled() => {
-            serving.as_mut().graceful_shutdown();
-            serving.await
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "client connection ended");
-        client.note_end(&error, &counters);
+    let connection = Connection::new(peer, sites.first().trusts(peer));
+    Some((Arc::new(connection), sites.first().bounds))
+}
+
+/// Serves a connection to its end.
+async fn receive(socket: Socket, guest: Guest, tls: Option<TlsAcceptor>, entry: Entry) {
+    let _entry = entry;
+    socket.prepare();
+    let timed = Timed::new(socket, guest.connection.clone(), guest.bounds.patience);
+    serve(timed, guest, tls).await;
+}
+
+/// One connection too many: says so and hangs up. What the client had sent is read first, as it would not see the answer
+/// otherwise (RFC 9112 section 9.6).
+fn turn_away(mut socket: Socket, parting: &Arc<AtomicUsize>) {
+    if parting.fetch_add(1, Ordering::Relaxed) >= MOST_PARTING {
+        parting.fetch_sub(1, Ordering::Relaxed);
+        return;
     }
+    let parting = parting.clone();
+    tokio::spawn(async move {
+        let reply = refuse::TOO_MANY_CONNECTIONS.reply();
+        let body = reply.json().map(Object::to_bytes).unwrap_or_default();
+        let head = format!(
+            "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Type: application/json\r\n\
+             Cache-Control: no-store\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+            body.len()
+        );
+        let text = [head.as_bytes(), &body].concat();
+        let said = async {
+            socket.write_all(&text).await?;
+            socket.shutdown().await?;
+            let mut rest = [0; 1024];
+            while socket.read(&mut rest).await? > 0 {}
+            io::Result::Ok(())
+        };
+        let _ = tokio::time::timeout(PARTING, said).await;
+        parting.fetch_sub(1, Ordering::Relaxed);
+    });
 }
 
 /// Requests finish, streams go on until the drain time is over, and then end between two events.
@@ -191,22 +233,19 @@ async fn keep(crew: Arc<Crew>) {
 }
 
 /// Accepts, and hands connections to the workers in turn.
-pub(super) async fn hand_over(listener: StdListener, workers: Vec<mpsc::UnboundedSender<StdStream>>, stop: &Stop) {
-    let Ok(listener) = TcpListener::from_std(listener) else { return };
+pub(super) async fn hand_over(listener: Listener, workers: Vec<mpsc::UnboundedSender<Handed>>, stop: &Stop) {
+    let Ok(listener) = Accepting::of(listener) else { return };
     for worker in workers.iter().cycle() {
-        let stream = tokio::select! {
+        let socket = tokio::select! {
             biased;
             () = stop.accepting.cancelled() => return,
-            stream = listener.accept() => stream,
+            socket = listener.accept() => socket,
         };
-        match stream.and_then(|(stream, _)| stream.into_std()) {
-            Ok(stream) => {
-                let _ = worker.send(stream);
+        match socket.and_then(Handed::of) {
+            Ok(handed) => {
+                let _ = worker.send(handed);
             }
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
+            Err(error) => wait_out(&error).await,
         }
     }
 }

@@ -24,7 +24,7 @@ pub struct Life {
 #[derive(Debug, Default)]
 pub struct Connections {
     /// At this moment.
-    pub open: Arc<AtomicUsize>,
+    pub open: AtomicUsize,
     /// Since the start, those that were refused included.
     pub accepted: AtomicU64,
     /// Because there were too many, in all or of one peer.

@@ -156,10 +156,8 @@ impl Otlp {
     /// When there is nothing to trust the collector's certificate by.
     pub fn new(setup: &Setup) -> Result<Self, StartError> {
         let (tracer, inbox) = Tracer::new(setup.sample);
-        let tls = match setup.endpoint.is_secure() {
-            true => Some(Arc::new(Trust::default().config(Offer::Http1).map_err(TargetError::from)?.0)),
-            false => None,
-        };
+        let config = || Trust::default().config(Offer::Http1).map(|(config, _)| Arc::new(config));
+        let tls = setup.endpoint.is_secure().then(config).transpose().map_err(TargetError::from)?;
         let client = Client::new(setup, tls);
         Ok(Self { tracer, inbox, client, writer: Writer::new(setup), interval: setup.interval })
     }

@@ -40,6 +40,12 @@ pub(super) enum Carrier {
 }
 
 impl Lease {
+    /// The address that it leads to, where there are several.
+    #[must_use]
+    pub fn place(&self) -> Option<Arc<Place>> {
+        self.upstream.target().places.sole().is_none().then(|| self.place.clone())
+    }
+
     /// Gives the connection back after its answer has ended whole.
     pub fn give_back(self, now: Instant) {
         let Self { upstream, place, alarm, carrier } = self;

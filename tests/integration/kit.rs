@@ -1,6 +1,7 @@
 //! What every test here is made of: a scripted upstream, the proxy before it, a client that speaks raw bytes.
 
 mod binary;
+pub mod frames;
 mod proxy;
 mod upstream;
 mod wire;

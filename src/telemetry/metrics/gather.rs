@@ -172,7 +172,7 @@ fn of_system() -> Vec<Family> {
 /// The addresses of a site's upstream, and whether each is in use.
 #[must_use]
 pub fn addresses(site: &Runtime) -> Vec<(String, bool)> {
-    vec![(site.target.origin.authority().to_owned(), true)]
+    site.target.report().into_iter().map(|report| (report.address, report.healthy)).collect()
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ metrics! {
     FIRST_BYTE = Histogram "mcp_mend_upstream_first_byte", Seconds, ["site"],
         "From a question to the upstream to the head of its answer, the connection included";
     RETRIES = Counter "mcp_mend_upstream_retries", None, ["site"],
-        "Requests that went to the upstream once more because a connection had died";
+        "Requests that went to the upstream once more: a connection had died, or an address could not be reached";
     UPSTREAM_UP = Gauge "mcp_mend_upstream_up", None, ["site", "address"],
         "Whether an address of the upstream is in use (1) or passed over as unhealthy (0)";
     CONNECTIONS = Gauge "mcp_mend_connections_open", None, [], "Connections of clients that are open";

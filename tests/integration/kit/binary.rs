@@ -41,13 +41,22 @@ impl Binary {
         Self::start_in(&[], arguments).await
     }
 
+    /// The same, where it speaks TLS.
+    pub async fn start_tls(arguments: &[&str]) -> Self {
+        Self::start_saying("listens on   https://", &[], arguments).await
+    }
+
     /// The same, with these variables.
     pub async fn start_in(environment: &[(&str, &str)], arguments: &[&str]) -> Self {
+        Self::start_saying("listens on   http://", environment, arguments).await
+    }
+
+    async fn start_saying(before: &str, environment: &[(&str, &str)], arguments: &[&str]) -> Self {
         let mut all = vec!["--listen", "127.0.0.1:0"];
         all.extend(arguments);
         let mut command = command(&all);
         command.envs(environment.iter().copied());
-        Self::spawn(command).await
+        Self::began(command, before).await
     }
 
     /// As [`Binary::start`], where the system lets it open so many files and no more.
@@ -56,7 +65,7 @@ impl Binary {
         limited.args(["-c", &format!("ulimit -n {files}; exec \"$0\" \"$@\""), &program()]);
         limited.args(["--listen", "127.0.0.1:0"]).args(arguments);
         limited.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-        Self::spawn(limited).await
+        Self::began(limited, "listens on   http://").await
     }
 
     /// The process, for who wants to measure it.
@@ -64,12 +73,12 @@ impl Binary {
         self.child.id().unwrap()
     }
 
-    async fn spawn(mut command: Command) -> Self {
+    async fn began(mut command: Command, before: &str) -> Self {
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         loop {
             let line = soon(lines.next_line()).await.unwrap().expect("it ended before it listened");
-            if let Some((_, address)) = line.split_once("listens on   http://") {
+            if let Some((_, address)) = line.split_once(before) {
                 return Self { address: address.parse().unwrap(), child, lines };
             }
         }
@@ -113,6 +122,21 @@ impl Binary {
                 return said.to_owned();
             }
         }
+    }
+
+    /// How long it has computed (proc(5): clock ticks, a hundred a second).
+    pub fn cpu(&self) -> std::time::Duration {
+        let text = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id().unwrap())).unwrap();
+        let (_, fields) = text.rsplit_once(") ").unwrap();
+        let ticks = fields.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum::<u64>();
+        std::time::Duration::from_millis(ticks * 10)
+    }
+
+    /// Bytes of memory that it has now (proc(5): resident pages).
+    pub fn memory(&self) -> u64 {
+        const PAGE: u64 = 4096;
+        let text = std::fs::read_to_string(format!("/proc/{}/statm", self.child.id().unwrap())).unwrap();
+        text.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * PAGE
     }
 
     /// Sends SIGTERM.

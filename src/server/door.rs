@@ -1,0 +1,162 @@
+//! What all workers share of the listening side: TLS, and how much there may be at a time.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+
+use arc_swap::ArcSwapOption;
+use tokio_rustls::TlsAcceptor;
+
+use super::StartError;
+use crate::config::tls::Tls;
+use crate::runtime::Bounds;
+use crate::telemetry::life::{self, Life};
+use crate::tls::server::{Certificates, ServerTlsError, Set, server_config};
+
+/// One for the process.
+pub(super) struct Door {
+    tls: ArcSwapOption<Lock>,
+    life: Arc<Life>,
+    /// Connections by peer, if they are limited.
+    peers: Mutex<HashMap<IpAddr, usize>>,
+}
+
+/// A connection that may come in. It is counted for as long as this lives.
+pub(super) struct Entry {
+    door: Arc<Door>,
+    peer: Option<IpAddr>,
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.door.life.connections.open.fetch_sub(1, Ordering::Relaxed);
+        let Some(peer) = &self.peer else { return };
+        let Ok(mut peers) = self.door.peers.lock() else { return };
+        if let Some(count) = peers.get_mut(peer) {
+            *count -= 1;
+            if *count == 0 {
+                peers.remove(peer);
+            }
+        }
+    }
+}
+
+/// Whose connections are counted together: an IPv6 client has all addresses of its network (RFC 6177).
+fn whose(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
+        address @ IpAddr::V4(_) => address,
+    }
+}
+
+/// How TLS is spoken.
+pub(super) struct Lock {
+    settings: Tls,
+    acceptor: TlsAcceptor,
+    certificates: Arc<Certificates>,
+}
+
+/// What a reload will do to TLS, checked and still to be done.
+pub(super) enum Change {
+    Keep,
+    Certificates(Arc<Lock>, Set),
+    Lock(Option<Arc<Lock>>),
+}
+
+impl Door {
+    pub(super) fn new(settings: Option<&Tls>, public_host: &str, life: Arc<Life>) -> Result<Self, StartError> {
+        let lock = settings.map(|settings| Lock::new(settings, public_host)).transpose()?;
+        let door = Self { tls: ArcSwapOption::new(lock.map(Arc::new)), life, peers: Mutex::default() };
+        door.show();
+        Ok(door)
+    }
+
+    /// Lets a connection in, if there are not too many. A peer that speaks for others, or is this machine's, is not
+    /// limited by itself.
+    pub(super) fn enter(self: &Arc<Self>, peer: Option<IpAddr>, bounds: &Bounds) -> Option<Entry> {
+        let count = &self.life.connections;
+        count.accepted.fetch_add(1, Ordering::Relaxed);
+        let before = count.open.fetch_add(1, Ordering::Relaxed);
+        let mut entry = Entry { door: self.clone(), peer: None };
+        let is_free = before < bounds.connections && self.count(peer, bounds.connections_per_peer, &mut entry);
+        if !is_free {
+            count.refused.fetch_add(1, Ordering::Relaxed);
+        }
+        is_free.then_some(entry)
+    }
+
+    fn count(&self, peer: Option<IpAddr>, most: usize, entry: &mut Entry) -> bool {
+        let (Some(peer), 1..) = (peer.map(whose), most) else { return true };
+        let Ok(mut peers) = self.peers.lock() else { return true };
+        let count = peers.entry(peer).or_insert(0);
+        if *count >= most {
+            return false;
+        }
+        *count += 1;
+        entry.peer = Some(peer);
+        true
+    }
+
+    /// What a reload asks for. Nothing is changed yet.
+    pub(super) fn change(&self, settings: Option<&Tls>, public_host: &str) -> Result<Change, StartError> {
+        let now = self.tls.load_full();
+        Ok(match (settings, now) {
+            (None, None) => Change::Keep,
+            (Some(settings), Some(lock)) if lock.settings == *settings => match lock.certificates.load(public_host)? {
+                Some(set) => Change::Certificates(lock, set),
+                None => Change::Keep,
+            },
+            (settings, _) => {
+                Change::Lock(settings.map(|settings| Lock::new(settings, public_host)).transpose()?.map(Arc::new))
+            }
+        })
+    }
+
+    pub(super) fn apply(&self, change: Change) {
+        match change {
+            Change::Keep => {}
+            Change::Certificates(lock, set) => lock.certificates.replace(set),
+            Change::Lock(lock) => self.tls.store(lock),
+        }
+        self.show();
+    }
+
+    /// Reads the certificates again, and says whether they have changed.
+    pub(super) fn reload(&self) -> Result<bool, ServerTlsError> {
+        let Some(lock) = self.tls.load_full() else { return Ok(false) };
+        let is_changed = lock.certificates.reload()?;
+        self.show();
+        Ok(is_changed)
+    }
+
+    /// Who shakes hands, if TLS is spoken.
+    pub(super) fn acceptor(&self) -> Option<TlsAcceptor> {
+        self.tls.load().as_ref().map(|lock| lock.acceptor.clone())
+    }
+
+    pub(super) fn certificates(&self) -> Option<Arc<Certificates>> {
+        self.tls.load().as_ref().map(|lock| lock.certificates.clone())
+    }
+
+    /// Lets readiness and metrics know which certificates are shown.
+    fn show(&self) {
+        let life = &self.life;
+        let Some(certificates) = self.certificates() else { return life.show_certificates(Vec::new()) };
+        let set = certificates.current();
+        let one = |certificate: &crate::tls::server::Certificate| life::Certificate {
+            name: certificate.names.first().cloned().unwrap_or_default(),
+            not_after: certificate.not_after,
+        };
+        life.show_certificates(set.all().iter().map(one).collect());
+    }
+}
+
+impl Lock {
+    fn new(settings: &Tls, public_host: &str) -> Result<Self, ServerTlsError> {
+        let set = Set::load(&settings.source, public_host)?;
+        let certificates = Certificates::new(settings.source.clone(), set);
+        let acceptor = TlsAcceptor::from(server_config(settings, certificates.clone())?);
+        Ok(Self { settings: settings.clone(), acceptor, certificates })
+    }
+}

@@ -1,0 +1,180 @@
+//! One connection: what is spoken on it is found out, and then spoken until it ends.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::AsyncWriteExt;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+use super::crew::Crew;
+use crate::alarm::Alarm;
+use crate::connection::Connection;
+use crate::connection::socket::{Opening, Stream, Timed};
+use crate::connection::stalled::Stalled;
+use crate::proxy::{self, admit};
+use crate::runtime::Bounds;
+use crate::telemetry::counters::HungUp;
+
+/// Streams of one connection at a time.
+const MAX_STREAMS: u32 = 100;
+/// What a client may send of a stream before it is read, and of all streams of a connection.
+const STREAM_WINDOW: u32 = 64 * 1024 - 1;
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
+/// What of an answer may wait to be written for a client that reads slowly.
+const SEND_BUFFER: usize = 64 * 1024;
+/// How often a client of HTTP/2 is asked whether it is still there, and how long it may take to say so.
+const PING_EVERY: Duration = Duration::from_secs(20);
+const PING_PATIENCE: Duration = Duration::from_secs(20);
+/// How long a client may go on after GOAWAY if nothing is under way.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// What is said on a TLS port to who speaks plain HTTP.
+const SPEAK_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 58\r\n\
+    Connection: close\r\n\r\nThis port speaks TLS: use https:// instead of http:// here";
+
+/// One connection's surroundings.
+pub(super) struct Guest {
+    pub(super) crew: Arc<Crew>,
+    pub(super) connection: Arc<Connection>,
+    pub(super) bounds: Bounds,
+    /// Cancelled when the order to stop has come.
+    pub(super) stopping: CancellationToken,
+}
+
+/// Serves a connection to its end.
+pub(super) async fn serve(mut timed: Timed, guest: Guest, tls: Option<TlsAcceptor>) {
+    let stopping = guest.stopping.clone();
+    let met = async {
+        let opening = timed.opening().await?;
+        let Some(acceptor) = tls else { return Ok(Some((Stream::Plain(timed), opening))) };
+        if opening != Opening::Tls {
+            timed.write_all(SPEAK_TLS).await?;
+            timed.shutdown().await?;
+            return Ok(None);
+        }
+        let stream = acceptor.accept(timed).await?;
+        let opening = match stream.get_ref().1.alpn_protocol() {
+            Some(b"h2") => Opening::Http2,
+            _ => Opening::Http1,
+        };
+        Ok(Some((Stream::Tls(Box::new(stream)), opening)))
+    };
+    // Who has not asked anything yet is not waited for.
+    let met: std::io::Result<_> = tokio::select! {
+        met = met => met,
+        () = stopping.cancelled() => return,
+    };
+    match met {
+        Ok(Some((stream, Opening::Http2))) => Box::pin(serve_h2(stream, guest)).await,
+        Ok(Some((stream, _))) => serve_h1(stream, guest).await,
+        Ok(None) => {}
+        Err(error) => {
+            if error.kind() == std::io::ErrorKind::TimedOut {
+                guest.crew.sites().first().counters.hung_up(HungUp::HeadSlow);
+            }
+            tracing::debug!(%error, peer = %guest.connection.peer, "a connection ended before its first request")
+        }
+    }
+}
+
+async fn serve_h1(stream: Stream, guest: Guest) {
+    let Guest { crew, connection, bounds, stopping } = guest;
+    let (counters, client) = (crew.sites().first().counters.clone(), connection.clone());
+    let service = service_fn(move |request: http::Request<Incoming>| {
+        // Boxed, so that a stream that runs for hours does not hold the memory of how it began.
+        let worker = crew.worker(&connection, &request);
+        Box::pin(proxy::serve(worker, connection.clone(), request))
+    });
+    let stalled = Stalled::new(stream, client.clone(), bounds.stalled);
+    let mut serving = pin!(
+        http1::Builder::new()
+            .header_read_timeout(None)
+            .max_headers(admit::MAX_HEADERS)
+            .max_header_size(bounds.head_bytes)
+            .serve_connection(TokioIo::new(stalled), service)
+    );
+    let ended = tokio::select! {
+        ended = serving.as_mut() => ended,
+        () = stopping.cancelled() => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "client connection ended");
+        client.note_end(&error, &counters);
+    }
+}
+
+/// HTTP/2 (RFC 9113). When it is told to stop, or nothing was under way for too long, it says GOAWAY with NO_ERROR, and
+/// what is under way ends as it would have.
+async fn serve_h2(stream: Stream, guest: Guest) {
+    let Guest { crew, connection, bounds, stopping } = guest;
+    connection.multiplex();
+    let counters = crew.sites().first().counters.clone();
+    let of = connection.clone();
+    let service = service_fn(move |request: http::Request<Incoming>| {
+        let worker = crew.worker(&of, &request);
+        Box::pin(proxy::serve(worker, of.clone(), request))
+    });
+    let stalled = Stalled::new(stream, connection.clone(), bounds.stalled);
+    let mut serving = pin!(
+        http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(MAX_STREAMS)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .max_send_buf_size(SEND_BUFFER)
+            .max_header_list_size(u32::try_from(bounds.head_bytes).unwrap_or(u32::MAX))
+            .keep_alive_interval(PING_EVERY)
+            .keep_alive_timeout(PING_PATIENCE)
+            .serve_connection(TokioIo::new(stalled), service)
+    );
+    let mut stopped = pin!(stopping.cancelled());
+    let (mut quiet, mut is_leaving) = (Alarm::default(), false);
+    let ended = std::future::poll_fn(|cx| {
+        if !is_leaving && stopped.as_mut().poll(cx).is_ready() {
+            is_leaving = true;
+            serving.as_mut().graceful_shutdown();
+        }
+        loop {
+            if let Poll::Ready(ended) = serving.as_mut().poll(cx) {
+                return Poll::Ready(ended);
+            }
+            let more = if is_leaving { FAREWELL } else { Duration::ZERO };
+            if quiet.poll(cx, || connection.quiet_until(&bounds.patience) + more).is_pending() {
+                return Poll::Pending;
+            }
+            if is_leaving {
+                return Poll::Ready(Ok(()));
+            }
+            is_leaving = true;
+            counters.hung_up(if connection.had_streams() { HungUp::Idle } else { HungUp::HeadSlow });
+            serving.as_mut().graceful_shutdown();
+        }
+    })
+    .await;
+    if let Err(error) = ended {
+        tracing::debug!(%error, "client connection ended");
+        connection.note_end(&error, &counters);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_plain_answer_says_how_long_it_is() {
+        let text = std::str::from_utf8(SPEAK_TLS).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())), "{}", body.len());
+    }
+}

@@ -5,6 +5,7 @@ mod affinity;
 mod attempt;
 mod dial;
 mod health;
+mod heed;
 mod http2;
 mod places;
 mod pool;

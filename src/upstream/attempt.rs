@@ -39,10 +39,13 @@ impl Upstream {
     ) -> Result<Response<Incoming>, Failed> {
         let Lease { carrier, alarm, .. } = lease;
         let answer = match carrier {
-            Carrier::Own { sender, .. } => {
+            Carrier::Own { sender, heed, .. } => {
                 http2::unaddress(&mut request);
+                heed.begin();
                 let answer = std::pin::pin!(sender.try_send_request(request));
-                patience.wait(answer, alarm, upload).await
+                let answer = patience.wait(answer, alarm, upload).await;
+                heed.end();
+                answer
             }
             Carrier::Shared(stream) => {
                 http2::address(&mut request, &self.target);

@@ -7,6 +7,7 @@ use hyper_util::rt::TokioIo;
 use tokio::time::Instant;
 
 use super::health::Place;
+use super::heed::{Heed, Heeded};
 use super::http2::Stream;
 use super::socket::Socket;
 use super::target::Limits;
@@ -19,6 +20,7 @@ use crate::refuse;
 pub(super) struct Pooled {
     place: Arc<Place>,
     sender: http1::SendRequest<RequestBody>,
+    heed: Heed,
     alarm: Alarm,
     opened: Instant,
     returned: Instant,
@@ -33,7 +35,7 @@ pub struct Lease {
 }
 
 pub(super) enum Carrier {
-    Own { sender: http1::SendRequest<RequestBody>, opened: Instant },
+    Own { sender: http1::SendRequest<RequestBody>, heed: Heed, opened: Instant },
     Shared(Stream),
 }
 
@@ -47,12 +49,12 @@ impl Lease {
     /// Gives the connection back after its answer has ended whole.
     pub fn give_back(self, now: Instant) {
         let Self { upstream, place, alarm, carrier } = self;
-        let Carrier::Own { sender, opened } = carrier else { return };
+        let Carrier::Own { sender, heed, opened } = carrier else { return };
         if sender.is_closed() {
             return;
         }
         if let Ok(mut idle) = upstream.idle.lock() {
-            idle.push(Pooled { place, sender, alarm, opened, returned: now });
+            idle.push(Pooled { place, sender, heed, alarm, opened, returned: now });
         }
     }
 
@@ -88,8 +90,8 @@ impl Upstream {
             if !pooled.is_usable(now, &self.target.limits) {
                 idle.swap_remove(index);
             } else if pooled.sender.is_ready() {
-                let Pooled { place, sender, alarm, opened, .. } = idle.swap_remove(index);
-                let carrier = Carrier::Own { sender, opened };
+                let Pooled { place, sender, heed, alarm, opened, .. } = idle.swap_remove(index);
+                let carrier = Carrier::Own { sender, heed, opened };
                 return Some(Lease { upstream: self.clone(), place, alarm, carrier });
             }
         }
@@ -109,9 +111,10 @@ impl Upstream {
 
     /// Speaks HTTP/1.1 over a new socket.
     pub(super) async fn own(self: &Arc<Self>, place: &Arc<Place>, socket: Socket) -> Result<Lease, Failure> {
+        let heed = Heed::default();
         let (sender, connection) = http1::Builder::new()
             .max_header_size(self.target.limits.head_bytes)
-            .handshake(TokioIo::new(socket))
+            .handshake(TokioIo::new(Heeded::new(socket, heed.clone())))
             .await
             .map_err(|error| Failure::new(refuse::UNREACHABLE, error))?;
         tokio::spawn(async move {
@@ -119,7 +122,7 @@ impl Upstream {
                 tracing::debug!(%error, "upstream connection ended");
             }
         });
-        let carrier = Carrier::Own { sender, opened: Instant::now() };
+        let carrier = Carrier::Own { sender, heed, opened: Instant::now() };
         Ok(Lease { upstream: self.clone(), place: place.clone(), alarm: Alarm::default(), carrier })
     }
 }

@@ -47,6 +47,7 @@ mod registration;
 mod reload;
 mod reload_load;
 mod secrets;
+mod simulation;
 mod streaming;
 mod tls;
 mod tls_in;

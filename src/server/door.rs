@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwapOption;
@@ -20,6 +20,20 @@ pub(super) struct Door {
     life: Arc<Life>,
     /// Connections by peer, if they are limited.
     peers: Mutex<HashMap<IpAddr, usize>>,
+    /// Connections that were turned away and are about to read why.
+    parting: AtomicUsize,
+}
+
+/// So many of them may there be in all: they take descriptors that others need (see `OTHER_FILES` in `listen.rs`).
+const MOST_PARTING: usize = 16;
+
+/// A connection that was turned away, until this is dropped.
+pub(super) struct Parting(Arc<Door>);
+
+impl Drop for Parting {
+    fn drop(&mut self) {
+        self.0.parting.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// A connection that may come in. It is counted for as long as this lives.
@@ -67,7 +81,12 @@ pub(super) enum Change {
 impl Door {
     pub(super) fn new(settings: Option<&Tls>, public_host: &str, life: Arc<Life>) -> Result<Self, StartError> {
         let lock = settings.map(|settings| Lock::new(settings, public_host)).transpose()?;
-        let door = Self { tls: ArcSwapOption::new(lock.map(Arc::new)), life, peers: Mutex::default() };
+        let door = Self {
+            tls: ArcSwapOption::new(lock.map(Arc::new)),
+            life,
+            peers: Mutex::default(),
+            parting: AtomicUsize::new(0),
+        };
         door.show();
         Ok(door)
     }
@@ -84,6 +103,13 @@ impl Door {
             count.refused.fetch_add(1, Ordering::Relaxed);
         }
         is_free.then_some(entry)
+    }
+
+    /// Whether there is room for one more that reads why it was turned away.
+    pub(super) fn part(self: &Arc<Self>) -> Option<Parting> {
+        let before = self.parting.fetch_add(1, Ordering::Relaxed);
+        let parting = Parting(self.clone());
+        (before < MOST_PARTING).then_some(parting)
     }
 
     fn count(&self, peer: Option<IpAddr>, most: usize, entry: &mut Entry) -> bool {

@@ -3,7 +3,6 @@
 use std::io;
 use std::net::TcpStream as StdTcpStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -30,9 +29,7 @@ const LAST_WORDS: Duration = Duration::from_millis(700);
 /// How often idle upstream connections are looked through, and a reload is noticed where nobody asks.
 const TICK: Duration = Duration::from_secs(2);
 
-/// So many connections that were turned away may be about to read why.
-const MOST_PARTING: usize = 64;
-/// How long that may take.
+/// How long a connection that was turned away may take to read why.
 const PARTING: Duration = Duration::from_secs(1);
 
 /// Where a worker gets its connections from.
@@ -128,7 +125,6 @@ pub(super) async fn work(source: Source, crew: Arc<Crew>, door: Arc<Door>, stop:
 }
 
 async fn accept(mut connections: Connections, crew: &Arc<Crew>, door: &Arc<Door>, stop: &Stop, tracker: &TaskTracker) {
-    let parting = Arc::new(AtomicUsize::new(0));
     loop {
         let socket = tokio::select! {
             biased;
@@ -148,7 +144,7 @@ async fn accept(mut connections: Connections, crew: &Arc<Crew>, door: &Arc<Door>
                         crew.sites().first().counters.refused(&refuse::TOO_MANY_CONNECTIONS);
                         // Who speaks TLS could read nothing before a handshake, which costs more than a request.
                         if door.acceptor().is_none() {
-                            turn_away(socket, &parting);
+                            turn_away(socket, door);
                         }
                     }
                 }
@@ -181,15 +177,12 @@ async fn receive(socket: Socket, guest: Guest, tls: Option<TlsAcceptor>, entry: 
     serve(timed, guest, tls).await;
 }
 
-/// One connection too many: says so and hangs up. What the client had sent is read first, as it would not see the answer
+/// One connection too many: says so and hangs up, if there are not too many of those either. What the client had sent is read first, as it would not see the answer
 /// otherwise (RFC 9112 section 9.6).
-fn turn_away(mut socket: Socket, parting: &Arc<AtomicUsize>) {
-    if parting.fetch_add(1, Ordering::Relaxed) >= MOST_PARTING {
-        parting.fetch_sub(1, Ordering::Relaxed);
-        return;
-    }
-    let parting = parting.clone();
+fn turn_away(mut socket: Socket, door: &Arc<Door>) {
+    let Some(parting) = door.part() else { return };
     tokio::spawn(async move {
+        let _parting = parting;
         let reply = refuse::TOO_MANY_CONNECTIONS.reply();
         let body = reply.json().map(Object::to_bytes).unwrap_or_default();
         let head = format!(
@@ -206,7 +199,6 @@ fn turn_away(mut socket: Socket, parting: &Arc<AtomicUsize>) {
             io::Result::Ok(())
         };
         let _ = tokio::time::timeout(PARTING, said).await;
-        parting.fetch_sub(1, Ordering::Relaxed);
     });
 }
 

@@ -13,29 +13,33 @@ use crate::kit::{Binary, Upstream, Wire, get, noise, ok, soon};
 const MOST_MEMORY: u64 = 32 << 20;
 /// Within what time everybody else is answered.
 const OTHERS: Duration = Duration::from_secs(1);
+const PROTOCOL_ERROR: u32 = 1;
 const ENHANCE_YOUR_CALM: u32 = 11;
 /// Frames of an attack.
 const MANY: u32 = 30_000;
 
 /// An upstream of short and long answers.
 async fn upstream() -> Upstream {
-    Upstream::script(|mut conn| async move {
-        let part = noise(1 << 16);
-        while let Some(request) = conn.next().await {
-            match request.target() {
-                "/big" => {
-                    conn.send(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", 64 << 20)).await;
-                    for _ in 0..1024 {
-                        if tokio::io::AsyncWriteExt::write_all(&mut conn.stream, &part).await.is_err() {
-                            return;
+    let part = std::sync::Arc::new(noise(1 << 16));
+    Upstream::script(move |mut conn| {
+        let part = part.clone();
+        async move {
+            while let Some(request) = conn.next().await {
+                match request.target() {
+                    "/big" => {
+                        conn.send(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", 64 << 20)).await;
+                        for _ in 0..1024 {
+                            if tokio::io::AsyncWriteExt::write_all(&mut conn.stream, &part).await.is_err() {
+                                return;
+                            }
                         }
                     }
-                }
-                "/never" => {
-                    conn.until_closed().await;
-                }
-                _ => {
-                    conn.send(ok("hello")).await;
+                    "/never" => {
+                        conn.until_closed().await;
+                    }
+                    _ => {
+                        conn.send(ok("hello")).await;
+                    }
                 }
             }
         }
@@ -143,14 +147,17 @@ async fn resets_one_at_a_time_cost_little() {
 
 #[tokio::test]
 async fn a_proxy_made_to_reset_is_told_to_calm_down() {
-    // A window update of nothing is an error of the stream (RFC 9113 section 6.9).
-    let nothing = |index| frame(WINDOW_UPDATE, 0, stream(index), &0u32.to_be_bytes());
-    let outcome = attack(&[], true, |part| {
-        let pairs = (part * 50..part * 50 + 50).map(|index| [asking(index, "/never"), nothing(index)].concat());
-        (part < MANY / 50).then(|| pairs.collect::<Vec<_>>().concat())
-    })
-    .await;
-    assert_eq!(outcome.goaway.unwrap().code(), ENHANCE_YOUR_CALM);
+    // A window that grows too large is an error of the stream (RFC 9113 section 6.9.1). One that grows by nothing may be
+    // taken for one of the connection (section 6.9).
+    for (grows, expected) in [(0x7fff_ffffu32, ENHANCE_YOUR_CALM), (0, PROTOCOL_ERROR)] {
+        let update = |index| frame(WINDOW_UPDATE, 0, stream(index), &grows.to_be_bytes());
+        let outcome = attack(&[], true, |part| {
+            let pairs = (part * 50..part * 50 + 50).map(|index| [asking(index, "/never"), update(index)].concat());
+            (part < MANY / 50).then(|| pairs.collect::<Vec<_>>().concat())
+        })
+        .await;
+        assert_eq!(outcome.goaway.unwrap().code(), expected);
+    }
 }
 
 #[tokio::test]

@@ -219,12 +219,6 @@ impl Running {
         Ok(())
     }
 
-    /// How it fares, for those who watch.
-    #[must_use]
-    pub fn vitals(&self) -> Arc<Vitals> {
-        Arc::new(Vitals::new(self.runtime.common(), Some(self.sites.clone())))
-    }
-
     /// Reads the certificates again, and says whether they have changed. Connections that stand are not touched; who
     /// connects from now on is shown the new ones.
     ///
@@ -238,6 +232,12 @@ impl Running {
     #[must_use]
     pub fn certificates(&self) -> Option<Arc<Certificates>> {
         self.door.certificates()
+    }
+
+    /// How it fares, for those who watch.
+    #[must_use]
+    pub fn vitals(&self) -> Arc<Vitals> {
+        Arc::new(Vitals::new(self.runtime.common(), Some(self.sites.clone())))
     }
 
     /// The sites as they are now.

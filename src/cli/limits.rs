@@ -37,11 +37,13 @@ const fn fixed(what: &'static str, fixed: &'static str, beyond: &'static str, co
 
 const LIMITS: &[Limit] = &[
     set("limits.connections", "503, hung up on", Refused(refuse::TOO_MANY_CONNECTIONS)),
+    set("limits.connections_per_peer", "503, hung up on; off by default", Refused(refuse::TOO_MANY_CONNECTIONS)),
     set("limits.requests", "503 before the body is read; off by default", Refused(refuse::OVERLOADED)),
     set("limits.register_per_minute", "429 with Retry-After", Refused(refuse::TOO_MANY_REQUESTS)),
     set("limits.token_per_minute", "429 with Retry-After", Refused(refuse::TOO_MANY_REQUESTS)),
     set("limits.head_bytes", "431; 502 if it is an answer's", Refused(refuse::HEAD_TOO_LARGE)),
     fixed("lines of a head", "100", "431; 502 if it is an answer's", Refused(refuse::HEAD_TOO_LARGE)),
+    fixed("streams of one connection of HTTP/2", "100", "REFUSED_STREAM", Nowhere),
     set("limits.target_bytes", "414", Refused(refuse::TARGET_TOO_LONG)),
     set("limits.request_bytes", "413", Refused(refuse::BODY_TOO_LARGE)),
     set("limits.body_bytes", "passes untouched", Counted::Untouched(Untouched::TooLarge)),

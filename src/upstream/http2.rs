@@ -12,7 +12,7 @@ use http::{Request, Uri};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::sync::oneshot;
-use tokio::time::Instant;
+use tokio::time::{Instant, interval};
 
 use super::health::Place;
 use super::pool::{Carrier, Lease};
@@ -35,6 +35,9 @@ const SEND_BUFFER: usize = 64 * 1024;
 const PING_AFTER: Duration = Duration::from_secs(10);
 /// and given up when none comes.
 const PING_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often a new connection is looked at until the other side's settings have come.
+const LOOK_FOR_SETTINGS: Duration = Duration::from_millis(1);
 
 /// A connection that exchanges share.
 pub(super) struct Shared {
@@ -131,21 +134,24 @@ impl Upstream {
             .map_err(|error| Failure::new(refuse::UNREACHABLE, error))?;
         let use_ = Arc::new(Use { streams: AtomicUsize::new(0), most: AtomicUsize::new(0) });
         let (told, settings) = oneshot::channel();
-        let (mut told, used) = (Some(told), use_.clone());
+        let (mut waiting, used) = (Some((told, interval(LOOK_FOR_SETTINGS))), use_.clone());
         tokio::spawn(async move {
             let ended = std::future::poll_fn(|cx| {
                 let polled = Pin::new(&mut connection).poll(cx);
                 let most = connection.current_max_send_streams();
                 used.most.store(most, Ordering::Relaxed);
-                if most > 0
-                    && let Some(told) = told.take()
-                {
-                    let _ = told.send(());
+                if most > 0 {
+                    if let Some((told, _)) = waiting.take() {
+                        let _ = told.send(());
+                    }
+                } else if let Some((_, look)) = &mut waiting {
+                    // hyper does not say that settings have come.
+                    while look.poll_tick(cx).is_ready() {}
                 }
                 polled
             })
             .await;
-            drop(told);
+            drop(waiting);
             if let Err(error) = ended {
                 tracing::debug!(%error, "upstream connection ended");
             }
@@ -189,7 +195,7 @@ pub(super) fn address(request: &mut Request<RequestBody>, target: &Target) {
     if request.uri().authority().is_some() {
         return;
     }
-    // Frames say where a body ends (RFC 9113 section 8.1).
+    // HTTP/2 frames by itself (RFC 9113 section 8.2.2).
     request.headers_mut().remove(TRANSFER_ENCODING);
     let authority = match request.headers_mut().remove(HOST) {
         Some(host) if host != target.authority => Authority::try_from(host.as_bytes()).ok(),

@@ -107,7 +107,7 @@ async fn attack(settings: &[(u16, u32)], reads: bool, mut parts: impl FnMut(u32)
     };
     let ((), goaway, most) = soon(async { tokio::join!(pump, hear, others) }).await;
     let grown = most.max(proxy.memory()).saturating_sub(before);
-    println!("grown {} kB, goaway {:?}", grown >> 10, goaway.as_ref().map(Frame::code));
+    eprintln!("grown {} kB, goaway {:?}", grown >> 10, goaway.as_ref().map(Frame::code));
     assert!(grown < MOST_MEMORY, "{grown}");
     Outcome { goaway, grown }
 }

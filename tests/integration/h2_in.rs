@@ -9,7 +9,9 @@ use http::{Method, Request};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::kit::frames::{DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, RST_STREAM, ask, block, frame, preface};
+use crate::kit::frames::{
+    DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, RST_STREAM, SETTINGS, ask, block, frame, preface,
+};
 use crate::kit::{Proxy, Upstream, Wire, chunk, noise, ok, reply, soon};
 
 const STREAM: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -58,6 +60,8 @@ async fn piece(body: &mut RecvStream) -> Bytes {
 async fn raw(proxy: &Proxy) -> Wire {
     let mut wire = proxy.connect().await;
     wire.send(preface(&[])).await;
+    let settings = wire.frame().await.unwrap();
+    assert_eq!((settings.kind, settings.flags), (SETTINGS, 0));
     wire
 }
 

@@ -288,7 +288,7 @@ pub fn params(data: &[u8]) {
     assert_eq!(params::get(&set, "code").as_deref(), Some("a b&c=%"), "{set}");
     let without = params::without(&set, "code").unwrap_or(set);
     assert!(!params::has(&without, "code"), "{without}");
-    for name in params::names(text).filter(|name| name != "code") {
+    for name in params::names(text).filter(|name| !name.is_empty() && name != "code") {
         assert_eq!(params::get(text, &name), params::get(&without, &name), "{name}");
     }
 }

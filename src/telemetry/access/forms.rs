@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use http::{HeaderValue, Version};
+use http::Version;
 use percent_encoding::{CONTROLS, utf8_percent_encode};
 use serde_json::json;
 
@@ -130,19 +130,26 @@ pub(super) fn combined(out: &mut String, date: &str, record: &Record<'_>) {
         0 => out.push('-'),
         bytes => out.push_str(itoa::Buffer::new().format(bytes)),
     }
-    let referer = record.referer.map(|value| {
-        let text = value.as_bytes();
-        text.split(|b| matches!(b, b'?' | b'#')).next().unwrap_or(text)
-    });
-    for field in [referer, record.agent.map(HeaderValue::as_bytes)] {
+    let referer = record.referer.map(|value| named(value.as_bytes()));
+    for field in [referer, record.agent.map(|value| [value.as_bytes(), &[]])] {
         out.push_str(" \"");
         match field {
-            Some(field) => quoted(out, field),
+            Some(parts) => parts.into_iter().for_each(|part| quoted(out, part)),
             None => out.push('-'),
         }
         out.push('"');
     }
     out.push('\n');
+}
+
+/// The place that a URL names, in two parts: without query and fragment, and without a user and a password (RFC 3986 section
+/// 3.2.1), which browsers leave out of a referer and others may not.
+fn named(url: &[u8]) -> [&[u8]; 2] {
+    let url = url.split(|b| matches!(b, b'?' | b'#')).next().unwrap_or(url);
+    let (scheme, rest) = url.split_at(memchr::memmem::find(url, b"//").map_or(0, |at| at + 2));
+    let authority = rest.iter().position(|b| matches!(b, b'/' | b'\\')).unwrap_or(rest.len());
+    let user = rest[..authority].iter().rposition(|b| *b == b'@').map_or(0, |at| at + 1);
+    [scheme, &rest[user..]]
 }
 
 /// What stands between quotes: as Apache writes it.

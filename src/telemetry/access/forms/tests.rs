@@ -1,7 +1,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use http::{Method, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 use proptest::prelude::*;
 
 use super::*;
@@ -84,6 +84,22 @@ fn combined_is_what_apache_writes() {
     let mut out = String::new();
     combined(&mut out, "d", &Record { bytes: 0, ..record(&[], &Method::GET, "/") });
     assert_eq!(out, "127.0.0.1 - - [d] \"GET / HTTP/1.1\" 401 - \"-\" \"-\"\n");
+}
+
+#[test]
+fn a_referer_is_named_without_what_it_may_give_away() {
+    for (url, shown) in [
+        ("https://u:p@a.example/cb?code=c", "https://a.example/cb"),
+        ("https://u@p@a.example", "https://a.example"),
+        ("//u:p@a.example/", "//a.example/"),
+        ("u:p@a.example/x", "a.example/x"),
+        ("https://a.example/@x/y@z#f", "https://a.example/@x/y@z"),
+        ("https://a.example/?x=//u:p@b", "https://a.example/"),
+        ("android-app://a", "android-app://a"),
+        ("", ""),
+    ] {
+        assert_eq!(String::from_utf8(named(url.as_bytes()).concat()).unwrap(), shown, "{url}");
+    }
 }
 
 #[test]

@@ -251,7 +251,6 @@ async fn a_bad_line_is_refused() {
         "GET /x HTTP/1.1\r\nHost: h\r\nA: b\r\n folded\r\n\r\n",
         "GET /x HTTP/1.1\r\n Host: h\r\n\r\n",
         "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\u{0}\u{1}",
-        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         "GET /x HTTP/1.1\r\nHost: h\r\n",
         "GET /x HT",
         "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nhalf",

@@ -80,7 +80,7 @@ impl Counted {
 /// The value of a setting with its unit.
 fn with_unit(setting: &Setting) -> String {
     match setting.value {
-        "N" => setting.default.to_owned(),
+        "N" | "COUNT" => setting.default.to_owned(),
         "BYTES" => bytes(setting.default),
         unit => format!("{} {}", setting.default, unit.to_ascii_lowercase()),
     }

@@ -175,7 +175,10 @@ impl Runtime {
             ca_file: config.ca_file.clone(),
             probe: config.probe,
             as_client: false,
-            rates: Arc::new(Rates::new(overload.register_per_minute, overload.token_per_minute)),
+            rates: Arc::new(
+                Rates::new(overload.register_per_minute, overload.token_per_minute)
+                    .sparing_local(overload.spares_local),
+            ),
             learner: Arc::default(),
             inboxes: Inboxes::default(),
             checked: Arc::default(),

@@ -12,6 +12,8 @@ pub struct Overload {
     /// Of one address a minute; 0: any number.
     pub register_per_minute: u32,
     pub token_per_minute: u32,
+    /// Whether these two leave clients of this machine alone: while they are the default.
+    pub spares_local: [bool; 2],
     /// Bytes of all bodies that are held.
     pub held_bytes: u64,
     /// How long a client may take nothing of its answer.
@@ -38,6 +40,8 @@ impl Checker<'_> {
             requests: requests?,
             register_per_minute: u32::try_from(register?).ok()?,
             token_per_minute: u32::try_from(token?).ok()?,
+            spares_local: [("limits.register_per_minute", register), ("limits.token_per_minute", token)]
+                .map(|(key, number)| super::default(key) == number.map(|number| number.to_string())),
             held_bytes: held? as u64,
             stalled: stalled?,
         })

@@ -410,7 +410,8 @@ pub const SETTINGS: &[Setting] = &[
         "300",
         "Registrations of one address a minute (429 beyond); 0: any number. Many users of a hosted client come from few \
          addresses, and all from one where a proxy stands before this one that is not in trusted_proxies: this stops \
-         floods, not people. An IPv6 address counts as its /64.",
+         floods, not people. An IPv6 address counts as its /64. While it is the default, clients of this machine are \
+         not counted.",
     ),
     number(
         "limits.token_per_minute",

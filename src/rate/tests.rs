@@ -78,3 +78,20 @@ fn whoever_may_not_ask_yet_is_not_forgotten() {
     assert_eq!(rate.check(ip("192.0.2.1")), Err(10));
     assert_eq!(rate.limiter.len(), 1);
 }
+
+#[test]
+fn clients_of_this_machine_are_counted_unless_they_are_spared() {
+    for (spares, expected) in [(true, Ok(())), (false, Err(60))] {
+        let rates = Rates::new(1, 1).sparing_local([spares, false]);
+        for local in ["127.0.0.1", "::1", "::ffff:127.0.0.2"] {
+            let local: IpAddr = local.parse().unwrap();
+            assert_eq!(rates.check(Class::Register, local), Ok(()));
+            assert_eq!(rates.check(Class::Register, local), expected, "{local}");
+            let _ = rates.check(Class::Token, local);
+            assert!(rates.check(Class::Token, local).is_err());
+        }
+        let other = "192.0.2.1".parse().unwrap();
+        assert_eq!(rates.check(Class::Register, other), Ok(()));
+        assert!(rates.check(Class::Register, other).is_err());
+    }
+}

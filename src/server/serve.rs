@@ -35,6 +35,10 @@ const PING_PATIENCE: Duration = Duration::from_secs(20);
 /// How long a client may go on after GOAWAY if nothing is under way.
 const FAREWELL: Duration = Duration::from_secs(2);
 
+/// How long a connection that came just before the order to stop may take to ask something. Its request is on its way, and
+/// who sent it could not know that nobody has seen it.
+const FIRST_WORD: Duration = Duration::from_millis(300);
+
 /// What is said on a TLS port to who speaks plain HTTP.
 const SPEAK_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 58\r\n\
     Connection: close\r\n\r\nThis port speaks TLS: use https:// instead of http:// here";
@@ -66,10 +70,14 @@ pub(super) async fn serve(mut timed: Timed, guest: Guest, tls: Option<TlsAccepto
         };
         Ok(Some((Stream::Tls(Box::new(stream)), opening)))
     };
-    // Who has not asked anything yet is not waited for.
+    let mut met = pin!(met);
     let met: std::io::Result<_> = tokio::select! {
-        met = met => met,
-        () = stopping.cancelled() => return,
+        biased;
+        met = met.as_mut() => met,
+        () = stopping.cancelled() => match tokio::time::timeout(FIRST_WORD, met).await {
+            Ok(met) => met,
+            Err(_) => return,
+        },
     };
     match met {
         Ok(Some((stream, Opening::Http2))) => Box::pin(serve_h2(stream, guest)).await,
@@ -101,6 +109,8 @@ async fn serve_h1(stream: Stream, guest: Guest) {
             .serve_connection(TokioIo::new(stalled), service)
     );
     let ended = tokio::select! {
+        // First what has come already: a request that is there is answered.
+        biased;
         ended = serving.as_mut() => ended,
         () = stopping.cancelled() => {
             serving.as_mut().graceful_shutdown();
@@ -140,6 +150,10 @@ async fn serve_h2(stream: Stream, guest: Guest) {
     let mut stopped = pin!(stopping.cancelled());
     let (mut quiet, mut is_leaving) = (Alarm::default(), false);
     let ended = std::future::poll_fn(|cx| {
+        // First what has come already: a request that is there is answered.
+        if let Poll::Ready(ended) = serving.as_mut().poll(cx) {
+            return Poll::Ready(ended);
+        }
         if !is_leaving && stopped.as_mut().poll(cx).is_ready() {
             is_leaving = true;
             serving.as_mut().graceful_shutdown();

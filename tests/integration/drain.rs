@@ -196,3 +196,22 @@ async fn a_stream_may_end_by_itself_while_it_is_drained() {
     assert_eq!(rest, (Some(Some(b"data: 2\n\n".to_vec())), Some(None)));
     assert!(began.elapsed() < Duration::from_secs(2));
 }
+
+#[tokio::test]
+async fn who_came_just_before_the_order_is_still_heard() {
+    let upstream = Upstream::sound().await;
+    let mut proxy = Proxy::to(&upstream).start();
+    let mut early = proxy.connect().await;
+    // Connections are accepted in turn: once this is answered, the one before it is in.
+    assert_eq!(proxy.ask(get("/", &[])).await.status(), 200);
+    let runtime = proxy.running.as_ref().unwrap().runtime.clone();
+    let asked = async {
+        while !runtime.life.is_draining() {
+            tokio::task::yield_now().await;
+        }
+        early.send(get("/", &[])).await;
+        early.reply().await.status()
+    };
+    let (status, ()) = soon(async { tokio::join!(asked, proxy.stop()) }).await;
+    assert_eq!(status, 200);
+}

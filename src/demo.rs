@@ -71,7 +71,7 @@ pub struct Wish {
 /// Runs the demo.
 #[must_use]
 pub fn run(wish: &Wish) -> ExitCode {
-    crate::telemetry::init("warn", false);
+    let _log = crate::telemetry::init("warn", false);
     match play(wish) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

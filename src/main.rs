@@ -107,7 +107,7 @@ fn access_log(config: &Config) -> Result<AccessLog, Complaint> {
 }
 
 fn run(config: Config, matches: &ArgMatches) -> ExitCode {
-    mcp_mend::telemetry::init(&config.log_level, config.log_format == Format::Json);
+    let _log = mcp_mend::telemetry::init(&config.log_level, config.log_format == Format::Json);
     let orders = match signals::orders() {
         Ok(orders) => orders,
         Err(error) => return failed(&error),

@@ -16,17 +16,26 @@ pub mod vitals;
 
 use std::sync::atomic::Ordering;
 
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
-/// Sends what is said beside the access log to standard error. `RUST_LOG` wins over the level.
-pub fn init(level: &str, json: bool) {
+/// Lines that wait to be written; further ones are lost.
+const MOST_LINES: usize = 4096;
+
+/// Sends what is said beside the access log to standard error. `RUST_LOG` wins over the level. A thread of its own writes:
+/// whoever reads standard error too slowly, or not at all, loses lines and holds up nobody. What waits is written when the
+/// guard is dropped.
+#[must_use]
+pub fn init(level: &str, json: bool) -> WorkerGuard {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(format!("mcp_mend={level}")));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let (writer, guard) = NonBlockingBuilder::default().buffered_lines_limit(MOST_LINES).finish(std::io::stderr());
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_target(false);
     let _ = if json {
         builder.json().flatten_event(true).try_init()
     } else {
         builder.with_ansi(anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never).try_init()
     };
+    guard
 }
 
 /// A time as it is written: UTC, to the millisecond.

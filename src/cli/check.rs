@@ -109,7 +109,7 @@ pub(super) fn asked(sub: &ArgMatches, lookup: impl Fn(&str) -> Option<String>) -
 /// Runs a check and prints what it came to.
 #[must_use]
 pub fn run(asked: &Asked) -> ExitCode {
-    crate::telemetry::init("error", false);
+    let _log = crate::telemetry::init("error", false);
     if let Some(file) = asked.write_config.as_ref().filter(|file| file.exists()) {
         anstream::eprintln!("{BAD}error:{BAD:#} {}", not_written(file, "the file is there already; name another"));
         return ExitCode::from(2);

@@ -229,3 +229,16 @@ async fn down_at_the_start_then_up() {
     client.send(get("/mcp", &[])).await;
     assert_eq!(client.reply().await.text(), "back");
 }
+
+/// Whoever started the proxy may never read its standard error: a pipe is full after 64 KiB.
+#[tokio::test]
+async fn nobody_has_to_read_what_is_said_of_failures() {
+    let address = Upstream::down().await;
+    let url = format!("http://{address}");
+    let proxy = crate::kit::Binary::start(&[&url, "--no-probe", "--log-format", "off", "--log-level", "debug"]).await;
+    let mut client = proxy.connect().await;
+    for _ in 0..1500 {
+        client.send(get("/", &[])).await;
+        assert_eq!(client.reply().await.status(), 502);
+    }
+}

@@ -25,7 +25,6 @@ const MOST_LINES: usize = 4096;
 /// Sends what is said beside the access log to standard error. `RUST_LOG` wins over the level. A thread of its own writes:
 /// whoever reads standard error too slowly, or not at all, loses lines and holds up nobody. What waits is written when the
 /// guard is dropped.
-#[must_use]
 pub fn init(level: &str, json: bool) -> WorkerGuard {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(format!("mcp_mend={level}")));
     let (writer, guard) = NonBlockingBuilder::default().buffered_lines_limit(MOST_LINES).finish(std::io::stderr());

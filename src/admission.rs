@@ -3,22 +3,22 @@
 
 use std::net::IpAddr;
 
-use http::Method;
 use ipnet::IpNet;
 
-use crate::endpoint::{self, Class, Endpoints};
+use crate::endpoint::Class;
+use crate::endpoint::guard::Classes;
 
 /// The networks that are let in, and where it matters. An empty list lets nobody in: to let everybody in there is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Admission {
     networks: Vec<IpNet>,
-    classes: Vec<Class>,
+    classes: Classes,
 }
 
 impl Admission {
     #[must_use]
-    pub fn new(networks: &[IpNet], classes: Vec<Class>) -> Self {
-        Self { networks: IpNet::aggregate(&networks.to_vec()), classes }
+    pub fn new(networks: &[IpNet], classes: &[Class]) -> Self {
+        Self { networks: IpNet::aggregate(&networks.to_vec()), classes: Classes::of(classes) }
     }
 
     /// Whether the client may ask everything. One whose address nobody knows may not.
@@ -29,22 +29,24 @@ impl Admission {
         client.is_some_and(|client| self.networks.iter().any(|network| network.contains(&client)))
     }
 
-    /// Whether only those may ask this. The path counts as the most lenient server reads it: what is closed must not open
-    /// because it was spelled otherwise.
+    /// Whether only those may ask this: one of the classes for which a lenient server may take the request is closed.
     #[must_use]
-    pub fn is_closed(&self, class: Class, method: &Method, path: &str, mcp_path: &str, endpoints: &Endpoints) -> bool {
-        self.classes.contains(&class)
-            || self.classes.contains(&endpoint::strictest(class, method, path, mcp_path, endpoints))
+    pub fn is_closed(&self, classes: Classes) -> bool {
+        self.classes.intersects(classes)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use http::Method;
+
     use super::*;
+    use crate::endpoint::guard::Asked;
+    use crate::endpoint::{self, Endpoints};
 
     fn admission(networks: &[&str]) -> Admission {
         let networks: Vec<IpNet> = networks.iter().map(|text| crate::ranges::network(text).unwrap()).collect();
-        Admission::new(&networks, vec![Class::Mcp, Class::Token])
+        Admission::new(&networks, &[Class::Mcp, Class::Token])
     }
 
     #[test]
@@ -74,8 +76,10 @@ mod tests {
         let endpoints = Endpoints { token: "/OAuth/Token".into(), ..Endpoints::default() };
         let some = admission(&[]);
         let is_closed = |method: Method, path: &str, mcp_path: &str| {
-            let class = endpoint::classify(path, mcp_path, &endpoints);
-            some.is_closed(class, &method, path, mcp_path, &endpoints)
+            let target = path.parse().unwrap();
+            let class = endpoint::classify_request(&method, &target, &http::HeaderMap::new(), mcp_path, &endpoints);
+            let asked = Asked { class, method: &method, path, query: "", is_form: false };
+            some.is_closed(asked.classes(mcp_path, &endpoints))
         };
         for path in [
             "/mcp",
@@ -88,6 +92,9 @@ mod tests {
             "/mcp;a/b",
             "/mcp%2fx",
             "/x/../mcp/y",
+            "/mcp/../y",
+            "/mcp.json",
+            "/%256dcp",
             "/token",
             "/Token/",
             "/oauth/token",
@@ -98,7 +105,10 @@ mod tests {
         }
         let appended = "/mcp/.well-known/oauth-protected-resource";
         assert!(!is_closed(Method::GET, appended, "/mcp") && is_closed(Method::POST, appended, "/mcp"));
-        for path in ["/", "/authorize", "/login", "/mcpx", "/.well-known/oauth-authorization-server", "/register"] {
+        // A document is read; what else is sent there may be taken for a message.
+        let document = "/.well-known/oauth-authorization-server";
+        assert!(!is_closed(Method::GET, document, "/mcp") && is_closed(Method::POST, document, "/mcp"));
+        for path in ["/", "/authorize", "/login", "/mcpx", "/register"] {
             assert!(!is_closed(Method::GET, path, "/mcp"), "{path}");
             assert!(!is_closed(Method::POST, path, "/mcp"), "{path}");
         }

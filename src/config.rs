@@ -75,6 +75,8 @@ pub struct Config {
     pub public: Option<Origin>,
     pub mcp_path: String,
     pub origins: Vec<Origin>,
+    /// Hosts that are answered on this machine, beside the public one.
+    pub hosts: Vec<String>,
     pub scopes: Vec<String>,
     pub trusted_proxies: Vec<IpNet>,
     /// Who may ask; nothing: everybody.
@@ -167,6 +169,7 @@ impl Checker<'_> {
             }
             Origin::exactly(text).map_err(|error| format!("{error}; write it like https://claude.ai"))
         });
+        let hosts = self.hosts();
         let scopes = self.many("scopes", |text| {
             let token = !text.is_empty() && text.bytes().all(|b| matches!(b, b'!' | b'#'..=b'[' | b']'..=b'~'));
             if token {
@@ -206,6 +209,7 @@ impl Checker<'_> {
             public,
             mcp_path: mcp_path?,
             origins,
+            hosts,
             scopes,
             trusted_proxies,
             admission,

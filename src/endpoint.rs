@@ -1,11 +1,17 @@
 //! Which part of the protocol a path is. The only place where well-known paths are written.
 //!
-//! A class turns repairs on; it never grants access: what only some may ask is whatever the most lenient server might take
-//! for it (`strictest`). Paths are compared as they came, undecoded: one that a server might read as another (`//`,
-//! `/../`, `%2e`, `;`) is never metadata (reliability 16).
+//! A class turns repairs on; it never grants access. The rules that keep somebody out look at every class that a lenient
+//! server might take the path for ([`guard`]). A path that a server might read as another (`//`, `/../`, `%2e`, `;`) is
+//! never metadata.
 
+pub mod canonical;
+pub mod guard;
+
+use http::header::CONTENT_TYPE;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, Method};
+
+use self::canonical::readings;
 
 /// RFC 9728 section 3.
 pub const RESOURCE_METADATA: &str = "/.well-known/oauth-protected-resource";
@@ -13,6 +19,8 @@ pub const RESOURCE_METADATA: &str = "/.well-known/oauth-protected-resource";
 pub const SERVER_METADATA: &str = "/.well-known/oauth-authorization-server";
 /// OpenID Connect Discovery section 4.
 pub const OPENID_CONFIGURATION: &str = "/.well-known/openid-configuration";
+/// The three kinds of metadata.
+const WELL_KNOWN: [&str; 3] = [RESOURCE_METADATA, SERVER_METADATA, OPENID_CONFIGURATION];
 /// Where the proxy says that the keys of an OpenID document are, if the document names none.
 pub const KEYS: &str = "/.well-known/jwks.json";
 /// The first of the two requests of the HTTP+SSE transport (MCP 2024-11-05), where servers put it by convention.
@@ -183,14 +191,7 @@ fn default_class(path: &str) -> Option<Class> {
     }
 }
 
-/// Whether a query names a session as the HTTP+SSE transport of the SDKs does: then a POST with it is a message,
-/// wherever the upstream takes those.
-#[must_use]
-pub fn names_a_session(query: &str) -> bool {
-    session_in(query).is_some()
-}
-
-/// The session that a query names so.
+/// The session that a query names as the HTTP+SSE transport of the SDKs does.
 #[must_use]
 pub fn session_in(query: &str) -> Option<&str> {
     let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
@@ -198,15 +199,54 @@ pub fn session_in(query: &str) -> Option<&str> {
     pairs.find(|(name, _)| is_it(name)).map(|(_, value)| value)
 }
 
-/// The class of a request.
+/// Whether a lenient server finds the session of the HTTP+SSE transport in this query. Forms of a login may have a `session`
+/// of their own.
+fn names_a_session_loosely(query: &str, is_form: bool) -> bool {
+    query.split(['&', ';']).any(|pair| {
+        let name = canonical::name(pair.split('=').next().unwrap_or_default());
+        let bare: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+        bare == "sessionid" || (bare == "session" && !is_form)
+    })
+}
+
+/// Whether a method asks for something and changes nothing.
+fn is_read(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+/// Whether the body is said to be a form. Messages are not (MCP 2024-11-05, basic/transports).
 #[must_use]
-pub fn classify_request(method: &Method, target: &PathAndQuery, mcp_path: &str, endpoints: &Endpoints) -> Class {
-    // OPTIONS asks whether a page may POST.
-    let is_post = matches!(*method, Method::POST | Method::OPTIONS);
+pub fn is_form(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") || kind.eq_ignore_ascii_case("multipart/form-data")
+}
+
+/// The class of a request. Documents are read; any other method makes the same path something else.
+#[must_use]
+pub fn classify_request(
+    method: &Method,
+    target: &PathAndQuery,
+    headers: &HeaderMap,
+    mcp_path: &str,
+    endpoints: &Endpoints,
+) -> Class {
     match classify(target.path(), mcp_path, endpoints) {
-        Class::Other if is_post && target.query().is_some_and(names_a_session) => Class::LegacyPost,
+        class if class.is_metadata() && !is_read_there(method, target.path(), headers, mcp_path) => Class::Other,
+        // OPTIONS asks whether a page may POST.
+        Class::Other if matches!(*method, Method::POST | Method::OPTIONS) && !is_form(headers) => {
+            let names_session = target.query().is_some_and(|query| session_in(query).is_some());
+            if names_session { Class::LegacyPost } else { Class::Other }
+        }
         class => class,
     }
+}
+
+/// Whether a request at the place of a document reads it. Where the MCP endpoint takes every path below it, a preflight for
+/// a POST is one for a message.
+fn is_read_there(method: &Method, path: &str, headers: &HeaderMap, mcp_path: &str) -> bool {
+    let is_apart = mcp_path != "/" && !canonical::is_below(path, mcp_path);
+    is_read(method) && (is_apart || is_read(&guard::method_asked_for(method, headers)))
 }
 
 /// The class of a raw request path.
@@ -216,52 +256,30 @@ pub fn classify(path: &str, mcp_path: &str, endpoints: &Endpoints) -> Class {
         return Class::Mcp;
     }
     let endpoint = endpoints.class_of(path).or_else(|| default_class(path));
-    let class = endpoint.or_else(|| metadata_class(path));
+    let class = endpoint.or_else(|| metadata_class(path).filter(|_| !is_below_endpoint(path, mcp_path)));
     class.or_else(|| credentials_class(path, mcp_path, endpoints)).unwrap_or(Class::Other)
 }
 
+/// Whether a path is below the MCP endpoint and not exactly where its documents may be.
+fn is_below_endpoint(path: &str, mcp_path: &str) -> bool {
+    let below = path.strip_prefix(mcp_path).filter(|rest| mcp_path != "/" && rest.starts_with('/'));
+    below.is_some_and(|rest| !WELL_KNOWN.contains(&rest))
+}
+
 /// The class of an endpoint that takes credentials, at a path that some servers read as its own: what pages of other
-/// origins may see there must not depend on how it is spelled (reliability 16).
+/// origins may see there must not depend on how it is spelled.
 fn credentials_class(path: &str, mcp_path: &str, endpoints: &Endpoints) -> Option<Class> {
-    let read = loosely(path);
-    if mcp_path != "/" && read == loosely(mcp_path) {
+    let read = readings(path)?;
+    let is_at = |place: &str| {
+        place != "/" && readings(place).is_some_and(|places| places.iter().any(|place| read.contains(place)))
+    };
+    if is_at(mcp_path) {
         return Some(Class::Mcp);
     }
-    let is_at = |class: &Class| {
-        endpoints.path_of(*class).is_some_and(|own| loosely(own) == read) || default_class(&read) == Some(*class)
-    };
-    [Class::Token, Class::Register, Class::Revoke].into_iter().find(is_at)
-}
-
-/// The class of a request where it decides who may ask (`admission`): as the most lenient server reads the path. Below the
-/// MCP endpoint a server may take for a message whatever is not a read of metadata.
-#[must_use]
-pub fn strictest(class: Class, method: &Method, path: &str, mcp_path: &str, endpoints: &Endpoints) -> Class {
-    let is_read = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
-    if class != Class::Other && (is_read || !(class.is_metadata() || class == Class::Keys)) {
-        return class;
-    }
-    let (read, own) = (loosely(path), loosely(mcp_path));
-    if read == own || (own != "/" && read.strip_prefix(&own).is_some_and(|rest| rest.starts_with('/'))) {
-        return Class::Mcp;
-    }
-    let is_at = |class: &Class| endpoints.path_of(*class).is_some_and(|own| loosely(own) == read);
-    let endpoint = Class::ALL.into_iter().find(is_at).or_else(|| default_class(&read));
-    endpoint.or_else(|| metadata_class(&read)).unwrap_or(class)
-}
-
-/// A path as the most lenient server reads it: decoded, in lower case, without parameters, empty and dot segments.
-fn loosely(path: &str) -> String {
-    let decoded = percent_encoding::percent_decode_str(path).decode_utf8_lossy().replace('\\', "/");
-    let mut segments: Vec<&str> = Vec::new();
-    for segment in decoded.split('/') {
-        match segment.split(';').next().unwrap_or_default() {
-            "" | "." => {}
-            ".." => drop(segments.pop()),
-            name => segments.push(name),
-        }
-    }
-    format!("/{}", segments.join("/")).to_ascii_lowercase()
+    let is_guess = |class: Class| read.iter().any(|reading| default_class(reading) == Some(class));
+    [Class::Token, Class::Register, Class::Revoke, Class::LegacySse]
+        .into_iter()
+        .find(|class| endpoints.path_of(*class).is_some_and(is_at) || is_guess(*class))
 }
 
 fn metadata_class(path: &str) -> Option<Class> {
@@ -286,7 +304,7 @@ fn metadata_class(path: &str) -> Option<Class> {
 /// section 3.1, RFC 8414 section 3.1).
 #[must_use]
 pub fn site_path(path: &str) -> &str {
-    let inserted = [RESOURCE_METADATA, SERVER_METADATA, OPENID_CONFIGURATION]
+    let inserted = WELL_KNOWN
         .iter()
         .find_map(|place| path.strip_prefix(place).filter(|rest| rest.is_empty() || rest.starts_with('/')));
     match inserted {

@@ -13,7 +13,7 @@ use crate::edit::list;
 use crate::edit::origin::Origin;
 use crate::endpoint::{self, Class, Endpoints};
 use crate::exchange::{
-    Accepts, Ask, At, Event, Facts, Form, Opening, Preflight, Reply, ReplyBody, Request, RequestBody, Site,
+    Accepts, Ask, At, Event, Facts, Form, Opening, Placement, Preflight, Reply, ReplyBody, Request, RequestBody, Site,
     is_credential,
 };
 use crate::jsonrpc::Envelope;
@@ -45,7 +45,7 @@ pub fn request(text: &str, facts: &Facts, known: &Knowledge) -> Result<Request, 
     let (method, target) = start.split_once(' ').ok_or("the first line is METHOD /target")?;
     let target: PathAndQuery = target.parse().map_err(|_| format!("no target: {target}"))?;
     let method: Method = method.parse().map_err(|_| format!("no method: {method}"))?;
-    let class = endpoint::classify_request(&method, &target, &facts.mcp_path, &known.endpoints);
+    let Placement { class, rules, is_document } = (Site { facts, known }).place(&method, &target, &headers);
     let message = class.has_messages().then(|| Envelope::peek(&Bytes::copy_from_slice(body.as_bytes()))).flatten();
     let body = match body {
         "" => RequestBody::Unread,
@@ -57,6 +57,8 @@ pub fn request(text: &str, facts: &Facts, known: &Knowledge) -> Result<Request, 
     let moved = headers.remove(MOVED).and_then(|to| to.to_str().ok().map(Into::into));
     Ok(Request {
         class,
+        rules,
+        is_document,
         accepts: Accepts::of(&headers),
         message,
         session_sent: headers.get(endpoint::SESSION).cloned(),

@@ -2,6 +2,7 @@
 
 mod event;
 mod outcome;
+mod place;
 mod reply;
 mod request;
 mod site;
@@ -10,6 +11,7 @@ use http::HeaderValue;
 
 pub use event::{At, Event};
 pub use outcome::{Ask, Finding, Outcome};
+pub use place::Placement;
 pub use reply::{Form, OF_THE_ANSWER, Opening, Reply, ReplyBody};
 pub use request::{Accepts, BOTH_FORMS, Preflight, Request, RequestBody, is_credential};
 pub use site::{Facts, Site};

@@ -197,7 +197,7 @@ fn check_origin(site: &Site<'_>, request: &Request, before: &Reply, after: &Repl
     if after.headers.contains_key(ACCESS_CONTROL_ALLOW_CREDENTIALS) {
         return Err("an origin was let in with credentials");
     }
-    if !request.class.is_metadata() && !site.allows_origin(allowed) {
+    if !request.is_document && !site.allows_origin(allowed) {
         return Err("an origin that is not listed was let in");
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! Header fields between client and upstream: hop-by-hop, forwarding, reframing. Pure functions, each with its rule.
 
 pub mod forwarded;
+mod lookalike;
 
 use http::header::{
     ACCEPT_ENCODING, ACCEPT_RANGES, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, COOKIE, ETAG, EXPECT, FORWARDED,
@@ -8,6 +9,7 @@ use http::header::{
     IF_UNMODIFIED_SINCE, LAST_MODIFIED, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, RANGE, TE, TRANSFER_ENCODING, UPGRADE,
 };
 
+pub use self::lookalike::{drop_lookalikes, drop_overrides};
 use crate::edit::list;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -36,10 +38,22 @@ fn is_forwarding(name: &str) -> bool {
         || matches!(
             name,
             "forwarded"
+                | "x-forwarded"
+                | "forwarded-for"
                 | "x-real-ip"
                 | "x-client-ip"
+                | "client-ip"
                 | "true-client-ip"
                 | "cf-connecting-ip"
+                | "cf-connecting-ipv6"
+                | "fastly-client-ip"
+                | "x-azure-clientip"
+                | "x-appengine-user-ip"
+                | "x-cluster-client-ip"
+                | "x-envoy-external-address"
+                | "x-originating-ip"
+                | "x-remote-ip"
+                | "x-remote-addr"
                 | "x-original-forwarded-for"
         )
 }

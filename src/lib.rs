@@ -9,6 +9,7 @@ pub mod coding;
 pub mod documents;
 pub mod edit;
 pub mod exchange;
+pub mod hosts;
 pub mod jsonrpc;
 pub mod knowledge;
 pub mod repair;

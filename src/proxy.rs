@@ -36,7 +36,7 @@ use crate::edit::{jwt, list};
 use crate::endpoint::{self, Class};
 use crate::example::preflight;
 use crate::exchange::{
-    Accepts, Form, Opening, Reply, ReplyBody as ReplyText, Request, RequestBody, Site, is_credential,
+    Accepts, Form, Opening, Placement, Reply, ReplyBody as ReplyText, Request, RequestBody, Site, is_credential,
 };
 use crate::headers::{self, Forwarding};
 use crate::jsonrpc::{self, Envelope};
@@ -171,6 +171,9 @@ impl Exchange {
         self.under_way = self.runtime().load.begin(most);
         match (verdict, self.worker.stray) {
             (Ok(_), Some(refusal)) => Err((request, body, refusal)),
+            (Ok(host), _) if admit::is_other_host(self.runtime(), &request, &host) => {
+                Err((request, body, refuse::UNKNOWN_HOST))
+            }
             (Ok(_), _) if self.is_kept_out(&request) => Err((request, body, refuse::NOT_ADMITTED)),
             (Ok(_), _) if self.under_way.is_none() => {
                 self.retry_after = Some(1);
@@ -183,7 +186,7 @@ impl Exchange {
 
     /// Whether this is asked by somebody who may not.
     fn is_kept_out(&self, request: &Request) -> bool {
-        self.is_stranger && admit::is_closed(self.runtime(), request, &self.known.endpoints)
+        self.is_stranger && admit::is_closed(self.runtime(), request)
     }
 
     /// The request as repairs see it.
@@ -191,14 +194,20 @@ impl Exchange {
         let http::request::Parts { method, mut headers, .. } = parts;
         let preflight = preflight(&method, &headers);
         headers::strip_hop_by_hop(&mut headers);
+        headers::drop_lookalikes(&mut headers);
+        if self.runtime().drops_overrides {
+            headers::drop_overrides(&mut headers);
+        }
         if self.connection.is_multiplexed() {
             headers::join_cookies(&mut headers);
         }
         let target = self.target.clone();
-        let class = self.classify(&method, &target);
+        let Placement { class, rules, is_document } = self.place(&method, &target, &headers);
         let guarded = !self.known.is_without_oauth();
         Request {
             class,
+            rules,
+            is_document,
             accepts: Accepts::of(&headers),
             message: None,
             session_sent: headers.get(endpoint::SESSION).cloned(),
@@ -221,11 +230,11 @@ impl Exchange {
         }
     }
 
-    /// The class of a request. One with more parameters than any login has is nobody's login.
-    fn classify(&self, method: &Method, target: &PathAndQuery) -> Class {
-        let class = endpoint::classify_request(method, target, &self.runtime().facts.mcp_path, &self.known.endpoints);
+    /// What a request is. One with more parameters than any login has is nobody's login.
+    fn place(&self, method: &Method, target: &PathAndQuery, headers: &HeaderMap) -> Placement {
+        let place = self.site(self.runtime()).place(method, target, headers);
         let is_flooded = || admit::has_too_many_parameters(target.query().unwrap_or_default().as_bytes());
-        if class == Class::Authorize && is_flooded() { Class::Other } else { class }
+        if place.class == Class::Authorize && is_flooded() { Placement { class: Class::Other, ..place } } else { place }
     }
 
     /// From an admitted request to a mended answer.
@@ -235,7 +244,8 @@ impl Exchange {
         let may_be_closed = self.is_stranger && request.class == Class::Other;
         if may_be_closed || admit::is_about_oauth(request) {
             Box::pin(self.learn(request)).await;
-            request.class = self.classify(&request.method, &request.target);
+            let place = self.place(&request.method, &request.target, &request.headers);
+            (request.class, request.rules, request.is_document) = (place.class, place.rules, place.is_document);
             self.account.class = request.class;
         } else if runtime.learner.is_on_first_visit() {
             Box::pin(runtime.learner.first_visit()).await;

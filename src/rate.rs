@@ -16,6 +16,7 @@ use governor::state::keyed::ShrinkableKeyedStateStore;
 use governor::{Quota, RateLimiter};
 
 use crate::endpoint::Class;
+use crate::endpoint::guard::Classes;
 
 /// Addresses that are remembered at a time, for each limit: with its hash an entry has about 40 bytes.
 const MOST_ADDRESSES: usize = 1 << 16;
@@ -55,31 +56,30 @@ impl Rates {
         (self.per_minute, self.spares_local) == (other.per_minute, other.spares_local)
     }
 
-    /// Whether requests of this class are counted.
+    /// Whether requests that have to keep the rules of these classes are counted.
     #[must_use]
-    pub fn counts(&self, class: Class) -> bool {
-        self.of(class).is_some()
+    pub fn counts(&self, classes: Classes) -> bool {
+        self.of(classes).next().is_some()
     }
 
-    /// Counts a request.
+    /// Counts a request. `may_spare` says whether the client is known to be a program of this machine if its address says so.
     ///
     /// # Errors
     /// After how many seconds this client may ask again, if it has asked too often.
-    pub fn check(&self, class: Class, client: IpAddr) -> Result<(), u64> {
-        let spares_local = self.spares_local[usize::from(class == Class::Token)];
-        match self.of(class) {
-            Some(_) if spares_local && client.to_canonical().is_loopback() => Ok(()),
-            Some(rate) => rate.check(client),
-            None => Ok(()),
-        }
+    pub fn check(&self, classes: Classes, client: IpAddr, may_spare: bool) -> Result<(), u64> {
+        let is_local = may_spare && client.to_canonical().is_loopback();
+        self.of(classes)
+            .filter(|(_, spares_local)| !(is_local && *spares_local))
+            .try_for_each(|(rate, _)| rate.check(client))
     }
 
-    fn of(&self, class: Class) -> Option<&Rate> {
-        match class {
-            Class::Register => self.register.as_ref(),
-            Class::Token => self.token.as_ref(),
-            _ => None,
-        }
+    /// The limits of these classes, and whether each leaves clients of this machine alone.
+    fn of(&self, classes: Classes) -> impl Iterator<Item = (&Rate, bool)> {
+        let limits = [(Class::Register, &self.register), (Class::Token, &self.token)];
+        let limits = limits.into_iter().zip(self.spares_local);
+        limits
+            .filter(move |((class, _), _)| classes.contains(*class))
+            .filter_map(|((_, rate), spares)| Some((rate.as_ref()?, spares)))
     }
 }
 

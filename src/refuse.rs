@@ -59,6 +59,9 @@ refusals! {
         "This address is not among those that may ask here.";
     /// RFC 9110 section 15.5.20: no `[[site]]` is on this host.
     MISDIRECTED = MISDIRECTED_REQUEST, Client, false, "misdirected_request", "No site of this proxy is on this host.";
+    /// RFC 9110 section 15.5.20: a name that is not known, on a proxy of this machine (`hosts`).
+    UNKNOWN_HOST = MISDIRECTED_REQUEST, Client, false, "unknown_host",
+        "This proxy does not answer to this Host. If clients use it, state it with --public-url (public_url) or --host (hosts).";
     /// RFC 9110 section 15.5.5: sites are on this host, none at this path.
     NO_SITE = NOT_FOUND, Client, false, "no_such_path", "No site of this proxy is at this path.";
     NOT_ALLOWED = METHOD_NOT_ALLOWED, Client, true, "method_not_allowed", "This proxy opens no tunnels.";

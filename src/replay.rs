@@ -15,7 +15,7 @@ use crate::edit::list;
 use crate::endpoint::{self, Class};
 use crate::example::preflight;
 use crate::exchange::{
-    Accepts, Ask, Facts, Form, Opening, Reply, ReplyBody, Request, RequestBody, Site, is_credential,
+    Accepts, Ask, Facts, Form, Opening, Placement, Reply, ReplyBody, Request, RequestBody, Site, is_credential,
 };
 use crate::headers;
 use crate::knowledge::Knowledge;
@@ -309,6 +309,7 @@ fn request(site: &Site<'_>, recorded: &Recorded) -> Option<Request> {
     let (method, target): (Method, http::uri::PathAndQuery) = (method.parse().ok()?, target.parse().ok()?);
     let class = Class::ALL.into_iter().find(|class| class.name() == recorded.class)?;
     let mut headers = headers_of(&recorded.asked);
+    let Placement { is_document, rules, .. } = site.place(&method, &target, &headers);
     let preflight = preflight(&method, &headers);
     headers::strip_hop_by_hop(&mut headers);
     let guarded = !site.known.is_without_oauth();
@@ -319,6 +320,8 @@ fn request(site: &Site<'_>, recorded: &Recorded) -> Option<Request> {
     let moved = first.filter(|to| class == Class::Mcp && to.split('?').next() != Some(target.path()));
     Some(Request {
         class,
+        rules,
+        is_document,
         accepts: Accepts::of(&headers),
         message: None,
         session_sent: headers.get(endpoint::SESSION).cloned(),

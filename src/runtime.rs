@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::connection::Patience;
 use crate::edit::origin::Origin;
 use crate::exchange::Facts;
+use crate::hosts::Hosts;
 use crate::learn::Learner;
 use crate::overload::Load;
 use crate::plan::Plan;
@@ -42,6 +43,10 @@ pub struct Runtime {
     pub bounds: Bounds,
     /// The host that clients use, if the operator stated it; otherwise what each client says.
     pub stated_host: Option<HeaderValue>,
+    /// Whether fields that name another path or method are taken out: rules of this site are decided by path.
+    pub drops_overrides: bool,
+    /// The hosts that are answered.
+    pub hosts: Hosts,
     /// Whether the upstream sees the client's Host instead of its own.
     pub preserve_host: bool,
     pub trusted_proxies: Vec<IpNet>,
@@ -168,6 +173,8 @@ impl Runtime {
                 drain: limits.drain,
             },
             stated_host,
+            hosts: Hosts::default(),
+            drops_overrides: config.admission.is_some(),
             preserve_host: config.preserve_host,
             trusted_proxies: config.trusted_proxies.clone(),
             admission: config.admission.clone(),

@@ -22,6 +22,7 @@ use self::work::Source;
 use crate::config::Config;
 use crate::config::listen::Listen;
 use crate::edit::origin::Origin;
+use crate::hosts::Hosts;
 use crate::notify::Watchdog;
 use crate::runtime::{Common, Runtime};
 use crate::sites::Sites;
@@ -167,13 +168,21 @@ pub fn try_out(config: &Config) -> Result<(), StartError> {
 /// All sites of a configuration. What `before` has and is still the same goes on: what was learned, connections.
 fn sites(config: &Config, address: SocketAddr, common: &Common, before: Option<&Sites>) -> Result<Sites, StartError> {
     let connections = listen::connections(config.limits.connections, before.is_none());
+    let has_several = !config.others.is_empty();
     let one = |config: &Config| {
         let public = config.public.clone().unwrap_or_else(|| {
             let scheme = if config.tls.is_some() { "https" } else { "http" };
             default_public(scheme, address, &config.upstream)
         });
-        let mut runtime = Runtime::of(config, public, address.ip().is_loopback(), common)?;
+        // Pages of this machine may call a proxy that this machine's clients use, and no others may.
+        let is_local = address.ip().is_loopback() || public.is_loopback();
+        let mut runtime = Runtime::of(config, public, is_local, common)?;
         runtime.bounds.connections = connections;
+        runtime.drops_overrides |= has_several;
+        // A socket file has no port, and no page can reach it.
+        if address.port() != 0 {
+            runtime.hosts = Hosts::of(address, &runtime.facts.public, &config.hosts);
+        }
         if let Some(before) = before {
             runtime.go_on_from(before);
         }

@@ -4,6 +4,8 @@
 use std::sync::Arc;
 
 use crate::endpoint;
+use crate::endpoint::canonical::{is_at, is_below, readings};
+use crate::hosts::bare;
 use crate::runtime::Runtime;
 
 /// All sites, at one moment.
@@ -48,7 +50,8 @@ impl Sites {
         Self { places, first }
     }
 
-    /// The site of a host (with or without a port) and a path as it came.
+    /// The site of a host (with or without a port) and a path as it came. Nothing where lenient servers could read the path
+    /// as one of another site: neither of the two rules would be the right one.
     #[must_use]
     pub fn find(&self, host: &str, path: &str) -> Option<&Arc<Runtime>> {
         if let [place] = self.places.as_slice()
@@ -56,20 +59,23 @@ impl Sites {
         {
             return Some(&place.runtime);
         }
-        let host = without_port(host);
-        let path = endpoint::site_path(path);
-        let place = self
-            .places
-            .iter()
-            .find(|place| place.host.as_deref().is_none_or(|own| own.eq_ignore_ascii_case(host)) && place.holds(path));
-        place.map(|place| &place.runtime)
+        let host = bare(host);
+        let on_host = || self.places.iter().filter(|place| place.is_on(host));
+        let as_it_came = on_host().find(|place| place.holds(endpoint::site_path(path)))?;
+        let is_same = |reading: &String| {
+            let read = on_host().find(|place| place.may_hold(endpoint::site_path(reading)));
+            read.is_some_and(|read| std::ptr::eq(read, as_it_came))
+        };
+        let is_sure =
+            on_host().all(|place| place.prefix.is_empty()) || readings(path).is_some_and(|all| all.iter().all(is_same));
+        is_sure.then_some(&as_it_came.runtime)
     }
 
     /// Whether some site is on this host.
     #[must_use]
     pub fn has_host(&self, host: &str) -> bool {
-        let host = without_port(host);
-        self.places.iter().any(|place| place.host.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(host)))
+        let host = bare(host);
+        self.places.iter().any(|place| place.host.is_some() && place.is_on(host))
     }
 
     /// Whether a host has to be looked at in order to find a site.
@@ -91,19 +97,19 @@ impl Sites {
 }
 
 impl Place {
-    fn holds(&self, path: &str) -> bool {
-        // A path that two servers may read in two ways belongs to whoever has all paths of the host.
-        self.prefix.is_empty()
-            || (endpoint::is_plain(path)
-                && path.strip_prefix(&self.prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+    fn is_on(&self, host: &str) -> bool {
+        self.host.as_deref().is_none_or(|own| own.eq_ignore_ascii_case(host))
     }
-}
 
-/// A host without its port; the brackets of an IPv6 address stay (RFC 3986 section 3.2.2).
-fn without_port(host: &str) -> &str {
-    match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
-        _ => host,
+    /// Whether a path as it came is one of the site's.
+    fn holds(&self, path: &str) -> bool {
+        path.strip_prefix(&self.prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
+    /// Whether a lenient reading of a path is one of the site's.
+    fn may_hold(&self, reading: &str) -> bool {
+        let prefix = self.prefix.to_ascii_lowercase();
+        prefix.is_empty() || is_at(reading, &prefix) || is_below(reading, &prefix)
     }
 }
 
@@ -151,11 +157,22 @@ mod tests {
             ("b.test", "/.well-known/oauth-authorization-server/x/y", Some("y")),
             ("b.test", "/.well-known/oauth-protected-resource", Some("b")),
             ("b.test", "/.well-known/oauth-protected-resourceful/x", Some("b")),
-            // What one server may read as `/x/mcp` and another not, belongs to who has the whole host.
-            ("b.test", "//x/mcp", Some("b")),
-            ("b.test", "/x/../x/mcp", Some("b")),
-            ("b.test", "/%78/mcp", Some("b")),
-            ("b.test", "/x%2fmcp", Some("b")),
+            ("b.test.", "/x/mcp", Some("x")),
+            ("b.test", "/x//mcp;v=1/%61", Some("x")),
+            ("b.test", "/z/%61;v//", Some("b")),
+            // What a server may read as a path of another site is nobody's.
+            ("b.test", "//x/mcp", None),
+            ("b.test", "/X/mcp", None),
+            ("b.test", "/x/Y/mcp", None),
+            ("b.test", "/x//y", None),
+            ("b.test", "/x.json", None),
+            ("b.test", "/x/../mcp", None),
+            ("b.test", "/z/..;/x/mcp", None),
+            ("b.test", "/%78/mcp", None),
+            ("b.test", "/x%2fmcp", None),
+            ("b.test", "/z/%2e%2e/x/%252e%252e/z", None),
+            ("b.test", "//.well-known/oauth-protected-resource/x/mcp", None),
+            ("b.test", "/.well-known/oauth-protected-resource/X/mcp", None),
             ("c.test", "/mcp", None),
             ("a.test.evil", "/mcp", None),
             ("", "/mcp", None),

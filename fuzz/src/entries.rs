@@ -11,7 +11,8 @@ use mcp_mend::config::layers::Layers;
 use mcp_mend::edit::challenge::Challenges;
 use mcp_mend::edit::json::Object;
 use mcp_mend::edit::params;
-use mcp_mend::endpoint::{self, Class, Endpoints};
+use mcp_mend::endpoint::guard::Asked;
+use mcp_mend::endpoint::{self, Endpoints};
 use mcp_mend::exchange::{Event, Opening, Reply, ReplyBody, Site};
 use mcp_mend::jsonrpc::Envelope;
 use mcp_mend::plan::Plan;
@@ -62,18 +63,24 @@ pub fn path_class(data: &[u8]) {
     let endpoints = Endpoints::default();
     for mcp_path in ["/mcp", "/", "/a/b"] {
         for method in [Method::GET, Method::POST, Method::OPTIONS] {
-            let class = endpoint::classify_request(&method, &target, mcp_path, &endpoints);
+            let class = endpoint::classify_request(&method, &target, &HeaderMap::new(), mcp_path, &endpoints);
             let path = target.path();
             if class.is_metadata() {
                 assert!(endpoint::is_plain(path), "{path}");
                 assert!(path.contains("/.well-known/"), "{path}");
                 assert!(!path.contains(['%', ';', '\\']) && !path.contains("//") && !path.contains("/../"), "{path}");
             }
-            let strictest = endpoint::strictest(class, &method, path, mcp_path, &endpoints);
-            assert!(
-                class == strictest || class == Class::Other || class.is_metadata() || class == Class::Keys,
-                "{path}"
-            );
+            let query = target.query().unwrap_or_default();
+            let asked = Asked { class, method: &method, path, query, is_form: false };
+            let rules = asked.classes(mcp_path, &endpoints);
+            assert!(rules.contains(class), "{path}");
+            if class.is_metadata() && endpoint::canonical::is_below(path, mcp_path) {
+                let is_exact = endpoint::resource_metadata_places(mcp_path)
+                    .iter()
+                    .chain(&endpoint::server_metadata_places(mcp_path))
+                    .any(|place| place == path);
+                assert!(is_exact || rules.has_messages(), "{path}");
+            }
             assert!(path.ends_with(endpoint::site_path(path)) || endpoint::site_path(path) == "/");
         }
     }

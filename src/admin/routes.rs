@@ -1,8 +1,9 @@
 //! The few paths of the listener, and what every answer carries.
 //!
 //! The page and its data answer only to names that nobody else can hold (`guard`). The three that probes and metrics are
-//! for, `/healthz`, `/readyz` and `/metrics`, answer to every name: kubelet and Prometheus ask by address or by the name
-//! of a service, and there is no secret in what they are told. Pages of other sites get nothing either way.
+//! for, `/healthz`, `/readyz` and `/metrics`, answer to every name that reaches an address other than loopback: kubelet and
+//! Prometheus ask by address or by the name of a service. Over loopback only `/healthz` does, which tells nothing. Pages of
+//! other sites get nothing either way.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -60,7 +61,11 @@ impl Desk {
         let path = request.uri().path();
         let admitted = guard::admit(request.uri(), request.headers(), local, path == "/");
         let mut answer = match (is_for_machines(path), admitted) {
-            (true, Ok(()) | Err(Stranger::Host)) => self.for_machines(request, path),
+            (true, Ok(())) => self.for_machines(request, path),
+            // Whoever comes over a loopback address may be a page that has pointed its own name there.
+            (true, Err(Stranger::Host)) if path == "/healthz" || !local.to_canonical().is_loopback() => {
+                self.for_machines(request, path)
+            }
             (_, Err(why)) => turned_away(why),
             (false, Ok(())) => self.route(request.method(), path, cut),
         };

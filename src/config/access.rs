@@ -33,7 +33,7 @@ impl Checker<'_> {
                 format!("write one of {}", names.join(", "))
             })
         });
-        (!self.values("access.allow").is_empty()).then(|| Admission::new(&networks.concat(), classes))
+        (!self.values("access.allow").is_empty()).then(|| Admission::new(&networks.concat(), &classes))
     }
 
     /// On a loopback address all clients are of this machine, or behind a proxy of it.

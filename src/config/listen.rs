@@ -84,6 +84,14 @@ fn on_unix(listen: Listen) -> Result<Listen, String> {
 }
 
 impl Checker<'_> {
+    /// Hosts that are answered besides the public one: names or addresses, without scheme, port and path.
+    pub(super) fn hosts(&mut self) -> Vec<String> {
+        self.many("hosts", |text| match url::Host::parse(text) {
+            Ok(host) if host.to_string().eq_ignore_ascii_case(text) => Ok(text.to_owned()),
+            _ => Err("write a host alone, like mcp-mend or 192.0.2.7, without scheme, port and path".into()),
+        })
+    }
+
     /// What follows from where connections come from.
     pub(super) fn warn_of_listen(&mut self, listen: &Listen, admission: Option<&Admission>, proxies: &[IpNet]) {
         if let (Some(admission), Some(ip)) = (admission, listen.ip()) {

@@ -231,6 +231,15 @@ pub const SETTINGS: &[Setting] = &[
     ),
     text("mcp_path", "mcp-path", "PATH", "\"/mcp\"", "", "The path of the MCP endpoint, the same on both sides."),
     list(
+        "hosts",
+        "host",
+        "NAME",
+        "[]",
+        "[\"mcp-mend\", \"host.docker.internal\"]",
+        "Hosts that are answered besides that of public_url, the listen address and localhost, while listen or public_url is \
+         a loopback address: others get 421, so that no page can reach the proxy under a name of its own (DNS rebinding).",
+    ),
+    list(
         "origins",
         "origin",
         "URL",

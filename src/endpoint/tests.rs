@@ -95,3 +95,52 @@ fn a_login_needs_no_other_place() {
     }
     assert_eq!(places_of_a_login("/mcp", &endpoints).len(), 15);
 }
+
+#[test]
+fn a_document_is_read_and_anything_else_there_is_not_one() {
+    let class = |method: Method, path: &str, asked: Option<&str>, mcp_path: &str| {
+        let mut headers = HeaderMap::new();
+        if let Some(asked) = asked {
+            headers.insert("access-control-request-method", asked.parse().unwrap());
+        }
+        classify_request(&method, &path.parse().unwrap(), &headers, mcp_path, &Endpoints::default())
+    };
+    let (root, below) = ("/.well-known/oauth-protected-resource", "/mcp/.well-known/oauth-protected-resource");
+    for (method, path, asked, mcp_path, is_document) in [
+        (Method::GET, root, None, "/mcp", true),
+        (Method::HEAD, root, None, "/mcp", true),
+        (Method::OPTIONS, root, Some("POST"), "/mcp", true),
+        (Method::OPTIONS, root, Some("POST"), "/", false),
+        (Method::POST, root, None, "/mcp", false),
+        (Method::DELETE, root, None, "/mcp", false),
+        (Method::GET, below, None, "/mcp", true),
+        (Method::OPTIONS, below, Some("GET"), "/mcp", true),
+        (Method::OPTIONS, below, Some("POST"), "/mcp", false),
+        (Method::POST, below, None, "/mcp", false),
+        (Method::GET, "/mcp/x/.well-known/oauth-protected-resource", None, "/mcp", false),
+        (Method::GET, "/mcp/.well-known/oauth-protected-resource/x", None, "/mcp", false),
+    ] {
+        assert_eq!(
+            class(method.clone(), path, asked, mcp_path).is_metadata(),
+            is_document,
+            "{method} {path} {asked:?}"
+        );
+    }
+}
+
+#[test]
+fn a_form_is_no_message_and_a_message_names_its_session_in_any_spelling() {
+    let rules = |query: &str, is_form: bool| {
+        let asked = guard::Asked { class: Class::Other, method: &Method::POST, path: "/m", query, is_form };
+        asked.classes("/mcp", &Endpoints::default())
+    };
+    for query in
+        ["sessionId=1", "%73essionId=1", "x=1&SESSION_ID=1", "a;session-id=1", "%2573essionid=1", "sessionId[]=1"]
+    {
+        assert!(rules(query, false).has_messages() && rules(query, true).has_messages(), "{query}");
+    }
+    assert!(rules("session=1", false).has_messages() && !rules("session=1", true).has_messages());
+    assert!(!rules("x=sessionId", false).has_messages() && !rules("", false).has_messages());
+}
+
+mod routers;

@@ -10,12 +10,18 @@ use http::uri::PathAndQuery;
 use crate::edit::json::Object;
 use crate::edit::list;
 use crate::endpoint::Class;
+use crate::endpoint::guard::Classes;
 use crate::jsonrpc::Envelope;
 
 /// A request, as it stands before the upstream is asked.
 #[derive(Clone, Debug)]
 pub struct Request {
+    /// What it is; with [`Request::rules`] and [`Request::is_document`] by [`crate::exchange::Site::place`].
     pub class: Class,
+    /// Every class whose rules it has to keep: those that a lenient server may take it for.
+    pub rules: Classes,
+    /// Whether it reads a public document at an exact known place.
+    pub is_document: bool,
     pub method: Method,
     /// Path and query as they came, undecoded.
     pub target: PathAndQuery,

@@ -10,7 +10,7 @@ use http::{HeaderMap, Method, Version};
 use crate::connection::Connection;
 use crate::edit::json::Object;
 use crate::edit::params;
-use crate::endpoint::{Class, Endpoints};
+use crate::endpoint::Class;
 use crate::exchange::{self, Request, RequestBody};
 use crate::refuse::{self, Refusal};
 use crate::repair::Needs;
@@ -112,11 +112,13 @@ pub fn is_stranger(runtime: &Runtime, connection: &Connection, headers: &HeaderM
 }
 
 /// Whether a stranger may not ask this.
-pub fn is_closed(runtime: &Runtime, request: &Request, endpoints: &Endpoints) -> bool {
-    runtime.admission.as_ref().is_some_and(|admission| {
-        let (path, mcp_path) = (request.target.path(), &runtime.facts.mcp_path);
-        admission.is_closed(request.class, &request.method, path, mcp_path, endpoints)
-    })
+pub fn is_closed(runtime: &Runtime, request: &Request) -> bool {
+    runtime.admission.as_ref().is_some_and(|admission| admission.is_closed(request.rules))
+}
+
+/// Whether a request asks for a host that this proxy does not answer to. What is public is no secret under any name.
+pub fn is_other_host(runtime: &Runtime, request: &Request, host: &HeaderValue) -> bool {
+    !request.is_document && !host.to_str().is_ok_and(|host| runtime.hosts.answers_to(host))
 }
 
 /// Whether the request has to do with logging in, so that it must be known where the upstream's endpoints are. MCP

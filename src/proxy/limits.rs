@@ -35,12 +35,14 @@ impl Exchange {
     /// Whether this client asks too often; counts the request if not.
     pub(super) fn asks_too_often(&mut self, request: &Request) -> bool {
         let runtime = &self.worker.runtime;
-        if request.method != Method::POST || !runtime.rates.counts(request.class) {
+        if request.method != Method::POST || !runtime.rates.counts(request.rules) {
             return false;
         }
         let client = self.connection.client(&request.headers, &runtime.trusted_proxies);
-        // Whom a trusted proxy names badly is taken for the proxy.
-        let verdict = runtime.rates.check(request.class, client.unwrap_or(self.connection.peer));
+        // A client that a trusted proxy does not name clearly is counted with that proxy. Whatever a proxy says, its client is
+        // not known to be a program of this machine.
+        let may_spare = !self.connection.trusted;
+        let verdict = runtime.rates.check(request.rules, client.unwrap_or(self.connection.peer), may_spare);
         self.retry_after = verdict.err();
         self.retry_after.is_some()
     }

@@ -32,13 +32,25 @@ fn a_minutes_worth_passes_at_once_and_one_more_waits() {
 #[test]
 fn what_is_not_limited_is_not_counted() {
     let rates = Rates::new(0, 1);
-    assert!(!rates.counts(Class::Register) && rates.counts(Class::Token) && !rates.counts(Class::Mcp));
+    let of = |class| Classes::of(&[class]);
+    assert!(!rates.counts(of(Class::Register)) && rates.counts(of(Class::Token)) && !rates.counts(of(Class::Mcp)));
     for _ in 0..10 {
-        assert_eq!(rates.check(Class::Register, ip("192.0.2.1")), Ok(()));
-        assert_eq!(rates.check(Class::Mcp, ip("192.0.2.1")), Ok(()));
+        assert_eq!(rates.check(of(Class::Register), ip("192.0.2.1"), true), Ok(()));
+        assert_eq!(rates.check(of(Class::Mcp), ip("192.0.2.1"), true), Ok(()));
     }
-    assert_eq!(rates.check(Class::Token, ip("192.0.2.1")), Ok(()));
-    assert_eq!(rates.check(Class::Token, ip("192.0.2.1")), Err(60));
+    assert_eq!(rates.check(of(Class::Token), ip("192.0.2.1"), true), Ok(()));
+    assert_eq!(rates.check(of(Class::Token).with(Class::Other), ip("192.0.2.1"), true), Err(60));
+}
+
+#[test]
+fn a_client_of_this_machine_is_left_out_only_if_it_is_surely_one() {
+    let token = Classes::of(&[Class::Token]);
+    let rates = Rates::new(1, 1).sparing_local([false, true]);
+    for _ in 0..10 {
+        assert_eq!(rates.check(token, ip("127.0.0.1"), true), Ok(()));
+    }
+    assert_eq!(rates.check(token, ip("127.0.0.1"), false), Ok(()));
+    assert_eq!(rates.check(token, ip("127.0.0.1"), false), Err(60));
 }
 
 #[test]
@@ -81,17 +93,18 @@ fn whoever_may_not_ask_yet_is_not_forgotten() {
 
 #[test]
 fn clients_of_this_machine_are_counted_unless_they_are_spared() {
+    let (register, token) = (Classes::of(&[Class::Register]), Classes::of(&[Class::Token]));
     for (spares, expected) in [(true, Ok(())), (false, Err(60))] {
         let rates = Rates::new(1, 1).sparing_local([spares, false]);
         for local in ["127.0.0.1", "::1", "::ffff:127.0.0.2"] {
             let local: IpAddr = local.parse().unwrap();
-            assert_eq!(rates.check(Class::Register, local), Ok(()));
-            assert_eq!(rates.check(Class::Register, local), expected, "{local}");
-            let _ = rates.check(Class::Token, local);
-            assert!(rates.check(Class::Token, local).is_err());
+            assert_eq!(rates.check(register, local, true), Ok(()));
+            assert_eq!(rates.check(register, local, true), expected, "{local}");
+            let _ = rates.check(token, local, true);
+            assert!(rates.check(token, local, true).is_err());
         }
         let other = "192.0.2.1".parse().unwrap();
-        assert_eq!(rates.check(Class::Register, other), Ok(()));
-        assert!(rates.check(Class::Register, other).is_err());
+        assert_eq!(rates.check(register, other, true), Ok(()));
+        assert!(rates.check(register, other, true).is_err());
     }
 }

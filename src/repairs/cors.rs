@@ -26,12 +26,19 @@ const CALLED_BY_PAGES: &[Class] = &[
     Class::Register,
     Class::Token,
     Class::Revoke,
+    Class::Other,
 ];
+
+/// Whether these rules hold for a request: it is of a class that pages call, or some server may take it for one that
+/// carries credentials.
+fn concerns(request: &Request) -> bool {
+    request.class != Class::Other || request.rules.takes_credentials()
+}
 
 /// The one right value of `Access-Control-Allow-Origin`: `*` for public documents, the page's own origin when it is
 /// listed, nothing otherwise. Never an origin that is merely reflected.
 fn allowed_origin(site: &Site<'_>, request: &Request) -> Option<HeaderValue> {
-    if request.class.is_metadata() {
+    if request.is_document {
         return Some(PUBLIC);
     }
     request.origin.clone().filter(|origin| site.allows_origin(origin))

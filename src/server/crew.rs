@@ -52,7 +52,7 @@ impl Crew {
         if sites.is_one() {
             return self.of(&sites, sites.first());
         }
-        let host = host_of(connection, request);
+        let host = host_of(connection, request, &sites);
         match sites.find(host, request.uri().path()) {
             Some(runtime) => self.of(&sites, runtime),
             None => Worker { stray: Some(stray(&sites, host)), ..self.of(&sites, sites.first()) },
@@ -113,18 +113,21 @@ impl Hands {
     }
 }
 
-/// The host that a client asks for: of the target where it has one (RFC 9112 section 3.2.2), else of the Host field; what
-/// a trusted proxy says it was before that.
-fn host_of<'a, B>(connection: &Connection, request: &'a Request<B>) -> &'a str {
+/// The host that a client asks for: of the target where it has one (RFC 9112 section 3.2.2), else of the Host field. If no
+/// site is on that, the last host that a trusted proxy names, if a site is on it: many proxies pass on what a client says
+/// was the host before, and it must not lead past the Host that they have looked at.
+fn host_of<'a, B>(connection: &Connection, request: &'a Request<B>, sites: &Sites) -> &'a str {
     let text = |value: &'a http::HeaderValue| value.to_str().unwrap_or_default().trim();
-    let before = || request.headers().get(headers::X_FORWARDED_HOST).map(text);
-    if let Some(host) = connection.trusted.then(before).flatten() {
-        return host.split(',').next().unwrap_or_default().trim();
-    }
-    match request.uri().authority() {
+    let host = match request.uri().authority() {
         Some(authority) => authority.as_str().rsplit('@').next().unwrap_or_default(),
         None => request.headers().get(HOST).map(text).unwrap_or_default(),
+    };
+    if !connection.trusted || sites.has_host(host) {
+        return host;
     }
+    let before = request.headers().get_all(headers::X_FORWARDED_HOST).iter().next_back().map(text).unwrap_or_default();
+    let before = before.rsplit(',').next().unwrap_or_default().trim();
+    if sites.has_host(before) { before } else { host }
 }
 
 /// What is said to who asks for what no site has (RFC 9110 sections 15.5.5 and 15.5.20).

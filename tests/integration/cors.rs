@@ -86,7 +86,11 @@ async fn a_listed_origin_gets_itself_and_vary() {
 #[tokio::test]
 async fn loopback_pages_are_foreign_where_they_are_not_listed() {
     let upstream = Upstream::sound().await;
-    let proxy = Proxy::to(&upstream).set("origins", "https://only.example").set("listen", "0.0.0.0:0").start();
+    let proxy = Proxy::to(&upstream)
+        .set("origins", "https://only.example")
+        .set("listen", "0.0.0.0:0")
+        .set("public_url", crate::kit::PUBLIC)
+        .start();
     let port = proxy.address.port();
     let mut client = crate::kit::Wire::new(tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap());
     for (origin, allowed) in [

@@ -10,6 +10,7 @@ mod admin;
 mod auth;
 mod authorize;
 mod bodies;
+mod boundaries;
 mod broken_upstream;
 mod captures;
 mod check;

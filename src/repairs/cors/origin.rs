@@ -86,7 +86,8 @@ pub static REPAIR: Repair = Repair {
 };
 
 fn when(request: &Request, reply: &Reply) -> bool {
-    request.class.is_metadata() || request.origin.is_some() || reply.headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN)
+    super::concerns(request)
+        && (request.is_document || request.origin.is_some() || reply.headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN))
 }
 
 fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
@@ -100,7 +101,7 @@ fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
         (Some(_), None) => "the page's origin was not allowed",
         (Some(_), Some(_)) if second.is_some() => "several origins were allowed",
         (Some(right), Some(first)) if right != first => "another origin was allowed",
-        (Some(_), Some(_)) if request.class.is_metadata() => {
+        (Some(_), Some(_)) if request.is_document => {
             if headers.remove(ACCESS_CONTROL_ALLOW_CREDENTIALS).is_none() {
                 return Outcome::Sound;
             }
@@ -116,7 +117,7 @@ fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     };
     // A page that is let in by more than its name is let in.
     let is_open = second.is_none() && first.is_some_and(|first| first == "*" || right.is_none());
-    let public = request.class.is_metadata();
+    let public = request.is_document;
     match right {
         Some(origin) => headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin),
         None => headers.remove(ACCESS_CONTROL_ALLOW_ORIGIN),

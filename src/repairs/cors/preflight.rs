@@ -103,12 +103,13 @@ pub static REPAIR: Repair = Repair {
 };
 
 fn when(request: &Request, _: &Reply) -> bool {
-    request.method == Method::OPTIONS && (request.preflight.is_some() || request.class.is_metadata())
+    let is_asked = request.preflight.is_some() || request.is_document;
+    request.method == Method::OPTIONS && is_asked && super::concerns(request)
 }
 
 fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     let Some(origin) = allowed_origin(site, request) else { return Outcome::Sound };
-    let methods = if request.class.is_metadata() { "GET, POST, OPTIONS" } else { "GET, HEAD, POST, DELETE, OPTIONS" };
+    let methods = if request.is_document { "GET, POST, OPTIONS" } else { "GET, HEAD, POST, DELETE, OPTIONS" };
     let unasked = Preflight { method: "OPTIONS".to_owned(), headers: Vec::new() };
     let asked = request.preflight.as_ref().unwrap_or(&unasked);
     // A method that nobody uses here: an answer of ours would let the page go no further.
@@ -173,11 +174,8 @@ fn answer(request: &Request, origin: HeaderValue, methods: &'static str, asked: 
         headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, allowed);
     }
     headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
-    let vary = if request.class.is_metadata() {
-        "Access-Control-Request-Headers"
-    } else {
-        "Origin, Access-Control-Request-Headers"
-    };
+    let vary =
+        if request.is_document { "Access-Control-Request-Headers" } else { "Origin, Access-Control-Request-Headers" };
     headers.insert(VARY, HeaderValue::from_static(vary));
     headers
 }

@@ -1,10 +1,10 @@
 //! F-34: a page of anybody that calls a server on this machine (DNS rebinding).
 
-use http::header::HeaderMap;
+use http::header::{HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
 
 use crate::client::who;
-use crate::endpoint::Class;
+use crate::endpoint::{Class, is_form};
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::jsonrpc;
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -23,7 +23,7 @@ pub static REPAIR: Repair = Repair {
     advice: "Check `Origin` against a list and answer 403.",
     basis: &[basis::ORIGIN_CHECK],
     default: Mode::Fix,
-    on: Class::OF_MESSAGES,
+    on: &Class::ALL,
     hook: Hook::Request { needs: Needs::Head, when, run, goes_on: false },
     examples: &[
         Example {
@@ -67,7 +67,21 @@ pub static REPAIR: Repair = Repair {
 };
 
 fn when(request: &Request) -> bool {
-    request.origin.is_some() && request.method != Method::OPTIONS
+    request.origin.is_some() && request.method != Method::OPTIONS && may_be_message(request)
+}
+
+/// Whether some server may take the request for a message. Where a handler is mounted is not known, and neither are the paths
+/// of the older transport: whatever changes something and is no form of a login may be one.
+fn may_be_message(request: &Request) -> bool {
+    let is_read = matches!(request.method, Method::GET | Method::HEAD);
+    request.rules.has_messages() || (request.class == Class::Other && !is_read && !is_login(&request.headers))
+}
+
+/// Whether a page leaves for this one with a form, as logins do. A script can give any body the type of a form, but does not
+/// leave its page (Fetch Metadata, section 2.2).
+fn is_login(headers: &HeaderMap) -> bool {
+    let mode = headers.get("sec-fetch-mode").map_or(&b"navigate"[..], HeaderValue::as_bytes);
+    is_form(headers) && mode == b"navigate"
 }
 
 fn run(site: &Site<'_>, request: &mut Request) -> Outcome {

@@ -10,6 +10,9 @@ use tokio::process::{Child, ChildStdout, Command};
 use super::soon;
 use super::wire::Wire;
 
+/// On any free port, for clients that send these as Host.
+const HERE: [&str; 6] = ["--listen", "127.0.0.1:0", "--host", "mcp.test", "--host", "h"];
+
 /// The proxy as a process.
 pub struct Binary {
     pub address: SocketAddr,
@@ -52,7 +55,7 @@ impl Binary {
     }
 
     async fn start_saying(before: &str, environment: &[(&str, &str)], arguments: &[&str]) -> Self {
-        let mut all = vec!["--listen", "127.0.0.1:0"];
+        let mut all = Vec::from(HERE);
         all.extend(arguments);
         let mut command = command(&all);
         command.envs(environment.iter().copied());
@@ -63,7 +66,7 @@ impl Binary {
     pub async fn start_with_files(files: usize, arguments: &[&str]) -> Self {
         let mut limited = Command::new("sh");
         limited.args(["-c", &format!("ulimit -n {files}; exec \"$0\" \"$@\""), &program()]);
-        limited.args(["--listen", "127.0.0.1:0"]).args(arguments);
+        limited.args(HERE).args(arguments);
         limited.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         Self::began(limited, "listens on   http://").await
     }

@@ -46,6 +46,8 @@ impl Proxy {
             ("upstream.url", url.to_owned()),
             ("listen", "127.0.0.1:0".to_owned()),
             ("threads", "1".to_owned()),
+            // What clients here send as Host.
+            ("hosts", "mcp.test,other.test,only.test,h".to_owned()),
             ("log.format", "json".to_owned()),
             // What an upstream is asked is part of most tests.
             ("no_probe", "true".to_owned()),

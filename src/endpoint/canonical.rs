@@ -1,0 +1,233 @@
+//! The forms in which lenient servers read a path. Every rule that keeps somebody out looks at these; what goes up stays
+//! as it came.
+//!
+//! Servers disagree on how often a path is decoded, on whether its case counts, on empty and dot segments, parameters
+//! (`;x=1`), backslashes and control characters (RFC 3986 sections 3.3 and 6.2.2). A rule that looked at one spelling would
+//! guard that spelling alone. So a path has several readings, and a rule holds if it holds for one of them.
+
+use super::is_plain;
+
+/// A path that is longer and not plain, or has more forms on the way through decoders and normalisers, is not read at all.
+const LONGEST: usize = 1024;
+const MOST_FORMS: usize = 64;
+
+/// What a proxy, a server or a framework may do to a path before it looks at it, in any order and any number of times.
+const STEPS: [fn(&str) -> String; 6] =
+    [decode, unite_separators, cut_at_end, drop_parameters, merge_and_resolve, resolve];
+
+/// Every path that a lenient server may read this one as: decoded, in lower case, without parameters, empty segments and a
+/// slash at its end. A plain path has one reading. `None` if there are too many to tell: then it may be any place.
+#[must_use]
+pub fn readings(path: &str) -> Option<Vec<String>> {
+    if is_plain(path) {
+        return Some(vec![bare(path)]);
+    }
+    if path.len() > LONGEST {
+        return None;
+    }
+    let mut forms = vec![path.to_owned()];
+    let mut at = 0;
+    while let Some(form) = forms.get(at).cloned() {
+        at += 1;
+        for step in STEPS {
+            let next = step(&form);
+            if !forms.contains(&next) {
+                forms.push(next);
+            }
+        }
+        if forms.len() > MOST_FORMS {
+            return None;
+        }
+    }
+    let mut all: Vec<String> = forms.iter().map(|form| bare(form)).collect();
+    all.sort_unstable();
+    all.dedup();
+    Some(all)
+}
+
+/// Whether a reading is this place. Some frameworks take a format behind it for the same place (`/mcp.json`, Rails routing
+/// guide section 3.2).
+#[must_use]
+pub fn is_at(reading: &str, place: &str) -> bool {
+    reading
+        .strip_prefix(place)
+        .is_some_and(|rest| rest.is_empty() || (rest.starts_with('.') && place != "/" && !rest.contains('/')))
+}
+
+/// Whether a reading is below this place: a server that mounts a handler there hands it everything below. At the root that
+/// would be every path, so that nothing is said of it here.
+#[must_use]
+pub fn is_below(reading: &str, place: &str) -> bool {
+    place != "/" && reading.strip_prefix(place).is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// A name as lenient readers compare it: decoded, in lower case.
+#[must_use]
+pub fn name(text: &str) -> String {
+    let mut text = text.to_owned();
+    // Each decoding makes it shorter, until there is none.
+    loop {
+        let decoded = decode(&text);
+        if decoded == text {
+            return fold(text.trim_matches(|c: char| c.is_whitespace() || c.is_control()));
+        }
+        text = decoded;
+    }
+}
+
+/// One decoding. Overlong forms of `/` and `.` are what they stand for: some decoders take them (RFC 3629 section 10).
+fn decode(text: &str) -> String {
+    let mut bytes: Vec<u8> = percent_encoding::percent_decode_str(text).collect();
+    for (overlong, meant) in [([0xc0, 0xaf], b'/'), ([0xc0, 0xae], b'.')] {
+        while let Some(at) = bytes.windows(2).position(|window| window == overlong) {
+            bytes.splice(at..at + 2, [meant]);
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// A backslash separates segments on some systems, and a parser of URLs drops control characters (WHATWG URL section 4.4).
+fn unite_separators(text: &str) -> String {
+    text.replace('\\', "/").chars().filter(|letter| !letter.is_control()).collect()
+}
+
+/// A program in C ends a string at a zero byte; a parser of URLs ends a path at these two.
+fn cut_at_end(text: &str) -> String {
+    text.split(['\0', '?', '#']).next().unwrap_or_default().to_owned()
+}
+
+/// A parameter of a segment (RFC 3986 section 3.3) is no part of its name.
+fn drop_parameters(text: &str) -> String {
+    each_segment(text, |segment| segment.split(';').next().unwrap_or_default())
+}
+
+fn each_segment(text: &str, change: impl Fn(&str) -> &str) -> String {
+    text.split('/').map(change).collect::<Vec<_>>().join("/")
+}
+
+/// Without empty and dot segments.
+fn merge_and_resolve(text: &str) -> String {
+    without_dots(text, true)
+}
+
+/// Without dot segments (RFC 3986 section 5.2.4), where an empty segment is one that `..` takes out.
+fn resolve(text: &str) -> String {
+    without_dots(text, false)
+}
+
+fn without_dots(text: &str, merges: bool) -> String {
+    let mut out: Vec<&str> = Vec::new();
+    for segment in text.trim_start_matches('/').split('/') {
+        match segment {
+            "." => {}
+            "" if merges => {}
+            ".." => drop(out.pop()),
+            segment => out.push(segment),
+        }
+    }
+    format!("/{}", out.join("/"))
+}
+
+/// A path as names of places are compared: in lower case, each segment without parameters and what file systems drop at its
+/// end, no empty segments, no slash at the end.
+fn bare(text: &str) -> String {
+    let mut path = String::with_capacity(text.len());
+    for segment in text.split('/') {
+        let segment = segment.split(';').next().unwrap_or_default().trim();
+        let trimmed = segment.trim_end_matches(['.', ' ']);
+        let segment = if trimmed.is_empty() && segment != "." { segment } else { trimmed };
+        if !segment.is_empty() {
+            path.push('/');
+            path.push_str(segment);
+        }
+    }
+    if path.is_empty() { "/".to_owned() } else { fold(&path) }
+}
+
+/// In lower case; letters that some tables fold into ASCII ones (U+017F, U+212A) as those.
+fn fold(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    text.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_path_has_one_reading() {
+        for (path, expected) in
+            [("/", "/"), ("/mcp", "/mcp"), ("/Mcp/", "/mcp"), ("/a.b/c", "/a.b/c"), ("/mcp.", "/mcp")]
+        {
+            assert_eq!(readings(path).unwrap(), [expected], "{path}");
+        }
+    }
+
+    #[test]
+    fn every_spelling_reads_as_the_place_that_a_lenient_server_takes_it_for() {
+        for path in [
+            "//mcp",
+            "/mcp//",
+            "/./mcp",
+            "/x/../mcp",
+            "/x//../mcp",
+            "/%6dcp",
+            "/%4dCP",
+            "/%256dcp",
+            "/mcp;a=1",
+            "/mcp%3ba",
+            "/mcp%2f",
+            "\\mcp",
+            "/x%5c..%5cmcp",
+            "/x/%2e%2e/mcp",
+            "/x/..;/mcp",
+            "/mcp%00.png",
+            "/mcp%00/../mcp",
+            "/mcp%20",
+            "/mcp.%20.",
+            "/mcp%09",
+            "/mcp%3fx",
+            "/mcp%23x",
+            "/%c0%afmcp",
+            "/x/%c0%ae%c0%ae/mcp",
+            "/x/%252e%252e/mcp",
+        ] {
+            let all = readings(path).unwrap();
+            assert!(all.iter().any(|reading| reading == "/mcp"), "{path}: {all:?}");
+        }
+        assert!(readings("/%c5%bfse").unwrap().iter().any(|reading| reading == "/sse"));
+    }
+
+    #[test]
+    fn a_path_below_a_handler_stays_below_it_where_dots_are_not_resolved() {
+        for path in ["/mcp/../y", "/mcp/%2e%2e/y", "/x/%2e%2e/mcp/%252e%252e/y", "/a/../mcp/%2e%2e/%2e%2e/z"] {
+            let all = readings(path).unwrap();
+            assert!(all.iter().any(|reading| is_below(reading, "/mcp")), "{path}: {all:?}");
+        }
+    }
+
+    #[test]
+    fn other_places_stay_other_places() {
+        for path in ["/mcpx", "/x/mcp", "/%2fx/mcp", "/m%63p2", "/mc/p"] {
+            let all = readings(path).unwrap();
+            let held = all.iter().any(|reading| is_at(reading, "/mcp") || is_below(reading, "/mcp"));
+            assert!(!held, "{path}: {all:?}");
+        }
+        assert!(is_at("/mcp.json", "/mcp") && !is_at("/mcp.json/x", "/mcp") && !is_at("/.x", "/") && is_at("/", "/"));
+    }
+
+    #[test]
+    fn what_has_too_many_forms_is_not_read() {
+        assert_eq!(readings(&format!("/%{}41", "25".repeat(400))), None);
+        assert_eq!(readings(&format!("/;{}", "a".repeat(LONGEST))), None);
+    }
+
+    #[test]
+    fn names_are_compared_decoded_and_without_case() {
+        for text in ["sessionId", "%73essionId", "SESSIONID", "session%49d", "%2573essionid", " sessionid\t"] {
+            assert_eq!(name(text), "sessionid", "{text}");
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Names that a server may take for another field. CGI, WSGI and their like turn every byte of a name that is no letter or
+//! digit into `_` (RFC 3875 section 4.1.18), so that `X_Real_IP` and `X-Real-IP` are one variable there.
+
+use http::header::{HeaderMap, HeaderName};
+
+use super::{is_forwarding, is_hop_by_hop, is_protected};
+
+/// Takes out every field whose name a server may fold into one that this proxy sets, drops or judges by.
+pub fn drop_lookalikes(headers: &mut HeaderMap) {
+    remove_if(headers, |name| {
+        let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        !is_plain && is_ours(&folded(name))
+    });
+}
+
+/// Takes out the fields by which some servers take another path or method for the one of the request: rules that were
+/// decided by path would hold for a path that is not served.
+pub fn drop_overrides(headers: &mut HeaderMap) {
+    remove_if(headers, is_override);
+}
+
+fn remove_if(headers: &mut HeaderMap, is_meant: impl Fn(&str) -> bool) {
+    if !headers.keys().any(|name| is_meant(name.as_str())) {
+        return;
+    }
+    let names: Vec<HeaderName> = headers.keys().filter(|name| is_meant(name.as_str())).cloned().collect();
+    for name in names {
+        headers.remove(name);
+    }
+}
+
+fn folded(name: &str) -> String {
+    name.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '-' }).collect()
+}
+
+fn is_ours(name: &str) -> bool {
+    is_forwarding(name) || is_protected(name) || is_hop_by_hop(name) || is_override(name)
+}
+
+/// Ahead of the path: IIS, Symfony and Zend read these. Ahead of the method: Rack, Express and ASP.NET middleware do.
+fn is_override(name: &str) -> bool {
+    matches!(
+        name,
+        "x-original-url"
+            | "x-original-uri"
+            | "x-rewrite-url"
+            | "x-rewrite-uri"
+            | "x-override-url"
+            | "x-http-method-override"
+            | "x-http-method"
+            | "x-method-override"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn left(drop: impl Fn(&mut HeaderMap), names: &[&str]) -> Vec<String> {
+        let mut headers: HeaderMap =
+            names.iter().map(|name| (name.parse::<HeaderName>().unwrap(), "x".parse().unwrap())).collect();
+        drop(&mut headers);
+        headers.keys().map(|name| name.as_str().to_owned()).collect()
+    }
+
+    #[test]
+    fn no_other_spelling_of_a_field_of_ours_passes() {
+        let lookalikes = [
+            "X_Real_IP",
+            "X_Forwarded_For",
+            "X-Forwarded_Proto",
+            "X.Forwarded.For",
+            "Client_IP",
+            "Content_Length",
+            "Transfer_Encoding",
+            "Mcp_Session_Id",
+            "X_Original_URL",
+            "X_HTTP_Method_Override",
+            "CF_Connecting_IP",
+        ];
+        assert_eq!(left(drop_lookalikes, &lookalikes), [""; 0]);
+        let others = ["api_key", "x_request_id", "x-real-ip", "content-length", "mcp-session-id"];
+        assert_eq!(left(drop_lookalikes, &others), others);
+    }
+
+    #[test]
+    fn nobody_says_that_another_path_or_method_is_meant() {
+        let names = ["X-Original-URL", "X-Rewrite-URL", "X-HTTP-Method-Override", "accept"];
+        assert_eq!(left(drop_overrides, &names), ["accept"]);
+    }
+}

@@ -120,17 +120,18 @@ impl Default for Profile {
     }
 }
 
-/// Checks the server that a configuration names.
+/// Checks the server of the first site of a configuration.
 ///
 /// # Errors
 /// When the server's address cannot be used.
 pub async fn check(config: &Config, url: &str, wish: &Wish) -> Result<Report, StartError> {
     let began = Instant::now();
-    let stand = Arc::new(Stand::new(config)?.calling_itself(wish.profile.agent));
+    let site = config.sites.first();
+    let stand = Arc::new(Stand::new(&config.process, site)?.calling_itself(wish.profile.agent));
     let mut walked = Walk::new(stand.clone(), wish).whole().await;
-    walked.reach = reach::look(&stand, config, &walked).await;
+    walked.reach = reach::look(&stand, site, &walked).await;
     let redactor = redactor(&stand, &walked)?;
-    Ok(Report::of(config, url, wish, &walked, &redactor, began.elapsed()))
+    Ok(Report::of(site, url, wish, &walked, &redactor, began.elapsed()))
 }
 
 /// Takes the secrets out of what is shown. Its key is told nobody.

@@ -20,7 +20,7 @@ use tokio::net::TcpListener;
 use crate::admin::{self, source::Live};
 use crate::cli::show::{BAD, GOOD, NAME, QUIET};
 use crate::config::layers::{Layers, Value};
-use crate::config::{Complaint, Config, settings};
+use crate::config::{Complaint, Config, ProcessConfig, settings};
 use crate::edit::origin::Origin;
 use crate::server::{self, Balance, Outlets, Running};
 use crate::signals;
@@ -98,7 +98,7 @@ fn play(wish: &Wish) -> Result<bool, DemoError> {
     // A report alone needs no known address; somebody who wants to connect a client does.
     let listen = wish.listen.as_deref().unwrap_or(if wish.once { "127.0.0.1:0" } else { "127.0.0.1:8808" });
     let config = config(listen, upstream, wish.admin.as_deref())?;
-    let page = admin::bind(config.admin)?;
+    let page = admin::bind(config.process.admin)?;
     let quiet = AccessLog::start(Format::Off, std::io::sink());
     let running = server::start(&config, quiet, Balance::DEFAULT)?;
     let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(DemoError::Broken)?;
@@ -210,7 +210,8 @@ fn config(listen: &str, upstream: SocketAddr, admin: Option<&str>) -> Result<Con
 
 /// Keeps serving, now with an access log, so that a real client can be pointed at it.
 fn serve_on(running: Running, config: Config, page: Option<StdListener>) -> Result<(), DemoError> {
-    let config = Config { listen: running.address.into(), ..config };
+    let process = ProcessConfig { listen: running.address.into(), ..config.process };
+    let config = Config { process, ..config };
     running.stop();
     let log = AccessLog::start(Format::Text, std::io::stdout());
     let flows = Flows::of(&config).map_err(DemoError::Broken)?;
@@ -221,7 +222,7 @@ fn serve_on(running: Running, config: Config, page: Option<StdListener>) -> Resu
         .zip(flows)
         .map(|(listener, flows)| admin::start(listener, running.vitals(), Some(live(flows))))
         .transpose()?;
-    let (proxy, upstream) = (&running.runtime.facts.public, &config.upstream);
+    let (proxy, upstream) = (&running.runtime.facts.public, &config.sites.first().upstream);
     anstream::println!(
         "\nBoth keep serving until Ctrl-C. Point a client at {NAME}{proxy}/mcp{NAME:#} (mended) or at\n\
          {upstream}/mcp (broken), and watch what is mended:\n"

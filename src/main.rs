@@ -85,13 +85,13 @@ struct Started {
 
 /// The proxy, and what is beside it.
 fn start(config: &Config, access: AccessLog, flows: Option<Arc<Flows>>) -> Result<Started, StartError> {
-    let listener = admin::bind(config.admin)?;
-    let otlp = config.otlp.as_ref().map(Otlp::new).transpose()?;
+    let listener = admin::bind(config.process.admin)?;
+    let otlp = config.process.otlp.as_ref().map(Otlp::new).transpose()?;
     let tracer = otlp.as_ref().map(|otlp| otlp.tracer.clone());
     let outlets = Outlets { access, recorder: flows.clone().map(|flows| flows as _), tracer };
     let running = server::start(config, outlets, Balance::DEFAULT)?;
     let live = |flows| Arc::new(Live::new(running.runtime.clone(), flows)) as _;
-    let page = flows.filter(|_| config.admin_page).map(live);
+    let page = flows.filter(|_| config.process.admin_page).map(live);
     let admin = listener.map(|listener| admin::start(listener, running.vitals(), page)).transpose()?;
     let exporter = otlp.map(|otlp| otlp.start(running.vitals())).transpose()?;
     Ok(Started { running, admin, exporter })
@@ -99,15 +99,17 @@ fn start(config: &Config, access: AccessLog, flows: Option<Arc<Flows>>) -> Resul
 
 /// Where the access log goes.
 fn access_log(config: &Config) -> Result<AccessLog, Complaint> {
-    let Some(path) = &config.log_file else { return Ok(AccessLog::start(config.log_format, std::io::stdout())) };
-    AccessLog::to_file(config.log_format, path).map_err(|error| Complaint {
+    let Some(path) = &config.process.log_file else {
+        return Ok(AccessLog::start(config.process.log_format, std::io::stdout()));
+    };
+    AccessLog::to_file(config.process.log_format, path).map_err(|error| Complaint {
         place: "log.file".into(),
         message: format!("{} cannot be written: {error}; write a file in a folder that can be used", path.display()),
     })
 }
 
 fn run(config: Config, matches: &ArgMatches) -> ExitCode {
-    let _log = mcp_mend::telemetry::init(&config.log_level, config.log_format == Format::Json);
+    let _log = mcp_mend::telemetry::init(&config.process.log_level, config.process.log_format == Format::Json);
     let orders = match signals::orders() {
         Ok(orders) => orders,
         Err(error) => return failed(&error),
@@ -132,7 +134,7 @@ fn run(config: Config, matches: &ArgMatches) -> ExitCode {
         Err(error) => return failed(&error),
     };
     greet(&config, &running, admin.as_ref());
-    cli::first::look(&config, &running.runtime);
+    cli::first::look(&config.process, config.sites.first(), &running.runtime);
     signals::report_upstream(&running.runtime.target);
     notify::ready(&serving(&config, &running));
     obey(&orders, &running, config, watch, matches);
@@ -187,7 +189,7 @@ fn obey(orders: &Orders, running: &Running, mut config: Config, mut watch: Optio
 
 /// What the service manager shows.
 fn serving(config: &Config, running: &Running) -> String {
-    format!("serving {} for {}", running.name, config.upstream)
+    format!("serving {} for {}", running.name, config.sites.first().upstream)
 }
 
 fn failed(error: &dyn std::error::Error) -> ExitCode {
@@ -216,13 +218,13 @@ fn watched(config: &Config, orders: &Orders) -> Option<Watch> {
 /// Says where it listens and what it stands before.
 fn greet(config: &Config, running: &Running, admin: Option<&Admin>) {
     let admin = admin.map(|admin| admin.address);
-    if config.log_format == Format::Json {
+    if config.process.log_format == Format::Json {
         let admin = admin.map(tracing::field::display);
-        tracing::info!(listen = %running.name, upstream = %config.upstream, admin, "started");
+        tracing::info!(listen = %running.name, upstream = %config.sites.first().upstream, admin, "started");
     } else {
         anstream::print!("{}", show::banner(config, &running.runtime, &running.name, admin));
     }
-    if config.public.is_none() && running.address.ip().is_unspecified() {
+    if config.sites.first().public.is_none() && running.address.ip().is_unspecified() {
         tracing::warn!(
             public_url = %running.runtime.facts.public,
             "listening on every address without a public_url: clients elsewhere need --public-url"

@@ -34,7 +34,7 @@ pub fn reload(
             if !waiting.is_empty() {
                 tracing::warn!(settings = waiting.join(", "), "these changes wait for a restart");
             }
-            tracing::info!(sites = 1 + config.others.len(), "reloaded");
+            tracing::info!(sites = config.sites.iter().count(), "reloaded");
             life.note_reload(Reload { at, complaints: Vec::new(), waiting });
         }
         Err(complaints) => {

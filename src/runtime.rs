@@ -10,7 +10,7 @@ use ipnet::IpNet;
 
 use crate::admission::Admission;
 use crate::body::inbox::Inboxes;
-use crate::config::Config;
+use crate::config::{ProcessConfig, SiteConfig};
 use crate::connection::Patience;
 use crate::edit::origin::Origin;
 use crate::exchange::Facts;
@@ -131,56 +131,71 @@ pub struct Bounds {
     pub drain: Duration,
 }
 
+impl Bounds {
+    /// What the configuration says.
+    #[must_use]
+    pub fn of(process: &ProcessConfig) -> Self {
+        let (limits, overload) = (&process.limits, &process.overload);
+        Self {
+            patience: Patience { head: limits.head, idle: limits.idle, body: limits.body },
+            head_bytes: limits.head_bytes,
+            target_bytes: limits.target_bytes,
+            request_bytes: limits.request_bytes,
+            body_bytes: limits.body_bytes,
+            body_time: limits.mend,
+            learned: limits.learned,
+            first_silence: FIRST_SILENCE,
+            silence: limits.silence,
+            connections: limits.connections,
+            connections_per_peer: limits.connections_per_peer,
+            requests: overload.requests,
+            held_bytes: overload.held_bytes,
+            stalled: overload.stalled,
+            drain: limits.drain,
+        }
+    }
+}
+
 impl Runtime {
     /// A site, for clients that use `public`, on a loopback address or not.
     ///
     /// # Errors
     /// When a file that is needed cannot be used.
-    pub fn of(config: &Config, public: Origin, is_loopback: bool, common: &Common) -> Result<Self, StartError> {
-        let (limits, overload) = (&config.limits, &config.overload);
-        let stated_host = match &config.public {
+    pub fn of(
+        process: &ProcessConfig,
+        site: &SiteConfig,
+        public: Origin,
+        is_loopback: bool,
+        common: &Common,
+    ) -> Result<Self, StartError> {
+        let overload = &process.overload;
+        let stated_host = match &site.public {
             Some(public) => Some(HeaderValue::from_str(public.authority()).map_err(|_| StartError::Authority)?),
             None => None,
         };
-        let name = format!("{public}{}", config.prefix);
+        let name = format!("{public}{}", site.prefix);
         Ok(Self {
-            prefix: config.prefix.clone(),
+            prefix: site.prefix.clone(),
             facts: Facts {
                 public,
-                upstream: config.upstream.clone(),
-                mcp_path: config.mcp_path.clone(),
-                origins: config.origins.clone(),
+                upstream: site.upstream.clone(),
+                mcp_path: site.mcp_path.clone(),
+                origins: site.origins.clone(),
                 loopback_origins: is_loopback,
-                scopes: config.scopes.clone(),
+                scopes: site.scopes.clone(),
             },
-            plan: Plan::new(REPAIRS, &config.modes),
-            target: Arc::new(Target::of(config)?),
-            bounds: Bounds {
-                patience: Patience { head: limits.head, idle: limits.idle, body: limits.body },
-                head_bytes: limits.head_bytes,
-                target_bytes: limits.target_bytes,
-                request_bytes: limits.request_bytes,
-                body_bytes: limits.body_bytes,
-                body_time: limits.mend,
-                learned: limits.learned,
-                first_silence: FIRST_SILENCE,
-                silence: limits.silence,
-                connections: limits.connections,
-                connections_per_peer: limits.connections_per_peer,
-                requests: overload.requests,
-                held_bytes: overload.held_bytes,
-                stalled: overload.stalled,
-                drain: limits.drain,
-            },
+            plan: Plan::new(REPAIRS, &site.modes),
+            target: Arc::new(Target::of(process, site)?),
+            bounds: Bounds::of(process),
             stated_host,
             hosts: Hosts::default(),
-            drops_overrides: config.admission.is_some(),
-            preserve_host: config.preserve_host,
-            trusted_proxies: config.trusted_proxies.clone(),
-            admission: config.admission.clone(),
-            show_repairs: config.show_repairs,
-            ca_file: config.ca_file.clone(),
-            probe: config.probe,
+            drops_overrides: site.admission.is_some(),
+            preserve_host: site.preserve_host,
+            trusted_proxies: process.trusted_proxies.clone(),
+            admission: site.admission.clone(),
+            show_repairs: site.show_repairs,
+            ca_file: site.ca_file.clone(),
+            probe: process.probe,
             as_client: false,
             rates: Arc::new(
                 Rates::new(overload.register_per_minute, overload.token_per_minute)

@@ -19,8 +19,8 @@ use self::crew::Crew;
 use self::door::Door;
 use self::listen::{Bound, SocketFile};
 use self::work::Source;
-use crate::config::Config;
 use crate::config::listen::Listen;
+use crate::config::{Config, SiteConfig};
 use crate::edit::origin::Origin;
 use crate::hosts::Hosts;
 use crate::notify::Watchdog;
@@ -108,18 +108,19 @@ struct Stop {
 /// When the address is taken, a thread cannot be had or the TLS files cannot be read.
 pub fn start(config: &Config, outlets: impl Into<Outlets>, balance: Balance) -> Result<Running, StartError> {
     let Outlets { access, recorder, tracer } = outlets.into();
-    let threads = match config.threads {
+    let process = &config.process;
+    let threads = match process.threads {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         stated => stated,
     };
-    let Bound { listeners, address, name, balance, file } = listen::listen(&config.listen, threads, balance)
-        .map_err(|source| StartError::Listen { address: config.listen.clone(), source })?;
+    let Bound { listeners, address, name, balance, file } = listen::listen(&process.listen, threads, balance)
+        .map_err(|source| StartError::Listen { address: process.listen.clone(), source })?;
     let sites = sites(config, address, &Common { tracer, ..Common::new(access) }, None)?;
     let runtime = sites.first().clone();
     if let Some(recorder) = &recorder {
         recorder.site(&runtime.facts);
     }
-    let door = Door::new(config.tls.as_ref(), &public_host(&runtime), runtime.life.clone())?;
+    let door = Door::new(config.process.tls.as_ref(), &public_host(&runtime), runtime.life.clone())?;
     let (sites, door) = (Arc::new(ArcSwap::from_pointee(sites)), Arc::new(door));
     let stop = Stop { accepting: CancellationToken::new(), streams: CancellationToken::new() };
     let watchdog = Watchdog::asked();
@@ -160,36 +161,36 @@ pub fn start(config: &Config, outlets: impl Into<Outlets>, balance: Balance) -> 
 /// When one cannot be used.
 pub fn try_out(config: &Config) -> Result<(), StartError> {
     let common = Common::new(AccessLog::start(Format::Off, io::sink()));
-    let address = config.listen.tcp().unwrap_or(listen::HERE);
+    let address = config.process.listen.tcp().unwrap_or(listen::HERE);
     let sites = sites(config, address, &common, None)?;
-    Door::new(config.tls.as_ref(), &public_host(sites.first()), common.life).map(|_| ())
+    Door::new(config.process.tls.as_ref(), &public_host(sites.first()), common.life).map(|_| ())
 }
 
 /// All sites of a configuration. What `before` has and is still the same goes on: what was learned, connections.
 fn sites(config: &Config, address: SocketAddr, common: &Common, before: Option<&Sites>) -> Result<Sites, StartError> {
-    let connections = listen::connections(config.limits.connections, before.is_none());
-    let has_several = !config.others.is_empty();
-    let one = |config: &Config| {
-        let public = config.public.clone().unwrap_or_else(|| {
-            let scheme = if config.tls.is_some() { "https" } else { "http" };
-            default_public(scheme, address, &config.upstream)
+    let connections = listen::connections(config.process.limits.connections, before.is_none());
+    let process = &config.process;
+    let one = |site: &SiteConfig| {
+        let public = site.public.clone().unwrap_or_else(|| {
+            let scheme = if process.tls.is_some() { "https" } else { "http" };
+            default_public(scheme, address, &site.upstream)
         });
         // Pages of this machine may call a proxy that this machine's clients use, and no others may.
         let is_local = address.ip().is_loopback() || public.is_loopback();
-        let mut runtime = Runtime::of(config, public, is_local, common)?;
+        let mut runtime = Runtime::of(process, site, public, is_local, common)?;
         runtime.bounds.connections = connections;
-        runtime.drops_overrides |= has_several;
+        runtime.drops_overrides |= !config.sites.rest().is_empty();
         // A socket file has no port, and no page can reach it.
         if address.port() != 0 {
-            runtime.hosts = Hosts::of(address, &runtime.facts.public, &config.hosts);
+            runtime.hosts = Hosts::of(address, &runtime.facts.public, &process.hosts);
         }
         if let Some(before) = before {
             runtime.go_on_from(before);
         }
         Ok::<_, StartError>(Arc::new(runtime))
     };
-    let others = config.others.iter().map(one).collect::<Result<Vec<_>, _>>()?;
-    Ok(Sites::new(one(config)?, config.is_catch_all, others))
+    let rest = config.sites.rest().iter().map(one).collect::<Result<Vec<_>, _>>()?;
+    Ok(Sites::new(one(config.sites.first())?, rest, process.catch_all))
 }
 
 /// For whom a certificate is made, if one has to be.
@@ -222,7 +223,7 @@ impl Running {
     pub fn reload(&self, config: &Config) -> Result<(), StartError> {
         let before = self.sites.load_full();
         let sites = sites(config, self.address, &before.first().common(), Some(&before))?;
-        let change = self.door.change(config.tls.as_ref(), &public_host(sites.first()))?;
+        let change = self.door.change(config.process.tls.as_ref(), &public_host(sites.first()))?;
         self.sites.store(Arc::new(sites));
         self.door.apply(change);
         Ok(())

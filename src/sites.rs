@@ -31,20 +31,18 @@ impl Sites {
         Self { places: vec![Place { host: None, prefix: String::new(), runtime: runtime.clone() }], first: runtime }
     }
 
-    /// Several sites. The first serves every host too that no other names, if `is_catch_all`.
+    /// Several sites. The one at `catch_all` (counted from the first) serves every host too that no other names.
     #[must_use]
-    pub fn new(first: Arc<Runtime>, is_catch_all: bool, others: Vec<Arc<Runtime>>) -> Self {
-        let named = |runtime: Arc<Runtime>| Place {
-            host: Some(runtime.facts.public.host().to_string().to_ascii_lowercase()),
-            prefix: runtime.prefix.clone(),
-            runtime,
+    pub fn new(first: Arc<Runtime>, rest: Vec<Arc<Runtime>>, catch_all: Option<usize>) -> Self {
+        let place = |(index, runtime): (usize, Arc<Runtime>)| match catch_all {
+            Some(all) if all == index => Place { host: None, prefix: String::new(), runtime },
+            _ => Place {
+                host: Some(runtime.facts.public.host().to_string().to_ascii_lowercase()),
+                prefix: runtime.prefix.clone(),
+                runtime,
+            },
         };
-        let mut places: Vec<Place> = others.into_iter().map(named).collect();
-        if is_catch_all {
-            places.push(Place { host: None, prefix: String::new(), runtime: first.clone() });
-        } else {
-            places.push(named(first.clone()));
-        }
+        let mut places: Vec<Place> = std::iter::once(first.clone()).chain(rest).enumerate().map(place).collect();
         // Who names a host comes before who names none, and a longer path before a shorter one.
         places.sort_by_key(|place| (place.host.is_none(), std::cmp::Reverse(place.prefix.len())));
         Self { places, first }
@@ -116,8 +114,8 @@ impl Place {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
     use crate::config::layers::Layers;
+    use crate::config::{Config, SiteConfig};
     use crate::runtime::Common;
     use crate::telemetry::access::{AccessLog, Format};
 
@@ -126,11 +124,12 @@ mod tests {
         layers.take_file("p.toml", file, &mut Vec::new());
         let config = Config::check(&layers, Vec::new()).unwrap();
         let common = Common::new(AccessLog::start(Format::Off, std::io::sink()));
-        let site = |config: &Config| {
-            let public = config.public.clone().unwrap_or_else(|| config.upstream.clone());
-            Arc::new(Runtime::of(config, public, true, &common).unwrap())
+        let site = |site: &SiteConfig| {
+            let public = site.public.clone().unwrap_or_else(|| site.upstream.clone());
+            Arc::new(Runtime::of(&config.process, site, public, true, &common).unwrap())
         };
-        Sites::new(site(&config), config.is_catch_all, config.others.iter().map(site).collect())
+        let rest = config.sites.rest().iter().map(site).collect();
+        Sites::new(site(config.sites.first()), rest, config.process.catch_all)
     }
 
     fn found(sites: &Sites, host: &str, path: &str) -> Option<String> {

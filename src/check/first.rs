@@ -11,7 +11,7 @@ use super::stand::Stand;
 use super::verdict::{Found, verdicts};
 use super::walk::{Walk, Walked};
 use super::{Wish, redactor};
-use crate::config::Config;
+use crate::config::{ProcessConfig, SiteConfig};
 use crate::repair::{Mode, Repair};
 use crate::server::StartError;
 
@@ -44,25 +44,25 @@ impl FirstLook {
     }
 }
 
-/// Looks at the upstream of a proxy; `None` if it does not answer for a good while.
+/// Looks at the upstream of a site; `None` if it does not answer for a good while.
 ///
 /// # Errors
 /// When the upstream's address or the TLS files cannot be used.
-pub async fn look(config: &Config) -> Result<Option<FirstLook>, StartError> {
+pub async fn look(process: &ProcessConfig, site: &SiteConfig) -> Result<Option<FirstLook>, StartError> {
     let began = Instant::now();
     // What the operator has switched off is found all the same.
-    let plain = Config { modes: std::collections::BTreeMap::new(), ..config.clone() };
-    let stand = Arc::new(Stand::new(&plain)?);
+    let plain = SiteConfig { modes: std::collections::BTreeMap::new(), ..site.clone() };
+    let stand = Arc::new(Stand::new(process, &plain)?);
     let wish = Wish::default();
     let Some(walked) = walk(&stand, &wish).await else { return Ok(None) };
-    let mode = |repair: &Repair| config.modes.get(repair.id).copied().unwrap_or(repair.default);
+    let mode = |repair: &Repair| site.modes.get(repair.id).copied().unwrap_or(repair.default);
     let found = verdicts(&walked)
         .into_iter()
         .filter(|verdict| matches!(verdict.found, Found::Fail(_)))
         .map(|verdict| Defect { repair: verdict.repair, mode: mode(verdict.repair) })
         .collect();
-    let url = format!("{}{}", config.upstream, config.mcp_path);
-    let report = Report::of(config, &url, &wish, &walked, &redactor(&stand, &walked)?, began.elapsed());
+    let url = format!("{}{}", site.upstream, site.mcp_path);
+    let report = Report::of(site, &url, &wish, &walked, &redactor(&stand, &walked)?, began.elapsed());
     Ok(Some(FirstLook { report, found }))
 }
 

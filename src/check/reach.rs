@@ -17,7 +17,7 @@ use super::signs::{self, Wall};
 use super::stand::{Probe, Seen, Stand};
 use super::walk::Walked;
 use crate::client::CLIENTS;
-use crate::config::Config;
+use crate::config::SiteConfig;
 use crate::edit::origin::Origin;
 use crate::endpoint;
 
@@ -60,9 +60,9 @@ impl Line {
 }
 
 /// Everything that decides it.
-pub async fn look(stand: &Arc<Stand>, config: &Config, walked: &Walked) -> Vec<Line> {
-    let (origin, seen) = (&config.upstream, &walked.seen[..]);
-    let mut lines = vec![endpoint(walked, &config.mcp_path)];
+pub async fn look(stand: &Arc<Stand>, site: &SiteConfig, walked: &Walked) -> Vec<Line> {
+    let (origin, seen) = (&site.upstream, &walked.seen[..]);
+    let mut lines = vec![endpoint(walked, &site.mcp_path)];
     // Of a server that does not answer, nothing is known but its address.
     if walked.is_reached() {
         lines.extend([agents(stand).await, walls(seen), redirects(seen, origin), time(seen)]);
@@ -75,7 +75,7 @@ pub async fn look(stand: &Arc<Stand>, config: &Config, walked: &Walked) -> Vec<L
     }
     lines.push(port(origin));
     lines.push(addresses(origin).await);
-    lines.push(certificate(config).await);
+    lines.push(certificate(site).await);
     lines
 }
 
@@ -282,16 +282,16 @@ async fn addresses(origin: &Origin) -> Line {
 }
 
 /// Whether the certificate is trusted and for this name, over both versions of TLS that clients speak.
-async fn certificate(config: &Config) -> Line {
+async fn certificate(site: &SiteConfig) -> Line {
     const ID: &str = "reach.certificate";
-    let origin = &config.upstream;
+    let origin = &site.upstream;
     if !origin.is_secure() {
         return Line::not_applicable(ID, "no TLS");
     }
     let mut spoken = Vec::new();
     let mut failed = Vec::new();
     for (version, name) in [(&rustls::version::TLS13, "1.3"), (&rustls::version::TLS12, "1.2")] {
-        match handshake(config, version).await {
+        match handshake(site, version).await {
             Ok(()) => spoken.push(name),
             Err(why) => failed.push(format!("TLS {name}: {why}")),
         }
@@ -306,9 +306,9 @@ async fn certificate(config: &Config) -> Line {
     Line::pass(ID, format!("a trusted certificate for {}, TLS {}", origin.host(), spoken.join(" and ")))
 }
 
-async fn handshake(config: &Config, version: &'static rustls::SupportedProtocolVersion) -> Result<(), String> {
-    let origin = config.upstream.clone();
-    let client = config.trust().of_version(version).map_err(|error| error.to_string())?;
+async fn handshake(site: &SiteConfig, version: &'static rustls::SupportedProtocolVersion) -> Result<(), String> {
+    let origin = site.upstream.clone();
+    let client = site.trust().of_version(version).map_err(|error| error.to_string())?;
     let host = origin.host().to_string();
     let name = host.trim_matches(['[', ']']).to_owned();
     let connect = async {
@@ -391,14 +391,14 @@ mod tests {
         (port, own.pem())
     }
 
-    fn config(url: &str, ca_file: Option<&std::path::Path>) -> Config {
+    fn site(url: &str, ca_file: Option<&std::path::Path>) -> SiteConfig {
         let mut layers = crate::config::layers::Layers::default();
         let value = |text: String| vec![crate::config::layers::Value { text, place: "test".into() }];
         layers.set(crate::config::settings::find("upstream.url").unwrap(), value(url.into()));
         if let Some(file) = ca_file {
             layers.set(crate::config::settings::find("upstream.ca_file").unwrap(), value(file.display().to_string()));
         }
-        Config::check(&layers, Vec::new()).unwrap()
+        crate::config::Config::check(&layers, Vec::new()).unwrap().sites.first().clone()
     }
 
     #[tokio::test]
@@ -406,12 +406,12 @@ mod tests {
         let (port, pem) = serve().await;
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), pem).unwrap();
-        let trusted = certificate(&config(&format!("https://localhost:{port}"), Some(file.path()))).await;
+        let trusted = certificate(&site(&format!("https://localhost:{port}"), Some(file.path()))).await;
         assert_eq!((trusted.verdict, trusted.what.ends_with("TLS 1.3")), ("pass", true), "{}", trusted.what);
-        let other_name = certificate(&config(&format!("https://127.0.0.1:{port}"), Some(file.path()))).await;
+        let other_name = certificate(&site(&format!("https://127.0.0.1:{port}"), Some(file.path()))).await;
         assert_eq!(other_name.verdict, "fail", "{}", other_name.what);
-        let unknown = certificate(&config(&format!("https://localhost:{port}"), None)).await;
+        let unknown = certificate(&site(&format!("https://localhost:{port}"), None)).await;
         assert_eq!(unknown.verdict, "fail", "{}", unknown.what);
-        assert_eq!(certificate(&config("http://localhost:1", None)).await.verdict, "not-applicable");
+        assert_eq!(certificate(&site("http://localhost:1", None)).await.verdict, "not-applicable");
     }
 }

@@ -10,7 +10,7 @@ use super::verdict::{Defect, Found, Verdict, level, verdicts};
 use super::walk::Walked;
 use super::{Wish, evidence, reach};
 use crate::client;
-use crate::config::Config;
+use crate::config::SiteConfig;
 use crate::redact::Redactor;
 use crate::repair::{Mode, Repair};
 
@@ -124,7 +124,7 @@ pub struct Advice {
 impl Report {
     /// From what was seen.
     #[must_use]
-    pub fn of(config: &Config, url: &str, wish: &Wish, walked: &Walked, redactor: &Redactor, took: Duration) -> Self {
+    pub fn of(site: &SiteConfig, url: &str, wish: &Wish, walked: &Walked, redactor: &Redactor, took: Duration) -> Self {
         let verdicts = verdicts(walked);
         let fails: Vec<Defect> = verdicts.iter().filter_map(Verdict::defect).collect();
         let untested = verdicts.iter().filter(|verdict| matches!(verdict.found, Found::NotTestable(_))).count();
@@ -151,7 +151,7 @@ impl Report {
             verdicts: verdicts.iter().map(|verdict| line(redactor, verdict)).collect(),
             clients: rows(&fails, walked),
             reach: walked.reach.clone(),
-            command: (!fails.is_empty() && !lost).then(|| command(config)),
+            command: (!fails.is_empty() && !lost).then(|| command(site)),
             advice: fails.iter().map(|fail| fail.repair).map(advice).collect(),
         }
     }
@@ -259,8 +259,8 @@ fn rows(fails: &[Defect], walked: &Walked) -> Vec<Row> {
 }
 
 /// How the proxy is started before this server.
-fn command(config: &Config) -> String {
-    let path = if config.mcp_path == "/mcp" { "" } else { config.mcp_path.as_str() };
-    let ca = config.ca_file.as_ref().map_or_else(String::new, |file| format!(" --ca-file {}", file.display()));
-    format!("mcp-mend {}{path}{ca}", config.upstream)
+fn command(site: &SiteConfig) -> String {
+    let path = if site.mcp_path == "/mcp" { "" } else { site.mcp_path.as_str() };
+    let ca = site.ca_file.as_ref().map_or_else(String::new, |file| format!(" --ca-file {}", file.display()));
+    format!("mcp-mend {}{path}{ca}", site.upstream)
 }

@@ -21,7 +21,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::config::Config;
+use crate::config::{ProcessConfig, SiteConfig};
 use crate::connection::Connection;
 use crate::learn;
 use crate::proxy::{self, Worker};
@@ -169,7 +169,8 @@ pub struct Seen {
 
 /// The data path before the server that is checked.
 pub struct Stand {
-    config: Config,
+    process: ProcessConfig,
+    site: SiteConfig,
     is_loopback: bool,
     plain: Worker,
     /// By the request repair that mends there.
@@ -182,23 +183,23 @@ pub struct Stand {
 }
 
 impl Stand {
-    /// Stands before `config.upstream`; clients are taken to use that very address.
+    /// Stands before the upstream of `site`; clients are taken to use that very address.
     ///
     /// # Errors
     /// When the server's name or the TLS files cannot be used.
-    pub fn new(config: &Config) -> Result<Self, StartError> {
-        let mut config = config.clone();
-        config.public = Some(config.upstream.clone());
+    pub fn new(process: &ProcessConfig, site: &SiteConfig) -> Result<Self, StartError> {
+        let mut site = SiteConfig { public: Some(site.upstream.clone()), ..site.clone() };
         // What this very path has begun it has to go on with: open the session id that it has sealed, and ask where it was
         // redirected to, or each question would show the redirect and nothing else.
         for repair in REPAIRS.iter().filter(|repair| matches!(repair.hook, Hook::Request { goes_on: false, .. })) {
-            config.modes.entry(repair.id).or_insert(Mode::Observe);
+            site.modes.entry(repair.id).or_insert(Mode::Observe);
         }
-        let is_loopback = config.upstream.is_loopback();
-        let authority = HeaderValue::from_str(config.upstream.authority()).map_err(|_| StartError::Authority)?;
-        let plain = worker(&config, is_loopback)?;
+        let is_loopback = site.upstream.is_loopback();
+        let authority = HeaderValue::from_str(site.upstream.authority()).map_err(|_| StartError::Authority)?;
+        let plain = worker(process, &site, is_loopback)?;
         Ok(Self {
-            config,
+            process: process.clone(),
+            site,
             is_loopback,
             plain,
             mending: Mutex::default(),
@@ -269,9 +270,9 @@ impl Stand {
         if let Some(worker) = mending.get(id) {
             return Some(worker.clone());
         }
-        let mut config = self.config.clone();
-        config.modes.insert(id, Mode::Fix);
-        let worker = worker(&config, self.is_loopback).ok()?;
+        let mut site = self.site.clone();
+        site.modes.insert(id, Mode::Fix);
+        let worker = worker(&self.process, &site, self.is_loopback).ok()?;
         mending.insert(id, worker.clone());
         Some(worker)
     }
@@ -344,9 +345,9 @@ impl Stand {
     }
 }
 
-fn worker(config: &Config, is_loopback: bool) -> Result<Worker, StartError> {
+fn worker(process: &ProcessConfig, site: &SiteConfig, is_loopback: bool) -> Result<Worker, StartError> {
     let silent = AccessLog::start(Format::Off, std::io::sink());
-    let mut runtime = Runtime::of(config, config.upstream.clone(), is_loopback, &Common::new(silent))?;
+    let mut runtime = Runtime::of(process, site, site.upstream.clone(), is_loopback, &Common::new(silent))?;
     runtime.as_client = true;
     (runtime.bounds.first_silence, runtime.bounds.silence) = (SILENCE, SILENCE);
     let upstream = Upstream::new(runtime.target.clone());

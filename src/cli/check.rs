@@ -176,7 +176,8 @@ pub(super) fn report(asked: &Asked) -> Result<Report, Vec<Complaint>> {
         time: check::TIME,
         show_page: Box::new(show_page),
     };
-    let url = format!("{}{}", config.upstream, config.mcp_path);
+    let site = config.sites.first();
+    let url = format!("{}{}", site.upstream, site.mcp_path);
     let tokio = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -94,7 +94,7 @@ fn check(layers: &Layers, complaints: Vec<Complaint>, json: bool) -> ExitCode {
 
 fn summary(config: &Config) -> String {
     let mut out = format!("{GOOD}ok{GOOD:#}\n");
-    for site in std::iter::once(config).chain(&config.others) {
+    for site in config.sites.iter() {
         let public = site.public.as_ref().map_or("every host", |public| public.as_str());
         let _ = writeln!(out, "  {public}{} -> {}, MCP at {}", site.prefix, site.upstream, site.mcp_path);
     }

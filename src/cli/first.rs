@@ -5,27 +5,27 @@ use std::sync::Arc;
 
 use super::show::{GOOD, NAME, QUIET};
 use crate::check::first::{self, FirstLook};
-use crate::config::Config;
 use crate::config::settings::wrap;
+use crate::config::{ProcessConfig, SiteConfig};
 use crate::repair::Mode;
 use crate::runtime::Runtime;
 use crate::telemetry::access::Format;
 
 const WIDTH: usize = 80;
 
-/// Looks at the upstream on a thread of its own, and says what it has found.
-pub fn look(config: &Config, runtime: &Arc<Runtime>) {
-    if !config.probe {
+/// Looks at the upstream of a site on a thread of its own, and says what it has found.
+pub fn look(process: &ProcessConfig, site: &SiteConfig, runtime: &Arc<Runtime>) {
+    if !process.probe {
         return;
     }
-    let (config, runtime) = (config.clone(), runtime.clone());
+    let (process, site, runtime) = (process.clone(), site.clone(), runtime.clone());
     let _ = std::thread::Builder::new().name("first-look".into()).spawn(move || {
         let Ok(tokio) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
-        match tokio.block_on(first::look(&config)) {
+        match tokio.block_on(first::look(&process, &site)) {
             Ok(Some(look)) => {
                 let report = serde_json::to_value(&look.report).unwrap_or_default();
                 runtime.checked.store(Some(Arc::new(report)));
-                say(&config, &look);
+                say(process.log_format, &look);
             }
             Ok(None) => tracing::warn!("the upstream did not answer, and nothing was checked"),
             Err(error) => tracing::warn!(%error, "the upstream could not be checked"),
@@ -33,8 +33,8 @@ pub fn look(config: &Config, runtime: &Arc<Runtime>) {
     });
 }
 
-fn say(config: &Config, look: &FirstLook) {
-    if config.log_format != Format::Json {
+fn say(format: Format, look: &FirstLook) {
+    if format != Format::Json {
         anstream::print!("{}", text(look));
         return;
     }

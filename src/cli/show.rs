@@ -131,29 +131,30 @@ pub fn explain_json(repair: &Repair) -> Value {
 pub fn banner(config: &Config, runtime: &Runtime, listens: &str, admin: Option<SocketAddr>) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "{NAME}mcp-mend {}{NAME:#}", env!("CARGO_PKG_VERSION"));
-    let scheme = if config.tls.is_some() { "https" } else { "http" };
-    let _ = match config.listen.tcp() {
+    let scheme = if config.process.tls.is_some() { "https" } else { "http" };
+    let _ = match config.process.listen.tcp() {
         Some(_) => writeln!(out, "  listens on   {scheme}://{listens}"),
         None => writeln!(out, "  listens on   {listens} ({scheme})"),
     };
     let known = crate::knowledge::Knowledge::default();
     let endpoint = crate::exchange::Site { facts: &runtime.facts, known: &known }.resource();
-    let _ = writeln!(out, "  sends to     {}", config.upstream);
-    if config.reach.unix.is_some() || !config.reach.addresses.is_empty() {
+    let first = config.sites.first();
+    let _ = writeln!(out, "  sends to     {}", first.upstream);
+    if first.reach.unix.is_some() || !first.reach.addresses.is_empty() {
         for address in runtime.target.addresses() {
             let _ = writeln!(out, "    at         {address}");
         }
     }
     let _ = writeln!(out, "  clients use  {GOOD}{endpoint}{GOOD:#}");
-    for site in &config.others {
+    for site in config.sites.rest() {
         let public = site.public.as_ref().map_or("", |public| public.as_str());
         let _ = writeln!(out, "  and site     {GOOD}{public}{}{GOOD:#} for {}", site.mcp_path, site.upstream);
     }
     if let Some(admin) = admin {
-        let label = if config.admin_page { "admin page   " } else { "admin        " };
+        let label = if config.process.admin_page { "admin page   " } else { "admin        " };
         let _ = writeln!(out, "  {label}http://{admin}");
     }
-    let mode = |repair: &Repair| config.modes.get(repair.id).copied().unwrap_or(repair.default);
+    let mode = |repair: &Repair| first.modes.get(repair.id).copied().unwrap_or(repair.default);
     let _ = writeln!(out, "  repairs      {}\n               {QUIET}mcp-mend repairs lists them{QUIET:#}", tally(mode));
     out
 }

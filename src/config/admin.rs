@@ -3,13 +3,13 @@
 use std::net::SocketAddr;
 
 use super::layers::Layers;
-use super::{Checker, Complaint, Config, listen_address};
+use super::{Checker, Complaint, Config, Scope, listen_address};
 
 impl Config {
     /// The public address and the admin address, whatever else may be wrong.
     #[must_use]
     pub fn places(layers: &Layers) -> (Option<SocketAddr>, Option<SocketAddr>) {
-        let mut checker = Checker { layers, complaints: Vec::new(), warnings: Vec::new(), is_site: false };
+        let mut checker = Checker::new(layers, Scope::Process);
         let listen = checker.one("listen", listen_address);
         (listen, checker.admin(listen))
     }

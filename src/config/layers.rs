@@ -65,6 +65,17 @@ impl Layers {
         files
     }
 
+    /// Whether a site is described outside of the `[[site]]` tables.
+    pub(super) fn names_upstream(&self) -> bool {
+        self.given.contains_key("upstream.url")
+    }
+
+    /// Where a setting was last given; empty if it was not.
+    pub(super) fn place_of(&self, key: &str) -> String {
+        let value = self.given.get(key).and_then(|given| given.values.last());
+        value.map(|value| value.place.clone()).unwrap_or_default()
+    }
+
     /// Whether both say the same.
     #[must_use]
     pub fn is_like(&self, other: &Self) -> bool {

@@ -98,7 +98,7 @@ impl Checker<'_> {
             self.warn_of_loopback(admission, ip, proxies);
         }
         if matches!(listen, Listen::Unix(_)) && self.values("public_url").is_empty() {
-            let place = self.values("listen").last().map(|value| value.place.clone()).unwrap_or_default();
+            let place = self.layers.place_of("listen");
             let message = "a socket file has no address that clients could use: http://localhost stands in metadata and \
                            challenges; write public_url with the address that they do use";
             self.warnings.push(Complaint { place, message: message.into() });

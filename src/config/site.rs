@@ -1,41 +1,76 @@
 //! `[[site]]`: several servers behind one proxy, each with its own facts and repairs. What a site does not say is as it is
 //! at the top of the file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::str::FromStr;
 
 use super::layers::{Layers, SiteLayer};
-use super::{Checker, Complaint, Config, Origin};
-use crate::edit::origin::after_origin;
+use super::{Checker, Complaint, Found, ProcessConfig, Reach, Scope, default};
+use crate::admission::Admission;
+use crate::edit::origin::{Origin, after_origin};
 use crate::endpoint;
+use crate::repair::Mode;
+use crate::repairs;
 
 /// What a site never takes from the top of the file: it is what makes a site another.
 const OWN: [&str; 3] = ["upstream.", "public_url", "mcp_path"];
 
-/// Checks all sites. The first one is the top of the file if that names an upstream, and serves every other host then.
-pub(super) fn check(layers: &Layers, complaints: &mut Vec<Complaint>, warnings: &mut Vec<Complaint>) -> Option<Config> {
-    let mut one = |layers: &Layers, is_site: bool| {
-        let mut checker = Checker { layers, complaints: Vec::new(), warnings: Vec::new(), is_site };
-        let config = checker.config();
-        // What is common to all is said once.
-        for (all, some) in [(&mut *complaints, checker.complaints), (&mut *warnings, checker.warnings)] {
-            for one in some {
-                if !all.contains(&one) {
-                    all.push(one);
-                }
-            }
-        }
-        config
-    };
-    if layers.sites.is_empty() {
-        return one(layers, false);
+/// The settings that a `[[site]]` may state (`settings::is_of_a_site`).
+#[derive(Clone, Debug)]
+pub struct SiteConfig {
+    /// The path that all paths of this site begin with, without a slash at its end; empty if it has the whole host.
+    pub prefix: String,
+    pub upstream: Origin,
+    pub ca_file: Option<PathBuf>,
+    /// How the upstream is reached, beside its URL.
+    pub reach: Reach,
+    pub preserve_host: bool,
+    /// What the operator stated; the default depends on the port that `listen` gets.
+    pub public: Option<Origin>,
+    pub mcp_path: String,
+    pub origins: Vec<Origin>,
+    pub scopes: Vec<String>,
+    /// Who may ask; nothing: everybody.
+    pub admission: Option<Admission>,
+    pub modes: BTreeMap<&'static str, Mode>,
+    pub show_repairs: bool,
+}
+
+/// All sites in the order of the file: at least one.
+#[derive(Clone, Debug)]
+pub struct SiteList {
+    pub(super) first: SiteConfig,
+    pub(super) rest: Vec<SiteConfig>,
+}
+
+impl SiteList {
+    /// The site at the top of the file, if that names an upstream; otherwise the first `[[site]]`.
+    #[must_use]
+    pub fn first(&self) -> &SiteConfig {
+        &self.first
     }
-    let has_top = layers.given.contains_key("upstream.url");
-    let top = if has_top { Some(one(layers, false)) } else { None };
-    let sites: Vec<_> = layers.sites.iter().map(|site| one(&of_site(layers, site), true)).collect();
-    said_twice(&layers.sites, complaints);
-    let mut all = top.into_iter().chain(sites).collect::<Option<Vec<Config>>>()?.into_iter();
-    let first = all.next()?;
-    Some(Config { is_catch_all: has_top, others: all.collect(), layers: layers.clone(), ..first })
+
+    /// The sites after the first.
+    #[must_use]
+    pub fn rest(&self) -> &[SiteConfig] {
+        &self.rest
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &SiteConfig> {
+        std::iter::once(&self.first).chain(&self.rest)
+    }
+}
+
+/// Checks all sites: the top of the file, if that names an upstream or there is no `[[site]]`, and each `[[site]]`.
+pub(super) fn check(layers: &Layers, process: Option<&ProcessConfig>, found: &mut Found) -> Option<SiteList> {
+    let has_top = layers.sites.is_empty() || layers.names_upstream();
+    let top = has_top.then(|| found.check(layers, Scope::Top, |checker| checker.site(process)));
+    let mut check = |site| found.check(&of_site(layers, site), Scope::Listed, |checker| checker.site(process));
+    let listed: Vec<_> = layers.sites.iter().map(&mut check).collect();
+    said_twice(&layers.sites, &mut found.complaints);
+    let mut all = top.into_iter().chain(listed).collect::<Option<Vec<SiteConfig>>>()?.into_iter();
+    Some(SiteList { first: all.next()?, rest: all.collect() })
 }
 
 /// The settings of one site.
@@ -79,9 +114,102 @@ fn public_url(text: &str) -> Result<(Origin, String), String> {
 }
 
 impl Checker<'_> {
+    pub(super) fn site(&mut self, process: Option<&ProcessConfig>) -> Option<SiteConfig> {
+        let upstream = self.upstream();
+        let (public, prefix) = self.public();
+        let mcp_path = self.mcp_path_of_site(&prefix, upstream.as_ref().and_then(|(_, path)| path.as_deref()));
+        let origins = self.many("origins", |text| {
+            if text == "*" {
+                return Err("`*` would let every page use the endpoints that take credentials; list the origins".into());
+            }
+            Origin::exactly(text).map_err(|error| format!("{error}; write it like https://claude.ai"))
+        });
+        let scopes = self.many("scopes", |text| {
+            let token = !text.is_empty() && text.bytes().all(|b| matches!(b, b'!' | b'#'..=b'[' | b']'..=b'~'));
+            if token {
+                Ok(text.to_owned())
+            } else {
+                Err("a scope is one word of visible ASCII (RFC 6749 section 3.3)".into())
+            }
+        });
+        let admission = self.admission();
+        if let Some(process) = process {
+            self.warn_of_listen(&process.listen, admission.as_ref(), &process.trusted_proxies);
+        }
+        let modes = self.modes();
+        let ca_file = self.optional("upstream.ca_file", |text| Ok(PathBuf::from(text)));
+        Some(SiteConfig {
+            prefix,
+            reach: self.reach(upstream.as_ref().map(|(origin, _)| origin)),
+            upstream: upstream?.0,
+            ca_file,
+            preserve_host: self.switch("upstream.preserve_host"),
+            public,
+            mcp_path: mcp_path?,
+            origins,
+            scopes,
+            admission,
+            modes,
+            show_repairs: self.switch("show_repairs"),
+        })
+    }
+
+    fn mcp_path(&mut self, in_url: Option<&str>) -> Option<String> {
+        let stated = self.values("mcp_path").last().cloned();
+        let check = |path: &str| endpoint::is_plain(path) && (path == "/" || !path.ends_with('/'));
+        match (stated, in_url) {
+            (Some(stated), Some(path)) if stated.text != path => {
+                self.complain(&stated, format!("the upstream URL says the MCP endpoint is at `{path}`; state it once"))
+            }
+            (Some(stated), _) if !check(&stated.text) => {
+                self.complain(&stated, "a path begins with `/`, has no `//`, no `%`, and no `/` at its end".into())
+            }
+            (Some(stated), _) => Some(stated.text),
+            (None, Some(path)) if !check(path) => {
+                let value = self.values("upstream.url").last().cloned()?;
+                self.complain(&value, format!("`{path}` cannot be the path of the MCP endpoint"))
+            }
+            (None, Some(path)) => Some(path.to_owned()),
+            (None, None) => default("mcp_path"),
+        }
+    }
+
+    fn modes(&mut self) -> BTreeMap<&'static str, Mode> {
+        let mut modes = BTreeMap::new();
+        for value in self.values("repairs").to_vec() {
+            let Some((id, mode)) = value.text.split_once('=') else {
+                let _: Option<()> = self.complain(&value, "write ID=off, ID=observe or ID=fix".into());
+                continue;
+            };
+            let (id, mode) = (id.trim(), mode.trim());
+            if let Some((_, fate)) = repairs::RETIRED.iter().find(|(retired, _)| *retired == id) {
+                self.warnings.push(Complaint { place: value.place, message: format!("`{id}` is retired: {fate}") });
+                continue;
+            }
+            let Some(repair) = repairs::find(id) else {
+                let hint = repairs::nearest(id).map_or_else(
+                    || "; `mcp-mend repairs` lists them".to_owned(),
+                    |near| format!("; did you mean `{near}`?"),
+                );
+                let _: Option<()> = self.complain(&value, format!("`{id}` is no repair{hint}"));
+                continue;
+            };
+            match Mode::from_str(mode) {
+                Ok(mode) => {
+                    modes.insert(repair.id, mode);
+                }
+                Err(()) => {
+                    let _: Option<()> =
+                        self.complain(&value, format!("`{mode}` is no mode of `{id}`; write off, observe or fix"));
+                }
+            }
+        }
+        modes
+    }
+
     /// The origin that clients use, and the path that all paths of the site begin with.
     pub(super) fn public(&mut self) -> (Option<Origin>, String) {
-        if !self.is_site {
+        if self.scope != Scope::Listed {
             let public = self.optional("public_url", |text| {
                 Origin::exactly(text).map_err(|error| format!("{error}; write it like https://mcp.example.com"))
             });

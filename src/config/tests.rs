@@ -1,5 +1,9 @@
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use super::settings::{SETTINGS, example_file};
 use super::*;
+use crate::repair::Mode;
 
 fn check(file: &str, flags: &[(&str, &str)]) -> Result<Config, Vec<String>> {
     let mut layers = Layers::default();
@@ -16,11 +20,11 @@ fn check(file: &str, flags: &[(&str, &str)]) -> Result<Config, Vec<String>> {
 #[test]
 fn an_upstream_is_enough() {
     let config = check("upstream = \"http://localhost:3000\"", &[]).unwrap();
-    assert_eq!(config.upstream.as_str(), "http://localhost:3000");
-    assert_eq!(config.listen.to_string(), "127.0.0.1:8808");
-    assert_eq!(config.mcp_path, "/mcp");
-    assert_eq!(config.origins.len(), 2);
-    assert_eq!(config.limits.body_bytes, 1 << 20);
+    assert_eq!(config.sites.first().upstream.as_str(), "http://localhost:3000");
+    assert_eq!(config.process.listen.to_string(), "127.0.0.1:8808");
+    assert_eq!(config.sites.first().mcp_path, "/mcp");
+    assert_eq!(config.sites.first().origins.len(), 2);
+    assert_eq!(config.process.limits.body_bytes, 1 << 20);
     assert!(config.warnings.is_empty());
 }
 
@@ -29,10 +33,13 @@ fn later_layers_win_and_modes_add_up() {
     let file = "listen = \"127.0.0.1:1\"\n[upstream]\nurl = \"http://a\"\n[repairs]\ncors.origin = \"off\"\n";
     let config =
         check(file, &[("listen", ":2"), ("upstream.url", "b:3/api"), ("repairs", "cors.expose=observe")]).unwrap();
-    assert_eq!(config.listen.to_string(), "0.0.0.0:2");
-    assert_eq!(config.upstream.as_str(), "http://b:3");
-    assert_eq!(config.mcp_path, "/api");
-    assert_eq!(config.modes, BTreeMap::from([("cors.origin", Mode::Off), ("cors.expose", Mode::Observe)]));
+    assert_eq!(config.process.listen.to_string(), "0.0.0.0:2");
+    assert_eq!(config.sites.first().upstream.as_str(), "http://b:3");
+    assert_eq!(config.sites.first().mcp_path, "/api");
+    assert_eq!(
+        config.sites.first().modes,
+        BTreeMap::from([("cors.origin", Mode::Off), ("cors.expose", Mode::Observe)])
+    );
 }
 
 #[test]
@@ -91,7 +98,9 @@ fn the_example_file_is_the_default_configuration() {
     }
     let config = check(&text, &[("upstream.url", "http://localhost:3000")]).unwrap();
     let plain = check("", &[("upstream.url", "http://localhost:3000")]).unwrap();
-    let with_modes = Config { modes: plain.modes.clone(), layers: plain.layers.clone(), ..config };
+    let first = SiteConfig { modes: plain.sites.first.modes.clone(), ..config.sites.first };
+    let sites = SiteList { first, rest: Vec::new() };
+    let with_modes = Config { sites, layers: plain.layers.clone(), ..config };
     assert_eq!(format!("{with_modes:?}"), format!("{plain:?}"));
 }
 
@@ -100,12 +109,12 @@ fn who_may_ask_is_a_list_of_addresses_and_vendors() {
     let url = ("upstream.url", "http://localhost:3000");
     let file = "[access]\nallow = [\"anthropic\", \"10.0.0.0/8\", \"::1\"]\nclasses = [\"token\"]\n";
     let config = check(&format!("trusted_proxies = [\"127.0.0.1\"]\n{file}"), &[url]).unwrap();
-    let admission = config.admission.unwrap();
+    let admission = config.sites.first().admission.clone().unwrap();
     for (client, is_in) in [("160.79.106.38", true), ("10.9.9.9", true), ("::1", true), ("127.0.0.1", false)] {
         assert_eq!(admission.admits(Some(client.parse().unwrap())), is_in, "{client}");
     }
     assert!(config.warnings.is_empty());
-    assert_eq!(check("", &[url]).unwrap().admission, None);
+    assert_eq!(check("", &[url]).unwrap().sites.first().admission, None);
     // Behind nobody on a loopback address it lets nobody in, and says so.
     let config = check("", &[url, ("access.allow", "anthropic")]).unwrap();
     assert!(config.warnings[0].to_string().starts_with("--allow: nobody is let in"), "{:?}", config.warnings);
@@ -132,13 +141,13 @@ fn a_wrong_list_of_who_may_ask_is_told_with_its_line() {
 #[test]
 fn the_page_is_off_apart_and_on_this_machine() {
     let admin = |text| check("upstream = \"http://a\"", &[("admin", text)]);
-    assert_eq!(check("upstream = \"http://a\"", &[]).unwrap().admin, None);
+    assert_eq!(check("upstream = \"http://a\"", &[]).unwrap().process.admin, None);
     for (written, meant) in [("127.0.0.1:0", "127.0.0.1:0"), (":9", "127.0.0.1:9"), ("[::1]:9", "[::1]:9")] {
         let config = admin(written).unwrap();
-        assert_eq!((config.admin, config.warnings), (Some(meant.parse().unwrap()), Vec::new()));
+        assert_eq!((config.process.admin, config.warnings), (Some(meant.parse().unwrap()), Vec::new()));
     }
     let open = admin("0.0.0.0:9").unwrap();
-    assert_eq!(open.admin, Some("0.0.0.0:9".parse().unwrap()));
+    assert_eq!(open.process.admin, Some("0.0.0.0:9".parse().unwrap()));
     assert!(
         open.warnings[0].to_string().starts_with("--admin: everybody who reaches 0.0.0.0:9"),
         "{:?}",
@@ -154,11 +163,18 @@ fn sites_have_settings_of_their_own_and_share_the_rest() {
                 [[site]]\npublic_url = \"https://a.test\"\nupstream = \"http://a\"\nrepairs.cors.expose = \"off\"\n\
                 [[site]]\npublic_url = \"https://b.test/x/\"\nupstream.url = \"http://b\"\norigins = []\n";
     let config = check(file, &[]).unwrap();
-    assert!(!config.is_catch_all);
-    assert_eq!((config.upstream.as_str(), config.mcp_path.as_str(), config.prefix.as_str()), ("http://a", "/mcp", ""));
-    assert_eq!(config.modes, BTreeMap::from([("cors.origin", Mode::Off), ("cors.expose", Mode::Off)]));
-    assert_eq!(config.origins.len(), 1);
-    let [other] = config.others.as_slice() else { panic!("one more") };
+    assert_eq!(config.process.catch_all, None);
+    assert_eq!(
+        (
+            config.sites.first().upstream.as_str(),
+            config.sites.first().mcp_path.as_str(),
+            config.sites.first().prefix.as_str()
+        ),
+        ("http://a", "/mcp", "")
+    );
+    assert_eq!(config.sites.first().modes, BTreeMap::from([("cors.origin", Mode::Off), ("cors.expose", Mode::Off)]));
+    assert_eq!(config.sites.first().origins.len(), 1);
+    let [other] = config.sites.rest() else { panic!("one more") };
     assert_eq!((other.mcp_path.as_str(), other.prefix.as_str()), ("/x/mcp", "/x"));
     assert_eq!(other.modes, BTreeMap::from([("cors.origin", Mode::Off)]));
     assert!(other.origins.is_empty());
@@ -202,11 +218,11 @@ fn a_listener_may_have_no_address() {
     ] {
         let file = format!("listen = \"{text}\"\nupstream = \"http://a\"\n");
         match (check(&file, &[]), expected) {
-            (Ok(config), Ok(expected)) => assert_eq!(config.listen.to_string(), expected),
+            (Ok(config), Ok(expected)) => assert_eq!(config.process.listen.to_string(), expected),
             (Err(complaints), Err(expected)) => {
                 assert!(complaints.len() == 1 && complaints[0].contains(expected), "{complaints:?}");
             }
-            (got, expected) => panic!("{text}: {:?} / {expected:?}", got.map(|config| config.listen)),
+            (got, expected) => panic!("{text}: {:?} / {expected:?}", got.map(|config| config.process.listen)),
         }
     }
     let long = format!("listen = \"unix:/{}\"\nupstream = \"http://a\"\n", "x".repeat(120));
@@ -220,15 +236,16 @@ fn a_listener_may_have_no_address() {
 #[test]
 fn certificates_and_keys_come_in_pairs() {
     let checked = |tls: &str| check(&format!("upstream = \"http://a\"\n[tls]\n{tls}\n"), &[]);
-    assert_eq!(checked("min_version = \"1.3\"").unwrap().tls, None);
-    let tls = checked("cert_file = [\"a.crt\", \"b.crt\"]\nkey_file = [\"a.key\", \"b.key\"]").unwrap().tls.unwrap();
+    assert_eq!(checked("min_version = \"1.3\"").unwrap().process.tls, None);
+    let tls =
+        checked("cert_file = [\"a.crt\", \"b.crt\"]\nkey_file = [\"a.key\", \"b.key\"]").unwrap().process.tls.unwrap();
     let pair = |name: &str| (PathBuf::from(format!("{name}.crt")), PathBuf::from(format!("{name}.key")));
     assert_eq!(
         tls,
         tls::Tls { source: tls::Source::Files(vec![pair("a"), pair("b")]), min_version: tls::Version::Tls12 }
     );
     let made = checked("self_signed = true").unwrap();
-    assert_eq!(made.tls.unwrap().source, tls::Source::SelfSigned);
+    assert_eq!(made.process.tls.unwrap().source, tls::Source::SelfSigned);
     assert!(made.warnings[0].to_string().contains("nobody vouches for it"));
     for (file, expected) in [
         (
@@ -241,5 +258,33 @@ fn certificates_and_keys_come_in_pairs() {
     ] {
         let complaints = checked(file).unwrap_err();
         assert!(complaints.len() == 1 && complaints[0].contains(expected), "{complaints:?}");
+    }
+}
+
+#[test]
+fn one_site_at_most_serves_the_hosts_that_no_site_names() {
+    let site = "[[site]]\npublic_url = \"https://a.test\"\nupstream = \"http://a\"\n";
+    for (file, catch_all, upstreams) in [
+        ("upstream = \"http://top\"\n".to_owned(), Some(0), &["http://top"][..]),
+        (format!("upstream = \"http://top\"\n{site}"), Some(0), &["http://top", "http://a"]),
+        (site.to_owned(), None, &["http://a"]),
+    ] {
+        let config = check(&file, &[]).unwrap();
+        let found: Vec<&str> = config.sites.iter().map(|site| site.upstream.as_str()).collect();
+        assert_eq!((config.process.catch_all, found.as_slice()), (catch_all, upstreams), "{file}");
+    }
+}
+
+/// `settings::is_of_a_site` alone says which of the two parts a setting belongs to.
+#[test]
+#[cfg(debug_assertions)]
+fn no_part_reads_a_setting_of_the_other() {
+    let layers = Layers::default();
+    for setting in SETTINGS {
+        for scope in [Scope::Process, Scope::Top, Scope::Listed] {
+            let read = || Checker::new(&layers, scope).values(setting.key).len();
+            let may_read = settings::is_of_a_site(setting.key) == (scope != Scope::Process);
+            assert_eq!(std::panic::catch_unwind(read).is_ok(), may_read, "{} {scope:?}", setting.key);
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use url::Host;
 
-use super::{Checker, Complaint, Config};
+use super::{Checker, Complaint, Scope, SiteConfig};
 use crate::edit::origin::{Origin, after_origin};
 use crate::endpoint;
 use crate::tls::client::Trust;
@@ -30,7 +30,7 @@ pub struct Reach {
     pub health: Option<Health>,
 }
 
-impl Config {
+impl SiteConfig {
     /// Whom to believe behind TLS, and as whom to appear.
     #[must_use]
     pub fn trust(&self) -> Trust {
@@ -46,7 +46,7 @@ impl Checker<'_> {
     /// The upstream's origin, and the path if the URL has one.
     pub(super) fn upstream(&mut self) -> Option<(Origin, Option<String>)> {
         let Some(value) = self.values("upstream.url").last().cloned() else {
-            let place = if self.is_site { self.layers.place.clone() } else { "upstream".into() };
+            let place = if self.scope == Scope::Listed { self.layers.place.clone() } else { "upstream".into() };
             self.complaints.push(Complaint {
                 place,
                 message: "no upstream: say which server to stand in front of, as in `mcp-mend http://localhost:3000`"

@@ -82,15 +82,21 @@ impl Flows {
     /// # Errors
     /// As [`Flows::start`].
     pub fn of(config: &Config) -> io::Result<Option<Arc<Self>>> {
-        let has_page = config.admin.is_some() && config.admin_page;
-        if config.capture.is_none() && !has_page {
+        let process = &config.process;
+        let has_page = process.admin.is_some() && process.admin_page;
+        if process.capture.is_none() && !has_page {
             return Ok(None);
         }
-        let modes = config.modes.iter().filter(|(id, mode)| find(id).is_some_and(|repair| repair.default != **mode));
+        let modes = config
+            .sites
+            .first()
+            .modes
+            .iter()
+            .filter(|(id, mode)| find(id).is_some_and(|repair| repair.default != **mode));
         Self::start(Setup {
-            capture: config.capture.clone(),
+            capture: process.capture.clone(),
             modes: modes.map(|(id, mode)| ((*id).to_owned(), *mode)).collect(),
-            hosted: Some(by_ranges(config.ranges.clone())),
+            hosted: Some(by_ranges(process.ranges.clone())),
             started: SystemTime::now(),
         })
         .map(Some)

@@ -15,7 +15,7 @@ use super::address::Address;
 use super::dial::Dial;
 use super::health::Report;
 use super::places::Places;
-use crate::config::Config;
+use crate::config::{ProcessConfig, SiteConfig};
 use crate::edit::origin::Origin;
 use crate::tls::client::{Digest, Offer, TlsError, Trust};
 
@@ -93,8 +93,8 @@ impl Target {
     ///
     /// # Errors
     /// When a file cannot be used.
-    pub fn of(config: &Config) -> Result<Self, TargetError> {
-        let (limits, reach) = (&config.limits, &config.reach);
+    pub fn of(process: &ProcessConfig, site: &SiteConfig) -> Result<Self, TargetError> {
+        let (limits, reach) = (&process.limits, &site.reach);
         let limits = Limits {
             connect: limits.connect,
             first_byte: limits.first_byte,
@@ -103,9 +103,9 @@ impl Target {
             age: limits.pool_age,
         };
         let mut target =
-            Self::with(config.upstream.clone(), limits, reach.http2, &config.trust(), reach.server_name.as_deref())?;
+            Self::with(site.upstream.clone(), limits, reach.http2, &site.trust(), reach.server_name.as_deref())?;
         target.places = Arc::new(match (&reach.addresses[..], &reach.unix) {
-            ([], None) => Places::one(Address::of(&config.upstream)),
+            ([], None) => Places::one(Address::of(&site.upstream)),
             ([], Some(unix)) => Places::one(unix.clone()),
             ([only], _) if !matches!(only, Address::Name(..)) => Places::one(only.clone()),
             (several, _) => Places::several(several.to_vec()),

@@ -277,7 +277,7 @@ async fn a_configuration_is_written_once() {
     let mut complaints = Vec::new();
     layers.take_file(file, &std::fs::read_to_string(file).unwrap(), &mut complaints);
     let config = Config::check(&layers, complaints).unwrap();
-    assert_eq!(config.upstream.as_str(), origin);
+    assert_eq!(config.sites.first().upstream.as_str(), origin);
     // Before anything is asked.
     let (code, out, errors) = run(&["check", &origin, "--write-config", file]).await;
     assert!(code == 2 && out.is_empty() && errors.contains("is there already"), "{out}{errors}");

@@ -124,7 +124,7 @@ impl Setup {
         }
         let config = Config::check(&layers, Vec::new()).unwrap();
         let log = Sink::default();
-        let access = AccessLog::start(config.log_format, log.clone());
+        let access = AccessLog::start(config.process.log_format, log.clone());
         let flows = Flows::of(&config).unwrap();
         let outlets = Outlets { recorder: flows.clone().map(|flows| flows as _), ..access.into() };
         let running = server::start(&config, outlets, self.balance).unwrap();

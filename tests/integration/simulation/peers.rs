@@ -141,8 +141,8 @@ fn config() -> Config {
 pub async fn proxy(notes: Shared) -> Done {
     let config = config();
     let common = Common::new(AccessLog::start(Format::Off, std::io::sink()));
-    let mut runtime = Runtime::of(&config, Origin::of("http://proxy")?, false, &common)?;
-    runtime.target = Arc::new(Target::of(&config)?.dialled_by(Arc::new(Simulated)));
+    let mut runtime = Runtime::of(&config.process, config.sites.first(), Origin::of("http://proxy")?, false, &common)?;
+    runtime.target = Arc::new(Target::of(&config.process, config.sites.first())?.dialled_by(Arc::new(Simulated)));
     let upstream = Upstream::new(runtime.target.clone());
     let worker = Worker {
         runtime: Arc::new(runtime),

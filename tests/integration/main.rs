@@ -48,6 +48,7 @@ mod registration;
 mod reload;
 mod reload_load;
 mod secrets;
+mod shared_streams;
 mod simulation;
 mod streaming;
 mod tls;

@@ -28,6 +28,7 @@ use crate::proxy::{self, Worker};
 use crate::repair::{Hook, Mode};
 use crate::repairs::REPAIRS;
 use crate::runtime::{Common, Runtime};
+use crate::seal::SealKeys;
 use crate::server::StartError;
 use crate::telemetry::access::{AccessLog, Format};
 use crate::telemetry::tape::{Recorder, Taped};
@@ -196,7 +197,7 @@ impl Stand {
         }
         let is_loopback = config.upstream.is_loopback();
         let authority = HeaderValue::from_str(config.upstream.authority()).map_err(|_| StartError::Authority)?;
-        let plain = worker(&config, is_loopback)?;
+        let plain = worker(&config, is_loopback, None)?;
         Ok(Self {
             config,
             is_loopback,
@@ -271,7 +272,7 @@ impl Stand {
         }
         let mut config = self.config.clone();
         config.modes.insert(id, Mode::Fix);
-        let worker = worker(&config, self.is_loopback).ok()?;
+        let worker = worker(&config, self.is_loopback, Some(&self.plain.runtime.facts.seal)).ok()?;
         mending.insert(id, worker.clone());
         Some(worker)
     }
@@ -344,10 +345,14 @@ impl Stand {
     }
 }
 
-fn worker(config: &Config, is_loopback: bool) -> Result<Worker, StartError> {
+/// A worker of its own, with a key of its own for session ids unless it shall open those of another.
+fn worker(config: &Config, is_loopback: bool, seal: Option<&SealKeys>) -> Result<Worker, StartError> {
     let silent = AccessLog::start(Format::Off, std::io::sink());
     let mut runtime = Runtime::of(config, config.upstream.clone(), is_loopback, &Common::new(silent))?;
     runtime.as_client = true;
+    if let Some(seal) = seal {
+        runtime.facts.seal = seal.clone();
+    }
     (runtime.bounds.first_silence, runtime.bounds.silence) = (SILENCE, SILENCE);
     let upstream = Upstream::new(runtime.target.clone());
     Ok(Worker {

@@ -47,6 +47,7 @@ impl Exchange {
         let Answer { mut reply, rest, lease } = answer;
         let whole = whole_body(&mut reply, &rest);
         self.show_repairs(&mut reply.headers);
+        self.runtime().watch_seal(&reply.headers);
         let events = whole.is_none() && reply.form == Form::Message || reply.is_of("text/event-stream");
         if events && whole.is_none() && reply.form != Form::Message {
             self.note_stream();

@@ -47,6 +47,7 @@ mod pool;
 mod registration;
 mod reload;
 mod reload_load;
+mod sealed_sessions;
 mod secrets;
 mod shared_streams;
 mod simulation;

@@ -1,5 +1,6 @@
 //! The closed set of bodies, both ways: what streams, what was read, what is ours; and what happens when one ends.
 
+pub mod caller;
 pub mod events;
 pub mod inbox;
 mod picked;

@@ -9,6 +9,7 @@ pub mod limits;
 pub mod manual;
 pub mod replay;
 pub mod report;
+pub mod seal;
 pub mod show;
 pub mod waf;
 
@@ -226,6 +227,7 @@ pub fn gather(matches: &ArgMatches, lookup: impl Fn(&str) -> Option<String>) -> 
     for file in files {
         take_ranges(Path::new(&file.text), &mut layers.ranges, &mut complaints);
     }
+    seal::take_keys(&mut layers, &mut complaints);
     (layers, complaints)
 }
 

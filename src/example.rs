@@ -19,6 +19,7 @@ use crate::exchange::{
 use crate::jsonrpc::Envelope;
 use crate::knowledge::{Foreign, Knowledge};
 use crate::repair::SiteKind;
+use crate::seal::SealKeys;
 
 /// Stands in an example's reply for `Reply::decode`, which is no header field.
 const DECODE: &str = "x-decoded";
@@ -288,6 +289,7 @@ pub fn facts(kind: SiteKind) -> Facts {
         origins: vec![origin("https://claude.ai"), origin("https://claude.com")],
         loopback_origins: kind == SiteKind::Loopback,
         scopes: if kind == SiteKind::Scoped { vec!["mcp:read".into(), "mcp:write".into()] } else { Vec::new() },
+        seal: SealKeys::known_to_all(),
     }
 }
 

@@ -14,6 +14,7 @@ pub mod jsonrpc;
 pub mod knowledge;
 pub mod repair;
 pub mod repairs;
+pub mod seal;
 pub mod sse;
 
 // Pure plan: classification, configuration, text forms.

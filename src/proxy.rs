@@ -12,6 +12,7 @@ mod finish;
 mod limits;
 mod parts;
 pub(crate) mod reading;
+mod streams;
 mod taping;
 
 use std::convert::Infallible;
@@ -30,13 +31,14 @@ use tokio_util::sync::CancellationToken;
 
 use self::account::Account;
 use self::answer::{Answer, question};
+use crate::body::caller::Caller;
 use crate::body::{self, Read, ReplyBody, Upload};
 use crate::connection::{Connection, Phase, Turn};
 use crate::edit::{jwt, list};
 use crate::endpoint::{self, Class};
 use crate::example::preflight;
 use crate::exchange::{
-    Accepts, Form, Opening, Placement, Reply, ReplyBody as ReplyText, Request, RequestBody, Site, is_credential,
+    Accepts, Form, Placement, Reply, ReplyBody as ReplyText, Request, RequestBody, Site, is_credential,
 };
 use crate::headers::{self, Forwarding};
 use crate::jsonrpc::{self, Envelope};
@@ -48,7 +50,6 @@ use crate::refuse::{self, Refusal};
 use crate::repair::Needs;
 use crate::repairs::version::PROBE;
 use crate::runtime::Runtime;
-use crate::sse;
 use crate::telemetry::counters::Untouched;
 use crate::telemetry::tape::{Recorder, Taped};
 use crate::upstream::{Failure, Upstream};
@@ -80,6 +81,8 @@ struct Exchange {
     tape: Option<Box<Taped>>,
     /// Whether the client is not among those that the operator lets in.
     is_stranger: bool,
+    /// Who opens a stream of the older transport or posts over it, if that can be told.
+    caller: Option<Caller>,
     account: Account,
     held: Held,
     /// Counts this exchange while it lasts, if that is limited.
@@ -118,6 +121,7 @@ pub async fn serve(
         refused: None,
         tape,
         is_stranger: false,
+        caller: None,
         account,
         held,
         under_way: None,
@@ -260,6 +264,7 @@ impl Exchange {
             Box::pin(self.leave(request, !refusal.close, body)).await;
             return Err(refusal.into());
         }
+        self.caller = self.caller(request);
         self.set_forwarding(request, host);
         let (body, upload) = self.peek(request, body).await?;
         let (report, answer) = runtime.plan.mend_request(&self.site(&runtime), request);
@@ -318,20 +323,6 @@ impl Exchange {
             answer.reply.body = ReplyText::Text(mended);
         }
         self.note(report);
-    }
-
-    /// Sends an answer to the stream of its session, where that runs through this process.
-    fn send_to_stream(&self, request: &Request, answer: &mut Answer) {
-        answer.reply.form = Form::AsItCame;
-        let session = request.query().and_then(endpoint::session_in);
-        let event = match answer.reply.opening {
-            Opening::Events => answer.text(),
-            _ => answer.message(request).map(|message| sse::event_of(&message)),
-        };
-        let (Some(session), Some(event)) = (session, event) else { return };
-        if self.runtime().inboxes.deliver(session, event) {
-            answer.reply.say(StatusCode::ACCEPTED, None);
-        }
     }
 
     fn site<'a>(&'a self, runtime: &'a Runtime) -> Site<'a> {

@@ -24,7 +24,6 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use hmac::{Hmac, KeyInit, Mac};
-use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use sha2::Sha256;
 
 use crate::body::Ending;
@@ -33,9 +32,11 @@ use crate::endpoint::Class;
 use crate::exchange::Facts;
 use crate::knowledge::{Foreign, Knowledge};
 use crate::plan::Fired;
+use crate::seal::SealKeys;
 use crate::telemetry::counters::Untouched;
 use crate::telemetry::tape::{Asked, Came, Taped};
 
+use body::has_body;
 pub use facts::{Key, Kind, Signs};
 use rules::Rule;
 use secrets::{Secrets, Seen};
@@ -64,6 +65,8 @@ pub struct Redactor {
     /// Secrets of other exchanges that are all known before the first is shown.
     secrets: Vec<String>,
     seen: Seen,
+    /// The site, with the keys that its session ids are sealed with, and with the one that they are written with.
+    sealed: Option<(Facts, Facts)>,
 }
 
 /// An exchange of which everything may be written.
@@ -147,6 +150,7 @@ impl Redactor {
             paths: Vec::new(),
             secrets: Vec::new(),
             seen: Seen::default(),
+            sealed: None,
         }
     }
 
@@ -158,6 +162,7 @@ impl Redactor {
             self.hosts.push(origin.host().to_string());
         }
         self.paths.push(facts.mcp_path.clone());
+        self.sealed = Some((facts.clone(), Facts { seal: SealKeys::known_to_all(), ..facts.clone() }));
         self
     }
 
@@ -213,14 +218,6 @@ impl Redactor {
             ending: taped.ending,
         }
     }
-}
-
-/// Whether a request came with a body, read or not (RFC 9112 section 6).
-fn has_body(asked: &Asked) -> bool {
-    let headers = &asked.headers;
-    let is_framed = headers.contains_key(TRANSFER_ENCODING)
-        || headers.get(CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0");
-    is_framed || !asked.body.bytes.is_empty()
 }
 
 fn own_paths(redactor: &Redactor, known: &Knowledge) -> Vec<String> {

@@ -1,11 +1,13 @@
 //! The checked configuration, resolved once: what every exchange reads and nobody changes.
 
+pub mod seal;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue};
 use ipnet::IpNet;
 
 use crate::admission::Admission;
@@ -20,6 +22,7 @@ use crate::overload::Load;
 use crate::plan::Plan;
 use crate::rate::Rates;
 use crate::repairs::REPAIRS;
+use crate::runtime::seal::OwnSeal;
 use crate::server::StartError;
 use crate::sites::Sites;
 use crate::telemetry::access::AccessLog;
@@ -75,6 +78,8 @@ pub struct Runtime {
     /// Who takes spans, if somebody does.
     pub tracer: Option<Arc<Tracer>>,
     pub load: &'static Load,
+    /// The key of the process, whether or not this site seals with it.
+    pub own_seal: Arc<OwnSeal>,
 }
 
 /// What all sites share, over every reload.
@@ -86,6 +91,8 @@ pub struct Common {
     pub tracer: Option<Arc<Tracer>>,
     /// What the process has on its hands.
     pub load: &'static Load,
+    /// What session ids are sealed with, if no key file is stated.
+    pub own_seal: Arc<OwnSeal>,
 }
 
 impl Common {
@@ -93,7 +100,8 @@ impl Common {
     pub fn new(access: AccessLog) -> Self {
         // Never given up: nobody who counts something there has to count who counts.
         let load = Box::leak(Box::default());
-        Self { ledger: Arc::default(), access: Arc::new(access), life: Arc::default(), tracer: None, load }
+        let (ledger, life, own_seal) = (Arc::default(), Arc::default(), Arc::default());
+        Self { ledger, access: Arc::new(access), life, tracer: None, load, own_seal }
     }
 }
 
@@ -183,6 +191,7 @@ impl Runtime {
                 origins: site.origins.clone(),
                 loopback_origins: is_loopback,
                 scopes: site.scopes.clone(),
+                seal: if process.seal.is_empty() { common.own_seal.keys.clone() } else { process.seal.clone() },
             },
             plan: Plan::new(REPAIRS, &site.modes),
             target: Arc::new(Target::of(process, site)?),
@@ -211,6 +220,7 @@ impl Runtime {
             life: common.life.clone(),
             tracer: common.tracer.clone(),
             load: common.load,
+            own_seal: common.own_seal.clone(),
         })
     }
 
@@ -223,6 +233,7 @@ impl Runtime {
             life: self.life.clone(),
             tracer: self.tracer.clone(),
             load: self.load,
+            own_seal: self.own_seal.clone(),
         }
     }
 
@@ -239,6 +250,13 @@ impl Runtime {
         self.learner = site.learner.clone();
         self.inboxes = site.inboxes.clone();
         self.checked = site.checked.clone();
+    }
+
+    /// Warns of a sealed session id that only this process can open.
+    pub fn watch_seal(&self, answer: &HeaderMap) {
+        if !self.as_client {
+            self.own_seal.watch(&self.facts.seal, answer);
+        }
     }
 
     /// Whether the peer is a proxy whose word about its clients counts.

@@ -1,6 +1,7 @@
 //! Messages that came where they were posted, on their way to the stream of their session (HTTP+SSE transport, G-03).
 //!
 //! Only the streams of this process are known: with several replicas the answer stays where it came, as without the proxy.
+//! It stays there too where it is not certain that the stream belongs to whoever posted the message.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -8,13 +9,26 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
+use super::caller::Caller;
+
 /// Events that wait for a stream: more than one client asks at a time.
 const MOST: usize = 64;
 
 /// The open streams by their sessions.
 #[derive(Clone, Default)]
 pub struct Inboxes {
-    open: Arc<Mutex<HashMap<String, mpsc::Sender<Bytes>>>>,
+    open: Arc<Mutex<HashMap<String, Opened>>>,
+}
+
+/// The streams that are open under one name of a session.
+struct Opened {
+    /// Who opened the first; `None` if that cannot be told.
+    caller: Option<Caller>,
+    sender: mpsc::Sender<Bytes>,
+    /// How many are open.
+    count: usize,
+    /// Whether there was more than one at a time: then nobody knows whose an answer is.
+    is_ambiguous: bool,
 }
 
 /// A stream that can be sent to, until this is dropped.
@@ -30,28 +44,37 @@ pub fn channel() -> (mpsc::Sender<Bytes>, mpsc::Receiver<Bytes>) {
 }
 
 impl Inboxes {
-    /// The stream of a session is open; the first of a name counts.
+    /// The stream of a session is open. A second stream under the same name makes the name ambiguous until both are gone.
     #[must_use]
-    pub fn open(&self, session: String, sender: mpsc::Sender<Bytes>) -> Option<Inbox> {
+    pub fn open(&self, session: String, caller: Option<Caller>, sender: mpsc::Sender<Bytes>) -> Option<Inbox> {
         let mut open = self.open.lock().ok()?;
-        if session.is_empty() || open.contains_key(&session) {
+        if session.is_empty() {
             return None;
         }
-        open.insert(session.clone(), sender);
+        open.entry(session.clone())
+            .and_modify(|opened| {
+                opened.count += 1;
+                opened.is_ambiguous = true;
+            })
+            .or_insert(Opened { caller, sender, count: 1, is_ambiguous: false });
         Some(Inbox { inboxes: self.clone(), session })
     }
 
-    /// Sends an event to the stream of a session. Answers whether it has one.
+    /// Sends an event to the stream of a session. Answers whether it has one that is this caller's beyond doubt.
     #[must_use]
-    pub fn deliver(&self, session: &str, event: Bytes) -> bool {
-        let sender = self.open.lock().ok().and_then(|open| open.get(session).cloned());
-        sender.is_some_and(|sender| sender.try_send(event).is_ok())
+    pub fn deliver(&self, session: &str, caller: Option<Caller>, event: Bytes) -> bool {
+        let Ok(open) = self.open.lock() else { return false };
+        let is_callers = |opened: &&Opened| !opened.is_ambiguous && caller.is_some() && opened.caller == caller;
+        open.get(session).filter(is_callers).is_some_and(|opened| opened.sender.try_send(event).is_ok())
     }
 }
 
 impl Drop for Inbox {
     fn drop(&mut self) {
-        if let Ok(mut open) = self.inboxes.open.lock() {
+        let Ok(mut open) = self.inboxes.open.lock() else { return };
+        let Some(opened) = open.get_mut(&self.session) else { return };
+        opened.count -= 1;
+        if opened.count == 0 {
             open.remove(&self.session);
         }
     }
@@ -59,18 +82,56 @@ impl Drop for Inbox {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderMap;
+
     use super::*;
 
+    fn caller(address: &str) -> Option<Caller> {
+        Caller::of(&HeaderMap::new(), address.parse().ok())
+    }
+
+    const EVENT: Bytes = Bytes::from_static(b"x");
+
     #[test]
-    fn a_stream_gets_what_is_meant_for_its_session_as_long_as_it_is_open() {
-        let inboxes = Inboxes::default();
-        let (sender, mut receiver) = channel();
-        let inbox = inboxes.open("a".into(), sender.clone());
-        assert!(inbox.is_some() && inboxes.open("a".into(), sender.clone()).is_none());
-        assert!(inboxes.open(String::new(), sender).is_none());
-        assert!(inboxes.deliver("a", Bytes::from_static(b"x")) && !inboxes.deliver("b", Bytes::new()));
-        assert_eq!(receiver.try_recv().unwrap(), "x");
+    fn a_stream_gets_what_its_opener_asks_as_long_as_it_is_open() {
+        let (inboxes, (sender, mut receiver)) = (Inboxes::default(), channel());
+        let (one, other) = (caller("192.0.2.1"), caller("192.0.2.2"));
+        let inbox = inboxes.open("a".into(), one, sender.clone());
+        assert!(inbox.is_some() && inboxes.open(String::new(), one, sender).is_none());
+        assert!(!inboxes.deliver("a", other, EVENT) && !inboxes.deliver("a", None, EVENT));
+        assert!(!inboxes.deliver("b", one, EVENT));
+        assert!(receiver.try_recv().is_err());
+        assert!(inboxes.deliver("a", one, EVENT));
+        assert_eq!(receiver.try_recv().unwrap(), EVENT);
         drop(inbox);
-        assert!(!inboxes.deliver("a", Bytes::new()));
+        assert!(!inboxes.deliver("a", one, EVENT));
+    }
+
+    #[test]
+    fn a_stream_whose_opener_is_unknown_gets_nothing() {
+        let (inboxes, (sender, mut receiver)) = (Inboxes::default(), channel());
+        let _inbox = inboxes.open("a".into(), None, sender).unwrap();
+        assert!(!inboxes.deliver("a", None, EVENT) && !inboxes.deliver("a", caller("192.0.2.1"), EVENT));
+        assert!(receiver.try_recv().is_err());
+    }
+
+    #[test]
+    fn a_name_that_two_streams_had_is_ambiguous_until_both_are_gone() {
+        let one = caller("192.0.2.1");
+        for second in [one, caller("192.0.2.2"), None] {
+            for first_ends_first in [true, false] {
+                let (inboxes, (sender, mut receiver)) = (Inboxes::default(), channel());
+                let mut open = vec![inboxes.open("a".into(), one, sender.clone()).unwrap()];
+                open.push(inboxes.open("a".into(), second, sender.clone()).unwrap());
+                assert!(!inboxes.deliver("a", one, EVENT) && !inboxes.deliver("a", second, EVENT));
+                drop(if first_ends_first { open.remove(0) } else { open.remove(1) });
+                assert!(!inboxes.deliver("a", one, EVENT) && !inboxes.deliver("a", second, EVENT));
+                open.clear();
+                let _inbox = inboxes.open("a".into(), one, sender).unwrap();
+                assert!(inboxes.deliver("a", one, EVENT));
+                assert_eq!(receiver.try_recv().unwrap(), EVENT);
+                assert!(receiver.try_recv().is_err());
+            }
+        }
     }
 }

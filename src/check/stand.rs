@@ -28,6 +28,7 @@ use crate::proxy::{self, Worker};
 use crate::repair::{Hook, Mode};
 use crate::repairs::REPAIRS;
 use crate::runtime::{Common, Runtime};
+use crate::seal::SealKeys;
 use crate::server::StartError;
 use crate::telemetry::access::{AccessLog, Format};
 use crate::telemetry::tape::{Recorder, Taped};
@@ -196,7 +197,7 @@ impl Stand {
         }
         let is_loopback = site.upstream.is_loopback();
         let authority = HeaderValue::from_str(site.upstream.authority()).map_err(|_| StartError::Authority)?;
-        let plain = worker(process, &site, is_loopback)?;
+        let plain = worker(process, &site, is_loopback, None)?;
         Ok(Self {
             process: process.clone(),
             site,
@@ -272,7 +273,7 @@ impl Stand {
         }
         let mut site = self.site.clone();
         site.modes.insert(id, Mode::Fix);
-        let worker = worker(&self.process, &site, self.is_loopback).ok()?;
+        let worker = worker(&self.process, &site, self.is_loopback, Some(&self.plain.runtime.facts.seal)).ok()?;
         mending.insert(id, worker.clone());
         Some(worker)
     }
@@ -345,10 +346,19 @@ impl Stand {
     }
 }
 
-fn worker(process: &ProcessConfig, site: &SiteConfig, is_loopback: bool) -> Result<Worker, StartError> {
+/// A worker of its own, with a key of its own for session ids unless it shall open those of another.
+fn worker(
+    process: &ProcessConfig,
+    site: &SiteConfig,
+    is_loopback: bool,
+    seal: Option<&SealKeys>,
+) -> Result<Worker, StartError> {
     let silent = AccessLog::start(Format::Off, std::io::sink());
     let mut runtime = Runtime::of(process, site, site.upstream.clone(), is_loopback, &Common::new(silent))?;
     runtime.as_client = true;
+    if let Some(seal) = seal {
+        runtime.facts.seal = seal.clone();
+    }
     (runtime.bounds.first_silence, runtime.bounds.silence) = (SILENCE, SILENCE);
     let upstream = Upstream::new(runtime.target.clone());
     Ok(Worker {

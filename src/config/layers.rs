@@ -13,6 +13,7 @@ use super::Complaint;
 use super::settings::{self, Kind, OTEL_VARIABLES, SETTINGS, Setting};
 use crate::ranges::Ranges;
 use crate::repairs;
+use crate::seal::SealKeys;
 
 /// The values of a setting as they were written, and where.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,6 +34,8 @@ pub struct Layers {
     pub given: BTreeMap<&'static str, Given>,
     /// The address ranges that are known, those of `access.ranges_files` included.
     pub ranges: Ranges,
+    /// The keys from `seal.key_files`; none if no file is stated.
+    pub seal: SealKeys,
     /// The `[[site]]` tables, in their order.
     pub sites: Vec<SiteLayer>,
     /// Where the table is that this is about, if it is about a site.

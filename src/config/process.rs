@@ -8,6 +8,7 @@ use ipnet::IpNet;
 
 use super::{Checker, Overload, listen, tls};
 use crate::ranges::{self, Ranges};
+use crate::seal::SealKeys;
 use crate::telemetry::access::Format;
 use crate::telemetry::capture::files::Bounds;
 use crate::telemetry::otlp::Setup;
@@ -24,6 +25,8 @@ pub struct ProcessConfig {
     pub admin_page: bool,
     /// Hosts that are answered on this machine, beside the public ones.
     pub hosts: Vec<String>,
+    /// Keys for session ids, from `seal.key_files`; empty: the process makes one.
+    pub seal: SealKeys,
     /// The peers whose word about their clients counts. A peer is known before the site of its request is.
     pub trusted_proxies: Vec<IpNet>,
     /// Which of the sites also serves the hosts that no site names; `None`: such a host gets 421.
@@ -91,6 +94,7 @@ impl Checker<'_> {
             admin,
             admin_page: !self.switch("no_admin_page"),
             hosts,
+            seal: self.layers.seal.clone(),
             trusted_proxies,
             catch_all: has_top.then_some(0),
             probe: !self.switch("no_probe"),

@@ -299,6 +299,18 @@ pub const SETTINGS: &[Setting] = &[
         "Newer or further address ranges for access.allow: TOML with vendor, date, source and egress, or OpenAI's \
          chatgpt-connectors.json as it is.",
     ),
+    list(
+        "seal.key_files",
+        "seal-key-file",
+        "FILE",
+        "[]",
+        "[\"/etc/mcp-mend/seal.key\"]",
+        "Secrets for session ids. An id that clients could not use as it came (session.id-illegal, session.cookie-needed) is \
+         given to them encrypted. Each file holds one secret of at least 32 bytes, as `openssl rand -base64 32` writes it, \
+         and must not be readable by others. The first seals, all open: to rotate, add the new file at the end at every \
+         replica, then put it first, then take the old one out when its sessions are over. Without a file the key is \
+         random at each start: sessions with such an id end with the process, and replicas do not know those of each other.",
+    ),
     text(
         "log.format",
         "log-format",

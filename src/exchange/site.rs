@@ -5,6 +5,7 @@ use http::HeaderValue;
 use crate::edit::origin::{Origin, after_origin};
 use crate::endpoint;
 use crate::knowledge::Knowledge;
+use crate::seal::SealKeys;
 
 /// What the operator states about a site. Never changes while the process runs.
 #[derive(Clone, Debug)]
@@ -21,6 +22,8 @@ pub struct Facts {
     pub loopback_origins: bool,
     /// Scopes that challenge and metadata name; empty: the upstream's own.
     pub scopes: Vec<String>,
+    /// The keys that session ids are sealed with.
+    pub seal: SealKeys,
 }
 
 /// The site as a repair sees it: stated facts and what the upstream's own answers taught.

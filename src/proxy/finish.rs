@@ -14,13 +14,14 @@ use super::Exchange;
 use super::account::End;
 use super::answer::{Answer, Rest};
 use super::reading::is_list;
+use super::streams::session_of;
 use super::taping;
 use crate::body::events::{Relay, Verdict};
 use crate::body::inbox::{self, Inbox};
 use crate::body::{AtEnd, Ending, ReplyBody, Source};
 use crate::coding::Decoder;
 use crate::connection::Phase;
-use crate::endpoint::{self, Class};
+use crate::endpoint::Class;
 use crate::exchange::{self, At, Event, Form, Reply, Request, Site};
 use crate::headers;
 use crate::jsonrpc;
@@ -46,6 +47,7 @@ impl Exchange {
         let Answer { mut reply, rest, lease } = answer;
         let whole = whole_body(&mut reply, &rest);
         self.show_repairs(&mut reply.headers);
+        self.runtime().watch_seal(&reply.headers);
         let events = whole.is_none() && reply.form == Form::Message || reply.is_of("text/event-stream");
         if events && whole.is_none() && reply.form != Form::Message {
             self.note_stream();
@@ -137,11 +139,12 @@ impl Exchange {
             Class::LegacySse => Some(inbox::channel()).unzip(),
             _ => (None, None),
         };
-        let mut registered: Option<Inbox> = None;
+        let (mut registered, caller): (Option<Inbox>, _) = (None, self.caller);
         let (held, counters) = (self.holding(), runtime.counters.clone());
         let watcher = Box::new(move |event: &mut Event| {
             if let (None, Some(sender)) = (&registered, &sender) {
-                registered = session_of(event).and_then(|session| runtime.inboxes.open(session, sender.clone()));
+                let session = session_of(event);
+                registered = session.and_then(|session| runtime.inboxes.open(session, caller, sender.clone()));
             }
             let site = Site { facts: &runtime.facts, known: &known };
             keep_before(&found, event);
@@ -173,16 +176,6 @@ impl Exchange {
 /// What of an answer's head an event repair may ask for.
 fn stream_head(headers: &HeaderMap) -> HeaderMap {
     headers.get(CONTENT_TYPE).map(|kind| (CONTENT_TYPE, kind.clone())).into_iter().collect()
-}
-
-/// The session that the first event of the older transport names.
-fn session_of(event: &Event) -> Option<String> {
-    if event.name().as_deref() != Some("endpoint") {
-        return None;
-    }
-    let address = String::from_utf8(event.data()?.to_vec()).ok()?;
-    let (_, query) = address.split_once('?')?;
-    endpoint::session_in(query.trim_end_matches(['"', '}', ' '])).map(str::to_owned)
 }
 
 /// Counts what a stream brought up. It may go on for days: each repair is kept once.

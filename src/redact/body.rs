@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::HeaderMap;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 
 use super::json::{Language, is_message};
 use super::rules::Rule;
@@ -11,7 +11,7 @@ use crate::coding::{self, Coding};
 use crate::edit::page;
 use crate::endpoint::Class;
 use crate::exchange::Opening;
-use crate::telemetry::tape::{MOST_BYTES, Text};
+use crate::telemetry::tape::{Asked, MOST_BYTES, Text};
 
 /// A longer text is no refusal but a page about something else.
 const LONGEST_REFUSAL: usize = 1024;
@@ -137,4 +137,12 @@ fn whole_letters(bytes: &[u8], is_whole: bool) -> &[u8] {
         Err(error) if !is_whole && error.error_len().is_none() => &bytes[..error.valid_up_to()],
         _ => bytes,
     }
+}
+
+/// Whether a request came with a body, read or not (RFC 9112 section 6).
+pub(super) fn has_body(asked: &Asked) -> bool {
+    let headers = &asked.headers;
+    let is_framed = headers.contains_key(TRANSFER_ENCODING)
+        || headers.get(CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0");
+    is_framed || !asked.body.bytes.is_empty()
 }

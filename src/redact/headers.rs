@@ -1,8 +1,8 @@
 //! Header fields: values of a few are harmless and kept, some by their parts, of all others the name and a hash.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use http::HeaderMap;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderMap, HeaderValue};
 
 use super::Pass;
 use super::rules::{self, Rule};
@@ -191,22 +191,24 @@ impl Pass<'_> {
         if matches!(value, "" | "null" | "undefined") {
             return value.to_owned();
         }
-        if let Some(id) = value.strip_prefix(session::ID) {
-            return format!("{}{}", session::ID, self.sealed(id, |id| self.secret(id)));
-        }
-        if let Some((id, cookies)) = value.split_once(session::COOKIES) {
-            let cookies = self.sealed(cookies, |cookies| self.cookies(cookies, |_| false));
-            return format!("{}{}{cookies}", self.secret(id), session::COOKIES);
+        if value.starts_with(session::SEALED) {
+            return self.sealed(value);
         }
         let is_illegal = value.bytes().any(|b| !(b'!'..=b'~').contains(&b));
         format!("{}{}", self.secret(value), if is_illegal { " _" } else { "" })
     }
 
-    /// What the proxy itself has put into a session's id.
-    fn sealed(&self, text: &str, shown: impl Fn(&str) -> String) -> String {
-        let plain = URL_SAFE_NO_PAD.decode(text).unwrap_or_else(|_| text.as_bytes().to_vec());
-        self.secrets.add(text);
-        URL_SAFE_NO_PAD.encode(shown(&String::from_utf8_lossy(&plain)))
+    /// A sealed id: what it holds, without the secrets, sealed with a key that everybody knows. So a replay can open it.
+    fn sealed(&self, value: &str) -> String {
+        self.secrets.add_proper(value);
+        let written = self.redactor.sealed.as_ref().and_then(|(stated, written)| {
+            let opened = session::open(stated, &HeaderValue::from_str(value).ok()?)?;
+            let id = HeaderValue::from_str(&self.session(&String::from_utf8_lossy(opened.id.as_bytes()))).ok()?;
+            let cookies = opened.cookies.map(|cookies| self.cookies(&cookies, |_| false));
+            session::seal(written, &id, cookies.as_deref())
+        });
+        let written = written.and_then(|written| written.to_str().ok().map(str::to_owned));
+        written.unwrap_or_else(|| format!("{}{}", session::SEALED, self.redactor.hash(value)))
     }
 
     /// Links (RFC 8288): where to, and the rest as text.

@@ -1,4 +1,5 @@
 mod everywhere;
+mod sealed;
 
 use std::time::SystemTime;
 

@@ -9,7 +9,7 @@ mod wire;
 use std::time::Duration;
 
 pub use binary::{Binary, run};
-pub use proxy::{PUBLIC, Proxy};
+pub use proxy::{PUBLIC, Proxy, Setup};
 pub use upstream::{Conn, Upstream};
 pub use wire::{Message, Wire};
 

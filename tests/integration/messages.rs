@@ -211,29 +211,6 @@ async fn an_answer_on_the_stream_of_the_session_is_fetched_there() {
 }
 
 #[tokio::test]
-async fn a_cookie_that_ties_a_session_travels_in_its_id() {
-    let upstream = Upstream::answering(|request| {
-        if request.text() == INITIALIZE {
-            let headers =
-                ["Content-Type: application/json", "Mcp-Session-Id: s1", "Set-Cookie: at=7; Path=/; HttpOnly"];
-            return reply("200 OK", &headers, RESULT);
-        }
-        let is_home = request.get("cookie") == Some("at=7") && request.get("mcp-session-id") == Some("s1");
-        if is_home { json("200 OK", RESULT) } else { reply("400 Bad Request", &[], "elsewhere") }
-    })
-    .await;
-    let (one, other) = (Proxy::to(&upstream).start(), Proxy::to(&upstream).start());
-    let begun = one.ask(message(&[BOTH], INITIALIZE)).await;
-    let session = format!("Mcp-Session-Id: {}", begun.get("mcp-session-id").unwrap());
-    assert_eq!(begun.get("set-cookie"), Some("at=7; Path=/; HttpOnly"));
-    // Another replica can read it.
-    for proxy in [&one, &other] {
-        assert_eq!(proxy.ask(message(&[BOTH, &session], CALL)).await.status(), 200);
-    }
-    assert!(!one.log().contains("at=7") && !one.log().contains("s1.mend"), "{}", one.log());
-}
-
-#[tokio::test]
 async fn a_silent_probe_is_answered_and_the_next_at_once() {
     let upstream = Upstream::script(|mut conn| async move {
         while let Some(request) = conn.next().await {

@@ -16,9 +16,9 @@ pub static REPAIR: Repair = Repair {
           next message ends at another instance.",
     hits: "TypeScript SDK clients, rmcp, hosted clients (the Python SDK keeps cookies)",
     stops: who::TYPESCRIPT_MESSAGES.and(who::RUST).and(who::HOSTED),
-    remedy: "Puts the cookie into the session id that the client gets, from where it goes up again \
-             (session.sealed). Each session has its own, nothing is kept here, and any replica can read it. The \
-             client sees the cookie anyway.",
+    remedy: "Puts the cookie into the session id that the client gets, encrypted and authenticated, from where it \
+             goes up again (session.sealed). Nobody can read it there or put another in. Each session has its own, \
+             nothing is kept here, and any replica with the same seal.key_files can open it.",
     advice: "Choose the instance by `Mcp-Session-Id`.",
     basis: &[basis::COOKIES],
     default: Mode::Fix,
@@ -30,14 +30,23 @@ pub static REPAIR: Repair = Repair {
             site: SiteKind::Open,
             request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"initialize\",\"params\":{\"protocolVersion\":\"2025-11-25\"}}",
             reply: "200\nMcp-Session-Id: s1\nSet-Cookie: a=1; Path=/; HttpOnly",
-            then: Then::Becomes("200\nMcp-Session-Id: s1.mend-YT0x\nSet-Cookie: a=1; Path=/; HttpOnly"),
+            then: Then::Becomes(
+                "200\nMcp-Session-Id: mend-QQzs8OP9nEGHCaHe734fjc9Cdyq6cQ\nSet-Cookie: a=1; Path=/; HttpOnly",
+            ),
         },
         Example {
             note: "later answers name the session too",
             site: SiteKind::Open,
-            request: "POST /mcp\nMcp-Session-Id: s1.mend-YT0x\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
+            request: "POST /mcp\nMcp-Session-Id: mend-QQzs8OP9nEGHCaHe734fjc9Cdyq6cQ\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
             reply: "200\nMcp-Session-Id: s1",
-            then: Then::Becomes("200\nMcp-Session-Id: s1.mend-YT0x"),
+            then: Then::Becomes("200\nMcp-Session-Id: mend-QQzs8OP9nEGHCaHe734fjc9Cdyq6cQ"),
+        },
+        Example {
+            note: "an id that session.id-illegal has sealed",
+            site: SiteKind::Open,
+            request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"initialize\",\"params\":{\"protocolVersion\":\"2025-11-25\"}}",
+            reply: "200\nMcp-Session-Id: mend-RK8g2TFVdPHg6XczyefLd12SXw\nSet-Cookie: a=1",
+            then: Then::Becomes("200\nMcp-Session-Id: mend-i8fEsAyw4WFzKUFOBYfuVafcpMVq2qE\nSet-Cookie: a=1"),
         },
         Example {
             note: "no session",
@@ -65,27 +74,30 @@ pub static REPAIR: Repair = Repair {
 
 fn when(request: &Request, reply: &Reply) -> bool {
     reply.headers.contains_key(SESSION)
-        && (request.session_sent.as_ref().is_some_and(super::is_sealed)
+        && (request.session().is_some_and(super::is_marked)
             || (request.calls("initialize") && reply.headers.contains_key(SET_COOKIE)))
 }
 
-fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     let Some(id) = reply.headers.get(SESSION) else { return Outcome::Sound };
     // The client goes on with the id that it has.
-    if let Some(sent) = &request.session_sent {
-        let is_same = id != sent && super::unseal(sent).is_some_and(|(own, _)| own == *id);
-        if is_same {
-            reply.headers.insert(SESSION, sent.clone());
-            return Outcome::mended("an answer names the session by the upstream's own id");
-        }
-        return Outcome::Sound;
+    if request.session().is_some() {
+        let Some(sent) = super::name_sent(site.facts, request, id) else { return Outcome::Sound };
+        reply.headers.insert(SESSION, sent);
+        return Outcome::mended("an answer names the session by the upstream's own id");
     }
     let cookies: Vec<&str> =
         reply.headers.get_all(SET_COOKIE).iter().filter_map(|line| pair(line.to_str().ok()?)).collect();
-    if cookies.is_empty() || super::is_sealed(id) {
+    let own = match super::open(site.facts, id) {
+        Some(opened) if opened.cookies.is_some() => return Outcome::Sound,
+        Some(opened) => opened.id,
+        None => id.clone(),
+    };
+    if cookies.is_empty() {
         return Outcome::Sound;
     }
-    let Some(sealed) = super::seal_cookies(id, &cookies.join("; ")) else { return Outcome::Sound };
+    let sealed = super::seal(site.facts, &own, Some(&cookies.join("; ")));
+    let Some(sealed) = sealed.filter(|sealed| sealed.len() <= super::LONGEST) else { return Outcome::Sound };
     reply.headers.insert(SESSION, sealed);
     Outcome::mended("a session that begins with a cookie")
 }

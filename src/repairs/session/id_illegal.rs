@@ -1,7 +1,5 @@
 //! F-18: a session id that clients cannot send back.
 
-use http::HeaderValue;
-
 use crate::client::who;
 use crate::endpoint::{Class, SESSION};
 use crate::exchange::{Outcome, Reply, Request, Site};
@@ -16,9 +14,9 @@ pub static REPAIR: Repair = Repair {
           and other letters break the header or the client.",
     hits: "every client: every message after the first is refused or fails to be sent",
     stops: who::EVERYBODY,
-    remedy: "Takes `null`, `undefined` and an empty id out; gives out any other illegal one in letters that can \
-             be sent, and sends the original upstream (session.sealed). Nothing is kept: the id holds what \
-             it stands for.",
+    remedy: "Takes `null`, `undefined` and an empty id out; gives out any other illegal one in a sealed form that can \
+             be sent, and sends the original upstream (session.sealed). Nothing is kept: the id holds what it \
+             stands for, encrypted. An id that begins with `mend-`, as sealed ones do, is sealed too.",
     advice: "Use a UUID or another text of visible ASCII.",
     basis: &[basis::SESSIONS],
     default: Mode::Fix,
@@ -37,7 +35,28 @@ pub static REPAIR: Repair = Repair {
             site: SiteKind::Open,
             request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
             reply: "200\nMcp-Session-Id: a b",
-            then: Then::Becomes("200\nMcp-Session-Id: mend-id-YSBi"),
+            then: Then::Becomes("200\nMcp-Session-Id: mend-RK8g2TFVdPHg6XczyefLd12SXw"),
+        },
+        Example {
+            note: "later answers name the session as the client does",
+            site: SiteKind::Open,
+            request: "POST /mcp\nMcp-Session-Id: mend-i8fEsAyw4WFzKUFOBYfuVafcpMVq2qE\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
+            reply: "200\nMcp-Session-Id: a b",
+            then: Then::Becomes("200\nMcp-Session-Id: mend-i8fEsAyw4WFzKUFOBYfuVafcpMVq2qE"),
+        },
+        Example {
+            note: "an id that looks like a sealed one",
+            site: SiteKind::Open,
+            request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
+            reply: "200\nMcp-Session-Id: mend-7",
+            then: Then::Becomes("200\nMcp-Session-Id: mend-LtYSlXP0omotF6dSQhR-V5MZEMUUhg"),
+        },
+        Example {
+            note: "a sealed one",
+            site: SiteKind::Open,
+            request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
+            reply: "200\nMcp-Session-Id: mend-RK8g2TFVdPHg6XczyefLd12SXw",
+            then: Then::Sound,
         },
         Example {
             note: "right",
@@ -50,16 +69,24 @@ pub static REPAIR: Repair = Repair {
 };
 
 fn when(_: &Request, reply: &Reply) -> bool {
-    reply.headers.get(SESSION).is_some_and(|id| super::is_none(id) || !super::is_legal(id))
+    reply.headers.get(SESSION).is_some_and(|id| super::is_none(id) || !super::is_legal(id) || super::is_marked(id))
 }
 
-fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     let Some(id) = reply.headers.get(SESSION) else { return Outcome::Sound };
     if super::is_none(id) {
         reply.headers.remove(SESSION);
         return Outcome::mended("a session id that is the word for none");
     }
-    let Ok(sealed) = HeaderValue::from_str(&super::seal_id(id)) else { return Outcome::Sound };
+    if super::open(site.facts, id).is_some() {
+        return Outcome::Sound;
+    }
+    let is_legal = super::is_legal(id);
+    let sent = super::name_sent(site.facts, request, id);
+    let Some(sealed) = sent.or_else(|| super::seal(site.facts, id, None)) else { return Outcome::Sound };
     reply.headers.insert(SESSION, sealed);
+    if is_legal {
+        return Outcome::mended("a session id that begins as those of this proxy do").blameless_if(true);
+    }
     Outcome::mended("a session id that clients cannot send back")
 }

@@ -14,8 +14,9 @@ pub static REPAIR: Repair = Repair {
     hits: "every client that speaks HTTP+SSE: the message is never answered",
     stops: who::OLDER_TRANSPORT,
     remedy: "Sends the message on the stream of its session and answers 202, if that stream runs through this \
-             process; else the answer stays as it is. Several replicas need an affinity by the session for this \
-             one.",
+             process, was opened with the same credentials (without any, from the same address), and no other has the \
+             name of its session; else the answer stays as it is. Several replicas need an affinity by the session for \
+             this one.",
     advice: "Answer 202 and send the message on the stream.",
     basis: &[basis::ENDPOINT_EVENT],
     default: Mode::Fix,

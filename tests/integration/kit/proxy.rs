@@ -4,6 +4,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
+use mcp_mend::cli::seal;
 use mcp_mend::config::Config;
 use mcp_mend::config::layers::{Layers, Value};
 use mcp_mend::config::settings;
@@ -112,17 +113,24 @@ impl Setup {
         self
     }
 
-    pub fn start(self) -> Proxy {
+    /// The checked configuration, for a reload.
+    pub fn config(&self) -> Config {
         let mut layers = Layers::default();
-        for (key, text) in self.given {
+        for (key, text) in &self.given {
             let setting = settings::find(key).unwrap_or_else(|| panic!("{key} is no setting"));
             let parts = match setting.kind {
                 settings::Kind::List | settings::Kind::Modes => text.split(',').map(str::to_owned).collect(),
-                _ => vec![text],
+                _ => vec![text.clone()],
             };
             layers.set(setting, parts.into_iter().map(|text| Value { text, place: "test".into() }).collect());
         }
-        let config = Config::check(&layers, Vec::new()).unwrap();
+        let mut complaints = Vec::new();
+        seal::take_keys(&mut layers, &mut complaints);
+        Config::check(&layers, complaints).unwrap()
+    }
+
+    pub fn start(self) -> Proxy {
+        let config = self.config();
         let log = Sink::default();
         let access = AccessLog::start(config.process.log_format, log.clone());
         let flows = Flows::of(&config).unwrap();

@@ -11,6 +11,7 @@ pub mod edit;
 pub mod exchange;
 pub mod jsonrpc;
 pub mod knowledge;
+pub mod lesson;
 pub mod repair;
 pub mod repairs;
 pub mod sse;

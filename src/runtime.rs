@@ -138,6 +138,7 @@ impl Runtime {
             None => None,
         };
         let name = format!("{public}{}", config.prefix);
+        let counters = common.ledger.of(&name);
         Ok(Self {
             prefix: config.prefix.clone(),
             facts: Facts {
@@ -179,10 +180,10 @@ impl Runtime {
                 Rates::new(overload.register_per_minute, overload.token_per_minute)
                     .sparing_local(overload.spares_local),
             ),
-            learner: Arc::default(),
+            learner: Arc::new(Learner::new(counters.clone())),
             inboxes: Inboxes::default(),
             checked: Arc::default(),
-            counters: common.ledger.of(&name),
+            counters,
             name,
             ledger: common.ledger.clone(),
             access: common.access.clone(),

@@ -1,16 +1,15 @@
 //! What the upstream's own answers teach about it. Pure: documents in, knowledge out; fetching is `learn.rs`.
 
 use http::StatusCode;
-use http::header::LOCATION;
 use serde_json::{Value, json};
 use url::Url;
 
 use crate::documents;
 use crate::edit::json::Object;
 use crate::edit::origin::{Origin, after_origin};
-use crate::edit::params;
-use crate::endpoint::{Class, Endpoints};
-use crate::exchange::{Facts, Reply, Request, Site};
+use crate::endpoint::Endpoints;
+use crate::exchange::{Facts, Reply, Site};
+use crate::lesson::Lesson;
 
 /// What is known of an upstream. The default value is to know nothing, which is a sound state: identity still holds
 /// for the configured origin, and no pointer is given out.
@@ -44,11 +43,11 @@ pub struct Knowledge {
     pub refreshes: bool,
     /// Whether the upstream's own metadata promise `iss` in authorization responses (RFC 9207 section 3).
     pub promises_iss: bool,
-    /// Whether an authorization response with `iss` has passed.
+    /// Whether authorization responses carry `iss` (`Lesson::SendsIss`).
     pub sends_iss: bool,
-    /// Whether a client whose id is a URL was refused.
+    /// Whether a client whose id is a URL is refused (`Lesson::RefusesDocuments`).
     pub refuses_documents: bool,
-    /// Whether a login was seen to come back past the proxy.
+    /// Whether a login comes back past the proxy (`Lesson::ReturnsDirectly`).
     pub returns_directly: bool,
     /// Origins that the upstream advertises as its own.
     pub advertised: Vec<Origin>,
@@ -59,29 +58,6 @@ pub struct Knowledge {
     pub pkce_methods: Option<Vec<String>>,
     /// `scopes_supported` of the resource metadata, or else of the server metadata, if stated.
     pub scopes: Option<Vec<String>>,
-}
-
-/// What an answer on its way to a client shows and the metadata do not say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lesson {
-    /// Authorization responses carry `iss` (RFC 9207).
-    SendsIss,
-    /// A client id that is a URL (client id metadata document) is refused.
-    RefusesDocuments,
-    /// The login goes on at another host and comes back to the upstream's own address, past the proxy.
-    ReturnsDirectly,
-}
-
-impl Lesson {
-    /// What the operator has to know, because no repair can help.
-    #[must_use]
-    pub fn warning(self) -> Option<&'static str> {
-        (self == Self::ReturnsDirectly).then_some(
-            "the login goes on at another host, which sends the browser back to the upstream's own address and not \
-             through this proxy: clients will refuse the issuer in its answer; state the public URL in the upstream \
-             (base_url, issuer) and register it there as the callback",
-        )
-    }
 }
 
 /// An authorization server on another host.
@@ -122,30 +98,23 @@ impl Knowledge {
         self.stranger.is_some_and(|status| status.is_success())
     }
 
-    /// Whether the lesson is known.
+    /// Takes over which lessons about the authorization server hold.
+    pub fn take_lessons(&mut self, holds: impl Fn(Lesson) -> bool) {
+        self.sends_iss = holds(Lesson::SendsIss);
+        self.refuses_documents = holds(Lesson::RefusesDocuments);
+        self.returns_directly = holds(Lesson::ReturnsDirectly);
+    }
+
+    /// Whether another visit found the same authorization server: then what was learned of it holds.
     #[must_use]
-    pub fn has_learned(&self, lesson: Lesson) -> bool {
-        match lesson {
-            Lesson::SendsIss => self.sends_iss,
-            Lesson::RefusesDocuments => self.refuses_documents,
-            Lesson::ReturnsDirectly => self.returns_directly,
-        }
+    pub fn has_same_server(&self, before: &Self) -> bool {
+        self.issuer.is_some() && self.issuer == before.issuer && self.server_document == before.server_document
     }
 
-    pub fn take_lesson(&mut self, lesson: Lesson) {
-        match lesson {
-            Lesson::SendsIss => self.sends_iss = true,
-            Lesson::RefusesDocuments => self.refuses_documents = true,
-            Lesson::ReturnsDirectly => self.returns_directly = true,
-        }
-    }
-
-    /// Lessons outlive a visit that finds the same document of the same issuer.
-    pub fn keep_lessons(&mut self, before: &Self) {
-        if self.issuer.is_some() && self.issuer == before.issuer && self.server_document == before.server_document {
-            (self.sends_iss, self.refuses_documents) = (before.sends_iss, before.refuses_documents);
-            self.returns_directly = before.returns_directly;
-        }
+    /// Whether clients read that authorization responses carry `iss`: in the upstream's own metadata, or because of a lesson.
+    #[must_use]
+    pub fn has_iss_promised(&self) -> bool {
+        self.promises_iss || self.sends_iss
     }
 
     /// Takes in a resource metadata document found at `path`. Answers whether it was one.
@@ -247,30 +216,6 @@ impl Knowledge {
             self.advertised.push(origin);
         }
     }
-}
-
-/// What an answer of the authorization server on its way to the client teaches.
-#[must_use]
-pub fn lesson(site: &Site<'_>, request: &Request, reply: &Reply) -> Option<Lesson> {
-    if !matches!(request.class, Class::Authorize | Class::Other) || !site.has_own_authorization_server() {
-        return None;
-    }
-    if reply.status.is_redirection() {
-        let to = reply.headers.get(LOCATION)?.to_str().ok()?;
-        let (_, query) = to.split_once('?')?;
-        // The proxy's own callback at another host's server (a broker), on an address that is not the public one.
-        let back = params::get(query, "redirect_uri").and_then(|back| Origin::of(&back).ok());
-        if back.is_some_and(|back| back != site.facts.public && site.owns_origin(&back)) && !site.owns(to) {
-            return Some(Lesson::ReturnsDirectly);
-        }
-        let is_response = params::has(query, "code") && params::has(query, "state") && !site.owns(to);
-        return (is_response && params::has(query, "iss")).then_some(Lesson::SendsIss);
-    }
-    // 400 and 401 refuse the client; a page that is not there, or a server that is down, says nothing of it.
-    let refused = matches!(reply.status, StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED);
-    let client = request.query().and_then(|query| params::get(query, "client_id"))?;
-    let is_document = client.starts_with("https://") && request.class == Class::Authorize;
-    (refused && is_document).then_some(Lesson::RefusesDocuments)
 }
 
 /// The scopes that a document lists, each a scope token (RFC 6749 section 3.3); `None` if it lists none.

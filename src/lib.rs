@@ -12,6 +12,7 @@ pub mod exchange;
 pub mod hosts;
 pub mod jsonrpc;
 pub mod knowledge;
+pub mod lesson;
 pub mod repair;
 pub mod repairs;
 pub mod seal;

@@ -90,7 +90,7 @@ fn start(config: &Config, access: AccessLog, flows: Option<Arc<Flows>>) -> Resul
     let tracer = otlp.as_ref().map(|otlp| otlp.tracer.clone());
     let outlets = Outlets { access, recorder: flows.clone().map(|flows| flows as _), tracer };
     let running = server::start(config, outlets, Balance::DEFAULT)?;
-    let live = |flows| Arc::new(Live::new(running.runtime.clone(), flows)) as _;
+    let live = |flows| Arc::new(Live::new(running.runtime.clone(), running.vitals(), flows)) as _;
     let page = flows.filter(|_| config.process.admin_page).map(live);
     let admin = listener.map(|listener| admin::start(listener, running.vitals(), page)).transpose()?;
     let exporter = otlp.map(|otlp| otlp.start(running.vitals())).transpose()?;

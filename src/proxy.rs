@@ -9,6 +9,7 @@ pub(crate) mod admit;
 pub(crate) mod answer;
 mod bridge;
 mod finish;
+mod lessons;
 mod limits;
 mod parts;
 pub(crate) mod reading;
@@ -24,7 +25,7 @@ use http::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderValue, ORIGIN, RETRY_AFTER,
 };
 use http::uri::PathAndQuery;
-use http::{Method, Request as HttpRequest, Response, StatusCode};
+use http::{Method, Request as HttpRequest, Response};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -41,9 +42,11 @@ use crate::exchange::{
     Accepts, Form, Placement, Reply, ReplyBody as ReplyText, Request, RequestBody, Site, is_credential,
 };
 use crate::headers::{self, Forwarding};
-use crate::jsonrpc::{self, Envelope};
-use crate::knowledge::{self, Knowledge};
+use crate::jsonrpc::Envelope;
+use crate::knowledge::Knowledge;
 use crate::learn;
+use crate::lesson::response::Brought;
+use crate::lesson::{Heard, Lesson};
 use crate::overload::{self, Held};
 use crate::plan::{Fired, Report};
 use crate::refuse::{self, Refusal};
@@ -141,7 +144,7 @@ pub async fn serve(
         Err(failure) => {
             tracing::debug!(refusal = failure.refusal.name, cause = ?failure.cause, "no answer from the upstream");
             if failure.refusal == refuse::ANSWER_TIMEOUT && request.calls(PROBE) {
-                exchange.runtime().learner.note_legacy(exchange.runtime().bounds.learned);
+                exchange.hear(Some(Heard::Question(Lesson::Legacy)));
             }
             exchange.cut_short |= exchange.connection.phase() == Phase::Body;
             exchange.refuse(&request, failure.refusal)
@@ -252,7 +255,7 @@ impl Exchange {
             (request.class, request.rules, request.is_document) = (place.class, place.rules, place.is_document);
             self.account.class = request.class;
         } else if runtime.learner.is_on_first_visit() {
-            Box::pin(runtime.learner.first_visit()).await;
+            Box::pin(runtime.learner.first_visit(self.depends_on_login(request))).await;
             self.take(runtime.learner.recall(), request);
         }
         let refusal = match () {
@@ -267,7 +270,10 @@ impl Exchange {
         self.caller = self.caller(request);
         self.set_forwarding(request, host);
         let (body, upload) = self.peek(request, body).await?;
+        let brought = Brought::by(&self.site(&runtime), request);
+        let target = request.target.clone();
         let (report, answer) = runtime.plan.mend_request(&self.site(&runtime), request);
+        let has_moved = request.target != target && request.moved.as_deref() == Some(request.target.as_str());
         if let Some(reply) = answer {
             self.note(report);
             Box::pin(self.leave(request, true, body)).await;
@@ -281,10 +287,7 @@ impl Exchange {
         let headers = if may_ask { request.headers.clone() } else { std::mem::take(&mut request.headers) };
         let question = question(request, request.target.clone(), headers, body, upload);
         let mut answer = self.ask(request, question).await?;
-        if let Some(lesson) = knowledge::lesson(&self.site(&runtime), request, &answer.reply) {
-            runtime.learner.teach(lesson);
-        }
-        let is_unknown = is_older(request, &answer.reply);
+        self.listen(request, &answer.reply, brought.as_ref(), has_moved);
         let mut asks_left = most_asks(request.class);
         loop {
             let (report, ask) =
@@ -295,11 +298,6 @@ impl Exchange {
             let is_better;
             (answer, is_better) = Box::pin(self.ask_again(request, answer, &ask)).await;
             asks_left = if is_better { asks_left } else { 0 };
-        }
-        if is_unknown && answer.reply.status == StatusCode::BAD_REQUEST {
-            runtime.learner.note_legacy(runtime.bounds.learned);
-        } else if request.calls(PROBE) && answer.reply.status == StatusCode::OK {
-            runtime.learner.note_modern();
         }
         self.mend_message(request, &mut answer);
         if answer.reply.form == Form::Posted {
@@ -379,7 +377,10 @@ impl Exchange {
         if request.class.has_messages() && request.method == Method::POST {
             return self.peek_message(request, incoming, declared).await;
         }
-        let needs = self.runtime().plan.request_needs(request);
+        let needs = match self.runtime().plan.request_needs(request) {
+            Needs::Head if self.is_form_of_login(request) => Needs::Form,
+            needs => needs,
+        };
         let mut prefix = None;
         if needs != Needs::Head && admit::carries(request, needs) {
             self.connection.enter(Phase::Body);
@@ -538,15 +539,6 @@ impl Exchange {
 
 fn target_of(request: &HttpRequest<Incoming>) -> PathAndQuery {
     request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"))
-}
-
-/// Whether an upstream says by its answer to the probe of MCP 2026-07-28 that it does not know it: not by being down, and
-/// not by an error that only somebody has who knows it.
-fn is_older(request: &Request, reply: &Reply) -> bool {
-    let has_answered = reply.status.is_client_error() || reply.status.is_success();
-    let unknown = [jsonrpc::METHOD_NOT_FOUND, jsonrpc::INVALID_REQUEST, jsonrpc::SERVER_ERROR];
-    let error = reply.json().and_then(|message| message.child("error")?.get("code")?.as_i64());
-    request.calls(PROBE) && has_answered && error.is_none_or(|code| unknown.contains(&code))
 }
 
 /// How many further asks an exchange may take: a redirect may lead to another.

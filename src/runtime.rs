@@ -182,6 +182,7 @@ impl Runtime {
             None => None,
         };
         let name = format!("{public}{}", site.prefix);
+        let counters = common.ledger.of(&name);
         Ok(Self {
             prefix: site.prefix.clone(),
             facts: Facts {
@@ -210,10 +211,10 @@ impl Runtime {
                 Rates::new(overload.register_per_minute, overload.token_per_minute)
                     .sparing_local(overload.spares_local),
             ),
-            learner: Arc::default(),
+            learner: Arc::new(Learner::new(counters.clone())),
             inboxes: Inboxes::default(),
             checked: Arc::default(),
-            counters: common.ledger.of(&name),
+            counters,
             name,
             ledger: common.ledger.clone(),
             access: common.access.clone(),

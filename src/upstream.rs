@@ -242,7 +242,11 @@ impl Upstream {
                     (wants_fresh, has_repeated) = (!lease.is_shared(), true);
                     copy.request()
                 }
-                (failed, _) => return Err(failed.into_failure(&lease.place)),
+                (failed, _) => {
+                    let failure = failed.into_failure(&lease.place);
+                    self.look_into(&lease.place);
+                    return Err(failure);
+                }
             };
             if is_fresh && !is_last {
                 (at, wants_fresh) = (at + 1, false);

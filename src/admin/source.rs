@@ -9,10 +9,11 @@ use crate::exchange::Site;
 use crate::knowledge::Knowledge;
 use crate::runtime::Runtime;
 use crate::telemetry::flows::Flows;
+use crate::telemetry::vitals::Vitals;
 
 /// What the listener shows. All of it is asked for on the listener's own thread.
 pub trait Source: Send + Sync + 'static {
-    /// The flows as they are now, with `upstream`, `endpoint` and `version`.
+    /// The flows as they are now, with `upstream`, `endpoint`, `lessons` and `version`.
     fn snapshot(&self) -> Value;
     /// Every change from now on, each as a JSON text.
     fn watch(&self) -> broadcast::Receiver<Arc<str>>;
@@ -25,13 +26,14 @@ pub trait Source: Send + Sync + 'static {
 /// The proxy of this process.
 pub struct Live {
     runtime: Arc<Runtime>,
+    vitals: Arc<Vitals>,
     flows: Arc<Flows>,
 }
 
 impl Live {
     #[must_use]
-    pub fn new(runtime: Arc<Runtime>, flows: Arc<Flows>) -> Self {
-        Self { runtime, flows }
+    pub fn new(runtime: Arc<Runtime>, vitals: Arc<Vitals>, flows: Arc<Flows>) -> Self {
+        Self { runtime, vitals, flows }
     }
 }
 
@@ -42,6 +44,7 @@ impl Source for Live {
         if let Some(members) = state.as_object_mut() {
             // What clients are told to use, path and all.
             members.insert("endpoint".into(), site.resource().into());
+            members.insert("lessons".into(), self.vitals.lessons());
         }
         state
     }

@@ -21,8 +21,6 @@ use crate::knowledge::Knowledge;
 use crate::runtime::Runtime;
 use crate::upstream::{Question, Route, Upstream, gather};
 
-/// How long one question may take.
-const LIMIT: Duration = Duration::from_secs(4);
 /// A document longer than this is no metadata.
 const DOCUMENT_BYTES: usize = 256 * 1024;
 /// How many redirects are followed.
@@ -35,6 +33,8 @@ pub(super) struct Ask {
     pub(super) target: String,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+    /// Whether silence is an answer, as to somebody who opens a stream.
+    pub(super) may_wait: bool,
 }
 
 /// What came: the head, and the body where it may be a document.
@@ -47,14 +47,16 @@ pub(super) struct Fetched {
 
 impl Ask {
     pub(super) fn get(headers: &HeaderMap, target: impl Into<String>) -> Self {
-        Self { method: Method::GET, target: target.into(), headers: headers.clone(), body: Bytes::new() }
+        let (method, target, headers) = (Method::GET, target.into(), headers.clone());
+        Self { method, target, headers, body: Bytes::new(), may_wait: false }
     }
 
     pub(super) fn post(headers: &HeaderMap, target: impl Into<String>, kind: &'static str, body: &'static str) -> Self {
         let mut headers = headers.clone();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
         crate::headers::reframe(&mut headers, body.len());
-        Self { method: Method::POST, target: target.into(), headers, body: Bytes::from_static(body.as_bytes()) }
+        let body = Bytes::from_static(body.as_bytes());
+        Self { method: Method::POST, target: target.into(), headers, body, may_wait: false }
     }
 
     pub(super) fn accepting(mut self, kinds: &'static str) -> Self {
@@ -62,9 +64,24 @@ impl Ask {
         self
     }
 
+    /// The same with another method.
+    pub(super) fn by(self, method: Method) -> Self {
+        Self { method, ..self }
+    }
+
+    /// The same at another target.
+    pub(super) fn at(self, target: impl Into<String>) -> Self {
+        Self { target: target.into(), ..self }
+    }
+
+    /// The same, where silence is an answer.
+    pub(super) fn that_may_wait(self) -> Self {
+        Self { may_wait: true, ..self }
+    }
+
     /// Asks, within the time; `None` if no answer came.
-    pub(super) async fn send(self, upstream: Arc<Upstream>, facts: Arc<Facts>, patience: u32) -> Option<Fetched> {
-        tokio::time::timeout(LIMIT * patience, self.follow(&upstream, &facts)).await.ok().flatten()
+    pub(super) async fn send(self, upstream: Arc<Upstream>, facts: Arc<Facts>, limit: Duration) -> Option<Fetched> {
+        tokio::time::timeout(limit, self.follow(&upstream, &facts)).await.ok().flatten()
     }
 
     async fn follow(mut self, upstream: &Arc<Upstream>, facts: &Facts) -> Option<Fetched> {
@@ -78,7 +95,8 @@ impl Ask {
         self.once(upstream).await
     }
 
-    async fn once(self, upstream: &Arc<Upstream>) -> Option<Fetched> {
+    /// Asks once, and follows no redirect.
+    pub(super) async fn once(self, upstream: &Arc<Upstream>) -> Option<Fetched> {
         let body = if self.body.is_empty() { RequestBody::Empty } else { RequestBody::Whole(self.body) };
         let question = Question {
             method: self.method,

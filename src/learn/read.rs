@@ -47,12 +47,6 @@ pub(super) fn is_refusal(status: StatusCode) -> bool {
     matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
 }
 
-/// Whether a registration endpoint answers: it refuses what is no registration, or even takes it.
-pub(super) fn takes_registrations(fetched: &Fetched) -> bool {
-    is_oauth_error(fetched) && !matches!(fetched.reply.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
-        || fetched.reply.status.is_success() && fetched.object().is_some_and(|object| object.has("client_id"))
-}
-
 /// Whether a refusal says that PKCE is demanded: it names the missing parameter, and denies nothing.
 pub(super) fn speaks_of_pkce(fetched: &Fetched) -> bool {
     let names_it = fetched.mentions(&["code_verifier", "code_challenge", "code verifier", "code challenge", "pkce"]);

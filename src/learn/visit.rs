@@ -1,17 +1,18 @@
 //! One visit to the upstream: what is asked, in which order, and what the answers teach.
 
+mod registration;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
 use http::header::HeaderMap;
+use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use url::Url;
 
 use super::ask::{Ask, Fetched, head};
-use super::read::{
-    complete, is_oauth_error, is_refusal, is_same_issuer, may_be_authorization, speaks_of_pkce, takes_registrations,
-};
+use super::read::{complete, is_oauth_error, is_refusal, is_same_issuer, may_be_authorization, speaks_of_pkce};
 use crate::documents;
 use crate::edit::challenge::Challenges;
 use crate::edit::json::Object;
@@ -30,8 +31,6 @@ const BAD_GRANT: &str =
     "grant_type=authorization_code&code=mcp-mend&client_id=mcp-mend&redirect_uri=http%3A%2F%2F127.0.0.1%2F";
 /// A refresh that no server can grant.
 const BAD_REFRESH: &str = "grant_type=refresh_token&refresh_token=mcp-mend&client_id=mcp-mend";
-/// A registration that no server can take: its redirect URIs are no list.
-const BAD_REGISTRATION: &str = r#"{"redirect_uris":"mcp-mend"}"#;
 /// An authorization request of a client that does not exist, without what PKCE demands.
 const BAD_AUTHORIZATION: &str =
     "response_type=code&client_id=mcp-mend&redirect_uri=http%3A%2F%2F127.0.0.1%2F&state=mcp-mend";
@@ -39,22 +38,31 @@ const BAD_AUTHORIZATION: &str =
 const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
 
+/// How long one question may take.
+pub(super) const QUESTION: Duration = Duration::from_secs(4);
+/// How long a visit may take: a little less than those wait who know nothing.
+const LIMIT: Duration = Duration::from_secs(9);
+
 /// What one visit brought.
 pub(super) struct Visit {
     pub(super) known: Knowledge,
     /// Whether the upstream answered at all.
     pub(super) reached: bool,
+    /// Whether a question was not answered, or only for the moment (502, 503, 504, 429): then what is missing may be there.
+    pub(super) is_open: bool,
 }
 
 /// Asks the upstream for its metadata, everywhere they may be, and for what they do not say.
 pub(super) async fn visit(runtime: &Arc<Runtime>, upstream: &Arc<Upstream>) -> Visit {
     let facts = Arc::new(runtime.facts.clone());
     let headers = head(runtime, &runtime.target.authority);
-    let mut visitor = Visitor { runtime, upstream, facts, headers, known: Knowledge::default(), reached: false };
+    let (known, until) = (Knowledge::default(), Instant::now() + LIMIT * runtime.patience());
+    let mut visitor = Visitor { runtime, upstream, facts, headers, known, until, reached: false, is_open: false };
     visitor.look_at_endpoint_and_metadata().await;
     visitor.look_at_endpoints().await;
     visitor.look_at_foreign_server().await;
-    Visit { known: visitor.known, reached: visitor.reached }
+    let Visitor { known, reached, is_open, .. } = visitor;
+    Visit { known, reached, is_open }
 }
 
 struct Visitor<'a> {
@@ -63,7 +71,10 @@ struct Visitor<'a> {
     facts: Arc<Facts>,
     headers: HeaderMap,
     known: Knowledge,
+    /// When the visit has to end.
+    until: Instant,
     reached: bool,
+    is_open: bool,
 }
 
 impl Visitor<'_> {
@@ -81,11 +92,14 @@ impl Visitor<'_> {
         let places = endpoint::resource_metadata_places(&mcp);
         let count = places.len();
         let mut asks: Vec<Ask> = places.into_iter().map(|place| self.get(place)).collect();
-        asks.push(self.get(mcp.clone()).accepting("text/event-stream"));
+        asks.push(self.get(mcp.clone()).accepting("text/event-stream").that_may_wait());
         let guesses: Vec<String> =
             ["", mcp.as_str()].iter().flat_map(|path| endpoint::server_metadata_places(path)).collect();
         asks.extend(guesses.iter().map(|place| self.get(place.clone())));
         let mut answers = self.ask_all(asks).await;
+        if !self.reached {
+            return;
+        }
         let servers = answers.split_off(count + 1);
         let get = answers.pop().flatten();
         self.take_resource_metadata(answers);
@@ -236,24 +250,8 @@ impl Visitor<'_> {
         let token = self.ask_all(vec![Ask::post(&self.headers, defaults.token, FORM, BAD_GRANT)]).await.pop().flatten();
         let Some(token) = token.filter(is_oauth_error) else { return };
         self.known.checks_pkce = [&token, &authorize].into_iter().any(speaks_of_pkce);
-        self.known.registers = self.takes_registrations(defaults.register).await;
+        self.known.registers = registration::is_taken(self, defaults.register).await;
         self.known.take_defaults(&self.facts);
-    }
-
-    /// Whether clients may register there, as far as can be told without registering one.
-    async fn takes_registrations(&mut self, path: String) -> bool {
-        let get = self.ask_all(vec![self.get(path.clone())]).await.pop().flatten();
-        let Some(get) = get else { return false };
-        // What is refused for its method alone is there.
-        if get.reply.status == StatusCode::METHOD_NOT_ALLOWED {
-            return true;
-        }
-        // Somebody might take it.
-        if self.runtime.as_client {
-            return false;
-        }
-        let ask = Ask::post(&self.headers, path, JSON, BAD_REGISTRATION);
-        self.ask_all(vec![ask]).await.pop().flatten().as_ref().is_some_and(takes_registrations)
     }
 
     /// What the metadata of the upstream's own server leave open is asked of its endpoints.
@@ -280,7 +278,7 @@ impl Visitor<'_> {
             asks.push(Ask::post(&self.headers, endpoints.token, FORM, BAD_REFRESH));
         }
         if document.text("registration_endpoint").is_none_or(|url| url.is_empty()) {
-            self.known.registers = self.takes_registrations(endpoints.register).await;
+            self.known.registers = registration::is_taken(self, endpoints.register).await;
         }
         let mut answers = self.ask_all(asks).await.into_iter();
         if asks_pkce {
@@ -303,7 +301,9 @@ impl Visitor<'_> {
         let asks: Vec<Ask> =
             endpoint::server_metadata_places(url.path()).into_iter().map(|place| Ask::get(&headers, place)).collect();
         let facts = Arc::new(Facts { upstream: server.target().origin.clone(), ..(*self.facts).clone() });
-        for fetched in ask_all(&server, &facts, self.runtime.patience(), asks).await.into_iter().flatten() {
+        let answers = ask_all(&server, &facts, self.limit(), asks).await;
+        self.is_open |= answers.iter().any(Option::is_none);
+        for fetched in answers.into_iter().flatten() {
             let Some(document) = fetched.document().filter(documents::is_server_metadata) else { continue };
             let Some(issuer) = document.text("issuer").filter(|issuer| is_same_issuer(issuer, &listed)) else {
                 continue;
@@ -340,18 +340,38 @@ impl Visitor<'_> {
         endpoint::is_plain(path).then(|| path.to_owned())
     }
 
+    /// How long a question may take now.
+    fn limit(&self) -> Duration {
+        let left = self.until.saturating_duration_since(Instant::now());
+        left.min(QUESTION * self.runtime.patience())
+    }
+
     async fn ask_all(&mut self, asks: Vec<Ask>) -> Vec<Option<Fetched>> {
-        let answers = ask_all(self.upstream, &self.facts, self.runtime.patience(), asks).await;
+        let may_wait: Vec<bool> = asks.iter().map(|ask| ask.may_wait).collect();
+        let answers = ask_all(self.upstream, &self.facts, self.limit(), asks).await;
         self.reached |= answers.iter().any(Option::is_some);
+        self.is_open |= answers.iter().zip(may_wait).any(|(answer, may_wait)| match answer {
+            None => !may_wait,
+            Some(fetched) => matches!(fetched.reply.status.as_u16(), 429 | 502..=504),
+        });
         answers
+    }
+
+    async fn ask(&mut self, ask: Ask) -> Option<Fetched> {
+        self.ask_all(vec![ask]).await.pop().flatten()
     }
 }
 
 /// Asks all at once. One answer for each, in their order.
-async fn ask_all(upstream: &Arc<Upstream>, facts: &Arc<Facts>, patience: u32, asks: Vec<Ask>) -> Vec<Option<Fetched>> {
+async fn ask_all(
+    upstream: &Arc<Upstream>,
+    facts: &Arc<Facts>,
+    limit: Duration,
+    asks: Vec<Ask>,
+) -> Vec<Option<Fetched>> {
     let asking: Vec<_> = asks
         .into_iter()
-        .map(|ask| AbortOnDropHandle::new(tokio::spawn(ask.send(upstream.clone(), facts.clone(), patience))))
+        .map(|ask| AbortOnDropHandle::new(tokio::spawn(ask.send(upstream.clone(), facts.clone(), limit))))
         .collect();
     let mut answers = Vec::with_capacity(asking.len());
     for answer in asking {

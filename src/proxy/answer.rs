@@ -224,7 +224,7 @@ impl Exchange {
             if let (Rest::Whole(..), Some(lease)) = (&first.rest, first.lease.take()) {
                 lease.give_back(Instant::now());
             }
-            self.remember_move(request, &first.reply, ask, &second.reply);
+            self.listen_again(request, &first.reply, ask, &second.reply);
             return (second, true);
         }
         request.body = first_body;
@@ -249,16 +249,6 @@ impl Exchange {
             answer.reply.form = Form::Listened;
         }
         Some(answer)
-    }
-
-    /// Messages that were redirected go there at once from now on.
-    fn remember_move(&self, request: &Request, first: &Reply, ask: &Ask, second: &Reply) {
-        let is_move = request.class == Class::Mcp && first.status.is_redirection() && !second.status.is_redirection();
-        let Some(target) = ask.target.as_ref().filter(|_| is_move) else { return };
-        // A message to nowhere is no reason to send all others there.
-        if second.status != StatusCode::NOT_FOUND && request.query().is_none() {
-            self.runtime().learner.note_move(target, self.runtime().bounds.learned);
-        }
     }
 }
 

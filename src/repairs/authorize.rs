@@ -72,6 +72,19 @@ fn leads_to_client(site: &Site<'_>, location: &str) -> bool {
     target.is_ok_and(|url| !Origin::of_url(&url).is_ok_and(|origin| site.owns_origin(&origin)))
 }
 
+/// An authorization response in a redirect URL, with our issuer for the `iss` that clients were promised (RFC 9207 section
+/// 2); `None` where none was promised, where there is one, and for what is no response. `is_answer`: it leads to where the
+/// request asked to be answered; elsewhere only `state` tells a response from a page that is shown an error.
+pub(in crate::repairs) fn with_promised_iss(site: &Site<'_>, location: &str, is_answer: bool) -> Option<String> {
+    if !site.has_own_authorization_server() || !site.known.has_iss_promised() {
+        return None;
+    }
+    let cut = Cut::of(location);
+    let query = cut.query.filter(|query| is_response(query) && (is_answer || params::has(query, "state")))?;
+    let is_there = [Some(query), cut.fragment].into_iter().flatten().any(|text| params::has(text, "iss"));
+    (!is_there && leads_to_client(site, location)).then(|| cut.with_query(&params::with(query, "iss", site.issuer())))
+}
+
 /// Whether a redirect leads to where this very request asked to be answered: same scheme, host, port and path. Never
 /// to the site itself, whose addresses `identity.location` changes.
 fn leads_back(site: &Site<'_>, request: &Request, location: &str) -> bool {

@@ -10,6 +10,7 @@ use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use crate::endpoint::Class;
+use crate::lesson::{Fate, Lesson};
 use crate::refuse::{self, Fault, Refusal};
 use crate::repairs::REPAIRS;
 use crate::telemetry::histogram::Histogram;
@@ -102,6 +103,7 @@ pub struct Counters {
     untouched: Vec<AtomicU64>,
     refusals: Vec<AtomicU64>,
     hung_up: [AtomicU64; HungUp::ALL.len()],
+    lessons: [AtomicU64; Lesson::ALL.len() * Fate::ALL.len()],
 }
 
 impl Default for Counters {
@@ -124,6 +126,7 @@ impl Default for Counters {
             untouched: zeros(Untouched::ALL.len()),
             refusals: zeros(refuse::ALL.len()),
             hung_up: Default::default(),
+            lessons: Default::default(),
         }
     }
 }
@@ -155,6 +158,20 @@ impl Counters {
     /// A client's connection was ended without an answer.
     pub fn hung_up(&self, why: HungUp) {
         self.hung_up[why as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// That became of a lesson.
+    pub fn lesson(&self, lesson: Lesson, fate: Fate) {
+        self.lessons[lesson as usize * Fate::ALL.len() + fate as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often that was so, by the lesson's name and what became of it.
+    pub fn by_lesson(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> + '_ {
+        let cells = Lesson::ALL.iter().flat_map(|lesson| Fate::ALL.iter().map(|fate| (lesson.id(), fate.name())));
+        cells
+            .zip(&self.lessons)
+            .map(|((id, fate), counter)| (id, fate, counter.load(Ordering::Relaxed)))
+            .filter(|(.., count)| *count > 0)
     }
 
     /// How often that was so, by reason.

@@ -77,6 +77,19 @@ impl Vitals {
         })
     }
 
+    /// The lessons that hold, of all sites, each with its evidence and its time.
+    #[must_use]
+    pub fn lessons(&self) -> Value {
+        let mut all = Vec::new();
+        for site in self.sites().iter().flat_map(|sites| sites.iter()) {
+            for mut lesson in site.learner.lessons().to_json() {
+                lesson["site"] = site.name.as_str().into();
+                all.push(lesson);
+            }
+        }
+        all.into()
+    }
+
     /// When the process began to count.
     #[must_use]
     pub fn started(&self) -> SystemTime {

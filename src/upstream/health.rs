@@ -9,7 +9,7 @@ use super::address::Address;
 use super::{Failure, affinity};
 use crate::refuse;
 
-/// After how many answers in a row that never came an address that can be reached is set aside.
+/// After how many answers in a row that never came an address that can be reached is asked how it does.
 const PATIENCE: u32 = 3;
 /// How long an address is set aside at first, and at most.
 const FIRST_REST: Duration = Duration::from_secs(1);
@@ -25,8 +25,13 @@ pub struct Place {
     pub name: String,
     /// What stands for it in session ids.
     pub(super) tag: String,
-    /// Failures since the last answer.
+    /// Failures since the last answer that no request can bring about: it could not be reached, or did not answer the
+    /// proxy's own question.
     failures: AtomicU32,
+    /// Other failures since the last answer. A request can be made so that it fails: they are a reason to ask.
+    doubts: AtomicU32,
+    /// Whether it is being asked because of those.
+    is_asked: AtomicBool,
     /// Failures since the start.
     all_failures: AtomicU64,
     /// Until when it is set aside, in milliseconds after `begun`.
@@ -56,6 +61,8 @@ impl Place {
             address,
             name,
             failures: AtomicU32::new(0),
+            doubts: AtomicU32::new(0),
+            is_asked: AtomicBool::new(false),
             all_failures: AtomicU64::new(0),
             rests_until: AtomicU64::new(0),
             bad_looks: AtomicU32::new(0),
@@ -81,6 +88,9 @@ impl Place {
 
     /// An answer came. Hardly ever anything has to be written for that: all threads read this.
     pub(super) fn answered(&self) {
+        if self.doubts.load(Ordering::Relaxed) != 0 {
+            self.doubts.store(0, Ordering::Relaxed);
+        }
         if self.failures.load(Ordering::Relaxed) != 0 {
             self.failures.store(0, Ordering::Relaxed);
             self.rests_until.store(0, Ordering::Relaxed);
@@ -88,24 +98,46 @@ impl Place {
         }
     }
 
-    /// Nothing came of it. Who cannot even be reached is set aside at once, for longer each time.
+    /// Nothing came of it. Who cannot even be reached is set aside at once, for longer each time. That an answer did not
+    /// come may be the doing of whoever asked: one caller must not take an address from all others.
     pub(super) fn failed(&self, failure: &Failure) {
-        let failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
         self.all_failures.fetch_add(1, Ordering::Relaxed);
         let is_unreachable =
             [refuse::UNREACHABLE, refuse::NO_TRUST, refuse::CONNECT_TIMEOUT].contains(&failure.refusal);
-        let times = if is_unreachable { failures } else { (failures + 1).saturating_sub(PATIENCE) };
-        if times > 0 {
-            let rest = FIRST_REST.saturating_mul(1 << (times - 1).min(5)).min(LONGEST_REST);
-            self.rests_until.store(self.millis(Instant::now() + rest), Ordering::Relaxed);
+        let before = self.failures.load(Ordering::Relaxed) + self.doubts.load(Ordering::Relaxed);
+        if is_unreachable {
+            self.set_aside();
+        } else {
+            self.doubts.fetch_add(1, Ordering::Relaxed);
         }
         let (reason, refusal) = (failure.reason(), failure.refusal.name);
         // One line when it begins; what follows says nothing new.
-        if failures == 1 {
+        if before == 0 {
             tracing::warn!(address = %self.name, refusal, %reason, "the upstream does not answer");
         } else {
-            tracing::debug!(address = %self.name, refusal, %reason, failures, "the upstream does not answer");
+            tracing::debug!(address = %self.name, refusal, %reason, failures = before + 1, "the upstream does not answer");
         }
+    }
+
+    /// It fails whoever asks: others are asked first for a while, longer each time.
+    pub(super) fn set_aside(&self) {
+        let failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
+        let rest = FIRST_REST.saturating_mul(1 << (failures - 1).min(5)).min(LONGEST_REST);
+        self.rests_until.store(self.millis(Instant::now() + rest), Ordering::Relaxed);
+    }
+
+    /// Whether it has to be asked how it does: several answers in a row did not come. Then nobody else asks until `asked`.
+    pub(super) fn is_to_be_asked(&self) -> bool {
+        self.doubts.load(Ordering::Relaxed) >= PATIENCE && !self.is_asked.swap(true, Ordering::Relaxed)
+    }
+
+    /// It was asked, and has answered or not.
+    pub(super) fn asked(&self, has_answered: bool) {
+        self.doubts.store(0, Ordering::Relaxed);
+        if !has_answered {
+            self.set_aside();
+        }
+        self.is_asked.store(false, Ordering::Relaxed);
     }
 
     /// Its health path was asked.
@@ -163,14 +195,22 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_can_be_reached_may_fail_twice() {
+    async fn answers_that_never_came_are_a_reason_to_ask_and_nothing_more() {
         let place = place();
-        for healthy in [true, true, false] {
+        for asks in [false, false, true, false] {
             place.failed(&refuse::CUT_OFF.into());
-            assert_eq!(place.is_healthy(Instant::now()), healthy);
+            assert!(place.is_healthy(Instant::now()) && place.report().healthy);
+            assert_eq!(place.is_to_be_asked(), asks);
         }
+        place.asked(true);
+        assert!(place.is_healthy(Instant::now()) && !place.is_to_be_asked());
+        for _ in 0..3 {
+            place.failed(&refuse::ANSWER_TIMEOUT.into());
+        }
+        assert!(place.is_to_be_asked());
+        place.asked(false);
+        assert!(!place.is_healthy(Instant::now()));
         place.answered();
-        place.failed(&refuse::CUT_OFF.into());
         assert!(place.is_healthy(Instant::now()));
     }
 

@@ -1,11 +1,12 @@
 //! Asking the addresses of the upstream how they do (`upstream.health_path`).
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use http::Method;
 use http::header::{HOST, HeaderMap, HeaderValue, USER_AGENT};
+use http::{Method, StatusCode};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::health::Place;
@@ -49,7 +50,38 @@ impl Upstream {
         looks.join_all().await;
     }
 
+    /// Answers in a row did not come from an address that can be reached: asks it, once at a time, with nothing of what it
+    /// left unanswered. Any answer at all will do, unless a health path was named.
+    pub(super) fn look_into(self: &Arc<Self>, place: &Arc<Place>) {
+        if !place.is_to_be_asked() {
+            return;
+        }
+        let (upstream, place) = (self.clone(), place.clone());
+        tokio::spawn(async move {
+            let health = upstream.target.health.as_ref();
+            let (is_well, reason) = match health {
+                Some(health) => upstream.is_well(&place, &health.path, LOOK_PATIENCE).await,
+                None => match upstream.answers(&place, "/", LOOK_PATIENCE).await {
+                    Ok(status) => (true, status.to_string()),
+                    Err(reason) => (false, reason),
+                },
+            };
+            if !is_well {
+                tracing::warn!(address = %place.name, reason, "the upstream does not answer: others are asked first");
+            }
+            place.asked(is_well);
+        });
+    }
+
     async fn is_well(self: &Arc<Self>, place: &Arc<Place>, path: &str, limit: Duration) -> (bool, String) {
+        match self.answers(place, path, limit).await {
+            Ok(status) => (status.is_success() || status.is_redirection(), status.to_string()),
+            Err(reason) => (false, reason),
+        }
+    }
+
+    /// With which status an address answers the proxy's own question; or why it does not.
+    async fn answers(self: &Arc<Self>, place: &Arc<Place>, path: &str, limit: Duration) -> Result<StatusCode, String> {
         let mut headers = HeaderMap::new();
         headers.insert(HOST, self.target.authority.clone());
         headers.insert(USER_AGENT, HeaderValue::from_static(concat!("mcp-mend/", env!("CARGO_PKG_VERSION"))));
@@ -62,13 +94,13 @@ impl Upstream {
             first_byte: Some(limit),
             route: Route::Home,
         };
-        let asking = self.ask_in(std::slice::from_ref(place), question);
+        // Boxed: asking may find reason to ask again.
+        let asking: Pin<Box<dyn Future<Output = _> + Send + '_>> =
+            Box::pin(self.ask_in(std::slice::from_ref(place), question));
         match tokio::time::timeout(limit, asking).await {
-            Ok(Ok((answer, _))) => {
-                (answer.status().is_success() || answer.status().is_redirection(), answer.status().to_string())
-            }
-            Ok(Err(failure)) => (false, failure.reason()),
-            Err(_) => (false, "no answer in time".to_owned()),
+            Ok(Ok((answer, _))) => Ok(answer.status()),
+            Ok(Err(failure)) => Err(failure.reason()),
+            Err(_) => Err("no answer in time".to_owned()),
         }
     }
 }

@@ -125,6 +125,50 @@ async fn who_cannot_be_reached_costs_nobody_an_answer() {
 }
 
 #[tokio::test]
+async fn one_callers_requests_take_no_address_from_the_others() {
+    let cutting = || {
+        Upstream::script(|mut conn| async move {
+            while let Some(request) = conn.next().await {
+                if request.target() == "/evil" {
+                    return;
+                }
+                conn.send(ok("hello")).await;
+            }
+        })
+    };
+    let (one, two) = (cutting().await, cutting().await);
+    let proxy = among(&[&one, &two]);
+    for _ in 0..8 {
+        assert_eq!(proxy.ask(post("/evil", &[], "x")).await.status(), 502);
+        let report = proxy.running.as_ref().unwrap().sites().first().target.report();
+        assert!(report.iter().all(|one| one.healthy), "{report:?}");
+    }
+    // Whether it was the caller or the upstream is asked.
+    let asked = |seen: &Vec<Message>| {
+        seen.iter().any(|seen| seen.get("user-agent").is_some_and(|agent| agent.contains("mcp-mend")))
+    };
+    let evil = if one.seen_at("/evil").is_empty() { &two } else { &one };
+    evil.wait(asked).await;
+}
+
+#[tokio::test]
+async fn an_address_that_answers_nobody_is_set_aside() {
+    let silent = || Upstream::script(|mut conn| async move { drop(conn.next().await) });
+    let (one, two) = (silent().await, silent().await);
+    let proxy = among(&[&one, &two]);
+    soon(async {
+        loop {
+            proxy.ask(post("/x", &[], "x")).await;
+            let report = proxy.running.as_ref().unwrap().sites().first().target.report();
+            if report.iter().any(|one| !one.healthy) {
+                return;
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn all_down_is_502_and_each_is_tried() {
     let addresses = format!("{},{}", Upstream::down().await, Upstream::down().await);
     let proxy = Proxy::to_url("http://mcp.internal").set("upstream.addresses", addresses).start();

@@ -32,6 +32,7 @@ mod hostile;
 mod leaks;
 mod learning;
 mod leaving;
+mod lessons;
 mod limits;
 #[cfg(unix)]
 mod listening;

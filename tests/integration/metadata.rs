@@ -327,7 +327,7 @@ async fn registration_and_refresh_are_named_once_they_are_seen() {
     let grants = &document(&proxy, SERVER[0]).await["grant_types_supported"];
     assert_eq!(grants, &value!(["authorization_code", "refresh_token"]));
     let asked = upstream.seen_at("/register");
-    assert!(asked.iter().all(|asked| asked.method() == "GET" || asked.text() == r#"{"redirect_uris":"mcp-mend"}"#));
+    assert!(asked.iter().all(|asked| asked.method() != "POST" || asked.text() == "mcp-mend"), "nothing to register");
 }
 
 #[tokio::test]

@@ -2,9 +2,8 @@
 
 use http::header::LOCATION;
 
-use super::{Cut, is_redirect, is_response, leads_to_client, location, set_location};
+use super::{is_redirect, leads_back, location, set_location, with_promised_iss};
 use crate::client::who;
-use crate::edit::params;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -13,7 +12,7 @@ use crate::repairs::basis;
 pub static REPAIR: Repair = Repair {
     id: "authorize.iss-missing",
     rows: &["C-17"],
-    summary: "the metadata promise `iss` in authorization responses, and the redirect to the client has none",
+    summary: "`iss` in authorization responses is promised, and the redirect to the client has none",
     why: "A client that reads the promise refuses a response without `iss`: it could come from another server.",
     hits: "TypeScript SDK v2, Python SDK, rmcp, Claude Code",
     stops: who::TYPESCRIPT_2.and(who::PY2).and(who::RUST),
@@ -41,6 +40,24 @@ pub static REPAIR: Repair = Repair {
             reply: "303\nLocation: cursor://a/cb?error=access_denied&state=s#_=_",
             then: Then::Becomes(
                 "303\nLocation: cursor://a/cb?error=access_denied&state=s&iss=https%3A%2F%2Fmcp.example.com#_=_",
+            ),
+        },
+        Example {
+            note: "promised because it was seen",
+            site: SiteKind::Taught,
+            request: "GET /authorize?client_id=a&redirect_uri=http%3A%2F%2F127.0.0.1%3A9%2Fcb&state=s",
+            reply: "302\nLocation: http://127.0.0.1:9/cb?error=access_denied&state=s",
+            then: Then::Becomes(
+                "302\nLocation: http://127.0.0.1:9/cb?error=access_denied&state=s&iss=https%3A%2F%2Fmcp.example.com",
+            ),
+        },
+        Example {
+            note: "an error to a client that sent no state",
+            site: SiteKind::Pathed,
+            request: "GET /auth/authorize?client_id=a&redirect_uri=http%3A%2F%2F127.0.0.1%3A9%2Fcb",
+            reply: "302\nLocation: http://127.0.0.1:9/cb?error=access_denied",
+            then: Then::Becomes(
+                "302\nLocation: http://127.0.0.1:9/cb?error=access_denied&iss=https%3A%2F%2Fmcp.example.com",
             ),
         },
         Example {
@@ -78,22 +95,11 @@ fn when(_: &Request, reply: &Reply) -> bool {
     is_redirect(reply) && reply.headers.contains_key(LOCATION)
 }
 
-fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
-    if !site.has_own_authorization_server() || !site.known.promises_iss {
-        return Outcome::Sound;
-    }
+fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     let Some(location) = location(reply) else { return Outcome::Sound };
-    let cut = Cut::of(location);
-    let Some(query) = cut.query.filter(|query| is_response(query) && params::has(query, "state")) else {
-        return Outcome::Sound;
-    };
-    let is_there = [Some(query), cut.fragment].into_iter().flatten().any(|text| params::has(text, "iss"));
-    if is_there || !leads_to_client(site, location) {
-        return Outcome::Sound;
+    let is_answer = request.class == Class::Authorize && leads_back(site, request, location);
+    match with_promised_iss(site, location, is_answer) {
+        Some(named) if set_location(reply, &named) => Outcome::mended("the promised iss is missing"),
+        _ => Outcome::Sound,
     }
-    let named = cut.with_query(&params::with(query, "iss", site.issuer()));
-    if !set_location(reply, &named) {
-        return Outcome::Sound;
-    }
-    Outcome::mended("the promised iss is missing")
 }

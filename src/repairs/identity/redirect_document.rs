@@ -7,6 +7,7 @@ use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
+use crate::repairs::authorize::with_promised_iss;
 use crate::repairs::basis;
 
 /// Where login pages keep the address to go to.
@@ -23,7 +24,7 @@ pub static REPAIR: Repair = Repair {
           a script go there. The client then compares `iss` in that URL with the issuer of the metadata.",
     hits: "TypeScript SDK v2, Python SDK, rmcp, Claude Code, at better-auth and others with script-driven logins",
     stops: who::TYPESCRIPT_2.and(who::PY2).and(who::RUST).and(who::GO).and(who::AI_SDK),
-    remedy: "`iss` in that URL changes as the issuer did. \
+    remedy: "`iss` in that URL changes as the issuer did, and is added where it is promised and missing. \
              Read only where a page's script gets a short JSON answer.",
     advice: "Build the issuer from the public base URL.",
     basis: &[basis::ISS],
@@ -37,6 +38,17 @@ pub static REPAIR: Repair = Repair {
             request: "POST /auth/oauth2/consent\nOrigin: http://localhost:3000",
             reply: "200\nContent-Type: application/json\nContent-Length: 99\n\n\
                     {\"redirect\":true,\"url\":\"http://h:1/cb?code=c&state=s&iss=http%3A%2F%2Flocalhost%3A3000%2Fauth\"}",
+            then: Then::Becomes(
+                "200\nContent-Type: application/json\nContent-Length: 99\n\n\
+                 {\"redirect\":true,\"url\":\"http://h:1/cb?code=c&state=s&iss=https%3A%2F%2Fmcp.example.com\"}",
+            ),
+        },
+        Example {
+            note: "without the promised iss",
+            site: SiteKind::Pathed,
+            request: "POST /auth/oauth2/consent\nOrigin: http://localhost:3000",
+            reply: "200\nContent-Type: application/json\nContent-Length: 99\n\n\
+                    {\"redirect\":true,\"url\":\"http://h:1/cb?code=c&state=s\"}",
             then: Then::Becomes(
                 "200\nContent-Type: application/json\nContent-Length: 99\n\n\
                  {\"redirect\":true,\"url\":\"http://h:1/cb?code=c&state=s&iss=https%3A%2F%2Fmcp.example.com\"}",
@@ -70,11 +82,16 @@ fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
     let (mut any, mut blameless) = (false, true);
     for name in MEMBERS {
         let Some(url) = document.text(name) else { continue };
-        if let Some(public) = super::with_public_iss(site, &url) {
+        let public = super::with_public_iss(site, &url).or_else(|| with_promised_iss(site, &url, false));
+        if let Some(public) = public {
             document.set(name, json!(public));
             any = true;
             blameless &= super::iss_of(&url).is_some_and(|iss| super::is_its_own_issuer(site, &iss));
         }
     }
-    if any { Outcome::mended("iss is not the public issuer").blameless_if(blameless) } else { Outcome::Sound }
+    if any {
+        Outcome::mended("iss is not the public issuer, or missing").blameless_if(blameless)
+    } else {
+        Outcome::Sound
+    }
 }

@@ -5,6 +5,7 @@ use http::uri::PathAndQuery;
 use crate::client::who;
 use crate::endpoint::Class;
 use crate::exchange::{Outcome, Request, Site};
+use crate::lesson::message::are_twins;
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
 
@@ -15,8 +16,8 @@ pub static REPAIR: Repair = Repair {
     why: "A redirect in front of every message doubles its time, and hosted clients lose their token on the way.",
     hits: "claude.ai (drops Authorization), VS Code and everything that turns POST into GET",
     stops: who::EVERYBODY,
-    remedy: "Sends messages to where they were redirected to, as long as limits.learned_seconds; then it is \
-             seen anew. Another replica sees it by itself.",
+    remedy: "Sends messages to the same path with or without the slash, once a message has succeeded there, as long as \
+             limits.learned_seconds; then it is seen anew. Another replica sees it by itself.",
     advice: "Serve the endpoint with and without the slash.",
     basis: &[basis::MCP_REDIRECT],
     default: Mode::Fix,
@@ -38,6 +39,13 @@ pub static REPAIR: Repair = Repair {
             then: Then::Sound,
         },
         Example {
+            note: "another spelling of the path",
+            site: SiteKind::Open,
+            request: "POST /MCP\nX-Moved: /mcp/\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
+            reply: "",
+            then: Then::Sound,
+        },
+        Example {
             note: "a query of its own",
             site: SiteKind::Open,
             request: "POST /mcp?a=1\nX-Moved: /mcp/\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
@@ -48,7 +56,7 @@ pub static REPAIR: Repair = Repair {
 };
 
 fn when(request: &Request) -> bool {
-    request.moved.as_deref().is_some_and(|to| request.query().is_none() && request.target.as_str() != to)
+    request.moved.as_deref().is_some_and(|to| are_twins(request.target.as_str(), to))
 }
 
 fn run(_: &Site<'_>, request: &mut Request) -> Outcome {

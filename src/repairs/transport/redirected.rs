@@ -21,7 +21,7 @@ pub static REPAIR: Repair = Repair {
     hits: "claude.ai and Desktop (\"couldn't connect\"), VS Code, agent gateways, Python SDK from 2.2 on",
     stops: who::EVERYBODY,
     remedy: "Asks again inside where a redirect leads, with method, body and token kept, if that is on the \
-             upstream itself and no login. Remembers it (transport.moved).",
+             upstream itself and no login, for this message alone; a slash at the end is remembered (transport.moved).",
     advice: "Serve the endpoint with and without the slash (`redirect_slashes=False`, \
              `streamable_http_path=\"/mcp/\"`), and know the scheme that clients use.",
     basis: &[basis::MCP_REDIRECT],

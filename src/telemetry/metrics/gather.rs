@@ -99,6 +99,9 @@ fn of_sites(sites: &[(String, Arc<Counters>)]) -> Vec<Family> {
             counters.by_reason().for_each(|(reason, count)| rows.add(&[reason], Value::Count(count)));
         }),
         each(&names::PANICS, &|counters, rows| rows.count(&[], &counters.panics)),
+        each(&names::LESSONS, &|counters, rows| {
+            counters.by_lesson().for_each(|(lesson, fate, count)| rows.add(&[lesson, fate], Value::Count(count)));
+        }),
         each(&names::CONNECT, &|counters, rows| rows.times(&[], &counters.connect)),
         each(&names::FIRST_BYTE, &|counters, rows| rows.times(&[], &counters.first_byte)),
         each(&names::RETRIES, &|counters, rows| rows.count(&[], &counters.retries)),

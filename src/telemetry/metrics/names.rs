@@ -33,6 +33,9 @@ metrics! {
         "Bodies that a repair wanted to see and that passed as they came";
     PANICS = Counter "mcp_mend_repair_panics", None, ["site"],
         "Repairs that failed by a bug; the message passed as it came";
+    LESSONS = Counter "mcp_mend_lessons", None, ["site", "lesson", "fate"],
+        "What became of what passing traffic teaches, by lesson: learned, rejected (no evidence), forgotten (it proved \
+         wrong), expired";
     CONNECT = Histogram "mcp_mend_upstream_connect", Seconds, ["site"],
         "Making a connection to the upstream: address, TCP and TLS";
     FIRST_BYTE = Histogram "mcp_mend_upstream_first_byte", Seconds, ["site"],

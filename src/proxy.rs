@@ -20,7 +20,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderValue, ORIGIN, RETRY_AFTER,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderValue, ORIGIN, RETRY_AFTER,
 };
 use http::uri::PathAndQuery;
 use http::{Method, Request as HttpRequest, Response, StatusCode};
@@ -80,6 +80,8 @@ struct Exchange {
     tape: Option<Box<Taped>>,
     /// Whether the client is not among those that the operator lets in.
     is_stranger: bool,
+    /// Whether other clients may use the same connection to us.
+    is_relayed: bool,
     account: Account,
     held: Held,
     /// Counts this exchange while it lasts, if that is limited.
@@ -118,6 +120,7 @@ pub async fn serve(
         refused: None,
         tape,
         is_stranger: false,
+        is_relayed: false,
         account,
         held,
         under_way: None,
@@ -260,6 +263,7 @@ impl Exchange {
             Box::pin(self.leave(request, !refusal.close, body)).await;
             return Err(refusal.into());
         }
+        self.is_relayed = self.connection.trusted || headers::is_relayed(&request.headers);
         self.set_forwarding(request, host);
         let (body, upload) = self.peek(request, body).await?;
         let (report, answer) = runtime.plan.mend_request(&self.site(&runtime), request);
@@ -384,6 +388,10 @@ impl Exchange {
         let declared = request.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
         if declared.is_some_and(|length| length > bounds.request_bytes) {
             return Err(refuse::BODY_TOO_LARGE.into());
+        }
+        if limits::has_meaningless_body(request, &incoming) {
+            Box::pin(self.leave_meaningless(request, incoming)).await?;
+            return Ok((body::RequestBody::Empty, Upload::begun(Instant::now())));
         }
         if request.class.has_messages() && request.method == Method::POST {
             return self.peek_message(request, incoming, declared).await;
@@ -519,10 +527,6 @@ impl Exchange {
         let runtime = self.worker.runtime.clone();
         let (report, _) = runtime.plan.mend_reply(&self.site(&runtime), request, &mut reply, false);
         self.note(report);
-        if self.cut_short {
-            self.connection.cut_short();
-            reply.headers.insert(CONNECTION, HeaderValue::from_static("close"));
-        }
         Answer::ours(reply)
     }
 

@@ -61,6 +61,8 @@ impl Upstream {
             upload: Upload::begun(Instant::now()),
             first_byte: Some(limit),
             route: Route::Home,
+            depends_on_body: false,
+            owner: None,
         };
         let asking = self.ask_in(std::slice::from_ref(place), question);
         match tokio::time::timeout(limit, asking).await {

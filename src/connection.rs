@@ -21,6 +21,7 @@ use crate::body;
 use crate::headers;
 use crate::refuse;
 use crate::telemetry::counters::{Counters, HungUp};
+use crate::upstream::Private;
 
 /// What the client is expected to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +114,8 @@ pub struct Connection {
     stalled: AtomicBool,
     /// Whether a request was refused before all of it had come.
     cut_short: AtomicBool,
+    /// Connections to upstreams that only this client's exchanges may use.
+    pub private: Private,
 }
 
 impl Connection {
@@ -137,6 +140,7 @@ impl Connection {
             judged_host: Mutex::new(None),
             stalled: AtomicBool::new(false),
             cut_short: AtomicBool::new(false),
+            private: Private::default(),
         }
     }
 

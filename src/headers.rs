@@ -7,6 +7,7 @@ use http::header::{
     ACCEPT_ENCODING, ACCEPT_RANGES, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, COOKIE, ETAG, EXPECT, FORWARDED,
     HOST, HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
     IF_UNMODIFIED_SINCE, LAST_MODIFIED, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, RANGE, TE, TRANSFER_ENCODING, UPGRADE,
+    VIA,
 };
 
 pub use self::lookalike::{drop_lookalikes, drop_overrides};
@@ -131,6 +132,11 @@ pub struct Forwarding<'a> {
     pub proto: &'static str,
     /// Whether the peer is a proxy whose word counts.
     pub trusted: bool,
+}
+
+/// Whether somebody between the client and us says that it is there: then more than one client may use its connection.
+pub fn is_relayed(headers: &HeaderMap) -> bool {
+    headers.keys().any(|name| name == VIA || is_forwarding(name.as_str()))
 }
 
 /// Says who the client is. What the client itself says about that is dropped, unless its peer is trusted: then ours

@@ -22,7 +22,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderValue, ORIGIN, RETRY_AFTER,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderValue, ORIGIN, RETRY_AFTER,
 };
 use http::uri::PathAndQuery;
 use http::{Method, Request as HttpRequest, Response};
@@ -86,6 +86,8 @@ struct Exchange {
     is_stranger: bool,
     /// Who opens a stream of the older transport or posts over it, if that can be told.
     caller: Option<Caller>,
+    /// Whether other clients may use the same connection to us.
+    is_relayed: bool,
     account: Account,
     held: Held,
     /// Counts this exchange while it lasts, if that is limited.
@@ -125,6 +127,7 @@ pub async fn serve(
         tape,
         is_stranger: false,
         caller: None,
+        is_relayed: false,
         account,
         held,
         under_way: None,
@@ -268,6 +271,7 @@ impl Exchange {
             return Err(refusal.into());
         }
         self.caller = self.caller(request);
+        self.is_relayed = self.connection.trusted || headers::is_relayed(&request.headers);
         self.set_forwarding(request, host);
         let (body, upload) = self.peek(request, body).await?;
         let brought = Brought::by(&self.site(&runtime), request);
@@ -373,6 +377,10 @@ impl Exchange {
         let declared = request.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
         if declared.is_some_and(|length| length > bounds.request_bytes) {
             return Err(refuse::BODY_TOO_LARGE.into());
+        }
+        if limits::has_meaningless_body(request, &incoming) {
+            Box::pin(self.leave_meaningless(request, incoming)).await?;
+            return Ok((body::RequestBody::Empty, Upload::begun(Instant::now())));
         }
         if request.class.has_messages() && request.method == Method::POST {
             return self.peek_message(request, incoming, declared).await;
@@ -511,10 +519,6 @@ impl Exchange {
         let runtime = self.worker.runtime.clone();
         let (report, _) = runtime.plan.mend_reply(&self.site(&runtime), request, &mut reply, false);
         self.note(report);
-        if self.cut_short {
-            self.connection.cut_short();
-            reply.headers.insert(CONNECTION, HeaderValue::from_static("close"));
-        }
         Answer::ours(reply)
     }
 

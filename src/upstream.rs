@@ -9,18 +9,19 @@ mod heed;
 mod http2;
 mod places;
 mod pool;
+mod private;
 mod socket;
 mod target;
 mod watch;
 
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING};
-use http::{HeaderValue, Method, Request, Response, Uri};
+use http::header::HeaderMap;
+use http::{Method, Request, Response, Uri};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
@@ -31,8 +32,11 @@ pub use self::health::{Place, Report};
 use self::http2::{Gate, Shared};
 pub use self::pool::Lease;
 use self::pool::Pooled;
+pub use self::private::Private;
+use self::private::Sending;
 pub use self::target::{Health, Http2, Limits, Target, TargetError};
 use crate::body::{self, RequestBody, Upload};
+use crate::connection::Connection;
 use crate::endpoint::SESSION;
 use crate::refuse::{self, Refusal};
 use crate::telemetry::counters::Counters;
@@ -42,7 +46,10 @@ const MOST_TRIES: usize = 4;
 /// The upstream as one worker sees it: its own connections, shared with no other.
 pub struct Upstream {
     target: Arc<Target>,
+    /// Connections that any exchange may use next.
     idle: Mutex<Vec<Pooled>>,
+    /// Client connections that have private connections waiting.
+    owners: Mutex<Vec<Weak<Connection>>>,
     shared: Mutex<Vec<Shared>>,
     gates: Mutex<Vec<(Arc<Place>, Gate)>>,
     counters: Arc<Counters>,
@@ -111,6 +118,11 @@ pub struct Question {
     /// How long the first byte of the answer may take, if not as long as of any other.
     pub first_byte: Option<Duration>,
     pub route: Route,
+    /// Whether no server can carry this out without having read the body.
+    pub depends_on_body: bool,
+    /// The client connection that may go on with a connection of its own if the body may have been left unread; `None`: that
+    /// connection is closed.
+    pub owner: Option<Arc<Connection>>,
 }
 
 /// What a request is made of, to be sent once more.
@@ -150,7 +162,8 @@ impl Upstream {
     /// The same, and what it does is counted there.
     #[must_use]
     pub fn counted(target: Arc<Target>, counters: Arc<Counters>) -> Arc<Self> {
-        Arc::new(Self { target, idle: Mutex::default(), shared: Mutex::default(), gates: Mutex::default(), counters })
+        let (idle, owners) = (Mutex::default(), Mutex::default());
+        Arc::new(Self { target, idle, owners, shared: Mutex::default(), gates: Mutex::default(), counters })
     }
 
     #[must_use]
@@ -190,23 +203,19 @@ impl Upstream {
         places: &[Arc<Place>],
         question: Question,
     ) -> Result<(Response<Incoming>, Lease), Failure> {
-        let Question { method, target, headers, body, upload, first_byte, .. } = question;
+        let Question { method, target, headers, body, upload, first_byte, depends_on_body, owner, .. } = question;
         let patience = Patience::of(first_byte, self.target.limits.first_byte);
         let is_repeatable = body.is_empty() && is_read(&method);
-        // hyper leaves a body of unknown length away from a GET or a HEAD, unless its framing is stated.
-        let is_unframed = is_read(&method) && !body.is_empty() && !headers.contains_key(CONTENT_LENGTH);
         let mut request = Request::new(body);
         *request.method_mut() = method;
         *request.uri_mut() = target;
         *request.headers_mut() = headers;
-        if is_unframed {
-            request.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-        }
+        let sending = Sending::of(&request, depends_on_body, owner);
         let (mut at, mut tries, mut wants_fresh, mut has_repeated) = (0, 0, false, false);
         loop {
             let place = places.get(at).ok_or_else(|| Failure::from(refuse::UNREACHABLE))?;
             let is_last = at + 1 == places.len();
-            let used = if wants_fresh { None } else { self.used(place, upload.begun_at()) };
+            let used = if wants_fresh { None } else { self.used(place, &sending, upload.begun_at()) };
             let is_fresh = used.is_none();
             let mut lease = match used {
                 Some(lease) => lease,
@@ -225,7 +234,7 @@ impl Upstream {
             };
             // A copy is only needed where a second try is allowed and the first may fail for want of a connection.
             let copy = if is_repeatable && !is_fresh || lease.is_shared() { Copy::of(&request) } else { None };
-            let failed = match self.exchange(&mut lease, request, &upload, &patience).await {
+            let failed = match self.exchange(&mut lease, request, &upload, &patience, &sending).await {
                 Ok(answer) => {
                     lease.place.answered();
                     return Ok((answer, lease));
@@ -256,10 +265,12 @@ impl Upstream {
         }
     }
 
-    /// A connection that is there: one that waits, or a stream of one that is shared.
-    fn used(self: &Arc<Self>, place: &Arc<Place>, now: Instant) -> Option<Lease> {
+    /// A connection that is there: a stream of one that is shared, one that waits for this client, or one that waits for
+    /// anybody.
+    fn used(self: &Arc<Self>, place: &Arc<Place>, sending: &Sending, now: Instant) -> Option<Lease> {
         let shared = if self.target.may_share() { self.share(place, now) } else { None };
-        shared.or_else(|| self.checkout(place, now))
+        let private = || self.checkout_private(place, sending.owner()?, now);
+        shared.or_else(private).or_else(|| self.checkout(place, now))
     }
 
     /// A connection that is new, or at least was not there a moment ago.

@@ -26,25 +26,31 @@ pub async fn read(incoming: &mut Incoming, limit: usize, time: Duration, held: &
 
 /// Reads what is left of a body that nobody wants, so that the connection can go on. `false` if it does not end within
 /// `most` bytes and so much time.
-pub async fn drain(body: &mut (impl Body<Data = Bytes> + Unpin), most: usize, time: Duration) -> bool {
+///
+/// # Errors
+/// When it does not follow its own framing, or its sender has gone.
+pub async fn drain<B>(body: &mut B, most: usize, time: Duration) -> Result<bool, B::Error>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
     if body.size_hint().lower() > most as u64 {
-        return false;
+        return Ok(false);
     }
     let all = async {
         let mut taken = 0;
         while !body.is_end_stream() {
             match std::future::poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await {
-                None => return true,
-                Some(Err(_)) => return false,
+                None => return Ok(true),
+                Some(Err(error)) => return Err(error),
                 Some(Ok(frame)) => taken += frame.data_ref().map_or(0, Bytes::len),
             }
             if taken > most {
-                return false;
+                return Ok(false);
             }
         }
-        true
+        Ok(true)
     };
-    tokio::time::timeout(time, all).await.unwrap_or(false)
+    tokio::time::timeout(time, all).await.unwrap_or(Ok(false))
 }
 
 /// Reads the first piece of a body, to be handed back.

@@ -106,6 +106,8 @@ impl Ask {
             upload: Upload::begun(Instant::now()),
             first_byte: None,
             route: Route::Home,
+            depends_on_body: false,
+            owner: None,
         };
         let (answer, lease) = upstream.ask(question).await.ok()?;
         let (parts, incoming) = answer.into_parts();

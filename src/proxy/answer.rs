@@ -1,6 +1,7 @@
 //! The upstream's side of an exchange: asking it, reading of its answer what a repair has to see, and the one further
 //! ask.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -74,7 +75,7 @@ impl Answer {
 impl Exchange {
     /// Asks the upstream, and reads a small body if a live repair accepts the head.
     pub(super) async fn ask(&mut self, request: &mut Request, question: Question) -> Result<Answer, Failure> {
-        let question = self.patient(question);
+        let question = self.of_client(question);
         self.tape_question(&question);
         self.account.asked = self.account.asked.saturating_add(1);
         let begun = question.upload.begun_at();
@@ -92,10 +93,12 @@ impl Exchange {
         Ok(Answer { reply, rest, lease: Some(lease) })
     }
 
-    /// Whoever stands in for a client waits longer than a proxy does: the server may be one.
-    fn patient(&self, question: Question) -> Question {
+    /// Whoever stands in for a client waits longer than a proxy does: the server may be one. And a connection that must not
+    /// be shared goes on serving the client, unless others use the same connection to us.
+    fn of_client(&self, question: Question) -> Question {
         let first_byte = question.first_byte.map(|limit| limit * self.runtime().patience());
-        Question { first_byte, ..question }
+        let owner = (!self.is_relayed).then(|| Arc::clone(&self.connection));
+        Question { first_byte, owner, ..question }
     }
 
     async fn peek_reply(
@@ -289,7 +292,21 @@ pub(super) fn question(
     };
     // The sessions of the older transport are named in its streams, where nobody writes where they are.
     let route = if is_mcp { Route::Messages } else { Route::Home };
-    Question { method: asked_with(request), target: Uri::from(target), headers, body, upload, first_byte, route }
+    let (method, target, depends_on_body) = (asked_with(request), Uri::from(target), depends_on_body(request));
+    Question { method, target, headers, body, upload, first_byte, route, depends_on_body, owner: None }
+}
+
+/// Whether no server can carry this out without having read the whole body: one message and nothing behind it, or a
+/// token request that could be parsed. A success at the other endpoints proves nothing: revocation succeeds whatever is
+/// revoked (RFC 7009 section 2.2), some servers register everybody alike, and that a POST is a message of the older
+/// transport is known from the request alone.
+fn depends_on_body(request: &Request) -> bool {
+    request.method == Method::POST
+        && match request.class {
+            Class::Mcp => request.message.is_some(),
+            Class::Token => matches!(request.body, RequestBody::Form(_) | RequestBody::Json(_)),
+            _ => false,
+        }
 }
 
 /// The question of a further ask; `None` if it cannot be put: its body has gone by unread.

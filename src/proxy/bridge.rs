@@ -107,6 +107,8 @@ impl Exchange {
             upload: Upload::begun(Instant::now()),
             first_byte: Some(PATIENCE),
             route: Route::Home,
+            depends_on_body: false,
+            owner: None,
         };
         let (answer, lease) = self.worker.upstream.ask(question).await.ok()?;
         let (parts, incoming) = answer.into_parts();
@@ -147,6 +149,8 @@ impl Exchange {
             upload: Upload::begun(Instant::now()),
             first_byte: None,
             route: Route::Home,
+            depends_on_body: false,
+            owner: None,
         };
         let (answer, lease) = self.worker.upstream.ask(question).await.ok()?;
         let (parts, mut incoming) = answer.into_parts();

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Response, StatusCode};
 use tokio::time::Instant;
 
@@ -62,6 +62,10 @@ impl Exchange {
         if relay.is_some() {
             // What is mended or said in between has another length.
             headers.remove(CONTENT_LENGTH);
+        }
+        if self.cut_short {
+            self.connection.cut_short();
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         self.tape_head(&request, status, &headers, events);
         let copies = self.tape.is_some();

@@ -7,11 +7,15 @@ use bytes::Bytes;
 use http::Method;
 use http::header::EXPECT;
 use http_body::Body;
+use hyper::body::Incoming;
 
 use super::Exchange;
 use crate::body;
+use crate::endpoint::Class;
 use crate::exchange::Request;
+use crate::headers;
 use crate::overload::Held;
+use crate::upstream::Failure;
 
 /// Of a request's body that nobody wants, so much is read in order to keep the connection.
 const MOST_LEFT: usize = 64 * 1024;
@@ -28,8 +32,18 @@ impl Exchange {
         mut body: impl Body<Data = Bytes> + Unpin,
     ) {
         let may_read = may_go_on && !request.headers.contains_key(EXPECT);
-        let is_over = body.is_end_stream() || may_read && body::drain(&mut body, MOST_LEFT, LEFT_PATIENCE).await;
-        self.cut_short = !is_over;
+        let is_over = body.is_end_stream()
+            || may_read && matches!(body::drain(&mut body, MOST_LEFT, LEFT_PATIENCE).await, Ok(true));
+        self.cut_short |= !is_over;
+    }
+
+    /// Leaves the body of a request that is passed on without it.
+    pub(super) async fn leave_meaningless(&mut self, request: &mut Request, mut body: Incoming) -> Result<(), Failure> {
+        let may_read = !request.headers.contains_key(EXPECT);
+        headers::unframe(&mut request.headers);
+        let is_over = may_read && body::drain(&mut body, MOST_LEFT, LEFT_PATIENCE).await.map_err(Failure::of_upload)?;
+        self.cut_short |= !is_over;
+        Ok(())
     }
 
     /// Whether this client asks too often; counts the request if not.
@@ -51,4 +65,16 @@ impl Exchange {
     pub(super) fn holding(&self) -> Held {
         Held::new(self.runtime().load, self.runtime().bounds.held_bytes)
     }
+}
+
+/// Whether a body of this request has no meaning (RFC 9110 sections 9.3.1, 9.3.2, 9.3.5, 9.3.7 and 9.3.8), so that it is
+/// not passed on: an upstream that does not expect one may take it for the next request. Some APIs read that of a DELETE,
+/// but neither MCP nor OAuth is one.
+pub(super) fn has_meaningless_body(request: &Request, body: &Incoming) -> bool {
+    let has_no_meaning = match request.method {
+        Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE => true,
+        Method::DELETE => request.class != Class::Other,
+        _ => false,
+    };
+    has_no_meaning && !body.is_end_stream()
 }

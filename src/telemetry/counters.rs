@@ -93,6 +93,10 @@ pub struct Counters {
     pub bytes_down: AtomicU64,
     /// Requests that were sent to the upstream once more because a connection had died.
     pub retries: AtomicU64,
+    /// Connections to the upstream that serve one client connection alone since a body may have been left unread.
+    pub unpooled_private: AtomicU64,
+    /// Connections to the upstream that were closed for that reason.
+    pub unpooled_closed: AtomicU64,
     /// How long connecting to the upstream took, TLS included.
     pub connect: Histogram,
     /// How long the upstream took from the question to the head of its answer.
@@ -118,6 +122,8 @@ impl Default for Counters {
             bytes_up: AtomicU64::new(0),
             bytes_down: AtomicU64::new(0),
             retries: AtomicU64::new(0),
+            unpooled_private: AtomicU64::new(0),
+            unpooled_closed: AtomicU64::new(0),
             connect: Histogram::default(),
             first_byte: Histogram::default(),
             durations: Class::ALL.iter().map(|_| Histogram::default()).collect(),

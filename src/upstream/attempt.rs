@@ -10,7 +10,9 @@ use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 
 use super::health::Place;
+use super::heed::Watched;
 use super::pool::{Carrier, Lease};
+use super::private::Sending;
 use super::{Failure, Upstream, http2};
 use crate::alarm::Alarm;
 use crate::body::{RequestBody, Upload};
@@ -36,19 +38,26 @@ impl Upstream {
         mut request: Request<RequestBody>,
         upload: &Upload,
         patience: &Patience,
+        sending: &Sending,
     ) -> Result<Response<Incoming>, Failed> {
         let Lease { carrier, alarm, .. } = lease;
         let answer = match carrier {
-            Carrier::Own { sender, heed, .. } => {
+            Carrier::Own { sender, heed, next, .. } => {
                 http2::unaddress(&mut request);
-                heed.begin();
+                heed.begin(sending.has_body);
+                let watcher = sending.has_body.then_some(&*heed);
+                let request = request.map(|body| Watched::new(body, watcher));
                 let answer = std::pin::pin!(sender.try_send_request(request));
                 let answer = patience.wait(answer, alarm, upload).await;
                 heed.end();
+                if let Some(Ok(answer)) = &answer {
+                    self.decide(next, sending, answer, heed.was_sent_first());
+                }
                 answer
             }
             Carrier::Shared(stream) => {
                 http2::address(&mut request, &self.target);
+                let request = request.map(|body| Watched::new(body, None));
                 let answer = std::pin::pin!(stream.sender.try_send_request(request));
                 patience.wait(answer, alarm, upload).await
             }
@@ -69,7 +78,7 @@ impl Upstream {
             Ok(answer) => Ok(answer),
             Err(mut error) => {
                 if let Some(request) = error.take_message() {
-                    return Err(Failed::Unsent(Box::new(request)));
+                    return Err(Failed::Unsent(Box::new(request.map(|watched| watched.body))));
                 }
                 Err(Failed::of(error.into_error(), upload))
             }

@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, interval};
 
 use super::health::Place;
+use super::heed::Watched;
 use super::pool::{Carrier, Lease};
 use super::socket::Socket;
 use super::target::Target;
@@ -42,7 +43,7 @@ const LOOK_FOR_SETTINGS: Duration = Duration::from_millis(1);
 /// A connection that exchanges share.
 pub(super) struct Shared {
     place: Arc<Place>,
-    sender: http2::SendRequest<RequestBody>,
+    sender: http2::SendRequest<Watched>,
     use_: Arc<Use>,
     opened: Instant,
 }
@@ -56,7 +57,7 @@ struct Use {
 
 /// One stream of a shared connection.
 pub(super) struct Stream {
-    pub(super) sender: http2::SendRequest<RequestBody>,
+    pub(super) sender: http2::SendRequest<Watched>,
     use_: Arc<Use>,
 }
 

@@ -7,19 +7,20 @@ use hyper_util::rt::TokioIo;
 use tokio::time::Instant;
 
 use super::health::Place;
-use super::heed::{Heed, Heeded};
+use super::heed::{Heed, Heeded, Watched};
 use super::http2::Stream;
+use super::private::Next;
 use super::socket::Socket;
 use super::target::Limits;
 use super::{Failure, Upstream};
 use crate::alarm::Alarm;
-use crate::body::RequestBody;
+use crate::connection::Connection;
 use crate::refuse;
 
 /// A connection that nobody uses now.
 pub(super) struct Pooled {
     place: Arc<Place>,
-    sender: http1::SendRequest<RequestBody>,
+    sender: http1::SendRequest<Watched>,
     heed: Heed,
     alarm: Alarm,
     opened: Instant,
@@ -35,7 +36,7 @@ pub struct Lease {
 }
 
 pub(super) enum Carrier {
-    Own { sender: http1::SendRequest<RequestBody>, heed: Heed, opened: Instant },
+    Own { sender: http1::SendRequest<Watched>, heed: Heed, opened: Instant, next: Next },
     Shared(Stream),
 }
 
@@ -46,15 +47,22 @@ impl Lease {
         self.upstream.target().places.sole().is_none().then(|| self.place.clone())
     }
 
-    /// Gives the connection back after its answer has ended whole.
+    /// Gives the connection back after its answer has ended whole, to those who may use it.
     pub fn give_back(self, now: Instant) {
         let Self { upstream, place, alarm, carrier } = self;
-        let Carrier::Own { sender, heed, opened } = carrier else { return };
+        let Carrier::Own { sender, heed, opened, next } = carrier else { return };
         if sender.is_closed() {
             return;
         }
-        if let Ok(mut idle) = upstream.idle.lock() {
-            idle.push(Pooled { place, sender, heed, alarm, opened, returned: now });
+        let pooled = Pooled { place, sender, heed, alarm, opened, returned: now };
+        match next {
+            Next::Anybody => {
+                if let Ok(mut idle) = upstream.idle.lock() {
+                    idle.push(pooled);
+                }
+            }
+            Next::Only(owner) => upstream.keep_private(&owner, pooled),
+            Next::Nobody => {}
         }
     }
 
@@ -69,7 +77,21 @@ impl Lease {
 }
 
 impl Pooled {
-    fn is_usable(&self, now: Instant, limits: &Limits) -> bool {
+    pub(super) fn leads_to(&self, place: &Arc<Place>) -> bool {
+        Arc::ptr_eq(&self.place, place)
+    }
+
+    /// Whether the last exchange has ended on the upstream's side too.
+    pub(super) fn is_ready(&self) -> bool {
+        self.sender.is_ready()
+    }
+
+    fn lease(self, upstream: &Arc<Upstream>, next: Next) -> Lease {
+        let Self { place, sender, heed, alarm, opened, .. } = self;
+        Lease { upstream: upstream.clone(), place, alarm, carrier: Carrier::Own { sender, heed, opened, next } }
+    }
+
+    pub(super) fn is_usable(&self, now: Instant, limits: &Limits) -> bool {
         !self.sender.is_closed()
             && now.saturating_duration_since(self.returned) <= limits.idle
             && now.saturating_duration_since(self.opened) <= limits.age
@@ -77,6 +99,17 @@ impl Pooled {
 }
 
 impl Upstream {
+    /// A connection that waits for this client connection alone.
+    pub(super) fn checkout_private(
+        self: &Arc<Self>,
+        place: &Arc<Place>,
+        owner: &Arc<Connection>,
+        now: Instant,
+    ) -> Option<Lease> {
+        let pooled = owner.private.take(place, now, &self.target.limits)?;
+        Some(pooled.lease(self, Next::Only(owner.clone())))
+    }
+
     /// A pooled connection that is alive, if there is one; the newest first, so that the others grow old and close.
     pub(super) fn checkout(self: &Arc<Self>, place: &Arc<Place>, now: Instant) -> Option<Lease> {
         let mut idle = self.idle.lock().ok()?;
@@ -84,15 +117,13 @@ impl Upstream {
         while index > 0 {
             index -= 1;
             let pooled = &idle[index];
-            if !Arc::ptr_eq(&pooled.place, place) {
+            if !pooled.leads_to(place) {
                 continue;
             }
             if !pooled.is_usable(now, &self.target.limits) {
                 idle.swap_remove(index);
-            } else if pooled.sender.is_ready() {
-                let Pooled { place, sender, heed, alarm, opened, .. } = idle.swap_remove(index);
-                let carrier = Carrier::Own { sender, heed, opened };
-                return Some(Lease { upstream: self.clone(), place, alarm, carrier });
+            } else if pooled.is_ready() {
+                return Some(idle.swap_remove(index).lease(self, Next::Anybody));
             }
         }
         None
@@ -105,6 +136,7 @@ impl Upstream {
         if let Ok(mut idle) = self.idle.lock() {
             idle.retain(|pooled| pooled.is_usable(now, &self.target.limits));
         }
+        self.prune_private(now);
         self.prune_shared(now);
         self.watch();
     }
@@ -122,7 +154,7 @@ impl Upstream {
                 tracing::debug!(%error, "upstream connection ended");
             }
         });
-        let carrier = Carrier::Own { sender, heed, opened: Instant::now() };
+        let carrier = Carrier::Own { sender, heed, opened: Instant::now(), next: Next::Anybody };
         Ok(Lease { upstream: self.clone(), place: place.clone(), alarm: Alarm::default(), carrier })
     }
 }

@@ -93,6 +93,8 @@ impl Upstream {
             upload: Upload::begun(Instant::now()),
             first_byte: Some(limit),
             route: Route::Home,
+            depends_on_body: false,
+            owner: None,
         };
         // Boxed: asking may find reason to ask again.
         let asking: Pin<Box<dyn Future<Output = _> + Send + '_>> =

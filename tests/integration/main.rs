@@ -20,6 +20,7 @@ mod corpus;
 mod cors;
 mod crowd;
 mod demo;
+mod desync;
 mod drain;
 mod endurance;
 mod faults;

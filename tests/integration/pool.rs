@@ -43,8 +43,11 @@ async fn a_post_on_a_stale_connection_is_never_sent_twice() {
         for body in ["", "hi"] {
             let upstream = dies_on_second(reset).await;
             let proxy = Proxy::to(&upstream).start();
-            assert_eq!(proxy.ask(post("/x", &[], "first")).await.status(), 200);
-            assert_eq!(proxy.ask(post("/y", &[], body)).await.status(), 502);
+            let mut client = proxy.connect().await;
+            client.send(post("/x", &[], "first")).await;
+            assert_eq!(client.reply().await.status(), 200);
+            client.send(post("/y", &[], body)).await;
+            assert_eq!(client.reply().await.status(), 502);
             assert_eq!(upstream.seen_at("/y").len(), 1);
         }
     }

@@ -105,6 +105,10 @@ fn of_sites(sites: &[(String, Arc<Counters>)]) -> Vec<Family> {
         each(&names::CONNECT, &|counters, rows| rows.times(&[], &counters.connect)),
         each(&names::FIRST_BYTE, &|counters, rows| rows.times(&[], &counters.first_byte)),
         each(&names::RETRIES, &|counters, rows| rows.count(&[], &counters.retries)),
+        each(&names::UNPOOLED, &|counters, rows| {
+            rows.count(&["private"], &counters.unpooled_private);
+            rows.count(&["closed"], &counters.unpooled_closed);
+        }),
     ]
 }
 

@@ -42,6 +42,9 @@ metrics! {
         "From a question to the upstream to the head of its answer, the connection included";
     RETRIES = Counter "mcp_mend_upstream_retries", None, ["site"],
         "Requests that went to the upstream once more: a connection had died, or an address could not be reached";
+    UNPOOLED = Counter "mcp_mend_upstream_unpooled_connections", None, ["site", "kept"],
+        "Connections to the upstream that left the common pool because a request's body may not have been read: kept for \
+         the one client connection (private), or not kept (closed)";
     UPSTREAM_UP = Gauge "mcp_mend_upstream_up", None, ["site", "address"],
         "Whether an address of the upstream is in use (1) or passed over as unhealthy (0)";
     CONNECTIONS = Gauge "mcp_mend_connections_open", None, [], "Connections of clients that are open";

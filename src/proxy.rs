@@ -43,7 +43,7 @@ use crate::jsonrpc::{self, Envelope};
 use crate::knowledge::{self, Knowledge};
 use crate::learn;
 use crate::overload::{self, Held};
-use crate::plan::{Fired, Report};
+use crate::plan::{Findings, Report};
 use crate::refuse::{self, Refusal};
 use crate::repair::Needs;
 use crate::repairs::version::PROBE;
@@ -74,7 +74,8 @@ struct Exchange {
     known: Arc<Knowledge>,
     /// What the client asked for.
     target: PathAndQuery,
-    fired: Vec<Fired>,
+    /// What fired, for the log, the span, the header and the counters alike.
+    findings: Findings,
     untouched: Option<Untouched>,
     refused: Option<Refusal>,
     tape: Option<Box<Taped>>,
@@ -105,7 +106,6 @@ pub async fn serve(
     let target = target_of(&request);
     let tape = taping::begin(&worker, &connection, &request);
     let account = Account::open(&worker, &connection, &request);
-    let fired = Vec::new();
     let held = Held::new(worker.runtime.load, worker.runtime.bounds.held_bytes);
     let mut exchange = Exchange {
         worker,
@@ -113,7 +113,7 @@ pub async fn serve(
         started,
         known,
         target,
-        fired,
+        findings: Findings::default(),
         untouched: None,
         refused: None,
         tape,
@@ -272,13 +272,14 @@ impl Exchange {
         let is_unknown = is_older(request, &answer.reply);
         let mut asks_left = most_asks(request.class);
         loop {
-            let (report, ask) =
+            let (mut report, ask) =
                 runtime.plan.mend_reply(&self.site(&runtime), request, &mut answer.reply, asks_left > 0);
+            let asking = report.take_asking(ask.as_ref());
             self.note(report);
-            let Some(ask) = ask else { break };
+            let (Some(ask), Some(asking)) = (ask, asking) else { break };
             asks_left = asks_left.saturating_sub(1);
             let is_better;
-            (answer, is_better) = Box::pin(self.ask_again(request, answer, &ask)).await;
+            (answer, is_better) = Box::pin(self.ask_again(request, answer, &ask, asking)).await;
             asks_left = if is_better { asks_left } else { 0 };
         }
         if is_unknown && answer.reply.status == StatusCode::BAD_REQUEST {
@@ -514,19 +515,6 @@ impl Exchange {
             reply.headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         Answer::ours(reply)
-    }
-
-    fn note(&mut self, report: Report) {
-        let counters = &self.worker.runtime.counters;
-        for fired in &report.fired {
-            counters.fired(fired.slot);
-        }
-        for id in report.panicked {
-            counters.panics.fetch_add(1, Ordering::Relaxed);
-            tracing::error!(repair = id, "a repair panicked; the message passed untouched");
-            self.untouched = Some(Untouched::Panicked);
-        }
-        self.fired.extend(report.fired);
     }
 
     fn untouched(&mut self, why: Untouched) {

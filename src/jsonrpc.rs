@@ -152,6 +152,12 @@ pub fn empty_result(to: Option<&Envelope>) -> Bytes {
     format!(r#"{{"jsonrpc":"2.0","id":{},"result":{{}}}}"#, String::from_utf8_lossy(id)).into()
 }
 
+/// Whether two ids mean the same, however they are written.
+#[must_use]
+pub fn is_same_id(one: &[u8], other: &[u8]) -> bool {
+    bare(one) == bare(other)
+}
+
 /// An id without its quotation marks and without a fraction of nothing.
 fn bare(id: &[u8]) -> &[u8] {
     let inner = id.strip_prefix(b"\"").and_then(|id| id.strip_suffix(b"\"")).unwrap_or(id);

@@ -1,13 +1,17 @@
 //! The registry and the operator's modes, resolved once into one list per class and side; and running a list.
 
+mod found;
+mod lists;
 mod messages;
+mod run;
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
+pub use self::found::{Bug, BugKind, Findings, Fired, Mark, Report, each_once};
+use self::lists::{Replies, Requests};
+use self::run::{End, ask_each, run};
 use crate::endpoint::Class;
-use crate::exchange::{Ask, Finding, Outcome, Reply, Request, Site};
-use crate::fence;
+use crate::exchange::{Ask, Reply, Request, Site};
 use crate::repair::{Hook, Mode, Needs, Repair};
 
 /// What runs, where, in which mode.
@@ -31,32 +35,6 @@ struct Step {
     /// Its place in the registry.
     slot: usize,
     mode: Mode,
-}
-
-/// A repair that found something.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fired {
-    pub id: &'static str,
-    /// The repair's place in the registry: counters are kept by it.
-    pub slot: usize,
-    pub mode: Mode,
-    pub finding: Finding,
-}
-
-/// What running a list came to.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Report {
-    pub fired: Vec<Fired>,
-    /// Repairs that panicked: the message went through as it was before the list ran.
-    pub panicked: Vec<&'static str>,
-}
-
-impl Report {
-    /// Whether anything was changed (and not merely observed).
-    #[must_use]
-    pub fn mended(&self) -> bool {
-        self.fired.iter().any(|fired| fired.mode == Mode::Fix)
-    }
 }
 
 impl Plan {
@@ -91,13 +69,17 @@ impl Plan {
     #[must_use]
     pub fn request_needs(&self, request: &Request) -> Needs {
         let steps = self.lists(request.class).map_or(&[][..], |lists| &lists.request);
-        let wanted = steps.iter().filter_map(|step| match step.repair.hook {
-            Hook::Request { needs, when, .. } if needs != Needs::Head && when(request) => Some(needs),
-            _ => None,
+        let mut wanted = None;
+        // A `when` that panics wants nothing; the run that follows tells of it.
+        ask_each(steps, |step| match step.repair.hook {
+            Hook::Request { needs, when, .. } if needs != Needs::Head && Some(needs) > wanted && when(request) => {
+                wanted = Some(needs);
+            }
+            _ => {}
         });
         // The answer to a registration is mended by what was registered, whatever the request itself needs.
         let answered = request.class == Class::Register && self.may_read_reply(request.class);
-        wanted.max().unwrap_or(if answered { Needs::Json } else { Needs::Head })
+        wanted.unwrap_or(if answered { Needs::Json } else { Needs::Head })
     }
 
     /// Whether the class has reply repairs that read a body: then the upstream must send a plain, whole one.
@@ -112,45 +94,23 @@ impl Plan {
     #[must_use]
     pub fn reply_needs(&self, request: &Request, reply: &Reply) -> Needs {
         let steps = self.lists(request.class).map_or(&[][..], |lists| &lists.reply);
-        let wanted = steps.iter().filter_map(|step| match step.repair.hook {
-            Hook::Reply { needs, when, .. } if needs != Needs::Head && when(request, reply) => Some(needs),
-            _ => None,
+        let mut wanted = Needs::Head;
+        ask_each(steps, |step| match step.repair.hook {
+            Hook::Reply { needs, when, .. } if needs > wanted && when(request, reply) => wanted = needs,
+            _ => {}
         });
-        wanted.max().unwrap_or(Needs::Head)
+        wanted
     }
 
     /// Runs the request repairs. The first that knows the answer ends the run.
     pub fn mend_request(&self, site: &Site<'_>, request: &mut Request) -> (Report, Option<Box<Reply>>) {
         let steps = self.lists(request.class).map_or(&[][..], |lists| &lists.request);
-        let mut report = Report::default();
-        let mut original = None;
-        for step in steps {
-            let Hook::Request { when, run, .. } = step.repair.hook else { continue };
-            if !when(request) {
-                continue;
-            }
-            let before = original.get_or_insert_with(|| request.clone());
-            let outcome = if step.mode == Mode::Observe {
-                let mut copy = request.clone();
-                guarded(|| run(site, &mut copy))
-            } else {
-                guarded(|| run(site, request))
-            };
-            debug_assert_eq!(fence::check_request(before, request), Ok(()), "{}", step.repair.id);
-            match outcome {
-                Some(Outcome::Answer(finding, reply)) => {
-                    debug_assert_eq!(fence::check_answer(&reply), Ok(()), "{}", step.repair.id);
-                    report.note(step, finding);
-                    if step.mode == Mode::Fix {
-                        return (report, Some(reply));
-                    }
-                }
-                Some(Outcome::Mended(finding) | Outcome::Again(finding, _)) => report.note(step, finding),
-                Some(Outcome::Sound) => {}
-                None => return (report.after_panic(step, || request.clone_from(before)), None),
-            }
-        }
-        (report, None)
+        let (report, end) = run(&Requests { site }, steps, request);
+        let answer = match end {
+            Some(End::Answer(reply)) => Some(reply),
+            Some(End::Ask(_) | End::Done) | None => None,
+        };
+        (report, answer)
     }
 
     /// Runs the reply repairs. With `may_ask`, the first repair that wants the upstream asked again ends the run.
@@ -162,126 +122,14 @@ impl Plan {
         may_ask: bool,
     ) -> (Report, Option<Ask>) {
         let steps = self.lists(request.class).map_or(&[][..], |lists| &lists.reply);
-        let mut report = Report::default();
-        let mut original = None;
-        for step in steps {
-            let Hook::Reply { when, run, .. } = step.repair.hook else { continue };
-            if !when(request, reply) {
-                continue;
-            }
-            let before: &Reply = original.get_or_insert_with(|| reply.clone());
-            let outcome = if step.mode == Mode::Observe {
-                let mut copy = reply.clone();
-                guarded(|| run(site, request, &mut copy))
-            } else {
-                guarded(|| run(site, request, reply))
-            };
-            debug_assert_eq!(fence::check_reply(site, request, before, reply), Ok(()), "{}", step.repair.id);
-            match outcome {
-                Some(Outcome::Mended(finding) | Outcome::Answer(finding, _)) => report.note(step, finding),
-                Some(Outcome::Again(finding, ask)) => {
-                    debug_assert_eq!(fence::check_ask(request, before, &ask), Ok(()), "{}", step.repair.id);
-                    if step.mode == Mode::Observe {
-                        report.note(step, finding);
-                    } else if may_ask {
-                        report.note(step, finding);
-                        return (report, Some(*ask));
-                    }
-                }
-                Some(Outcome::Sound) => {}
-                None => return (report.after_panic(step, || reply.clone_from(before)), None),
-            }
-        }
-        (report, None)
+        let (report, end) = run(&Replies { site, request, may_ask }, steps, reply);
+        let ask = match end {
+            Some(End::Ask(ask)) => Some(*ask),
+            Some(End::Answer(_) | End::Done) | None => None,
+        };
+        (report, ask)
     }
-}
-
-impl Report {
-    fn note(&mut self, step: &Step, finding: Finding) {
-        self.fired.push(Fired { id: step.repair.id, slot: step.slot, mode: step.mode, finding });
-    }
-
-    /// A bug in a repair: the message goes through as it came, and nothing counts as mended.
-    fn after_panic(mut self, step: &Step, restore: impl FnOnce()) -> Self {
-        restore();
-        self.fired.clear();
-        self.panicked.push(step.repair.id);
-        self
-    }
-}
-
-/// Runs a repair; `None` when it panicked. The state that it may have left half changed is restored by the caller.
-fn guarded<T>(run: impl FnOnce() -> T) -> Option<T> {
-    catch_unwind(AssertUnwindSafe(run)).ok()
 }
 
 #[cfg(test)]
-mod tests {
-    use http::StatusCode;
-
-    use super::*;
-    use crate::example;
-    use crate::repair::{Basis, Example, Level, SiteKind};
-
-    const fn broken(run: fn(&Site<'_>, &Request, &mut Reply) -> Outcome) -> Repair {
-        Repair {
-            id: "test.repair",
-            rows: &[],
-            summary: "",
-            why: "",
-            hits: "",
-            stops: crate::client::who::NOBODY,
-            remedy: "",
-            advice: "",
-            basis: &[Basis { text: "", url: "", level: Level::Interop, is_of_browsers: false }],
-            default: Mode::Fix,
-            on: &[Class::Mcp],
-            hook: Hook::Reply { needs: Needs::Head, when: |_, _| true, run },
-            examples: &[] as &[Example],
-        }
-    }
-
-    fn run(repair: &'static Repair, mode: Mode) -> (Report, Reply) {
-        let (facts, known) = (example::facts(SiteKind::Open), example::knowledge(SiteKind::Open));
-        let site = Site { facts: &facts, known: &known };
-        let request = example::request("GET /mcp", &facts, &known).unwrap();
-        let mut reply = example::reply("401\nX-A: 1").unwrap();
-        let plan = Plan::new(&[repair], &BTreeMap::from([("test.repair", mode)]));
-        let (report, _) = plan.mend_reply(&site, &request, &mut reply, true);
-        (report, reply)
-    }
-
-    #[test]
-    fn a_panic_restores_the_reply() {
-        static REPAIR: Repair = broken(|_, _, reply| {
-            reply.headers.clear();
-            panic!("bug in a repair")
-        });
-        let (report, reply) = run(&REPAIR, Mode::Fix);
-        assert_eq!(report.panicked, ["test.repair"]);
-        assert!(!report.mended() && reply.headers.contains_key("x-a"));
-    }
-
-    #[test]
-    fn observe_reports_and_changes_nothing() {
-        static REPAIR: Repair = broken(|_, _, reply| {
-            reply.headers.clear();
-            Outcome::mended("found")
-        });
-        let (report, reply) = run(&REPAIR, Mode::Observe);
-        assert_eq!(report.fired.len(), 1);
-        assert!(!report.mended() && reply.headers.contains_key("x-a"));
-        let (report, _) = run(&REPAIR, Mode::Off);
-        assert!(report.fired.is_empty());
-    }
-
-    #[test]
-    #[should_panic(expected = "a refusal of the MCP endpoint became a success")]
-    fn the_fence_stands_in_debug_builds() {
-        static REPAIR: Repair = broken(|_, _, reply| {
-            reply.status = StatusCode::OK;
-            Outcome::mended("opened the door")
-        });
-        run(&REPAIR, Mode::Fix);
-    }
-}
+mod tests;

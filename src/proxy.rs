@@ -48,7 +48,7 @@ use crate::learn;
 use crate::lesson::response::Brought;
 use crate::lesson::{Heard, Lesson};
 use crate::overload::{self, Held};
-use crate::plan::{Fired, Report};
+use crate::plan::{Findings, Report};
 use crate::refuse::{self, Refusal};
 use crate::repair::Needs;
 use crate::repairs::version::PROBE;
@@ -78,7 +78,8 @@ struct Exchange {
     known: Arc<Knowledge>,
     /// What the client asked for.
     target: PathAndQuery,
-    fired: Vec<Fired>,
+    /// What fired, for the log, the span, the header and the counters alike.
+    findings: Findings,
     untouched: Option<Untouched>,
     refused: Option<Refusal>,
     tape: Option<Box<Taped>>,
@@ -113,7 +114,6 @@ pub async fn serve(
     let target = target_of(&request);
     let tape = taping::begin(&worker, &connection, &request);
     let account = Account::open(&worker, &connection, &request);
-    let fired = Vec::new();
     let held = Held::new(worker.runtime.load, worker.runtime.bounds.held_bytes);
     let mut exchange = Exchange {
         worker,
@@ -121,7 +121,7 @@ pub async fn serve(
         started,
         known,
         target,
-        fired,
+        findings: Findings::default(),
         untouched: None,
         refused: None,
         tape,
@@ -294,13 +294,14 @@ impl Exchange {
         self.listen(request, &answer.reply, brought.as_ref(), has_moved);
         let mut asks_left = most_asks(request.class);
         loop {
-            let (report, ask) =
+            let (mut report, ask) =
                 runtime.plan.mend_reply(&self.site(&runtime), request, &mut answer.reply, asks_left > 0);
+            let asking = report.take_asking(ask.as_ref());
             self.note(report);
-            let Some(ask) = ask else { break };
+            let (Some(ask), Some(asking)) = (ask, asking) else { break };
             asks_left = asks_left.saturating_sub(1);
             let is_better;
-            (answer, is_better) = Box::pin(self.ask_again(request, answer, &ask)).await;
+            (answer, is_better) = Box::pin(self.ask_again(request, answer, &ask, asking)).await;
             asks_left = if is_better { asks_left } else { 0 };
         }
         self.mend_message(request, &mut answer);
@@ -520,19 +521,6 @@ impl Exchange {
         let (report, _) = runtime.plan.mend_reply(&self.site(&runtime), request, &mut reply, false);
         self.note(report);
         Answer::ours(reply)
-    }
-
-    fn note(&mut self, report: Report) {
-        let counters = &self.worker.runtime.counters;
-        for fired in &report.fired {
-            counters.fired(fired.slot);
-        }
-        for id in report.panicked {
-            counters.panics.fetch_add(1, Ordering::Relaxed);
-            tracing::error!(repair = id, "a repair panicked; the message passed untouched");
-            self.untouched = Some(Untouched::Panicked);
-        }
-        self.fired.extend(report.fired);
     }
 
     fn untouched(&mut self, why: Untouched) {

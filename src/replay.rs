@@ -19,7 +19,7 @@ use crate::exchange::{
 };
 use crate::headers;
 use crate::knowledge::Knowledge;
-use crate::plan::{Fired, Plan, Report};
+use crate::plan::{Findings, Fired, Plan, Report};
 use crate::proxy::{admit, most_asks, reading};
 use crate::redact::{Message, NOT_KEPT};
 use crate::repair::{Hook, Needs};
@@ -93,9 +93,9 @@ pub fn replay(plan: &Plan, facts: &Facts, known: &Knowledge, recorded: &Recorded
     if recorded.refused.is_some() {
         return unclear("the proxy answered it itself");
     }
-    let mut run = Run { plan, site, recorded, request, fired: Vec::new(), next: 0, unclear: None };
+    let mut run = Run { plan, site, recorded, request, findings: Findings::default(), next: 0, unclear: None };
     run.go();
-    Replayed { fired: run.fired, unclear: run.unclear }
+    Replayed { fired: run.findings.into_fired(), unclear: run.unclear }
 }
 
 fn unclear(why: &str) -> Replayed {
@@ -108,7 +108,7 @@ struct Run<'a> {
     site: Site<'a>,
     recorded: &'a Recorded,
     request: Request,
-    fired: Vec<Fired>,
+    findings: Findings,
     /// The turn that answers the next ask.
     next: usize,
     unclear: Option<String>,
@@ -139,11 +139,12 @@ impl Run<'_> {
         };
         let mut asks_left = most_asks(self.request.class);
         loop {
-            let (report, ask) = self.plan.mend_reply(&self.site, &self.request, &mut answer.reply, asks_left > 0);
+            let (mut report, ask) = self.plan.mend_reply(&self.site, &self.request, &mut answer.reply, asks_left > 0);
+            let asking = report.take_asking(ask.as_ref());
             self.note(report);
-            let Some(ask) = ask else { break };
+            let (Some(ask), Some(asking)) = (ask, asking) else { break };
             asks_left = asks_left.saturating_sub(1);
-            match self.ask_again(&answer, &ask) {
+            match self.ask_again(&answer, &ask, asking) {
                 Some(better) => answer = better,
                 None => asks_left = 0,
             }
@@ -156,7 +157,7 @@ impl Run<'_> {
     }
 
     fn note(&mut self, report: Report) {
-        self.fired.extend(report.fired);
+        self.findings.note(report);
     }
 
     /// What is read of the request.
@@ -224,11 +225,15 @@ impl Run<'_> {
     }
 
     /// A further ask and those in its place. `None` if no answer is better.
-    fn ask_again(&mut self, first: &Answer, ask: &Ask) -> Option<Answer> {
+    fn ask_again(&mut self, first: &Answer, ask: &Ask, asking: Fired) -> Option<Answer> {
         let first_body = self.request.body.clone();
+        let before = self.findings.mark();
+        self.note(asking.into());
+        let asked = self.findings.mark();
         let mut next = Some(ask);
         while let Some(ask) = next {
             next = ask.otherwise.as_deref();
+            self.findings.take_back(asked);
             if ask.bridge.is_some() {
                 self.unclear = Some("it went on over the older transport".to_owned());
                 return None;
@@ -240,7 +245,7 @@ impl Run<'_> {
             }
         }
         self.request.body = first_body;
-        self.fired.pop();
+        self.findings.take_back(before);
         None
     }
 

@@ -117,7 +117,7 @@ fn mend(site: usize, request: usize, mut reply: Reply) {
     let before = reply.clone();
     let site = Site { facts: &facts, known: &known };
     let (report, _) = plan().mend_reply(&site, &request, &mut reply, false);
-    assert!(report.panicked.is_empty(), "{:?}", report.panicked);
+    assert!(report.bugs.is_empty(), "{:?}", report.bugs);
     if !report.mended() {
         assert_eq!((before.status, &before.headers, &before.body), (reply.status, &reply.headers, &reply.body));
     }
@@ -203,7 +203,7 @@ fn mend_event(text: &Bytes) {
         let mut event = Event::arrived(text.clone());
         let site = Site { facts: &facts, known: &known };
         let (report, _) = plan().mend_event(&site, &request, &head, &mut event);
-        assert!(report.panicked.is_empty(), "{:?}", report.panicked);
+        assert!(report.bugs.is_empty(), "{:?}", report.bugs);
         assert!(report.mended() || event.text == *text);
     }
 }
@@ -284,7 +284,7 @@ pub fn jsonrpc(data: &[u8]) {
     let request = example::request(REQUESTS[5], &facts, &known).expect("an example");
     let site = Site { facts: &facts, known: &known };
     let (report, _) = plan().mend_message(&site, &request, &text);
-    assert!(report.panicked.is_empty(), "{:?}", report.panicked);
+    assert!(report.bugs.is_empty(), "{:?}", report.bugs);
 }
 
 /// Parameters: one that is set is read back, and the others stay.

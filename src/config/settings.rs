@@ -269,7 +269,12 @@ pub const SETTINGS: &[Setting] = &[
         "no-probe",
         "Ask the upstream for its metadata when they are first needed, not already at the start.",
     ),
-    switch("show_repairs", "show-repairs", "Name the repairs that fired in a `mcp-mend` header of the answer."),
+    switch(
+        "show_repairs",
+        "show-repairs",
+        "Name the repairs that fired in a `mcp-mend` header of the answer: those that had when its head left. The access log names \
+         those of a stream as well.",
+    ),
     number("threads", "threads", "N", "0", "Worker threads; 0: one for each core."),
     list(
         "access.allow",

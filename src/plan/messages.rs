@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 
-use super::{Plan, Report, Step, guarded};
-use crate::edit::json::Object;
-use crate::exchange::{At, Event, Outcome, Reply, Request, Site};
-use crate::fence;
+use super::lists::{Events, Message, Messages};
+use super::run::{ask_each, run};
+use super::{Plan, Report, Step};
+use crate::exchange::{At, Event, Reply, Request, Site};
 use crate::jsonrpc::Envelope;
-use crate::repair::{Hook, Mode};
+use crate::repair::Hook;
 use crate::sse;
 
 impl Plan {
@@ -21,23 +21,13 @@ impl Plan {
     #[must_use]
     pub fn wants_events(&self, request: &Request, reply: &Reply) -> bool {
         self.wants_messages(request)
-            || self.lists(request.class).is_some_and(|lists| {
-                lists.event.iter().any(|step| match step.repair.hook {
-                    Hook::Event { when, .. } => when(request, reply),
-                    _ => false,
-                })
-            })
+            || self.lists(request.class).is_some_and(|lists| wants(&lists.event, request, reply))
     }
 
     /// Whether a live repair does something about silence in the events of this reply.
     #[must_use]
     pub fn heeds_silence(&self, request: &Request, reply: &Reply) -> bool {
-        self.lists(request.class).is_some_and(|lists| {
-            lists.silence.iter().any(|step| match step.repair.hook {
-                Hook::Silence { when, .. } => when(request, reply),
-                _ => false,
-            })
-        })
+        self.lists(request.class).is_some_and(|lists| wants(&lists.silence, request, reply))
     }
 
     /// Runs the message repairs on the text of one message. Answers the changed text, if anything was changed.
@@ -57,36 +47,11 @@ impl Plan {
         text: &Bytes,
     ) -> (Report, Option<Bytes>) {
         let steps = self.lists(request.class).map_or(&[][..], |lists| &lists.message);
-        let mut report = Report::default();
-        let mut object = None;
-        // What a repair makes of a message may be the business of the next.
-        let mut anew = None;
-        for step in steps {
-            let Hook::Message { when, run } = step.repair.hook else { continue };
-            if !when(request, anew.as_ref().unwrap_or(envelope)) {
-                continue;
-            }
-            if object.is_none() {
-                object = Object::parse_message(text.clone()).ok();
-            }
-            let Some(object) = &mut object else { break };
-            let mut copy = object.clone();
-            let outcome = guarded(|| run(site, request, &mut copy));
-            debug_assert_eq!(fence::check_message(object, &copy), Ok(()), "{}", step.repair.id);
-            match outcome {
-                Some(Outcome::Mended(finding) | Outcome::Again(finding, _) | Outcome::Answer(finding, _)) => {
-                    if step.mode == Mode::Fix {
-                        *object = copy;
-                        anew = Envelope::peek(&object.to_bytes());
-                    }
-                    report.note(step, finding);
-                }
-                Some(Outcome::Sound) => {}
-                None => return (report.after_panic(step, || {}), None),
-            }
-        }
-        let changed = object.filter(|object| object.is_changed() && report.mended());
-        (report, changed.map(|object| object.to_bytes()))
+        let mut message = Message::new(text.clone());
+        let (report, _) = run(&Messages { site, request, envelope }, steps, &mut message);
+        // Every change is written anew, to another place in memory.
+        let mended = (message.text.as_ptr() != text.as_ptr()).then_some(message.text);
+        (report, mended)
     }
 
     /// Runs the event repairs on one event, and the message repairs on what it carries. Answers also whether that is the
@@ -103,13 +68,8 @@ impl Plan {
             return (report, answers);
         }
         let steps = self.lists(request.class).map_or(&[][..], |lists| &lists.event);
-        let live = steps.iter().filter(|step| match step.repair.hook {
-            Hook::Event { when, .. } => when(request, reply),
-            _ => false,
-        });
-        report = run_steps(live, site, request, event);
-        let looks_inside = report.panicked.is_empty() && self.wants_messages(request);
-        let answers = looks_inside && self.mend_messages_of(site, request, event, &mut report);
+        report = run(&Events { site, request, reply }, steps, event).0;
+        let answers = self.wants_messages(request) && self.mend_messages_of(site, request, event, &mut report);
         (report, answers)
     }
 
@@ -127,19 +87,14 @@ impl Plan {
         let anew = text.as_ref().and_then(Envelope::peek);
         let message = anew.as_ref().unwrap_or(message);
         let answers = request.message.as_ref().is_some_and(|asked| message.answers(asked));
-        report.fired.extend(found.fired);
-        report.panicked.extend(found.panicked);
+        report.extend(found);
         (text, answers)
     }
 
     /// Runs the repairs that do something about silence.
     pub fn mend_silence(&self, site: &Site<'_>, request: &Request, reply: &Reply, event: &mut Event) -> Report {
         let steps = self.lists(request.class).map_or(&[][..], |lists| &lists.silence);
-        let live = steps.iter().filter(|step| match step.repair.hook {
-            Hook::Silence { when, .. } => when(request, reply),
-            _ => false,
-        });
-        run_steps(live, site, request, event)
+        run(&Events { site, request, reply }, steps, event).0
     }
 
     /// Mends the message in each event of a text: nearly always one. Answers whether one is the answer.
@@ -173,32 +128,12 @@ impl Plan {
     }
 }
 
-fn run_steps<'a>(
-    steps: impl Iterator<Item = &'a Step>,
-    site: &Site<'_>,
-    request: &Request,
-    event: &mut Event,
-) -> Report {
-    let mut report = Report::default();
-    let before = event.clone();
-    for step in steps {
-        let (Hook::Event { run, .. } | Hook::Silence { run, .. }) = step.repair.hook else { continue };
-        let outcome = if step.mode == Mode::Observe {
-            let mut copy = event.clone();
-            guarded(|| run(site, request, &mut copy))
-        } else {
-            guarded(|| run(site, request, event))
-        };
-        match outcome {
-            Some(Outcome::Mended(finding) | Outcome::Again(finding, _) | Outcome::Answer(finding, _)) => {
-                report.note(step, finding);
-            }
-            Some(Outcome::Sound) => {}
-            None => return report.after_panic(step, || event.clone_from(&before)),
-        }
-        if matches!(event.at, At::Silence { .. }) && (event.ends || !event.text.is_empty()) {
-            break;
-        }
-    }
-    report
+/// Whether a step wants to see the events of this reply, or is broken: then the run over the first event tells of it.
+fn wants(steps: &[Step], request: &Request, reply: &Reply) -> bool {
+    let mut is_wanted = false;
+    let has_panicked = ask_each(steps, |step| {
+        is_wanted = is_wanted
+            || matches!(step.repair.hook, Hook::Event { when, .. } | Hook::Silence { when, .. } if when(request, reply));
+    });
+    is_wanted || has_panicked
 }

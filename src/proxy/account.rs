@@ -15,11 +15,11 @@ use super::{Exchange, Worker, taping};
 use crate::body::Ending;
 use crate::connection::Connection;
 use crate::endpoint::Class;
-use crate::plan::Fired;
+use crate::plan::{Bug, BugKind, Report, each_once};
 use crate::refuse::{Fault, Refusal};
 use crate::repair::Mode;
 use crate::telemetry::access::Record;
-use crate::telemetry::counters::{Untouched, fault_name};
+use crate::telemetry::counters::{Counters, Untouched, fault_name};
 use crate::telemetry::otlp::{Span, Trace};
 use crate::telemetry::trace::{Context, TRACEPARENT, TRACESTATE};
 use crate::upstream::Place;
@@ -55,10 +55,9 @@ struct Said {
 }
 
 /// How an exchange ended.
-pub(super) struct End<'a> {
+pub(super) struct End {
     pub(super) class: Class,
     pub(super) status: StatusCode,
-    pub(super) fired: &'a [Fired],
     pub(super) first_byte: Duration,
     pub(super) total: Duration,
     pub(super) bytes: u64,
@@ -116,10 +115,11 @@ impl Exchange {
     }
 
     /// Writes down how it ended, once.
-    pub(super) fn settle(&mut self, end: &End<'_>) {
+    pub(super) fn settle(&mut self, end: &End) {
         if std::mem::replace(&mut self.account.is_settled, true) {
             return;
         }
+        self.count();
         let (runtime, account) = (&self.worker.runtime, &self.account);
         let is_open_end = account.streams && account.method == Method::GET;
         let fault = fault(self.refused.as_ref(), end, is_open_end);
@@ -140,7 +140,7 @@ impl Exchange {
             path: self.target.path(),
             version: account.version,
             status: end.status,
-            fired: end.fired,
+            fired: self.findings.fired(),
             untouched: self.untouched,
             refused: self.refused.map(|refusal| (refusal.name, refusal.fault.name())),
             first_byte: end.first_byte,
@@ -157,8 +157,21 @@ impl Exchange {
 }
 
 impl Exchange {
-    fn span(&self, trace: Trace, end: &End<'_>, fault: Option<Fault>) -> Span {
-        let ids = |mode| end.fired.iter().filter(|fired| fired.mode == mode).map(|fired| fired.id).collect();
+    /// Notes what a list came to.
+    pub(super) fn note(&mut self, report: Report) {
+        let bugs = self.findings.note(report);
+        self.untouched = tell(&self.worker.runtime.counters, &bugs).or(self.untouched);
+    }
+
+    /// Counts the repairs that have fired since this was last called. Nothing is taken back after it.
+    pub(super) fn count(&mut self) {
+        let Self { worker, findings, .. } = self;
+        findings.count(|slot| worker.runtime.counters.fired(slot));
+    }
+
+    fn span(&self, trace: Trace, end: &End, fault: Option<Fault>) -> Span {
+        let ids =
+            |mode| each_once(self.findings.fired()).filter(|fired| fired.mode == mode).map(|fired| fired.id).collect();
         Span {
             trace,
             site: self.runtime().name.clone(),
@@ -185,12 +198,10 @@ impl Exchange {
 impl Drop for Exchange {
     fn drop(&mut self) {
         if !self.account.is_settled {
-            let fired = std::mem::take(&mut self.fired);
             let total = Instant::now().saturating_duration_since(self.started);
             self.settle(&End {
                 class: self.account.class,
                 status: StatusCode::from_u16(LEFT).unwrap_or(StatusCode::BAD_REQUEST),
-                fired: &fired,
                 first_byte: total,
                 total,
                 bytes: 0,
@@ -205,9 +216,31 @@ impl Drop for Exchange {
     }
 }
 
+/// Counts the bugs of repairs and tells of them. Answers what the access log says of the message.
+pub(super) fn tell(counters: &Counters, bugs: &[Bug]) -> Option<Untouched> {
+    let mut why = None;
+    for bug in bugs {
+        let reason = match bug.kind {
+            BugKind::Panic => {
+                counters.panics.fetch_add(1, Ordering::Relaxed);
+                tracing::error!(repair = bug.id, "a repair panicked; the message passed untouched");
+                Untouched::Panicked
+            }
+            BugKind::Violation(promise) => {
+                counters.violated(bug.slot);
+                tracing::error!(repair = bug.id, promise, "a repair broke a promise; the message passed untouched");
+                Untouched::Violated
+            }
+        };
+        counters.untouched(reason);
+        why = Some(reason);
+    }
+    why
+}
+
 /// Whose fault it is that an exchange did not go well. Who closes a stream that is open until somebody closes it has done
 /// nothing wrong.
-fn fault(refused: Option<&Refusal>, end: &End<'_>, is_open_end: bool) -> Option<Fault> {
+fn fault(refused: Option<&Refusal>, end: &End, is_open_end: bool) -> Option<Fault> {
     match (refused, end.ending) {
         (Some(refusal), _) => Some(refusal.fault),
         (None, Ending::UpstreamCut) => Some(Fault::Upstream),
@@ -243,7 +276,7 @@ mod tests {
         ] {
             let status = StatusCode::from_u16(status).unwrap();
             let (first_byte, total) = (Duration::ZERO, Duration::ZERO);
-            let end = End { class: Class::Mcp, status, fired: &[], first_byte, total, bytes: 0, ending };
+            let end = End { class: Class::Mcp, status, first_byte, total, bytes: 0, ending };
             assert_eq!(fault(refused.as_ref(), &end, is_open_end), expected, "{status} {ending:?}");
         }
     }

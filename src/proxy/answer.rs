@@ -17,6 +17,7 @@ use crate::coding;
 use crate::endpoint::Class;
 use crate::exchange::{Ask, Form, Opening, Reply, ReplyBody, Request, RequestBody};
 use crate::headers;
+use crate::plan::Fired;
 use crate::refuse;
 use crate::repair::Needs;
 use crate::repairs::version::PROBE;
@@ -209,20 +210,32 @@ impl Exchange {
         Rest::Whole(bytes, decoded)
     }
 
-    /// A further ask. Its answer counts if it is better, and then it is said so; otherwise the first one stands.
-    pub(super) async fn ask_again(&mut self, request: &mut Request, mut first: Answer, ask: &Ask) -> (Answer, bool) {
+    /// A further ask. Its answer counts if it is better, and then the repair that is `asking` has fired; otherwise the first
+    /// one stands, and what was found on the way is taken back.
+    pub(super) async fn ask_again(
+        &mut self,
+        request: &mut Request,
+        mut first: Answer,
+        ask: &Ask,
+        asking: Fired,
+    ) -> (Answer, bool) {
         let first_body = request.body.clone();
+        let before = self.findings.mark();
+        let (id, what) = (asking.id, asking.finding.what.clone());
+        self.note(asking.into());
+        let asked = self.findings.mark();
         let mut next = Some(ask);
         while let Some(ask) = next {
             next = ask.otherwise.as_deref();
+            self.findings.take_back(asked);
             let Some(second) = self.ask_so(request, ask).await else { continue };
             if !Ask::is_better(request.class, &first.reply, &second.reply) {
                 continue;
             }
             let is_changed = !request.class.has_messages() && (ask.body.is_some() || ask.authorization.is_some());
-            if let (true, Some(fired)) = (is_changed, self.fired.last()) {
+            if is_changed {
                 // Who asked for one thing and got another shall be able to find out (reliability 26).
-                tracing::warn!(repair = fired.id, "{}", fired.finding.what);
+                tracing::warn!(repair = id, "{what}");
             }
             if let (Rest::Whole(..), Some(lease)) = (&first.rest, first.lease.take()) {
                 lease.give_back(Instant::now());
@@ -231,7 +244,7 @@ impl Exchange {
             return (second, true);
         }
         request.body = first_body;
-        self.fired.pop();
+        self.findings.take_back(before);
         (first, false)
     }
 

@@ -11,7 +11,7 @@ use http::{Method, Response, StatusCode};
 use tokio::time::Instant;
 
 use super::Exchange;
-use super::account::End;
+use super::account::{End, tell};
 use super::answer::{Answer, Rest};
 use super::reading::is_list;
 use super::streams::session_of;
@@ -25,10 +25,11 @@ use crate::endpoint::Class;
 use crate::exchange::{self, At, Event, Form, Reply, Request, Site};
 use crate::headers;
 use crate::jsonrpc;
-use crate::plan::{Fired, Report};
+use crate::plan::{Findings, Report, each_once};
 use crate::repair::Mode;
 use crate::runtime::Runtime;
 use crate::sse;
+use crate::telemetry::counters::Untouched;
 use crate::telemetry::tape::MOST_BYTES;
 use crate::upstream::Lease;
 
@@ -46,6 +47,8 @@ impl Exchange {
     pub(super) fn finish(mut self, request: Request, answer: Answer) -> Response<ReplyBody> {
         let Answer { mut reply, rest, lease } = answer;
         let whole = whole_body(&mut reply, &rest);
+        // Only events can bring more.
+        self.count();
         self.show_repairs(&mut reply.headers);
         self.runtime().watch_seal(&reply.headers);
         let events = whole.is_none() && reply.form == Form::Message || reply.is_of("text/event-stream");
@@ -101,12 +104,14 @@ impl Exchange {
     }
 
     fn show_repairs(&self, headers: &mut HeaderMap) {
-        let mut ids: Vec<&str> =
-            self.fired.iter().filter(|fired| fired.mode == Mode::Fix).map(|fired| fired.id).collect();
-        if !self.runtime().show_repairs || ids.is_empty() {
+        if !self.runtime().show_repairs {
             return;
         }
-        ids.dedup();
+        let mended = each_once(self.findings.fired()).filter(|fired| fired.mode == Mode::Fix);
+        let ids: Vec<&str> = mended.map(|fired| fired.id).collect();
+        if ids.is_empty() {
+            return;
+        }
         if let Ok(value) = HeaderValue::from_str(&ids.join(", ")) {
             headers.insert(SHOW, value);
         }
@@ -136,7 +141,7 @@ impl Exchange {
         };
         let ends_with_answer = reply.form == Form::Listened;
         let before = self.tape.as_ref().map(|_| Vec::new());
-        let seen = Arc::new(Mutex::new(Seen { fired: Vec::new(), before }));
+        let seen = Arc::new(Mutex::new(Seen { findings: self.findings.clone(), untouched: None, before }));
         let (known, request, found) = (self.known.clone(), request.clone(), seen.clone());
         // Where an answer may come to that was posted elsewhere.
         let (sender, inbox) = match request.class {
@@ -182,24 +187,15 @@ fn stream_head(headers: &HeaderMap) -> HeaderMap {
     headers.get(CONTENT_TYPE).map(|kind| (CONTENT_TYPE, kind.clone())).into_iter().collect()
 }
 
-/// Counts what a stream brought up. It may go on for days: each repair is kept once.
-fn note(runtime: &Runtime, found: &Mutex<Seen>, report: Report) {
-    for fired in &report.fired {
-        runtime.counters.fired(fired.slot);
-    }
-    for id in &report.panicked {
-        runtime.counters.panics.fetch_add(1, Ordering::Relaxed);
-        tracing::error!(repair = id, "a repair panicked; the event passed untouched");
-    }
-    if report.fired.is_empty() {
+/// Notes and counts what a stream brought up, at once: it may go on for days.
+fn note(runtime: &Runtime, seen: &Mutex<Seen>, report: Report) {
+    if report.fired.is_empty() && report.bugs.is_empty() {
         return;
     }
-    let Ok(mut found) = found.lock() else { return };
-    for fired in report.fired {
-        if !found.fired.iter().any(|have| have.slot == fired.slot) {
-            found.fired.push(fired);
-        }
-    }
+    let Ok(mut seen) = seen.lock() else { return };
+    let bugs = seen.findings.note_event(report);
+    seen.findings.count(|slot| runtime.counters.fired(slot));
+    seen.untouched = tell(&runtime.counters, &bugs).or(seen.untouched);
 }
 
 /// The body if it leaves as a whole, framed; `None` if it streams.
@@ -263,7 +259,9 @@ struct Tail {
 
 /// What a stream has shown so far.
 struct Seen {
-    fired: Vec<Fired>,
+    /// What fired in the exchange, the head of its answer included.
+    findings: Findings,
+    untouched: Option<Untouched>,
     /// The beginning of what the upstream sent, if the exchange is taped.
     before: Option<Vec<u8>>,
 }
@@ -286,20 +284,20 @@ impl AtEnd for Tail {
         if let (Ending::Whole, Some(lease)) = (ending, lease) {
             lease.give_back(now);
         }
-        let mut fired = std::mem::take(&mut exchange.fired);
         let mut before = None;
         if let Some(mut seen) = seen.as_ref().and_then(|seen| seen.lock().ok()) {
-            fired.append(&mut seen.fired);
+            exchange.findings = std::mem::take(&mut seen.findings);
+            exchange.untouched = seen.untouched.or(exchange.untouched);
             before = seen.before.take();
         }
         let total = now.saturating_duration_since(exchange.started);
         if let Some(mut tape) = exchange.tape.take() {
-            tape.fired.clone_from(&fired);
+            tape.fired = exchange.findings.fired().to_vec();
             tape.untouched = exchange.untouched;
             tape.refused = exchange.refused.map(|refusal| (refusal.name, refusal.fault.name()));
             (tape.first_byte, tape.total, tape.bytes) = (first_byte, total, bytes);
             exchange.tape_end(tape, ending, before, copy.unwrap_or_default());
         }
-        exchange.settle(&End { class, status, fired: &fired, first_byte, total, bytes, ending });
+        exchange.settle(&End { class, status, first_byte, total, bytes, ending });
     }
 }

@@ -94,7 +94,7 @@ impl Exchange {
         tape.answered = Came { status, headers: headers.clone(), body: Text::default() };
         tape.first_byte = self.started.elapsed();
         if let (true, Some(recorder)) = (streams, &self.worker.recorder) {
-            tape.fired.clone_from(&self.fired);
+            tape.fired = self.findings.fired().to_vec();
             recorder.opened(tape);
         }
     }

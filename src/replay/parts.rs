@@ -56,12 +56,7 @@ impl Run<'_> {
 
     fn mend_event(&mut self, reply: &Reply, event: &mut Event) -> bool {
         let (report, answers) = self.plan.mend_event(&self.site, &self.request, reply, event);
-        // It may go on for days: each repair is kept once.
-        for fired in report.fired {
-            if !self.fired.iter().any(|have| have.slot == fired.slot) {
-                self.fired.push(fired);
-            }
-        }
+        self.findings.note_event(report);
         answers
     }
 }

@@ -27,10 +27,13 @@ pub enum Untouched {
     Panicked,
     /// Too much was held already (`limits.held_bytes`).
     Busy,
+    /// A repair broke a promise of the fence.
+    Violated,
 }
 
 impl Untouched {
-    pub const ALL: [Self; 6] = [Self::TooLarge, Self::Slow, Self::Encoded, Self::NotJson, Self::Panicked, Self::Busy];
+    pub const ALL: [Self; 7] =
+        [Self::TooLarge, Self::Slow, Self::Encoded, Self::NotJson, Self::Panicked, Self::Busy, Self::Violated];
 
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -41,6 +44,7 @@ impl Untouched {
             Self::NotJson => "not-json",
             Self::Panicked => "repair-panicked",
             Self::Busy => "busy",
+            Self::Violated => "repair-violated",
         }
     }
 }
@@ -104,6 +108,7 @@ pub struct Counters {
     durations: Vec<Histogram>,
     requests: Vec<AtomicU64>,
     repairs: Vec<AtomicU64>,
+    violations: Vec<AtomicU64>,
     untouched: Vec<AtomicU64>,
     refusals: Vec<AtomicU64>,
     hung_up: [AtomicU64; HungUp::ALL.len()],
@@ -129,6 +134,7 @@ impl Default for Counters {
             durations: Class::ALL.iter().map(|_| Histogram::default()).collect(),
             requests: zeros(Class::ALL.len() * status::SLOTS * FAULTS.len()),
             repairs: zeros(REPAIRS.len()),
+            violations: zeros(REPAIRS.len()),
             untouched: zeros(Untouched::ALL.len()),
             refusals: zeros(refuse::ALL.len()),
             hung_up: Default::default(),
@@ -148,9 +154,16 @@ pub struct Requests {
 }
 
 impl Counters {
-    /// The repair at this place of the registry fired.
+    /// The repair at this place of the registry fired in an exchange.
     pub fn fired(&self, slot: usize) {
         if let Some(counter) = self.repairs.get(slot) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The repair at this place of the registry broke a promise of the fence.
+    pub fn violated(&self, slot: usize) {
+        if let Some(counter) = self.violations.get(slot) {
             counter.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -247,6 +260,7 @@ impl Counters {
             "panics": self.panics.load(Ordering::Relaxed),
             "mended": self.by_repair().map(|(_, count)| count).sum::<u64>(),
             "by_repair": table(&mut self.by_repair()),
+            "by_violation": table(&mut self.by_violation()),
             "by_reason": table(&mut self.by_reason()),
             "by_refusal": table(&mut self.by_refusal()),
             "hung_up": table(&mut self.by_hanging_up()),
@@ -255,11 +269,12 @@ impl Counters {
 
     /// How often each repair fired, those that did.
     pub fn by_repair(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
-        REPAIRS
-            .iter()
-            .zip(&self.repairs)
-            .map(|(repair, counter)| (repair.id, counter.load(Ordering::Relaxed)))
-            .filter(|(_, count)| *count > 0)
+        by_id(&self.repairs)
+    }
+
+    /// How often each repair broke a promise, those that did.
+    pub fn by_violation(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        by_id(&self.violations)
     }
 
     /// How often a body passed untouched, by reason.
@@ -284,9 +299,19 @@ impl Counters {
         [&self.exchanges, &self.refused, &self.panics]
             .into_iter()
             .chain(&self.repairs)
+            .chain(&self.violations)
             .chain(&self.untouched)
             .chain(&self.refusals)
     }
+}
+
+/// Those of the repairs that are not zero.
+fn by_id(counters: &[AtomicU64]) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+    REPAIRS
+        .iter()
+        .zip(counters)
+        .map(|(repair, counter)| (repair.id, counter.load(Ordering::Relaxed)))
+        .filter(|(_, count)| *count > 0)
 }
 
 /// The counters of all sites that were ever served, by name: a reload does not begin them anew.
@@ -338,13 +363,14 @@ mod tests {
         counters.fired(0);
         ledger.of("a").fired(0);
         ledger.of("b").fired(1);
+        counters.violated(1);
         counters.untouched(Untouched::Slow);
         let (first, second) = (REPAIRS[0].id, REPAIRS[1].id);
         assert_eq!(
             ledger.sum().to_json(),
             json!({
                 "exchanges": 5, "refused": 0, "panics": 0, "mended": 3,
-                "by_repair": { first: 2, second: 1 }, "by_reason": { "slow": 1 }, "by_refusal": {}, "hung_up": {},
+                "by_repair": { first: 2, second: 1 }, "by_violation": { second: 1 }, "by_reason": { "slow": 1 }, "by_refusal": {}, "hung_up": {},
             })
         );
         assert_eq!(ledger.all().iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["a", "b"]);

@@ -24,7 +24,7 @@ fn mended(reply: &str) -> Reply {
         &mut reply,
         true,
     );
-    assert!(report.panicked.is_empty() && ask.is_none());
+    assert!(report.bugs.is_empty() && ask.is_none());
     reply
 }
 

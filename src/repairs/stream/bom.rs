@@ -39,7 +39,7 @@ pub static REPAIR: Repair = Repair {
 };
 
 /// U+FEFF in UTF-8.
-const MARK: &[u8] = b"\xef\xbb\xbf";
+pub(super) const MARK: &[u8] = b"\xef\xbb\xbf";
 
 fn run(_: &Site<'_>, _: &Request, event: &mut Event) -> Outcome {
     if !event.text.starts_with(MARK) {

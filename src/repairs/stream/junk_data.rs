@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use serde::de::IgnoredAny;
 
+use super::bom::MARK;
 use super::{is_heard, is_stream};
 use crate::client::who;
 use crate::endpoint::Class;
@@ -55,6 +56,13 @@ pub static REPAIR: Repair = Repair {
             then: Then::Sound,
         },
         Example {
+            note: "a message over two lines behind a byte order mark",
+            site: SiteKind::Open,
+            request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
+            reply: "\u{feff}data: {\"jsonrpc\":\"2.0\",\"id\":1,\ndata: \"result\":{}}\n\n",
+            then: Then::Sound,
+        },
+        Example {
             note: "a message",
             site: SiteKind::Open,
             request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
@@ -97,7 +105,9 @@ fn run(_: &Site<'_>, _: &Request, event: &mut Event) -> Outcome {
             && !is_cut
             && Envelope::peek(&data).is_none_or(|message| !message.is_message() && !message.is_versioned)
     };
-    if event.at != At::Arrival || !is_heard(event) || !event.data().is_some_and(is_junk) {
+    // Behind a byte order mark the first line is not known for what it is: the rest of it is no message (stream.bom).
+    let is_marked = event.text.starts_with(MARK);
+    if event.at != At::Arrival || is_marked || !is_heard(event) || !event.data().is_some_and(is_junk) {
         return Outcome::Sound;
     }
     event.text = Bytes::new();

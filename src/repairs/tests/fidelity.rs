@@ -74,8 +74,8 @@ fn holds(text: &[u8], part: &[u8]) -> bool {
 
 /// What must hold of a text that was a document and may have been mended.
 fn check(before: &Bytes, after: Option<&Bytes>, report: &Report, kept: Option<&[u8]>) -> Result<(), String> {
-    if !report.panicked.is_empty() {
-        return Err(format!("{:?} panicked", report.panicked));
+    if !report.bugs.is_empty() {
+        return Err(format!("{:?} panicked", report.bugs));
     }
     let Some(after) = after else { return Ok(()) };
     if !report.mended() && before != after {
@@ -138,8 +138,8 @@ fn in_messages(stage: &Stage, value: &[u8], is_sound: bool) -> Result<(), String
     ] {
         let text = Bytes::from([start, value, end].concat());
         let (report, mended) = all().mend_message(&stage.site(), &request, &text);
-        if !report.panicked.is_empty() {
-            return Err(format!("{:?} panicked", report.panicked));
+        if !report.bugs.is_empty() {
+            return Err(format!("{:?} panicked", report.bugs));
         }
         let after = mended.unwrap_or(text.clone());
         let odd = [br#""x_odd" : "#, value, b" "].concat();
@@ -148,8 +148,8 @@ fn in_messages(stage: &Stage, value: &[u8], is_sound: bool) -> Result<(), String
         }
         let mut event = Event::arrived(Bytes::from([b"data: ", &text[..], b"\n\n"].concat()));
         let (report, _) = all().mend_event(&stage.site(), &request, &head, &mut event);
-        if !report.panicked.is_empty() {
-            return Err(format!("{:?} panicked at an event", report.panicked));
+        if !report.bugs.is_empty() {
+            return Err(format!("{:?} panicked at an event", report.bugs));
         }
     }
     Ok(())

@@ -9,7 +9,7 @@ use super::any::messages::{
 use super::{Stage, all, is_mended_once, only};
 use crate::example;
 use crate::exchange::{At, Event, Reply, Request};
-use crate::plan::{Plan, Report};
+use crate::plan::{Bug, Plan, Report};
 use crate::repair::{Hook, Mode, SiteKind};
 use crate::repairs::REPAIRS;
 use crate::sse::Splitter;
@@ -55,7 +55,7 @@ fn relayed(plan: &Plan, stage: &Stage, request: &Request, pieces: &[Bytes]) -> (
     for mut event in moments(pieces) {
         let (report, _) = plan.mend_event(&stage.site(), request, &stream_head(), &mut event);
         all.fired.extend(report.fired);
-        all.panicked.extend(report.panicked);
+        all.bugs.extend(report.bugs);
         out.extend_from_slice(&event.text);
     }
     (out, all)
@@ -82,19 +82,20 @@ fn an_answer_that_gets_its_id_is_known_for_the_answer() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
 
-    /// No panic, the fence (a debug assertion of the plan), sound if and only if unchanged, the second pass clean.
+    /// No panic, no promise broken, sound if and only if unchanged, the second pass clean.
     #[test]
     fn any_message_is_mended_once((request, message) in any_exchange()) {
         let (stage, request) = stage_and(&request);
         let message = Bytes::from(message);
         for repair in REPAIRS.iter().filter(|repair| matches!(repair.hook, Hook::Message { .. })) {
             let (report, mended) = only(repair, Mode::Fix).mend_message(&stage.site(), &request, &message);
-            prop_assert_eq!(&report.panicked, &Vec::<&str>::new());
+            prop_assert_eq!(&report.bugs, &Vec::<Bug>::new());
             prop_assert_eq!(report.mended(), mended.is_some_and(|mended| mended != message), "{}", repair.id);
             let (observed, mended) = only(repair, Mode::Observe).mend_message(&stage.site(), &request, &message);
             prop_assert_eq!((observed.fired.len(), mended), (report.fired.len(), None), "{}", repair.id);
         }
-        let (_, first) = all().mend_message(&stage.site(), &request, &message);
+        let (report, first) = all().mend_message(&stage.site(), &request, &message);
+        prop_assert_eq!(&report.bugs, &Vec::<Bug>::new());
         let first = first.unwrap_or(message);
         let (report, second) = all().mend_message(&stage.site(), &request, &first);
         prop_assert_eq!((report, second), (Report::default(), None), "{}", String::from_utf8_lossy(&first));
@@ -139,12 +140,12 @@ proptest! {
             for event in moments(&pieces) {
                 let mut after = event.clone();
                 let (report, _) = only(repair, Mode::Fix).mend_event(&stage.site(), &request, &stream_head(), &mut after);
-                prop_assert_eq!(&report.panicked, &Vec::<&str>::new());
+                prop_assert_eq!(&report.bugs, &Vec::<Bug>::new());
                 prop_assert_eq!(report.mended(), after != event, "{}: {:?}", repair.id, event);
             }
         }
         let (first, report) = relayed(&all(), &stage, &request, &pieces);
-        prop_assert_eq!(&report.panicked, &Vec::<&str>::new());
+        prop_assert_eq!(&report.bugs, &Vec::<Bug>::new());
         let (second, report) = relayed(&all(), &stage, &request, &[Bytes::from(first.clone())]);
         prop_assert_eq!(report, Report::default(), "{:?}", String::from_utf8_lossy(&first));
         prop_assert_eq!(second, first);
@@ -185,7 +186,7 @@ proptest! {
         let (stage, request) = stage_and(&request);
         let mut event = Event::at(At::Silence { answered }, Bytes::new());
         let report = all().mend_silence(&stage.site(), &request, &stream_head(), &mut event);
-        prop_assert_eq!(&report.panicked, &Vec::<&str>::new());
+        prop_assert_eq!(&report.bugs, &Vec::<Bug>::new());
         let is_changed = event.ends || !event.text.is_empty();
         prop_assert_eq!(report.mended(), is_changed);
         prop_assert!(event.text.is_empty() || &event.text[..] == b":\n\n");

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::Record;
 use crate::body::Ending;
+use crate::plan::each_once;
 use crate::repair::Mode;
 use crate::telemetry::counters::Untouched;
 
@@ -21,7 +22,7 @@ const METHOD_CHARS: usize = 24;
 const FIELD_CHARS: usize = 256;
 
 fn ids<'a>(record: &'a Record<'_>, mode: Mode) -> impl Iterator<Item = &'static str> + 'a {
-    record.fired.iter().filter(move |fired| fired.mode == mode).map(|fired| fired.id)
+    each_once(record.fired).filter(move |fired| fired.mode == mode).map(|fired| fired.id)
 }
 
 /// The path as the log shows it, and whether it was cut.

@@ -98,6 +98,9 @@ fn of_sites(sites: &[(String, Arc<Counters>)]) -> Vec<Family> {
         each(&names::UNTOUCHED, &|counters, rows| {
             counters.by_reason().for_each(|(reason, count)| rows.add(&[reason], Value::Count(count)));
         }),
+        each(&names::VIOLATIONS, &|counters, rows| {
+            counters.by_violation().for_each(|(id, count)| rows.add(&[id], Value::Count(count)));
+        }),
         each(&names::PANICS, &|counters, rows| rows.count(&[], &counters.panics)),
         each(&names::LESSONS, &|counters, rows| {
             counters.by_lesson().for_each(|(lesson, fate, count)| rows.add(&[lesson, fate], Value::Count(count)));

@@ -28,9 +28,12 @@ metrics! {
         "Bytes of bodies: up from clients as they come, down to clients when the answer has ended";
     REFUSALS = Counter "mcp_mend_refusals", None, ["site", "reason", "fault"],
         "Answers of the proxy itself, by name. A rate that is exceeded is one of them";
-    REPAIRS = Counter "mcp_mend_repairs", None, ["site", "id"], "Repairs that fired, observed ones included";
+    REPAIRS = Counter "mcp_mend_repairs", None, ["site", "id"],
+        "Exchanges in which a repair fired, observed ones included: one for each exchange and repair, as in the access log";
     UNTOUCHED = Counter "mcp_mend_untouched", None, ["site", "reason"],
-        "Bodies that a repair wanted to see and that passed as they came";
+        "Messages that a repair wanted to see, or failed at, and that passed as they came";
+    VIOLATIONS = Counter "mcp_mend_repair_violations", None, ["site", "id"],
+        "Repairs that did by a bug what no repair may do; the message passed as it came";
     PANICS = Counter "mcp_mend_repair_panics", None, ["site"],
         "Repairs that failed by a bug; the message passed as it came";
     LESSONS = Counter "mcp_mend_lessons", None, ["site", "lesson", "fate"],

@@ -8,11 +8,13 @@ use super::*;
 use crate::endpoint::Class;
 use crate::exchange::Finding;
 use crate::plan::Fired;
+use crate::repairs::REPAIRS;
 
 const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
 fn fired(id: &'static str) -> Fired {
-    Fired { id, slot: 0, mode: Mode::Fix, finding: Finding { what: "x".into(), ..Finding::default() } }
+    let slot = REPAIRS.iter().position(|repair| repair.id == id).unwrap();
+    Fired { id, slot, mode: Mode::Fix, finding: Finding { what: "x".into(), ..Finding::default() } }
 }
 
 fn record<'a>(fired: &'a [Fired], method: &'a Method, path: &'a str) -> Record<'a> {

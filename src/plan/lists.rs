@@ -1,0 +1,220 @@
+//! The kinds of lists: requests, replies, single messages, and the events and silences of a stream.
+
+use bytes::Bytes;
+
+use super::run::{List, Verdict};
+use crate::edit::json::Object;
+use crate::exchange::{Ask, At, Event, Outcome, Reply, ReplyBody, Request, RequestBody, Site};
+use crate::fence;
+use crate::jsonrpc::Envelope;
+use crate::repair::Hook;
+
+/// The list of the request repairs.
+pub(super) struct Requests<'a> {
+    pub(super) site: &'a Site<'a>,
+}
+
+impl List for Requests<'_> {
+    type Subject = Request;
+
+    fn accepts(&self, hook: &Hook, request: &Request) -> bool {
+        matches!(hook, Hook::Request { when, .. } if when(request))
+    }
+
+    fn run(&self, hook: &Hook, request: &mut Request) -> Outcome {
+        match hook {
+            Hook::Request { run, .. } => run(self.site, request),
+            _ => Outcome::Sound,
+        }
+    }
+
+    fn is_same(before: &Request, after: &Request) -> bool {
+        before.target == after.target
+            && before.method == after.method
+            && before.class == after.class
+            && before.origin == after.origin
+            && before.authorized == after.authorized
+            && is_same_map(&before.headers, &after.headers)
+            && match (&before.body, &after.body) {
+                (RequestBody::Json(before), RequestBody::Json(after)) => before.is_as(after),
+                (RequestBody::Whole(before), RequestBody::Whole(after)) => is_same_text(before, after),
+                (before, after) => before == after,
+            }
+    }
+
+    fn judge(&self, before: &Request, after: &Request) -> Verdict {
+        fence::check_request(self.site, before, after)
+    }
+
+    fn judge_answer(&self, reply: &Reply) -> Verdict {
+        fence::check_answer(reply)
+    }
+}
+
+/// The list of the reply repairs.
+pub(super) struct Replies<'a> {
+    pub(super) site: &'a Site<'a>,
+    pub(super) request: &'a Request,
+    pub(super) may_ask: bool,
+}
+
+impl List for Replies<'_> {
+    type Subject = Reply;
+
+    fn accepts(&self, hook: &Hook, reply: &Reply) -> bool {
+        matches!(hook, Hook::Reply { when, .. } if when(self.request, reply))
+    }
+
+    fn run(&self, hook: &Hook, reply: &mut Reply) -> Outcome {
+        match hook {
+            Hook::Reply { run, .. } => run(self.site, self.request, reply),
+            _ => Outcome::Sound,
+        }
+    }
+
+    fn is_same(before: &Reply, after: &Reply) -> bool {
+        before.status == after.status
+            && (before.cut_off, before.coding, before.decode, before.form)
+                == (after.cut_off, after.coding, after.decode, after.form)
+            && is_same_map(&before.headers, &after.headers)
+            && match (&before.body, &after.body) {
+                (ReplyBody::Json(before), ReplyBody::Json(after)) => before.is_as(after),
+                (ReplyBody::Text(before), ReplyBody::Text(after)) => is_same_text(before, after),
+                (before, after) => before == after,
+            }
+    }
+
+    fn judge(&self, before: &Reply, after: &Reply) -> Verdict {
+        fence::check_reply(self.site, self.request, before, after)
+    }
+
+    fn judge_ask(&self, reply: &Reply, ask: &Ask) -> Verdict {
+        fence::check_ask(self.request, reply, ask)
+    }
+
+    fn may_ask(&self) -> bool {
+        self.may_ask
+    }
+}
+
+/// The list of the repairs of one message.
+pub(super) struct Messages<'a> {
+    pub(super) site: &'a Site<'a>,
+    pub(super) request: &'a Request,
+    /// The message as it came, peeked at.
+    pub(super) envelope: &'a Envelope,
+}
+
+/// A message under repair.
+#[derive(Clone)]
+pub(super) struct Message {
+    pub(super) text: Bytes,
+    /// As the last change left it; what a repair makes of a message may be the business of the next.
+    envelope: Option<Envelope>,
+    /// Read when the first repair accepts the message.
+    object: Option<Object>,
+}
+
+impl Message {
+    pub(super) fn new(text: Bytes) -> Self {
+        Self { text, envelope: None, object: None }
+    }
+}
+
+impl List for Messages<'_> {
+    type Subject = Message;
+
+    fn accepts(&self, hook: &Hook, message: &Message) -> bool {
+        let envelope = message.envelope.as_ref().unwrap_or(self.envelope);
+        matches!(hook, Hook::Message { when, .. } if when(self.request, envelope))
+    }
+
+    fn open(&self, message: &mut Message) -> bool {
+        if message.object.is_none() {
+            message.object = Object::parse_message(message.text.clone()).ok();
+        }
+        message.object.is_some()
+    }
+
+    fn run(&self, hook: &Hook, message: &mut Message) -> Outcome {
+        match (hook, &mut message.object) {
+            (Hook::Message { run, .. }, Some(object)) => run(self.site, self.request, object),
+            _ => Outcome::Sound,
+        }
+    }
+
+    fn is_same(before: &Message, after: &Message) -> bool {
+        match (&before.object, &after.object) {
+            (Some(before), Some(after)) => before.is_as(after),
+            (before, after) => before.is_none() && after.is_none(),
+        }
+    }
+
+    fn judge(&self, before: &Message, after: &Message) -> Verdict {
+        match (&before.object, &after.object) {
+            (Some(before), Some(after)) => fence::check_message(self.request, before, after),
+            _ => Ok(()),
+        }
+    }
+
+    /// What one change has put in order another may tell as a text: that is not what came.
+    fn judge_all(&self, _: &Message, _: &Message) -> Verdict {
+        Ok(())
+    }
+
+    fn accept(&self, message: &mut Message) {
+        if let Some(object) = &message.object {
+            message.text = object.to_bytes();
+            message.envelope = Envelope::peek(&message.text);
+        }
+    }
+}
+
+/// The lists of the repairs of events and of silences.
+pub(super) struct Events<'a> {
+    pub(super) site: &'a Site<'a>,
+    pub(super) request: &'a Request,
+    /// The head of the answer.
+    pub(super) reply: &'a Reply,
+}
+
+impl List for Events<'_> {
+    type Subject = Event;
+
+    fn accepts(&self, hook: &Hook, _: &Event) -> bool {
+        matches!(hook, Hook::Event { when, .. } | Hook::Silence { when, .. } if when(self.request, self.reply))
+    }
+
+    fn run(&self, hook: &Hook, event: &mut Event) -> Outcome {
+        match hook {
+            Hook::Event { run, .. } | Hook::Silence { run, .. } => run(self.site, self.request, event),
+            _ => Outcome::Sound,
+        }
+    }
+
+    fn is_same(before: &Event, after: &Event) -> bool {
+        before.at == after.at && before.ends == after.ends && is_same_text(&before.text, &after.text)
+    }
+
+    fn judge(&self, before: &Event, after: &Event) -> Verdict {
+        match before.at {
+            At::Silence { .. } => fence::check_silence(before, after),
+            At::Arrival | At::End { .. } => fence::check_event(self.site, before, after),
+        }
+    }
+
+    /// What was said into a silence ends it.
+    fn is_done(&self, event: &Event) -> bool {
+        matches!(event.at, At::Silence { .. }) && (event.ends || !event.text.is_empty())
+    }
+}
+
+/// Whether a text is the one that it was. Nearly always it is the same place in memory.
+fn is_same_text(before: &Bytes, after: &Bytes) -> bool {
+    (before.as_ptr(), before.len()) == (after.as_ptr(), after.len()) || before == after
+}
+
+/// Whether header fields are what they were. Nearly always nobody has touched them, and then they stand in the same order.
+fn is_same_map(before: &http::HeaderMap, after: &http::HeaderMap) -> bool {
+    before.len() == after.len() && (before.iter().eq(after.iter()) || before == after)
+}

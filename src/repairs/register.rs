@@ -32,6 +32,9 @@ use crate::exchange::{Reply, Request, RequestBody};
 pub(super) const HOSTED_CALLBACKS: [&str; 2] =
     ["https://claude.ai/api/mcp/auth_callback", "https://claude.com/api/mcp/auth_callback"];
 
+/// Members of a registration, and redirect URIs: known clients send 12 and 3.
+const MOST_NAMED: usize = 64;
+
 /// A registration that the upstream accepted.
 fn is_accepted(request: &Request, reply: &Reply) -> bool {
     request.method == Method::POST && reply.status.is_success() && reply.is_json()
@@ -46,6 +49,7 @@ fn is_refused(request: &Request, reply: &Reply) -> bool {
 /// is are no reasons to say it otherwise. After a 500 or a 409 nobody knows whether a client was registered already.
 fn is_refused_for_content(request: &Request, reply: &Reply) -> bool {
     request.method == Method::POST
+        && !is_crowded(request)
         && matches!(
             reply.status,
             StatusCode::BAD_REQUEST
@@ -53,6 +57,13 @@ fn is_refused_for_content(request: &Request, reply: &Reply) -> bool {
                 | StatusCode::UNSUPPORTED_MEDIA_TYPE
                 | StatusCode::UNPROCESSABLE_ENTITY
         )
+}
+
+/// Whether a registration has more members or redirect URIs than any client's: each would be looked for in the refusal.
+fn is_crowded(request: &Request) -> bool {
+    let Some(asked) = request.json() else { return false };
+    let uris = asked.raw("redirect_uris").map_or(0, |uris| memchr::memchr_iter(b',', &uris).count());
+    asked.names().len() > MOST_NAMED || uris > MOST_NAMED
 }
 
 /// Whether the request is a registration, and not a form of a web site that has its page for new users here.

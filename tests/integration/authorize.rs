@@ -254,7 +254,7 @@ async fn foreign_server(endpoint: Option<&'static str>) -> (Upstream, Upstream) 
 #[tokio::test]
 async fn a_guessed_endpoint_leads_to_the_named_server_and_nowhere_else() {
     let (upstream, server) = foreign_server(None).await;
-    let proxy = Proxy::to(&upstream).start();
+    let proxy = Proxy::to(&upstream).set("hosts", "mcp.test,evil.example").start();
     let endpoint = format!("http://{}/oauth/authorize", server.address);
     for query in [
         "response_type=code&client_id=a&redirect_uri=https%3A%2F%2Fc.example%2Fcb&state=a%2fb+c",

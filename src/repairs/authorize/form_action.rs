@@ -6,7 +6,7 @@ use http::header::CONTENT_SECURITY_POLICY;
 use http::{HeaderValue, StatusCode};
 use url::{Host, Url};
 
-use crate::client::who;
+use crate::client::{CLIENTS, who};
 use crate::edit::csp::{self, Place};
 use crate::edit::origin::Origin;
 use crate::edit::params;
@@ -85,6 +85,13 @@ pub static REPAIR: Repair = Repair {
                  form-action 'self' http://127.0.0.1:33418;;form-action 'none'\n\
                  Content-Security-Policy: script-src 'none'",
             ),
+        },
+        Example {
+            note: "a client that nobody knows may not be registered",
+            site: SiteKind::Cohosted,
+            request: "GET /authorize?client_id=a&redirect_uri=https%3A%2F%2Fevil.example%2Fcb",
+            reply: "200\nContent-Type: text/html\nContent-Security-Policy: form-action 'self'",
+            then: Then::Sound,
         },
         Example {
             note: "a private-use scheme",
@@ -173,10 +180,11 @@ fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     if !site.has_own_authorization_server() {
         return Outcome::Sound;
     }
-    // The upstream shows the page with 200: it knows this redirect_uri as registered for the client. It must refuse
-    // any other with an error (RFC 6749 section 4.1.2.1), and will send the browser to it itself.
-    // Other pages may show themselves whatever their query says.
-    let uri = redirect_uri(request).filter(|uri| request.class == Class::Authorize || is_well_known(uri));
+    // Not every server refuses a redirect_uri that nobody registered (RFC 6749 section 4.1.2.1) before it shows a page. So a
+    // page is opened to the places of known clients alone; at the authorization endpoint also to programs on the user's machine.
+    let is_program = |uri: &str| Url::parse(uri).is_ok_and(|url| Origin::of_url(&url).is_err());
+    let uri = redirect_uri(request)
+        .filter(|uri| is_well_known(uri) || (request.class == Class::Authorize && is_program(uri)));
     let places = uri.and_then(|uri| places(&uri)).unwrap_or_default();
     let mut any = false;
     for (name, value) in reply.headers.iter_mut() {
@@ -200,11 +208,12 @@ fn redirect_uri(request: &Request) -> Option<Cow<'_, str>> {
     named.all(|text| params::only(text, "redirect_uri").is_some_and(|other| other == uri)).then_some(uri)
 }
 
-/// Whether a callback is the user's own machine or Claude's: nobody else gets anything by being named.
+/// Whether a callback is the user's own machine or a known client's: nobody else gets anything by being named.
 fn is_well_known(redirect_uri: &str) -> bool {
     let is_loopback =
         |uri: &str| Url::parse(uri).is_ok_and(|url| Origin::of_url(&url).is_ok_and(|to| to.is_loopback()));
-    HOSTED_CALLBACKS.contains(&redirect_uri) || is_loopback(redirect_uri)
+    let known = || CLIENTS.iter().flat_map(|client| client.registration.redirect_uris);
+    HOSTED_CALLBACKS.contains(&redirect_uri) || is_loopback(redirect_uri) || known().any(|own| *own == redirect_uri)
 }
 
 /// The places on the way to a client's callback, if a source list can name them.

@@ -275,3 +275,17 @@ fn what_cannot_be_helped_passes_untouched() {
     let text = format!("201\nCache-Control: no-store\nContent-Type: application/json\n\n{document}");
     assert_eq!(mended(&text).json().unwrap().get("client_secret"), Some(json!(7)));
 }
+
+#[test]
+fn a_registration_larger_than_any_clients_is_not_compared_with_its_refusal() {
+    let (facts, known) = (example::facts(SiteKind::Cohosted), example::knowledge(SiteKind::Cohosted));
+    let reply = example::reply("400\nContent-Type: application/json\n\n{\"error\":\"invalid_redirect_uri\"}").unwrap();
+    for (count, is_looked_at) in [(3, true), (64, true), (66, false), (6000, false)] {
+        let uris: Vec<String> = (0..count).map(|number| format!("\"https://a.example/{number}\"")).collect();
+        let members: Vec<String> = (0..count).map(|number| format!("\"m{number}\":1")).collect();
+        for body in [format!("{{\"redirect_uris\":[{}]}}", uris.join(",")), format!("{{{}}}", members.join(","))] {
+            let request = example::request(&format!("POST /register\n\n{body}"), &facts, &known).unwrap();
+            assert_eq!(super::is_refused_for_content(&request, &reply), is_looked_at, "{count}");
+        }
+    }
+}

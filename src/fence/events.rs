@@ -6,6 +6,7 @@ use crate::edit::json::List;
 use crate::edit::origin::Origin;
 use crate::exchange::{At, Event, Site};
 use crate::jsonrpc::Envelope;
+use crate::repairs::stream::bom::without_marks;
 use crate::sse;
 
 /// As [`super::check_reply`], for an event: whatever its form becomes, it carries the same messages in the same order.
@@ -72,10 +73,7 @@ struct Content {
 impl Content {
     fn of(text: &Bytes) -> Self {
         let mut content = Self::default();
-        let mut text = text.clone();
-        while text.starts_with(b"\xef\xbb\xbf") {
-            text = text.slice(3..);
-        }
+        let text = without_marks(text);
         // A message that is called an event stream stands there without any field.
         let bare = text.slice_ref(text.trim_ascii());
         if matches!(bare.first(), Some(b'{' | b'[')) && content.take_messages(&bare) {

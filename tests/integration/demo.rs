@@ -7,6 +7,7 @@ use mcp_mend::demo::defects::{self, Defect};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use crate::accounting::books;
 use crate::kit::{Proxy, run, soon};
 
 /// Defects that are not mended yet, by name.
@@ -41,6 +42,7 @@ async fn every_defect_is_mended() {
         let (server, proxy) = start(&[defect]).await;
         left_over.extend(left(defect, &proxy).await);
         server.abort();
+        books(&proxy).await;
     }
     assert!(NOT_YET.iter().all(|name| defects::find(name).is_some()), "a name in NOT_YET is no defect's");
     let all = defects::all().count();

@@ -5,6 +5,7 @@
 mod kit;
 
 mod access;
+mod accounting;
 mod addresses;
 mod admin;
 mod auth;

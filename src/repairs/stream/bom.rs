@@ -1,5 +1,7 @@
 //! F-21: a byte order mark before an event.
 
+use bytes::Bytes;
+
 use super::is_stream;
 use crate::client::who;
 use crate::endpoint::Class;
@@ -45,9 +47,35 @@ fn run(_: &Site<'_>, _: &Request, event: &mut Event) -> Outcome {
     if !event.text.starts_with(MARK) {
         return Outcome::Sound;
     }
-    // Each writer on the way may have put one there.
-    while event.text.starts_with(MARK) {
-        event.text = event.text.slice(MARK.len()..);
-    }
+    event.text = without_marks(&event.text);
     Outcome::mended("a byte order mark before an event")
+}
+
+/// A text without the marks that it begins with: each writer on the way may have put one there. A line end that stands between
+/// two of them, or behind the last, goes as well: it would belong to the event before.
+pub(crate) fn without_marks(text: &Bytes) -> Bytes {
+    let mut rest = &text[..];
+    if rest.starts_with(MARK) {
+        while let Some(after) = [MARK, b"\n", b"\r"].into_iter().find_map(|start| rest.strip_prefix(start)) {
+            rest = after;
+        }
+    }
+    text.slice_ref(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_go_with_the_line_ends_between_them() {
+        for (text, without) in [
+            ("\u{feff}data: 1\n\n", "data: 1\n\n"),
+            ("\u{feff}\u{feff}\n\u{feff}data: 1\n\n", "data: 1\n\n"),
+            ("\u{feff}\r\n\u{feff}", ""),
+            ("\ndata: \u{feff}\n\n", "\ndata: \u{feff}\n\n"),
+        ] {
+            assert_eq!(without_marks(&Bytes::from_static(text.as_bytes())), without, "{text:?}");
+        }
+    }
 }

@@ -199,6 +199,25 @@ pub async fn know(runtime: &Arc<Runtime>, upstream: &Arc<Upstream>) -> Arc<Knowl
     learner.recall()
 }
 
+/// What is known after visits that left nothing open, or after so many that nothing more is to be expected. For whoever has
+/// the time.
+pub async fn know_all(runtime: &Arc<Runtime>, upstream: &Arc<Upstream>) -> Arc<Knowledge> {
+    let learner = &runtime.learner;
+    let is_whole = || learner.open_visits.load(Ordering::Relaxed) == 0;
+    if let Some(known) = learner.fresh().filter(|_| is_whole()) {
+        return known;
+    }
+    for _ in 0..OPEN_VISITS {
+        let mut learned = learner.learned.subscribe();
+        start(runtime, upstream);
+        let _ = learned.changed().await;
+        if is_whole() {
+            break;
+        }
+    }
+    learner.recall()
+}
+
 /// What an exchange that passed said about a lesson. A question is put to the upstream, where it was not put lately, and
 /// nobody waits for the answer.
 pub fn hear(runtime: &Arc<Runtime>, upstream: &Arc<Upstream>, heard: Heard) {

@@ -262,7 +262,7 @@ impl Stand {
     /// Asks, with this one repair of requests at work.
     pub async fn ask_with(&self, id: &'static str, probe: Probe) -> Option<Seen> {
         let worker = self.mending(id)?;
-        learn::know(&worker.runtime, &worker.upstream).await;
+        learn::know_all(&worker.runtime, &worker.upstream).await;
         Some(self.ask_through(&worker, probe).await)
     }
 

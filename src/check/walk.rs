@@ -34,8 +34,6 @@ const LEGACY_VERSION: &str = "2024-11-05";
 
 /// So many questions without an answer are enough.
 const FIRST_QUESTIONS: usize = 3;
-/// How many times it is waited for what is learned.
-const LEARNING: usize = 5;
 
 /// A repair of requests and what came of it.
 #[derive(Clone, Debug)]
@@ -185,12 +183,7 @@ impl<'a> Walk<'a> {
 
     /// Learns what there is to know of the server, and waits for it longer than a client would.
     async fn learn(&mut self) {
-        for _ in 0..LEARNING {
-            self.walked.known = learn::know(self.stand.runtime(), self.stand.upstream()).await;
-            if self.stand.runtime().learner.fresh().is_some() {
-                return;
-            }
-        }
+        self.walked.known = learn::know_all(self.stand.runtime(), self.stand.upstream()).await;
     }
 
     /// Whether the first questions got no answer, nor those before them: then none is to be expected.

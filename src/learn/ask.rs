@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, LOCATION, USER_AGENT};
 use http::{Method, StatusCode, Uri};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::body::{RequestBody, Upload};
@@ -23,6 +24,8 @@ use crate::upstream::{Question, Route, Upstream, gather};
 
 /// A document longer than this is no metadata.
 const DOCUMENT_BYTES: usize = 256 * 1024;
+/// So many questions at once tell whether it is one of them that is slow, or everything.
+const MANY: usize = 4;
 /// How many redirects are followed.
 const MOST_REDIRECTS: usize = 2;
 
@@ -144,6 +147,33 @@ impl Fetched {
             let text = String::from_utf8_lossy(text).to_ascii_lowercase();
             words.iter().any(|word| text.contains(word))
         })
+    }
+}
+
+/// Asks all at once. One answer for each, in their order. One that is later than the first limit has none; but where most of
+/// many are late, it is the upstream or this machine that is slow, and they have until the second.
+pub(super) async fn ask_all(
+    upstream: &Arc<Upstream>,
+    facts: &Arc<Facts>,
+    (limit, last): (Duration, Duration),
+    asks: Vec<Ask>,
+) -> Vec<Option<Fetched>> {
+    let begun = Instant::now();
+    let mut answers: Vec<Option<Fetched>> = asks.iter().map(|_| None).collect();
+    let mut asking = JoinSet::new();
+    for (at, ask) in asks.into_iter().enumerate() {
+        let (upstream, facts) = (upstream.clone(), facts.clone());
+        asking.spawn(async move { (at, ask.send(upstream, facts, last).await) });
+    }
+    loop {
+        let come = answers.iter().flatten().count();
+        let is_slow = answers.len() >= MANY && come * 2 < answers.len();
+        let until = begun + if is_slow { last } else { limit };
+        match tokio::time::timeout_at(until, asking.join_next()).await {
+            Ok(Some(Ok((at, answer)))) => answers[at] = answer,
+            Ok(Some(Err(_))) => {}
+            Ok(None) | Err(_) => return answers,
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{HeaderName, StatusCode};
 
 use super::ask::{Ask, Fetched, head};
+use super::visit::question_limit;
 use crate::client::{CLIENTS, Client};
 use crate::edit::params;
 use crate::endpoint::{FIRST_STATELESS, VERSION};
@@ -112,7 +113,7 @@ async fn documents(runtime: &Arc<Runtime>, upstream: &Arc<Upstream>) -> Heard {
         let Some(query) = authorization(client, &resource) else { return nothing("no random bytes can be had") };
         let ask = Ask::get(&headers, format!("{}?{query}", known.endpoints.authorize));
         let facts = Arc::new(runtime.facts.clone());
-        let Some(answer) = ask.send(upstream.clone(), facts, super::visit::QUESTION * runtime.patience()).await else {
+        let Some(answer) = ask.send(upstream.clone(), facts, question_limit(runtime)).await else {
             return nothing("the upstream does not answer");
         };
         match refuses_client(&answer) {

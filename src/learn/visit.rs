@@ -8,10 +8,10 @@ use std::time::Duration;
 use http::StatusCode;
 use http::header::HeaderMap;
 use tokio::time::Instant;
-use tokio_util::task::AbortOnDropHandle;
+
 use url::Url;
 
-use super::ask::{Ask, Fetched, head};
+use super::ask::{Ask, Fetched, ask_all, head};
 use super::read::{complete, is_oauth_error, is_refusal, is_same_issuer, may_be_authorization, speaks_of_pkce};
 use crate::documents;
 use crate::edit::challenge::Challenges;
@@ -39,9 +39,16 @@ const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
 
 /// How long one question may take.
-pub(super) const QUESTION: Duration = Duration::from_secs(4);
+const QUESTION: Duration = Duration::from_secs(4);
+/// The same for whoever stands in for a client: the server may be a proxy that is on its own first visit.
+const QUESTION_OF_A_CLIENT: Duration = Duration::from_secs(12);
 /// How long a visit may take: a little less than those wait who know nothing.
 const LIMIT: Duration = Duration::from_secs(9);
+
+/// How long one question of a runtime may take.
+pub(super) fn question_limit(runtime: &Runtime) -> Duration {
+    if runtime.as_client { QUESTION_OF_A_CLIENT } else { QUESTION }
+}
 
 /// What one visit brought.
 pub(super) struct Visit {
@@ -56,7 +63,7 @@ pub(super) struct Visit {
 pub(super) async fn visit(runtime: &Arc<Runtime>, upstream: &Arc<Upstream>) -> Visit {
     let facts = Arc::new(runtime.facts.clone());
     let headers = head(runtime, &runtime.target.authority);
-    let (known, until) = (Knowledge::default(), Instant::now() + LIMIT * runtime.patience());
+    let (known, until) = (Knowledge::default(), Instant::now() + LIMIT.max(2 * question_limit(runtime)));
     let mut visitor = Visitor { runtime, upstream, facts, headers, known, until, reached: false, is_open: false };
     visitor.look_at_endpoint_and_metadata().await;
     visitor.look_at_endpoints().await;
@@ -301,7 +308,7 @@ impl Visitor<'_> {
         let asks: Vec<Ask> =
             endpoint::server_metadata_places(url.path()).into_iter().map(|place| Ask::get(&headers, place)).collect();
         let facts = Arc::new(Facts { upstream: server.target().origin.clone(), ..(*self.facts).clone() });
-        let answers = ask_all(&server, &facts, self.limit(), asks).await;
+        let answers = ask_all(&server, &facts, self.limits(), asks).await;
         self.is_open |= answers.iter().any(Option::is_none);
         for fetched in answers.into_iter().flatten() {
             let Some(document) = fetched.document().filter(documents::is_server_metadata) else { continue };
@@ -340,15 +347,15 @@ impl Visitor<'_> {
         endpoint::is_plain(path).then(|| path.to_owned())
     }
 
-    /// How long a question may take now.
-    fn limit(&self) -> Duration {
+    /// How long a question may take now, and how long it may where most others beside it take as long.
+    fn limits(&self) -> (Duration, Duration) {
         let left = self.until.saturating_duration_since(Instant::now());
-        left.min(QUESTION * self.runtime.patience())
+        (left.min(question_limit(self.runtime)), left)
     }
 
     async fn ask_all(&mut self, asks: Vec<Ask>) -> Vec<Option<Fetched>> {
         let may_wait: Vec<bool> = asks.iter().map(|ask| ask.may_wait).collect();
-        let answers = ask_all(self.upstream, &self.facts, self.limit(), asks).await;
+        let answers = ask_all(self.upstream, &self.facts, self.limits(), asks).await;
         self.reached |= answers.iter().any(Option::is_some);
         self.is_open |= answers.iter().zip(may_wait).any(|(answer, may_wait)| match answer {
             None => !may_wait,
@@ -360,22 +367,4 @@ impl Visitor<'_> {
     async fn ask(&mut self, ask: Ask) -> Option<Fetched> {
         self.ask_all(vec![ask]).await.pop().flatten()
     }
-}
-
-/// Asks all at once. One answer for each, in their order.
-async fn ask_all(
-    upstream: &Arc<Upstream>,
-    facts: &Arc<Facts>,
-    limit: Duration,
-    asks: Vec<Ask>,
-) -> Vec<Option<Fetched>> {
-    let asking: Vec<_> = asks
-        .into_iter()
-        .map(|ask| AbortOnDropHandle::new(tokio::spawn(ask.send(upstream.clone(), facts.clone(), limit))))
-        .collect();
-    let mut answers = Vec::with_capacity(asking.len());
-    for answer in asking {
-        answers.push(answer.await.ok().flatten());
-    }
-    answers
 }

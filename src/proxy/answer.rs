@@ -32,6 +32,8 @@ const DOCUMENT_PATIENCE: Duration = Duration::from_secs(5);
 const PROBE_PATIENCE: Duration = Duration::from_millis(2500);
 /// A stream that is not opened within this time is not opened.
 const STREAM_PATIENCE: Duration = Duration::from_secs(5);
+/// Whoever stands in for a client waits at least so long: what he finds missing has to be missing, and not slow.
+const CLIENT_PATIENCE: Duration = Duration::from_secs(8);
 /// A session that is not ended within this time cannot be ended: who ends it is about to close.
 const END_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -97,7 +99,9 @@ impl Exchange {
     /// Whoever stands in for a client waits longer than a proxy does: the server may be one. And a connection that must not
     /// be shared goes on serving the client, unless others use the same connection to us.
     fn of_client(&self, question: Question) -> Question {
-        let first_byte = question.first_byte.map(|limit| limit * self.runtime().patience());
+        let patience = self.runtime().patience();
+        let least = if patience > 1 { CLIENT_PATIENCE } else { Duration::ZERO };
+        let first_byte = question.first_byte.map(|limit| (limit * patience).max(least));
         let owner = (!self.is_relayed).then(|| Arc::clone(&self.connection));
         Question { first_byte, owner, ..question }
     }

@@ -64,7 +64,7 @@ pub fn start(listener: StdListener, vitals: Arc<Vitals>, source: Option<Arc<dyn 
     let address = listener.local_addr().map_err(StartError::Worker)?;
     let stop = CancellationToken::new();
     let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Worker)?;
-    let desk = Arc::new(Desk::new(vitals, source, stop.clone()));
+    let desk = Arc::new(Desk::new(vitals, source, address.ip(), stop.clone()));
     let thread = std::thread::Builder::new()
         .name("admin".into())
         .spawn(move || tokio.block_on(serve(listener, desk)))

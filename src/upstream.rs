@@ -20,8 +20,8 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::HeaderMap;
-use http::{Method, Request, Response, Uri};
+use http::header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING};
+use http::{HeaderValue, Method, Request, Response, Uri};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
@@ -206,10 +206,15 @@ impl Upstream {
         let Question { method, target, headers, body, upload, first_byte, depends_on_body, owner, .. } = question;
         let patience = Patience::of(first_byte, self.target.limits.first_byte);
         let is_repeatable = body.is_empty() && is_read(&method);
+        // hyper leaves a body of unknown length away from a GET or a HEAD, unless its framing is stated.
+        let is_unframed = is_read(&method) && !body.is_empty() && !headers.contains_key(CONTENT_LENGTH);
         let mut request = Request::new(body);
         *request.method_mut() = method;
         *request.uri_mut() = target;
         *request.headers_mut() = headers;
+        if is_unframed {
+            request.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
         let sending = Sending::of(&request, depends_on_body, owner);
         let (mut at, mut tries, mut wants_fresh, mut has_repeated) = (0, 0, false, false);
         loop {

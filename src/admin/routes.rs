@@ -1,8 +1,8 @@
 //! The few paths of the listener, and what every answer carries.
 //!
 //! The page and its data answer only to names that nobody else can hold (`guard`). The three that probes and metrics are
-//! for, `/healthz`, `/readyz` and `/metrics`, answer to every name that reaches an address other than loopback: kubelet and
-//! Prometheus ask by address or by the name of a service. Over loopback only `/healthz` does, which tells nothing. Pages of
+//! for, `/healthz`, `/readyz` and `/metrics`, answer to every name where this does not listen on a loopback address: kubelet
+//! and Prometheus ask by address or by the name of a service. On loopback only `/healthz` does, which tells nothing. Pages of
 //! other sites get nothing either way.
 
 use std::net::IpAddr;
@@ -48,12 +48,15 @@ pub struct Desk {
     /// What the page shows, if there is one.
     source: Option<Arc<dyn Source>>,
     listeners: Arc<Semaphore>,
+    /// Whether this listens on a loopback address.
+    is_local: bool,
     pub stop: CancellationToken,
 }
 
 impl Desk {
-    pub fn new(vitals: Arc<Vitals>, source: Option<Arc<dyn Source>>, stop: CancellationToken) -> Self {
-        Self { vitals, source, listeners: Arc::new(Semaphore::new(MOST_LISTENERS)), stop }
+    pub fn new(vitals: Arc<Vitals>, source: Option<Arc<dyn Source>>, listen: IpAddr, stop: CancellationToken) -> Self {
+        let is_local = listen.to_canonical().is_loopback();
+        Self { vitals, source, listeners: Arc::new(Semaphore::new(MOST_LISTENERS)), is_local, stop }
     }
 
     /// Answers one request. `cut` ends the connection it came on.
@@ -62,10 +65,8 @@ impl Desk {
         let admitted = guard::admit(request.uri(), request.headers(), local, path == "/");
         let mut answer = match (is_for_machines(path), admitted) {
             (true, Ok(())) => self.for_machines(request, path),
-            // Whoever comes over a loopback address may be a page that has pointed its own name there.
-            (true, Err(Stranger::Host)) if path == "/healthz" || !local.to_canonical().is_loopback() => {
-                self.for_machines(request, path)
-            }
+            // On a loopback address alone, a page may have pointed its own name there.
+            (true, Err(Stranger::Host)) if path == "/healthz" || !self.is_local => self.for_machines(request, path),
             (_, Err(why)) => turned_away(why),
             (false, Ok(())) => self.route(request.method(), path, cut),
         };

@@ -68,13 +68,10 @@ impl Exchange {
 }
 
 /// Whether a body of this request has no meaning (RFC 9110 sections 9.3.1, 9.3.2, 9.3.5, 9.3.7 and 9.3.8), so that it is
-/// not passed on: an upstream that does not expect one may take it for the next request. Some APIs read that of a DELETE,
-/// but neither MCP nor OAuth is one.
+/// not passed on: an upstream that does not expect one may take it for the next request. Some APIs read such a body; MCP,
+/// OAuth and their documents do not. Elsewhere it goes up, on a connection that no other client shares.
 pub(super) fn has_meaningless_body(request: &Request, body: &Incoming) -> bool {
-    let has_no_meaning = match request.method {
-        Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE => true,
-        Method::DELETE => request.class != Class::Other,
-        _ => false,
-    };
-    has_no_meaning && !body.is_end_stream()
+    let has_no_meaning =
+        matches!(request.method, Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE | Method::DELETE);
+    has_no_meaning && request.class != Class::Other && !body.is_end_stream()
 }

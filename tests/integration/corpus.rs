@@ -77,6 +77,7 @@ async fn try_row(row: &Row, proxy: &Proxy, judge: &Judge) -> Result<(), String> 
 async fn lane(rows: Arc<Vec<Row>>, next: Arc<AtomicUsize>) -> Vec<String> {
     let judge = Judge::start().await;
     let proxy = Proxy::to_url(&format!("http://{}", judge.address))
+        .set("hosts", "mcp.test,h,other.example")
         .set("limits.head_seconds", "0.4")
         .set("limits.body_seconds", "0.4")
         .set("limits.idle_seconds", "0.4")

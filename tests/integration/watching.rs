@@ -9,12 +9,16 @@ use crate::kit::{Binary, Message, Proxy, Upstream, Wire, chunk, get, json, ok, p
 
 const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
 
-/// Asks the admin address as Prometheus and kubelet do: by a name of their own.
+/// Asks an admin address on loopback.
 async fn ask(address: &str, target: &str, headers: &[&str]) -> Message {
+    ask_by(address, "localhost", target, headers).await
+}
+
+/// Asks by a name, as Prometheus and kubelet do.
+async fn ask_by(address: &str, host: &str, target: &str, headers: &[&str]) -> Message {
     let mut wire = Wire::new(soon(TcpStream::connect(address)).await.unwrap());
     let lines: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
-    wire.send(format!("GET {target} HTTP/1.1\r\nHost: mcp-mend.default.svc:8809\r\nConnection: close\r\n{lines}\r\n"))
-        .await;
+    wire.send(format!("GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{lines}\r\n")).await;
     wire.reply().await
 }
 
@@ -91,7 +95,11 @@ async fn what_happens_is_counted_by_class_code_and_fault() {
     let open = ask(&admin, "/metrics", &["Accept: application/openmetrics-text;version=1.0.0,*/*;q=0.1"]).await;
     assert_eq!(open.get("content-type"), Some("application/openmetrics-text; version=1.0.0; charset=utf-8"));
     assert!(open.text().ends_with("# EOF\n"));
-    assert_eq!(ask(&admin, "/api/state", &[]).await.status(), 421, "the page answers to no such name");
+    assert_eq!(
+        ask_by(&admin, "mcp-mend.default.svc:8809", "/api/state", &[]).await.status(),
+        421,
+        "the page answers to no such name"
+    );
 }
 
 trait ReplaceStatus {
@@ -143,10 +151,10 @@ async fn without_the_page_an_open_address_is_no_alarm_and_shows_no_flow() {
     let mut binary = Binary::start(&[&url, "--admin", "0.0.0.0:0", "--no-admin-page", "--no-probe"]).await;
     let address = binary.said("admin        http://").await.replace("0.0.0.0", "127.0.0.1");
     for target in ["/healthz", "/readyz", "/metrics"] {
-        assert_eq!(ask(&address, target, &[]).await.status(), 200, "{target}");
+        assert_eq!(ask_by(&address, "mcp-mend.default.svc:8809", target, &[]).await.status(), 200, "{target}");
     }
     for target in ["/", "/api/state", "/api/events", "/api/check"] {
-        let answer = ask(&address, target, &[]).await;
+        let answer = ask_by(&address, "mcp-mend.default.svc:8809", target, &[]).await;
         assert!(matches!(answer.status(), 404 | 421), "{target}");
     }
     binary.terminate();

@@ -100,7 +100,7 @@ impl Binary {
     /// Starts it at an address, and waits until it accepts connections there.
     pub async fn start_at(address: SocketAddr, arguments: &[&str]) -> Self {
         let listen = address.to_string();
-        let mut all = vec!["--listen", &listen];
+        let mut all = vec!["--listen", &listen, "--host", "mcp.test"];
         all.extend(arguments);
         let mut child = command(&all).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();

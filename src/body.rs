@@ -9,6 +9,7 @@ pub mod source;
 mod upload;
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use self::picked::Picked;
 pub use self::read::{Read, drain, is_timeout, read, read_start, read_while};
 pub use self::source::Source;
 pub use self::upload::{FromClient, RequestBody, Upload, is_cut};
+use crate::connection::pace::Pace;
 use crate::jsonrpc::Envelope;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -81,6 +83,8 @@ pub struct ReplyBody {
     copy: Option<Box<Copied>>,
     /// Why the answer broke off: said one turn later, so that what came before is written first.
     broken: Option<BoxError>,
+    /// Limits what waits to be written.
+    pace: Option<Arc<Pace>>,
 }
 
 /// The beginning of a body, up to a limit.
@@ -105,17 +109,17 @@ enum Kind {
 impl ReplyBody {
     #[must_use]
     pub fn empty(at_end: Option<Box<dyn AtEnd>>) -> Self {
-        Self { kind: Kind::Empty, at_end, bytes: 0, copy: None, broken: None }
+        Self { kind: Kind::Empty, at_end, bytes: 0, copy: None, broken: None, pace: None }
     }
 
     #[must_use]
     pub fn whole(bytes: Bytes, at_end: Option<Box<dyn AtEnd>>) -> Self {
-        Self { kind: Kind::Whole(bytes), at_end, bytes: 0, copy: None, broken: None }
+        Self { kind: Kind::Whole(bytes), at_end, bytes: 0, copy: None, broken: None, pace: None }
     }
 
     #[must_use]
     pub fn upstream(prefix: Option<Bytes>, source: Source, at_end: Option<Box<dyn AtEnd>>) -> Self {
-        Self { kind: Kind::Upstream { prefix, source }, at_end, bytes: 0, copy: None, broken: None }
+        Self { kind: Kind::Upstream { prefix, source }, at_end, bytes: 0, copy: None, broken: None, pace: None }
     }
 
     /// An event stream, after what was read of it already: it ends between two events when `stop` is cancelled.
@@ -128,7 +132,7 @@ impl ReplyBody {
         at_end: Option<Box<dyn AtEnd>>,
     ) -> Self {
         let events = Events::new(start, source, relay, stop);
-        Self { kind: Kind::Events(Box::new(events)), at_end, bytes: 0, copy: None, broken: None }
+        Self { kind: Kind::Events(Box::new(events)), at_end, bytes: 0, copy: None, broken: None, pace: None }
     }
 
     /// The one message of an event stream that answers what was asked, or else, after so much time, another.
@@ -142,13 +146,20 @@ impl ReplyBody {
         at_end: Option<Box<dyn AtEnd>>,
     ) -> Self {
         let picked = Picked::new(start, source, relay, asked, otherwise);
-        Self { kind: Kind::Picked(Box::new(picked)), at_end, bytes: 0, copy: None, broken: None }
+        Self { kind: Kind::Picked(Box::new(picked)), at_end, bytes: 0, copy: None, broken: None, pace: None }
     }
 
     /// Keeps the beginning of what is handed out for the end.
     #[must_use]
     pub fn copied(mut self, most: usize) -> Self {
         self.copy = Some(Box::new(Copied { bytes: BytesMut::new(), most }));
+        self
+    }
+
+    /// Hands out no more than the client takes.
+    #[must_use]
+    pub fn paced(mut self, pace: Option<Arc<Pace>>) -> Self {
+        self.pace = pace;
         self
     }
 
@@ -166,6 +177,9 @@ impl Body for ReplyBody {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> PolledFrame {
         let this = self.get_mut();
+        if this.pace.as_ref().is_some_and(|pace| !pace.may_send(cx)) {
+            return Poll::Pending;
+        }
         if let Some(error) = this.broken.take() {
             this.finish(Ending::UpstreamCut);
             return Poll::Ready(Some(Err(error)));
@@ -208,6 +222,9 @@ impl Body for ReplyBody {
             Poll::Ready(Some(Ok(frame))) => {
                 let data = frame.data_ref().map_or(&[][..], |data| data);
                 this.bytes += data.len() as u64;
+                if let Some(pace) = &this.pace {
+                    pace.sent(data.len());
+                }
                 if let Some(copy) = &mut this.copy {
                     let room = copy.most.saturating_sub(copy.bytes.len()).min(data.len());
                     copy.bytes.extend_from_slice(&data[..room]);

@@ -22,6 +22,7 @@ use crate::config::layers::{Layers, Value};
 use crate::config::settings::{self, ENV_PREFIX, Kind, SETTINGS};
 use crate::config::{Complaint, Config};
 use crate::demo::Wish;
+use crate::memory;
 use crate::ranges::Ranges;
 
 /// What was asked for.
@@ -195,7 +196,7 @@ pub fn asked(matches: &ArgMatches, lookup: impl Fn(&str) -> Option<String>) -> A
 /// What the file, the environment and the flags say.
 #[must_use]
 pub fn gather(matches: &ArgMatches, lookup: impl Fn(&str) -> Option<String>) -> (Layers, Vec<Complaint>) {
-    let mut layers = Layers::default();
+    let mut layers = Layers { memory: memory::found(), ..Layers::default() };
     let mut complaints = Vec::new();
     let named = |id: &str| matches.try_get_one::<PathBuf>(id).ok().flatten().cloned();
     let file =

@@ -2,11 +2,12 @@
 
 mod access;
 mod admin;
+pub mod budget;
 mod capture;
 pub mod layers;
 pub mod listen;
 mod otlp;
-mod overload;
+pub mod overload;
 mod process;
 pub mod settings;
 mod site;

@@ -4,9 +4,11 @@
 //! socket. Over HTTP/2 many share it: the connection is timed only while no stream is open, each upload has a clock of
 //! its own (`body.rs`), and a peer that is gone is found by PING.
 
+pub mod pace;
+pub mod portion;
 pub mod socket;
-
 pub mod stalled;
+
 use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
@@ -17,6 +19,7 @@ use http::{HeaderMap, HeaderValue};
 use ipnet::IpNet;
 use tokio::time::Instant;
 
+use self::pace::Pace;
 use crate::body;
 use crate::headers;
 use crate::refuse;
@@ -116,6 +119,8 @@ pub struct Connection {
     cut_short: AtomicBool,
     /// Connections to upstreams that only this client's exchanges may use.
     pub private: Private,
+    /// Limits what waits to be written; the streams of HTTP/2 have windows and buffers of their own.
+    pace: Arc<Pace>,
 }
 
 impl Connection {
@@ -141,6 +146,7 @@ impl Connection {
             stalled: AtomicBool::new(false),
             cut_short: AtomicBool::new(false),
             private: Private::default(),
+            pace: Arc::default(),
         }
     }
 
@@ -152,6 +158,12 @@ impl Connection {
     /// The answer goes out before all of the request has come in: the connection cannot go on.
     pub fn cut_short(&self) {
         self.cut_short.store(true, Ordering::Relaxed);
+    }
+
+    /// What limits a body that is sent over this connection; nothing over HTTP/2.
+    #[must_use]
+    pub fn pace(&self) -> Option<Arc<Pace>> {
+        (!self.is_multiplexed()).then(|| self.pace.clone())
     }
 
     /// What the client is expected to do next.

@@ -22,6 +22,7 @@ use crate::cli::show::{BAD, GOOD, NAME, QUIET};
 use crate::config::layers::{Layers, Value};
 use crate::config::{Complaint, Config, ProcessConfig, settings};
 use crate::edit::origin::Origin;
+use crate::memory;
 use crate::server::{self, Balance, Outlets, Running};
 use crate::signals;
 use crate::telemetry::access::{AccessLog, Format};
@@ -198,7 +199,7 @@ fn start_broken(wished: &Wished, known: Option<&Origin>) -> std::io::Result<Sock
 }
 
 fn config(listen: &str, upstream: SocketAddr, admin: Option<&str>) -> Result<Config, DemoError> {
-    let mut layers = Layers::default();
+    let mut layers = Layers { memory: memory::found(), ..Layers::default() };
     let given = [("listen", listen.to_owned()), ("upstream.url", format!("http://{upstream}"))];
     for (key, text) in given.into_iter().chain(admin.map(|admin| ("admin", admin.to_owned()))) {
         if let Some(setting) = settings::find(key) {

@@ -37,6 +37,7 @@ pub mod body;
 pub mod connection;
 pub mod headers;
 pub mod learn;
+pub mod memory;
 pub mod overload;
 pub mod proxy;
 pub mod rate;

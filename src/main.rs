@@ -220,7 +220,8 @@ fn greet(config: &Config, running: &Running, admin: Option<&Admin>) {
     let admin = admin.map(|admin| admin.address);
     if config.process.log_format == Format::Json {
         let admin = admin.map(tracing::field::display);
-        tracing::info!(listen = %running.name, upstream = %config.sites.first().upstream, admin, "started");
+        let memory = running.runtime.bounds.fits(&config.process.overload.memory);
+        tracing::info!(listen = %running.name, upstream = %config.sites.first().upstream, admin, memory, "started");
     } else {
         anstream::print!("{}", show::banner(config, &running.runtime, &running.name, admin));
     }

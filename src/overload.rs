@@ -1,9 +1,14 @@
 //! What this process has on its hands: bytes that are held so that they can be mended, and requests under way. Both are
 //! counted over all threads and sites, since memory is one.
 
+pub mod shares;
+
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use bytes::Bytes;
+
+use self::shares::{Share, Shares, client_of};
 
 /// A held body up to this length is taken by the client's socket at once; a longer one may wait there for a slow reader.
 const SOON_GONE: usize = 64 * 1024;
@@ -13,6 +18,18 @@ const SOON_GONE: usize = 64 * 1024;
 pub struct Load {
     held: AtomicU64,
     requests: AtomicUsize,
+    shares: Shares,
+    /// Up to so many requests under way there is room for large buffers.
+    roomy: AtomicUsize,
+}
+
+/// Why there is no room for a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Full {
+    /// There are as many as there may be.
+    All,
+    /// Its client has its share.
+    Client,
 }
 
 impl Load {
@@ -22,31 +39,92 @@ impl Load {
         self.held.load(Ordering::Relaxed)
     }
 
-    /// Requests under way now, as far as they are counted.
+    /// Requests under way now.
     #[must_use]
     pub fn requests(&self) -> usize {
         self.requests.load(Ordering::Relaxed)
     }
 
-    /// Begins a request; `None` if there are `most` already. With 0 nothing is counted.
-    pub fn begin(&'static self, most: usize) -> Option<Request> {
-        if most == 0 {
-            return Some(Request(None));
-        }
-        let request = Request(Some(self));
-        (self.requests.fetch_add(1, Ordering::Relaxed) < most).then_some(request)
+    /// States up to how many requests under way there is room for large buffers.
+    pub fn set_roomy(&self, requests: usize) {
+        self.roomy.store(requests, Ordering::Relaxed);
+    }
+
+    /// Whether the buffers of an exchange may be large.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.requests() < self.roomy.load(Ordering::Relaxed)
+    }
+
+    /// Begins a request of a client, if there are fewer than `most` and the client has less than its share of what the
+    /// others leave.
+    ///
+    /// # Errors
+    /// When there is no room.
+    pub fn begin(&'static self, client: IpAddr, share: Share, most: usize) -> Result<Request, Full> {
+        let client = client_of(client);
+        self.shares.with(client, |own| {
+            let before = self.requests.fetch_add(1, Ordering::Relaxed);
+            // Others come and go meanwhile: this may be off by as many as there are threads.
+            let left_by_others = most.saturating_sub(before.saturating_sub(*own));
+            let full = match () {
+                () if before >= most => Some(Full::All),
+                () if *own >= share.of(left_by_others) => Some(Full::Client),
+                () => None,
+            };
+            match full {
+                Some(full) => {
+                    self.requests.fetch_sub(1, Ordering::Relaxed);
+                    Err(full)
+                }
+                None => {
+                    *own += 1;
+                    Ok(Request { load: self, client })
+                }
+            }
+        })
     }
 }
 
 /// A request under way, until this is dropped.
 #[derive(Debug)]
-pub struct Request(Option<&'static Load>);
+pub struct Request {
+    load: &'static Load,
+    client: IpAddr,
+}
 
 impl Drop for Request {
     fn drop(&mut self) {
-        if let Some(load) = self.0 {
-            load.requests.fetch_sub(1, Ordering::Relaxed);
-        }
+        self.load.shares.with(self.client, |own| *own = own.saturating_sub(1));
+        self.load.requests.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Tells whether so much is going on that who holds things up has less time.
+#[derive(Clone, Copy, Debug)]
+pub struct Crowd {
+    load: &'static Load,
+    requests: usize,
+    held_bytes: u64,
+}
+
+impl Crowd {
+    /// Where there may be so many requests and so many held bytes.
+    #[must_use]
+    pub fn new(load: &'static Load, requests: usize, held_bytes: u64) -> Self {
+        Self { load, requests, held_bytes }
+    }
+
+    /// What is counted.
+    #[must_use]
+    pub fn load(&self) -> &'static Load {
+        self.load
+    }
+
+    /// Whether more than three quarters of either are taken.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        self.load.requests() > self.requests / 4 * 3 || self.load.held_bytes() > self.held_bytes / 4 * 3
     }
 }
 
@@ -96,6 +174,15 @@ impl Held {
                 true
             }
         }
+    }
+
+    /// What was read of a body that is handed on: counted by itself until it is written. What was held before is held on.
+    #[must_use]
+    pub fn part(&mut self, bytes: Bytes, before: usize) -> Bytes {
+        let before = (before as u64).min(self.bytes);
+        let mut part = Self { load: self.load, most: self.most, bytes: self.bytes - before, is_refused: false };
+        self.bytes = before;
+        part.out(bytes)
     }
 
     /// Bytes on their way out, counted until they are written.
@@ -171,18 +258,78 @@ mod tests {
         assert_eq!((load.held_bytes(), &out[..]), (0, &b"0123456789"[..]));
     }
 
+    const CLIENT: &str = "192.0.2.1";
+    const OTHER: &str = "192.0.2.2";
+
+    fn begin(load: &'static Load, client: &str, most: usize) -> Result<Request, Full> {
+        load.begin(client.parse().unwrap(), Share::Half, most)
+    }
+
     #[test]
-    fn requests_are_counted_while_they_last_and_only_if_they_are_limited() {
+    fn requests_are_counted_while_they_last() {
         let load = load();
-        let first = load.begin(2);
-        let second = load.begin(2);
-        assert!(first.is_some() && second.is_some() && load.begin(2).is_none());
-        assert_eq!(load.requests(), 2);
+        let (first, second) = (begin(load, CLIENT, 2), begin(load, OTHER, 2));
+        assert!(first.is_ok() && second.is_ok());
+        assert_eq!(begin(load, "192.0.2.3", 2).unwrap_err(), Full::All);
+        assert_eq!((load.requests(), load.shares.clients()), (2, 2));
         drop(first);
-        assert!(load.begin(2).is_some());
+        assert!(begin(load, CLIENT, 2).is_ok());
         drop(second);
-        assert_eq!(load.requests(), 0);
-        assert!(load.begin(0).is_some());
-        assert_eq!(load.requests(), 0);
+        assert_eq!((load.requests(), load.shares.clients()), (0, 0));
+        assert_eq!(begin(load, CLIENT, 0).unwrap_err(), Full::All);
+    }
+
+    #[test]
+    fn a_client_that_takes_all_it_can_get_leaves_room_for_the_next() {
+        let load = load();
+        let fill = |client: &str| {
+            let mut all = Vec::new();
+            loop {
+                match begin(load, client, 120) {
+                    Ok(request) => all.push(request),
+                    Err(full) => return (all, full),
+                }
+            }
+        };
+        let (first, full) = fill(CLIENT);
+        assert_eq!((first.len(), full), (60, Full::Client));
+        let (second, full) = fill(OTHER);
+        assert_eq!((second.len(), full), (30, Full::Client));
+        // However many there are, each next one finds room until each has one.
+        for last in 3..33 {
+            assert!(!fill(&format!("192.0.2.{last}")).0.is_empty(), "{last}");
+        }
+        // Networks of IPv6 are one client each.
+        let taken = load.requests();
+        let v6 = begin(load, "2001:db8::1", taken + 2);
+        assert!(v6.is_ok());
+        assert_eq!(begin(load, "2001:db8::2", taken + 2).unwrap_err(), Full::Client);
+        drop((first, second));
+    }
+
+    #[test]
+    fn a_crowd_begins_at_three_quarters() {
+        let load = load();
+        let crowd = Crowd::new(load, 8, 100);
+        let mut all: Vec<_> = (0..6).map(|_| load.begin(CLIENT.parse().unwrap(), Share::Most, 8)).collect();
+        assert!(!crowd.is_there());
+        all.push(load.begin(CLIENT.parse().unwrap(), Share::Most, 8));
+        assert!(all.iter().all(Result::is_ok) && crowd.is_there());
+        drop(all);
+        let mut held = Held::new(load, 100);
+        assert!(held.grow(75) && !crowd.is_there());
+        assert!(held.grow(1) && crowd.is_there());
+    }
+
+    #[test]
+    fn a_part_that_leaves_is_counted_by_itself() {
+        let load = load();
+        let mut held = Held::new(load, 1 << 20);
+        assert!(held.grow(100) && held.grow(SOON_GONE + 1));
+        let out = held.part(Bytes::from(vec![7; SOON_GONE + 1]), 100);
+        drop(held);
+        assert_eq!(load.held_bytes(), SOON_GONE as u64 + 1);
+        drop(out);
+        assert_eq!(load.held_bytes(), 0);
     }
 }

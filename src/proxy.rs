@@ -91,7 +91,7 @@ struct Exchange {
     is_relayed: bool,
     account: Account,
     held: Held,
-    /// Counts this exchange while it lasts, if that is limited.
+    /// Counts this exchange while it lasts.
     under_way: Option<overload::Request>,
     /// Seconds after which a client that was refused may ask again.
     retry_after: Option<u64>,
@@ -172,24 +172,17 @@ impl Exchange {
         let request = self.describe(parts);
         self.account.class = request.class;
         self.is_stranger = admit::is_stranger(self.runtime(), &self.connection, &request.headers);
-        let bounds = &self.runtime().bounds;
-        let most = match bounds.requests {
-            // Each needs a connection to the upstream. Over HTTP/1.1 there are no more of them than of clients'.
-            0 if self.connection.is_multiplexed() => bounds.connections,
-            most => most,
-        };
-        self.under_way = self.runtime().load.begin(most);
+        let full = self.begin(&request.headers).err();
         match (verdict, self.worker.stray) {
             (Ok(_), Some(refusal)) => Err((request, body, refusal)),
             (Ok(host), _) if admit::is_other_host(self.runtime(), &request, &host) => {
                 Err((request, body, refuse::UNKNOWN_HOST))
             }
             (Ok(_), _) if self.is_kept_out(&request) => Err((request, body, refuse::NOT_ADMITTED)),
-            (Ok(_), _) if self.under_way.is_none() => {
-                self.retry_after = Some(1);
-                Err((request, body, refuse::OVERLOADED))
-            }
-            (Ok(host), _) => Ok((request, body, host)),
+            (Ok(host), _) => match full {
+                Some(refusal) => Err((request, body, refusal)),
+                None => Ok((request, body, host)),
+            },
             (Err(refusal), _) => Err((request, body, refusal)),
         }
     }

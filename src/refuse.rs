@@ -84,6 +84,9 @@ refusals! {
     /// `limits.requests` (RFC 9110 section 15.6.4).
     OVERLOADED = SERVICE_UNAVAILABLE, Proxy, false, "overloaded",
         "This proxy has as many requests under way as it may have; ask again soon.";
+    /// One client's share of `limits.requests`.
+    SHARE_TAKEN = SERVICE_UNAVAILABLE, Proxy, false, "client_share_taken",
+        "This client has as many requests under way as one client may have; ask again soon.";
     /// `limits.connections`. Written by hand: there is no request yet.
     TOO_MANY_CONNECTIONS = SERVICE_UNAVAILABLE, Proxy, true, "too_many_connections",
         "This proxy has as many connections as it may have; ask again soon.";

@@ -12,13 +12,15 @@ use ipnet::IpNet;
 
 use crate::admission::Admission;
 use crate::body::inbox::Inboxes;
+use crate::config::budget::Memory;
 use crate::config::{ProcessConfig, SiteConfig};
 use crate::connection::Patience;
 use crate::edit::origin::Origin;
 use crate::exchange::Facts;
 use crate::hosts::Hosts;
 use crate::learn::Learner;
-use crate::overload::Load;
+use crate::overload::shares::Share;
+use crate::overload::{Crowd, Load};
 use crate::plan::Plan;
 use crate::rate::Rates;
 use crate::repairs::REPAIRS;
@@ -127,9 +129,9 @@ pub struct Bounds {
     pub silence: Duration,
     /// Client connections at a time.
     pub connections: usize,
-    /// Of one peer; 0: as many as in all.
-    pub connections_per_peer: usize,
-    /// Requests under way at a time; 0: any number.
+    /// Of one peer; 0: as many as in all; `None`: its share.
+    pub connections_per_peer: Option<usize>,
+    /// Requests under way at a time.
     pub requests: usize,
     /// Bytes of all bodies that are held.
     pub held_bytes: u64,
@@ -137,6 +139,31 @@ pub struct Bounds {
     pub stalled: Duration,
     /// How long event streams may go on after the order to stop.
     pub drain: Duration,
+    /// Requests under way, and connections, up to which there is room for large buffers.
+    pub roomy: usize,
+    /// Bytes of each socket buffer; `None`: the system chooses.
+    pub socket_bytes: Option<usize>,
+}
+
+impl Bounds {
+    /// One line for the start: how much memory there is and which limits hold.
+    #[must_use]
+    pub fn fits(&self, memory: &Memory) -> String {
+        let Self { connections, requests, held_bytes, .. } = self;
+        let mut line = format!("{memory}: {connections} connections");
+        let of_one = self.connections_per_peer.unwrap_or(Share::Half.of(*connections));
+        if of_one > 0 {
+            line.push_str(&format!(", {of_one} of one address"));
+        }
+        if requests != connections {
+            line.push_str(&format!(", {requests} requests"));
+        }
+        line.push_str(&format!(", {} MiB held", held_bytes >> 20));
+        match self.socket_bytes {
+            Some(bytes) => line + &format!(", {} KiB a socket buffer", bytes >> 10),
+            None => line,
+        }
+    }
 }
 
 impl Bounds {
@@ -156,10 +183,12 @@ impl Bounds {
             silence: limits.silence,
             connections: limits.connections,
             connections_per_peer: limits.connections_per_peer,
-            requests: overload.requests,
+            requests: if overload.requests == 0 { limits.connections } else { overload.requests },
             held_bytes: overload.held_bytes,
             stalled: overload.stalled,
             drain: limits.drain,
+            roomy: overload.roomy,
+            socket_bytes: overload.socket_bytes,
         }
     }
 }
@@ -265,6 +294,12 @@ impl Runtime {
     pub fn trusts(&self, peer: IpAddr) -> bool {
         let peer = peer.to_canonical();
         self.trusted_proxies.iter().any(|network| network.contains(&peer))
+    }
+
+    /// Tells whether so much is under way that who holds things up has less time.
+    #[must_use]
+    pub fn crowd(&self) -> Crowd {
+        Crowd::new(self.load, self.bounds.requests, self.bounds.held_bytes)
     }
 
     /// By what the limits on single questions are multiplied.

@@ -115,6 +115,7 @@ pub fn start(config: &Config, outlets: impl Into<Outlets>, balance: Balance) -> 
     };
     let Bound { listeners, address, name, balance, file } = listen::listen(&process.listen, threads, balance)
         .map_err(|source| StartError::Listen { address: process.listen.clone(), source })?;
+    listen::size(&listeners, process.overload.socket_bytes);
     let sites = sites(config, address, &Common { tracer, ..Common::new(access) }, None)?;
     let runtime = sites.first().clone();
     if let Some(recorder) = &recorder {
@@ -168,6 +169,7 @@ pub fn try_out(config: &Config) -> Result<(), StartError> {
 
 /// All sites of a configuration. What `before` has and is still the same goes on: what was learned, connections.
 fn sites(config: &Config, address: SocketAddr, common: &Common, before: Option<&Sites>) -> Result<Sites, StartError> {
+    common.load.set_roomy(config.process.overload.roomy);
     let connections = listen::connections(config.process.limits.connections, before.is_none());
     let process = &config.process;
     let one = |site: &SiteConfig| {
@@ -179,6 +181,9 @@ fn sites(config: &Config, address: SocketAddr, common: &Common, before: Option<&
         let is_local = address.ip().is_loopback() || public.is_loopback();
         let mut runtime = Runtime::of(process, site, public, is_local, common)?;
         runtime.bounds.connections = connections;
+        if process.overload.requests == 0 {
+            runtime.bounds.requests = connections;
+        }
         runtime.drops_overrides |= !config.sites.rest().is_empty();
         // A socket file has no port, and no page can reach it.
         if address.port() != 0 {

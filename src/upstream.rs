@@ -38,6 +38,7 @@ pub use self::target::{Health, Http2, Limits, Target, TargetError};
 use crate::body::{self, RequestBody, Upload};
 use crate::connection::Connection;
 use crate::endpoint::SESSION;
+use crate::overload::Load;
 use crate::refuse::{self, Refusal};
 use crate::telemetry::counters::Counters;
 
@@ -53,6 +54,8 @@ pub struct Upstream {
     shared: Mutex<Vec<Shared>>,
     gates: Mutex<Vec<(Arc<Place>, Gate)>>,
     counters: Arc<Counters>,
+    /// Tells whether there is room for large buffers.
+    load: Option<&'static Load>,
 }
 
 /// Where a request belongs, if there are several addresses.
@@ -156,14 +159,14 @@ impl Copy {
 impl Upstream {
     #[must_use]
     pub fn new(target: Arc<Target>) -> Arc<Self> {
-        Self::counted(target, Arc::default())
+        Self::counted(target, Arc::default(), None)
     }
 
-    /// The same, and what it does is counted there.
+    /// The same, and what it does is counted there. Buffers are large while the load leaves room.
     #[must_use]
-    pub fn counted(target: Arc<Target>, counters: Arc<Counters>) -> Arc<Self> {
-        let (idle, owners) = (Mutex::default(), Mutex::default());
-        Arc::new(Self { target, idle, owners, shared: Mutex::default(), gates: Mutex::default(), counters })
+    pub fn counted(target: Arc<Target>, counters: Arc<Counters>, load: Option<&'static Load>) -> Arc<Self> {
+        let (idle, owners, shared, gates) = (Mutex::default(), Mutex::default(), Mutex::default(), Mutex::default());
+        Arc::new(Self { target, idle, owners, shared, gates, counters, load })
     }
 
     #[must_use]
@@ -288,8 +291,9 @@ impl Upstream {
 
     /// A new connection, over the version of HTTP that both sides speak.
     async fn open(self: &Arc<Self>, place: &Arc<Place>) -> Result<Lease, Failure> {
+        let has_room = self.load.is_some_and(|load| load.has_room());
         let opening = async {
-            let (socket, is_http2) = dial::open(&self.target, &place.address).await?;
+            let (socket, is_http2) = dial::open(&self.target, &place.address, has_room).await?;
             place.spoke(is_http2);
             if is_http2 { self.shared(place, socket).await } else { self.own(place, socket).await }
         };

@@ -71,12 +71,14 @@ pub async fn read_while(
     is_right: impl Fn(&[u8]) -> bool,
 ) -> Read {
     let before = held.begin();
-    let read = read_on(incoming, limit, time, held, is_right).await;
-    if !matches!(read, Read::Whole(_)) {
-        // What is handed on as it comes is not held.
-        held.set(before);
+    match read_on(incoming, limit, time, held, is_right).await {
+        Read::Partly(bytes) => Read::Partly(held.part(bytes, before)),
+        Read::Failed(error) => {
+            held.set(before);
+            Read::Failed(error)
+        }
+        whole @ Read::Whole(_) => whole,
     }
-    read
 }
 
 async fn read_on(

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::{BoxError, PolledFrame, is_timeout, with_prefix};
 use crate::alarm::Alarm;
+use crate::connection::pace::Pace;
 use crate::connection::{Connection, Phase};
 use crate::refuse::{self, Refusal};
 use crate::telemetry::counters::Counters;
@@ -35,6 +36,8 @@ pub struct FromClient {
     counters: Arc<Counters>,
     left: u64,
     stall: Option<Stall>,
+    /// Limits what waits to be written to the upstream.
+    pace: Option<Arc<Pace>>,
 }
 
 /// The clock on an upload that shares its connection with others, so that there is none on the socket.
@@ -128,8 +131,16 @@ impl RequestBody {
         let left = limit.saturating_sub(read);
         let stall =
             connection.is_multiplexed().then(|| Stall { limit: patience, since: None, alarm: Alarm::default() });
-        let body = FromClient { prefix, incoming, upload: upload.clone(), connection, counters, left, stall };
+        let body =
+            FromClient { prefix, incoming, upload: upload.clone(), connection, counters, left, stall, pace: None };
         (Self::Client(Box::new(body)), upload)
+    }
+
+    /// Hands out no more of a client's body than the upstream takes.
+    pub fn pace(&mut self, pace: Option<Arc<Pace>>) {
+        if let Self::Client(body) = self {
+            body.pace = pace;
+        }
     }
 
     #[must_use]
@@ -140,7 +151,11 @@ impl RequestBody {
 
 impl FromClient {
     fn poll(&mut self, cx: &mut Context<'_>) -> PolledFrame {
+        if self.pace.as_ref().is_some_and(|pace| !pace.may_send(cx)) {
+            return Poll::Pending;
+        }
         if let Some(prefix) = self.prefix.take() {
+            self.note_sent(prefix.len());
             return Poll::Ready(Some(Ok(Frame::data(prefix))));
         }
         let frame = match Pin::new(&mut self.incoming).poll_frame(cx) {
@@ -174,6 +189,7 @@ impl FromClient {
                 match self.left.checked_sub(length) {
                     Some(left) => {
                         self.left = left;
+                        self.note_sent(usize::try_from(length).unwrap_or(usize::MAX));
                         Poll::Ready(Some(Ok(frame)))
                     }
                     None => {
@@ -187,6 +203,12 @@ impl FromClient {
 }
 
 impl FromClient {
+    fn note_sent(&self, bytes: usize) {
+        if let Some(pace) = &self.pace {
+            pace.sent(bytes);
+        }
+    }
+
     fn poll_stall(&mut self, cx: &mut Context<'_>) -> PolledFrame {
         let Some(stall) = &mut self.stall else { return Poll::Pending };
         std::task::ready!(stall.poll(cx));

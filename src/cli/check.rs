@@ -13,6 +13,7 @@ use crate::client;
 use crate::config::layers::{Layers, Value};
 use crate::config::settings::{self, ENV_PREFIX};
 use crate::config::{Complaint, Config};
+use crate::memory;
 
 /// How a report is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -187,7 +188,7 @@ pub(super) fn report(asked: &Asked) -> Result<Report, Vec<Complaint>> {
 
 /// The configuration of a proxy before that server.
 fn config(asked: &Asked) -> Result<Config, Vec<Complaint>> {
-    let mut layers = Layers::default();
+    let mut layers = Layers { memory: memory::found(), ..Layers::default() };
     let given = [
         ("upstream.url", "URL", Some(asked.url.clone())),
         ("mcp_path", "--mcp-path", asked.mcp_path.clone()),

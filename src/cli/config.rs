@@ -8,7 +8,9 @@ use clap::{Arg, ArgMatches, Command, value_parser};
 use serde_json::{Map, Value, json};
 
 use super::show::{GOOD, NAME, QUIET};
+use crate::config::budget::Budget;
 use crate::config::layers::{Given, Layers};
+use crate::config::overload;
 use crate::config::settings::{self, Kind, SETTINGS, Setting};
 use crate::config::{Complaint, Config};
 use crate::server;
@@ -102,8 +104,13 @@ fn summary(config: &Config) -> String {
 }
 
 /// What a setting is, as the file would write it, and where that was said.
-fn effective<'a>(setting: &Setting, given: Option<&'a Given>) -> (String, &'a str) {
-    let Some(given) = given else { return (setting.default.to_owned(), "default") };
+fn effective<'a>(setting: &Setting, given: Option<&'a Given>, budget: &Budget) -> (String, &'a str) {
+    let Some(given) = given else {
+        return match budget.limit(setting.key) {
+            Some(number) => (number.to_string(), "from the memory"),
+            None => (setting.default.to_owned(), "default"),
+        };
+    };
     let place = given.values.last().map_or("an empty list", |value| value.place.as_str());
     let quoted = |text: &str| Value::from(text).to_string();
     let text = given.values.last().map_or("", |value| value.text.as_str());
@@ -121,6 +128,7 @@ fn effective<'a>(setting: &Setting, given: Option<&'a Given>) -> (String, &'a st
 
 /// A file that says the same as all that was given, with where each value comes from.
 fn show(layers: &Layers) -> String {
+    let budget = overload::budget(layers);
     let mut out = String::new();
     let plain = SETTINGS.iter().filter(|setting| !setting.key.contains('.') && setting.kind != Kind::Modes);
     let tabled = SETTINGS.iter().filter(|setting| setting.key.contains('.'));
@@ -131,7 +139,7 @@ fn show(layers: &Layers) -> String {
             table = group;
             let _ = writeln!(out, "\n[{group}]");
         }
-        let (written, place) = effective(setting, layers.given.get(setting.key));
+        let (written, place) = effective(setting, layers.given.get(setting.key), &budget);
         if !written.is_empty() {
             let _ = writeln!(out, "{name} = {written}  {QUIET}# {place}{QUIET:#}");
         }
@@ -141,7 +149,7 @@ fn show(layers: &Layers) -> String {
         let _ = writeln!(out, "\n[[site]]  {QUIET}# {}{QUIET:#}", site.place);
         for (key, given) in site.given.iter().filter(|(key, _)| **key != "repairs") {
             if let Some(setting) = settings::find(key) {
-                let (written, place) = effective(setting, Some(given));
+                let (written, place) = effective(setting, Some(given), &budget);
                 let _ = writeln!(out, "{key} = {written}  {QUIET}# {place}{QUIET:#}");
             }
         }
@@ -165,9 +173,10 @@ fn modes(out: &mut String, head: &str, prefix: &str, given: Option<&Given>) {
 
 /// The same as JSON: for each setting its value as TOML writes it, and its place.
 fn show_json(layers: &Layers) -> Value {
+    let budget = overload::budget(layers);
     let mut all = Map::new();
     for setting in SETTINGS.iter().filter(|setting| setting.kind != Kind::Modes) {
-        let (written, place) = effective(setting, layers.given.get(setting.key));
+        let (written, place) = effective(setting, layers.given.get(setting.key), &budget);
         let value = serde_json::from_str(&written).unwrap_or(Value::Null);
         all.insert(setting.key.to_owned(), json!({ "value": value, "from": place }));
     }
@@ -181,7 +190,7 @@ fn show_json(layers: &Layers) -> Value {
         let mut own = Map::new();
         for (key, given) in site.given.iter().filter(|(key, _)| **key != "repairs") {
             if let Some(setting) = settings::find(key) {
-                let (written, place) = effective(setting, Some(given));
+                let (written, place) = effective(setting, Some(given), &budget);
                 let value = serde_json::from_str(&written).unwrap_or(Value::Null);
                 own.insert((*key).to_owned(), json!({ "value": value, "from": place }));
             }

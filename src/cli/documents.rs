@@ -38,7 +38,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::cli::limits::{limits_table, refusals_table};
+    use crate::cli::limits::{limits_table, memory_table, refusals_table};
     use crate::config::settings;
 
     /// The text with a table between its two marks, if it has them.
@@ -66,11 +66,12 @@ mod tests {
     fn the_readme_lists_and_counts_every_repair_limit_and_metric() {
         let tally = format!("  repairs      {}", super::super::show::tally(|repair| repair.default));
         keep("README.md", |have| {
-            for name in ["repairs", "metrics"] {
+            for name in ["repairs", "metrics", "memory"] {
                 assert!(have.contains(&format!("<!-- {name}: begin")), "the README has no table of {name}");
             }
             let text = with_table(have, "repairs", &repairs_table());
             let text = with_table(&text, "limits", &limits_table());
+            let text = with_table(&text, "memory", &memory_table());
             let text = with_table(&text, "metrics", &metrics_table());
             let text = with_table(&text, "refusals", &refusals_table());
             let is_tally = |line: &str| line.starts_with("  repairs      ");

@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use crate::config::budget::Budget;
 use crate::config::settings::{self, Setting};
 use crate::refuse::{self, Refusal};
 use crate::telemetry::counters::{HungUp, Untouched};
@@ -36,9 +37,10 @@ const fn fixed(what: &'static str, fixed: &'static str, beyond: &'static str, co
 }
 
 const LIMITS: &[Limit] = &[
+    set("limits.memory_bytes", "others follow from it, see below", Nowhere),
     set("limits.connections", "503, hung up on", Refused(refuse::TOO_MANY_CONNECTIONS)),
-    set("limits.connections_per_peer", "503, hung up on; off by default", Refused(refuse::TOO_MANY_CONNECTIONS)),
-    set("limits.requests", "503 before the body is read; off by default", Refused(refuse::OVERLOADED)),
+    set("limits.connections_per_peer", "503, hung up on", Refused(refuse::TOO_MANY_CONNECTIONS)),
+    set("limits.requests", "503 with Retry-After, before the body is read", Refused(refuse::OVERLOADED)),
     set("limits.register_per_minute", "429 with Retry-After", Refused(refuse::TOO_MANY_REQUESTS)),
     set("limits.token_per_minute", "429 with Retry-After", Refused(refuse::TOO_MANY_REQUESTS)),
     set("limits.head_bytes", "431; 502 if it is an answer's", Refused(refuse::HEAD_TOO_LARGE)),
@@ -79,7 +81,13 @@ impl Counted {
 
 /// The value of a setting with its unit.
 fn with_unit(setting: &Setting) -> String {
+    match setting.key {
+        "limits.connections_per_peer" => return "half of `limits.connections`".to_owned(),
+        _ if setting.default.is_empty() => return "from the memory".to_owned(),
+        _ => {}
+    }
     match setting.value {
+        _ if setting.key == "limits.memory_bytes" => "found out".to_owned(),
         "N" | "COUNT" => setting.default.to_owned(),
         "BYTES" => bytes(setting.default),
         unit => format!("{} {}", setting.default, unit.to_ascii_lowercase()),
@@ -104,6 +112,22 @@ pub fn limits_table() -> String {
         let name = if setting.is_some() { format!("`{}`", limit.what) } else { limit.what.to_owned() };
         let value = setting.map_or_else(|| limit.fixed.to_owned(), with_unit);
         let _ = writeln!(out, "| {name} | {value} | {} | {} |", limit.beyond, limit.counted.text());
+    }
+    out
+}
+
+/// The README's table of limits that follow from memory.
+#[must_use]
+pub fn memory_table() -> String {
+    let mut out = String::from(
+        "| memory | `connections` | `connections_per_peer` | `held_bytes` | a socket buffer |\n|---|---|---|---|---|\n",
+    );
+    for mib in [64, 128, 256, 512, 1024, 4096, 16_384] {
+        let budget = Budget::of(Some(mib << 20));
+        let Budget { connections, connections_per_peer, held_bytes, .. } = budget;
+        let socket = budget.socket_bytes.map_or("the system's".to_owned(), |bytes| format!("{} KiB", bytes >> 10));
+        let held = held_bytes >> 20;
+        let _ = writeln!(out, "| {mib} MiB | {connections} | {connections_per_peer} | {held} MiB | {socket} |");
     }
     out
 }
@@ -153,7 +177,10 @@ mod tests {
 
     #[test]
     fn values_have_units() {
-        assert!(limits_table().contains("| `limits.held_bytes` | 256 MiB | passes untouched | untouched: `busy` |\n"));
+        assert!(
+            limits_table()
+                .contains("| `limits.held_bytes` | from the memory | passes untouched | untouched: `busy` |\n")
+        );
         assert!(limits_table().contains("| `limits.idle_seconds` | 75 seconds | hung up on | hung up: `idle` |\n"));
     }
 }

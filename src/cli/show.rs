@@ -154,6 +154,7 @@ pub fn banner(config: &Config, runtime: &Runtime, listens: &str, admin: Option<S
         let label = if config.process.admin_page { "admin page   " } else { "admin        " };
         let _ = writeln!(out, "  {label}http://{admin}");
     }
+    let _ = writeln!(out, "  memory       {}", runtime.bounds.fits(&config.process.overload.memory));
     let mode = |repair: &Repair| first.modes.get(repair.id).copied().unwrap_or(repair.default);
     let _ = writeln!(out, "  repairs      {}\n               {QUIET}mcp-mend repairs lists them{QUIET:#}", tally(mode));
     out

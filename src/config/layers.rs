@@ -10,6 +10,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::Complaint;
+use super::budget::Memory;
 use super::settings::{self, Kind, OTEL_VARIABLES, SETTINGS, Setting};
 use crate::ranges::Ranges;
 use crate::repairs;
@@ -36,6 +37,8 @@ pub struct Layers {
     pub ranges: Ranges,
     /// The keys from `seal.key_files`; none if no file is stated.
     pub seal: SealKeys,
+    /// The memory that was found.
+    pub memory: Memory,
     /// The `[[site]]` tables, in their order.
     pub sites: Vec<SiteLayer>,
     /// Where the table is that this is about, if it is about a site.

@@ -53,7 +53,8 @@ pub struct ProcessConfig {
 #[derive(Clone, Debug)]
 pub struct Limits {
     pub connections: usize,
-    pub connections_per_peer: usize,
+    /// `None`: an address has a share of all.
+    pub connections_per_peer: Option<usize>,
     pub head_bytes: usize,
     pub target_bytes: usize,
     pub request_bytes: u64,
@@ -111,8 +112,8 @@ impl Checker<'_> {
     }
 
     fn limits(&mut self) -> Option<Limits> {
-        let connections = self.number("limits.connections", 1..=1_000_000);
-        let connections_per_peer = self.number("limits.connections_per_peer", 0..=1_000_000);
+        let connections = self.number_or_budget("limits.connections", 1..=1_000_000);
+        let connections_per_peer = self.connections_per_peer();
         let head_bytes = self.number("limits.head_bytes", 8192..=1 << 20);
         let target_bytes = self.number("limits.target_bytes", 256..=65_000);
         let request_bytes = self.number("limits.request_bytes", 1..=1 << 40);

@@ -407,27 +407,45 @@ pub const SETTINGS: &[Setting] = &[
         "Bytes of one capture; what comes beyond that is not written.",
     ),
     number(
-        "limits.connections",
-        "limit-connections",
-        "N",
-        "10000",
-        "Client connections at a time, over all threads. Never more than the limit on open files allows.",
-    ),
-    number(
-        "limits.connections_per_peer",
-        "limit-connections-per-peer",
-        "COUNT",
+        "limits.memory_bytes",
+        "limit-memory-bytes",
+        "BYTES",
         "0",
-        "Connections of one client address at a time (of IPv6, one /64); 0: as many as there may be in all. Trusted \
-         proxies may have more.",
+        "Bytes of memory that the process may use; 0: the least limit of its control groups (cgroup v1 and v2), else what \
+         the machine has. The defaults of limits.connections, limits.connections_per_peer and limits.held_bytes follow \
+         from it, and the sizes of buffers: all together fit into four fifths of it. What the start says shows them.",
     ),
+    Setting {
+        key: "limits.connections",
+        flag: "limit-connections",
+        value: "N",
+        kind: Kind::Number,
+        default: "",
+        example: "10000",
+        help: "Client connections at a time, over all threads. By default as many as fit into four fifths of the memory \
+               beside 16 MiB, twice limits.held_bytes and a sixteenth of the memory (32 MiB at most) for large buffers, 10000 \
+               at most; each may need 128 KiB and four socket buffers (16 KiB each with 256 MiB of memory). Never more than the limit on open files allows.",
+    },
+    Setting {
+        key: "limits.connections_per_peer",
+        flag: "limit-connections-per-peer",
+        value: "COUNT",
+        kind: Kind::Number,
+        default: "",
+        example: "5000",
+        help: "Connections of one client address at a time (of IPv6, one /64); 0: as many as there may be in all. By \
+               default half of limits.connections, and seven eighths for clients of this machine, since a proxy in front is \
+               one of them. Trusted proxies may have more.",
+    },
     number(
         "limits.requests",
         "limit-requests",
         "N",
         "0",
         "Requests under way at a time, over all threads and sites (503 beyond, before a body is read); 0: as many as there \
-         are connections. An event stream is under way until it ends.",
+         may be connections. An event stream is under way until it ends. One client may have half of what the others \
+         leave (of IPv6, one /64; whom a trusted proxy names counts), and who speaks for many, which are trusted proxies \
+         that name nobody and clients of this machine, seven eighths.",
     ),
     number(
         "limits.register_per_minute",
@@ -475,14 +493,16 @@ pub const SETTINGS: &[Setting] = &[
         "1048576",
         "Bytes of a body that is held in order to be mended; a longer one passes untouched, streaming.",
     ),
-    number(
-        "limits.held_bytes",
-        "limit-held-bytes",
-        "BYTES",
-        "268435456",
-        "Bytes of all bodies that are held at a time in order to be mended, over all threads and sites; when there are so \
-         many, further ones pass untouched.",
-    ),
+    Setting {
+        key: "limits.held_bytes",
+        flag: "limit-held-bytes",
+        value: "BYTES",
+        kind: Kind::Number,
+        default: "",
+        example: "268435456",
+        help: "Bytes of all bodies that are held at a time in order to be mended, over all threads and sites; when there are \
+               so many, further ones pass untouched. By default a sixteenth of the memory, from 1 MiB to 256 MiB.",
+    },
     number(
         "limits.head_seconds",
         "limit-head-seconds",

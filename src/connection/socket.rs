@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes, BytesMut};
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 #[cfg(unix)]
@@ -48,13 +49,32 @@ impl Socket {
         !matches!(self, Self::Tcp(_))
     }
 
-    /// Small writes go out at once, and the system tells soon when a client has taken something.
-    pub fn prepare(&self) {
-        if let Self::Tcp(stream) = self {
-            let _ = stream.set_nodelay(true);
-            heed_progress(stream);
+    /// Small writes go out at once, the system tells soon when a client has taken something, and holds no more than this
+    /// many bytes in each of its buffers if that is stated.
+    pub fn prepare(&self, buffers: Option<usize>) {
+        let sized = match self {
+            Self::Tcp(stream) => {
+                let _ = stream.set_nodelay(true);
+                heed_progress(stream);
+                buffers.map(|bytes| set_buffers(SockRef::from(stream), bytes))
+            }
+            #[cfg(unix)]
+            Self::Unix(stream) => buffers.map(|bytes| set_buffers(SockRef::from(stream), bytes)),
+        };
+        if let Some(Err(error)) = sized {
+            tracing::debug!(%error, "the system does not bound the buffers of a socket");
         }
     }
+}
+
+/// Has the system hold so many bytes at most that were not read, and as many that were not sent. It reckons twice that, for
+/// its own account (socket(7)).
+///
+/// # Errors
+/// When the system does not do it.
+pub fn set_buffers(socket: SockRef<'_>, bytes: usize) -> io::Result<()> {
+    socket.set_recv_buffer_size(bytes)?;
+    socket.set_send_buffer_size(bytes)
 }
 
 /// What a client begins with.

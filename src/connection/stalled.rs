@@ -12,12 +12,18 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use super::{Connection, Phase};
+use super::{Connection, Phase, portion};
 use crate::alarm::Alarm;
+use crate::overload::Crowd;
 
 /// How long a client that was refused midway may go on sending: a socket that is closed before everything was read from
 /// it is reset, and the answer may be lost with it (RFC 9112 section 9.6).
 const LINGER: Duration = Duration::from_secs(1);
+
+/// How long a client may take nothing of its answer while there is a crowd: others need the room.
+const HURRIED: Duration = Duration::from_secs(2);
+/// How often it is looked whether there is one.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// How much of an answer may wait in the system's own buffer for a client to read it. Without a bound that is megabytes, of
 /// which a third has to be taken before the system says that anything was: slow readers would look stuck.
@@ -43,6 +49,8 @@ pub struct Stalled<S> {
     /// Since when bytes have waited.
     since: Option<Instant>,
     alarm: Alarm,
+    /// Who tells whether there is less time because of others.
+    crowd: Option<Crowd>,
     /// When nothing more is read of what nobody wants, once all is written.
     lingers_until: Option<Instant>,
 }
@@ -50,7 +58,16 @@ pub struct Stalled<S> {
 impl<S> Stalled<S> {
     #[must_use]
     pub fn new(stream: S, connection: Arc<Connection>, limit: Duration) -> Self {
-        Self { stream, connection, limit, since: None, alarm: Alarm::default(), lingers_until: None }
+        connection.pace.begin(None);
+        Self { stream, connection, limit, since: None, alarm: Alarm::default(), crowd: None, lingers_until: None }
+    }
+
+    /// Gives a client that takes nothing less time while there is a crowd.
+    #[must_use]
+    pub fn making_room(mut self, crowd: Crowd) -> Self {
+        self.connection.pace.begin(Some(crowd.load()));
+        self.crowd = Some(crowd);
+        self
     }
 
     /// What becomes of an attempt to write.
@@ -59,8 +76,18 @@ impl<S> Stalled<S> {
             self.since = None;
             return polled;
         }
-        let deadline = *self.since.get_or_insert_with(Instant::now) + self.limit;
-        std::task::ready!(self.alarm.poll(cx, || deadline));
+        let since = *self.since.get_or_insert_with(Instant::now);
+        loop {
+            let limit = match &self.crowd {
+                Some(crowd) if crowd.is_there() => self.limit.min(HURRIED),
+                _ => self.limit,
+            };
+            if since.elapsed() >= limit {
+                break;
+            }
+            let look = if self.crowd.is_some() { limit.min(since.elapsed() + LOOK_EVERY) } else { limit };
+            std::task::ready!(self.alarm.poll(cx, || since + look));
+        }
         self.connection.stalled.store(true, Ordering::Relaxed);
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client took nothing of its answer")))
     }
@@ -92,7 +119,8 @@ impl<S: AsyncRead + Unpin> Stalled<S> {
 
 impl<S: AsyncRead + Unpin> AsyncRead for Stalled<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        let has_room = self.connection.pace.has_room();
+        portion::poll_read(&mut self.stream, cx, buf, has_room)
     }
 }
 
@@ -117,7 +145,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stalled<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let polled = Pin::new(&mut self.stream).poll_flush(cx);
-        self.judge(cx, polled)
+        let flushed = self.judge(cx, polled);
+        if matches!(flushed, Poll::Ready(Ok(()))) {
+            self.connection.pace.flushed();
+        }
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -139,6 +171,8 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
     use super::*;
+    use crate::overload::Load;
+    use crate::overload::shares::Share;
 
     fn connection() -> Arc<Connection> {
         let connection = Connection::new(Ipv4Addr::LOCALHOST.into(), false);
@@ -158,6 +192,21 @@ mod tests {
         let error = socket.write_all(b"more").await.unwrap_err();
         assert_eq!((error.kind(), began.elapsed().as_secs()), (io::ErrorKind::TimedOut, 60));
         assert!(connection.is_stalled());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn in_a_crowd_who_takes_nothing_is_given_up_early() {
+        let load: &'static Load = Box::leak(Box::default());
+        let (ours, _theirs) = duplex(16);
+        let mut socket = Stalled::new(ours, connection(), LIMIT).making_room(Crowd::new(load, 1, 1 << 20));
+        socket.write_all(&[0; 16]).await.unwrap();
+        let (began, write) = (Instant::now(), tokio::spawn(async move { socket.write_all(b"more").await }));
+        // Nobody else is there for ten seconds.
+        tokio::time::sleep(Duration::from_millis(10_500)).await;
+        assert!(!write.is_finished());
+        let _other = load.begin(Ipv4Addr::LOCALHOST.into(), Share::Most, 1).unwrap();
+        assert_eq!(write.await.unwrap().unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert_eq!(began.elapsed().as_secs(), 11);
     }
 
     #[tokio::test(start_paused = true)]

@@ -72,6 +72,7 @@ impl Exchange {
         }
         self.tape_head(&request, status, &headers, events);
         let copies = self.tape.is_some();
+        let pace = self.connection.pace();
         // Over HTTP/1.1 the server side leaves the body of an answer to HEAD out by itself.
         let is_bare = request.method == Method::HEAD && self.connection.is_multiplexed();
         // A long body is held until it is written, which at a slow reader is after the exchange.
@@ -97,7 +98,7 @@ impl Exchange {
             (None, _) => ReplyBody::empty(at_end),
         };
         let body = if copies { body.copied(MOST_BYTES) } else { body };
-        let mut response = Response::new(body);
+        let mut response = Response::new(body.paced(pace));
         *response.status_mut() = status;
         *response.headers_mut() = headers;
         response

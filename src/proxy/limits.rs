@@ -1,11 +1,12 @@
 //! What an exchange may cost: how often it may be asked, how much of it is held, and what becomes of a body that nobody
 //! wants.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::Method;
-use http::header::EXPECT;
+use http::header::{EXPECT, HeaderMap};
 use http_body::Body;
 use hyper::body::Incoming;
 
@@ -14,7 +15,9 @@ use crate::body;
 use crate::endpoint::Class;
 use crate::exchange::Request;
 use crate::headers;
-use crate::overload::Held;
+use crate::overload::shares::Share;
+use crate::overload::{Full, Held};
+use crate::refuse::{self, Refusal};
 use crate::upstream::Failure;
 
 /// Of a request's body that nobody wants, so much is read in order to keep the connection.
@@ -44,6 +47,40 @@ impl Exchange {
         let is_over = may_read && body::drain(&mut body, MOST_LEFT, LEFT_PATIENCE).await.map_err(Failure::of_upload)?;
         self.cut_short |= !is_over;
         Ok(())
+    }
+
+    /// Counts this exchange as one of its client.
+    ///
+    /// # Errors
+    /// What is answered if there is no room for it.
+    pub(super) fn begin(&mut self, headers: &HeaderMap) -> Result<(), Refusal> {
+        let (client, share) = self.who_counts(headers);
+        let runtime = &self.worker.runtime;
+        match runtime.load.begin(client, share, runtime.bounds.requests) {
+            Ok(request) => {
+                self.under_way = Some(request);
+                Ok(())
+            }
+            Err(full) => {
+                self.retry_after = Some(1);
+                Err(match full {
+                    Full::All => refuse::OVERLOADED,
+                    Full::Client => refuse::SHARE_TAKEN,
+                })
+            }
+        }
+    }
+
+    /// Whose request this is, and how many that client may have. A trusted proxy that names nobody speaks for many, and a
+    /// client of this machine may be a proxy in front; all whom a trusted proxy names badly are one client.
+    fn who_counts(&self, headers: &HeaderMap) -> (IpAddr, Share) {
+        let peer = self.connection.peer;
+        match self.connection.client(headers, &self.worker.runtime.trusted_proxies) {
+            Some(client) if client.is_loopback() => (client, Share::Most),
+            Some(client) if client == peer && self.connection.trusted => (client, Share::Most),
+            Some(client) => (client, Share::Half),
+            None => (peer, Share::Half),
+        }
     }
 
     /// Whether this client asks too often; counts the request if not.

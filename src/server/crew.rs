@@ -78,7 +78,9 @@ impl Crew {
     fn hire(&self, runtime: &Arc<Runtime>, upstream: Option<Arc<Upstream>>) -> Worker {
         Worker {
             runtime: runtime.clone(),
-            upstream: upstream.unwrap_or_else(|| Upstream::counted(runtime.target.clone(), runtime.counters.clone())),
+            upstream: upstream.unwrap_or_else(|| {
+                Upstream::counted(runtime.target.clone(), runtime.counters.clone(), Some(runtime.load))
+            }),
             stop_streams: self.stop_streams.clone(),
             recorder: self.recorder.clone(),
             stray: None,

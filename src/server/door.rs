@@ -1,7 +1,7 @@
 //! What all workers share of the listening side: TLS, and how much there may be at a time.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -10,6 +10,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::StartError;
 use crate::config::tls::Tls;
+use crate::overload::shares::{Share, client_of};
 use crate::runtime::Bounds;
 use crate::telemetry::life::{self, Life};
 use crate::tls::server::{Certificates, ServerTlsError, Set, server_config};
@@ -38,6 +39,8 @@ impl Drop for Parting {
 
 /// A connection that may come in. It is counted for as long as this lives.
 pub(super) struct Entry {
+    /// Whether there is room for large buffers.
+    pub(super) has_room: bool,
     door: Arc<Door>,
     peer: Option<IpAddr>,
 }
@@ -53,14 +56,6 @@ impl Drop for Entry {
                 peers.remove(peer);
             }
         }
-    }
-}
-
-/// Whose connections are counted together: an IPv6 client has all addresses of its network (RFC 6177).
-fn whose(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
-        address @ IpAddr::V4(_) => address,
     }
 }
 
@@ -91,14 +86,14 @@ impl Door {
         Ok(door)
     }
 
-    /// Lets a connection in, if there are not too many. A peer that speaks for others, or is this machine's, is not
-    /// limited by itself.
+    /// Lets a connection in, if there are not too many, in all or of its peer. A peer that is not limited
+    /// by itself is `None`; what comes from this machine may be a proxy in front, and leaves some room for others.
     pub(super) fn enter(self: &Arc<Self>, peer: Option<IpAddr>, bounds: &Bounds) -> Option<Entry> {
         let count = &self.life.connections;
         count.accepted.fetch_add(1, Ordering::Relaxed);
         let before = count.open.fetch_add(1, Ordering::Relaxed);
-        let mut entry = Entry { door: self.clone(), peer: None };
-        let is_free = before < bounds.connections && self.count(peer, bounds.connections_per_peer, &mut entry);
+        let mut entry = Entry { has_room: before < bounds.roomy, door: self.clone(), peer: None };
+        let is_free = before < bounds.connections && self.count(peer, bounds, &mut entry);
         if !is_free {
             count.refused.fetch_add(1, Ordering::Relaxed);
         }
@@ -112,8 +107,14 @@ impl Door {
         (before < MOST_PARTING).then_some(parting)
     }
 
-    fn count(&self, peer: Option<IpAddr>, most: usize, entry: &mut Entry) -> bool {
-        let (Some(peer), 1..) = (peer.map(whose), most) else { return true };
+    fn count(&self, peer: Option<IpAddr>, bounds: &Bounds, entry: &mut Entry) -> bool {
+        let Some(peer) = peer.map(client_of) else { return true };
+        let most = match bounds.connections_per_peer {
+            None if peer.is_loopback() => Share::Most.of(bounds.connections),
+            None => Share::Half.of(bounds.connections),
+            Some(0) => return true,
+            Some(stated) => stated,
+        };
         let Ok(mut peers) = self.peers.lock() else { return true };
         let count = peers.entry(peer).or_insert(0);
         if *count >= most {

@@ -6,10 +6,11 @@ mod unix;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener as StdTcpListener};
 
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 
 use super::Balance;
 use crate::config::listen::Listen;
+use crate::connection::socket::set_buffers;
 
 /// Pending connections that the system holds for a listener.
 const BACKLOG: i32 = 1024;
@@ -51,6 +52,18 @@ pub(super) fn connections(stated: usize, is_start: bool) -> usize {
         tracing::info!(stated, possible, "the limit on open files allows fewer connections than limits.connections");
     }
     stated.min(possible)
+}
+
+/// Has connections begin with buffers of this size: how much may be on its way is agreed on before they are accepted.
+pub(super) fn size(listeners: &[Listener], buffers: Option<usize>) {
+    let Some(bytes) = buffers else { return };
+    for listener in listeners {
+        if let Listener::Tcp(listener) = listener
+            && let Err(error) = set_buffers(SockRef::from(listener), bytes)
+        {
+            tracing::debug!(%error, "the system does not bound the buffers of a listener");
+        }
+    }
 }
 
 /// Opens what is stated.

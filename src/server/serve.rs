@@ -28,7 +28,9 @@ const MAX_STREAMS: u32 = 100;
 const STREAM_WINDOW: u32 = 64 * 1024 - 1;
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
 /// What of an answer may wait to be written for a client that reads slowly.
-const SEND_BUFFER: usize = 64 * 1024;
+const SEND_BUFFER: usize = 32 * 1024;
+/// What of an answer may wait in TLS to be written.
+const TLS_BUFFER: usize = 16 * 1024;
 /// How often a client of HTTP/2 is asked whether it is still there, and how long it may take to say so.
 const PING_EVERY: Duration = Duration::from_secs(20);
 const PING_PATIENCE: Duration = Duration::from_secs(20);
@@ -63,7 +65,8 @@ pub(super) async fn serve(mut timed: Timed, guest: Guest, tls: Option<TlsAccepto
             timed.shutdown().await?;
             return Ok(None);
         }
-        let stream = acceptor.accept(timed).await?;
+        let mut stream = acceptor.accept(timed).await?;
+        stream.get_mut().1.set_buffer_limit(Some(TLS_BUFFER));
         let opening = match stream.get_ref().1.alpn_protocol() {
             Some(b"h2") => Opening::Http2,
             _ => Opening::Http1,
@@ -95,17 +98,19 @@ pub(super) async fn serve(mut timed: Timed, guest: Guest, tls: Option<TlsAccepto
 async fn serve_h1(stream: Stream, guest: Guest) {
     let Guest { crew, connection, bounds, stopping } = guest;
     let (counters, client) = (crew.sites().first().counters.clone(), connection.clone());
+    let crowd = crew.sites().first().crowd();
     let service = service_fn(move |request: http::Request<Incoming>| {
         // Boxed, so that a stream that runs for hours does not hold the memory of how it began.
         let worker = crew.worker(&connection, &request);
         Box::pin(proxy::serve(worker, connection.clone(), request))
     });
-    let stalled = Stalled::new(stream, client.clone(), bounds.stalled);
+    let stalled = Stalled::new(stream, client.clone(), bounds.stalled).making_room(crowd);
     let mut serving = pin!(
         http1::Builder::new()
             .header_read_timeout(None)
             .max_headers(admit::MAX_HEADERS)
             .max_header_size(bounds.head_bytes)
+            .max_buf_size(bounds.head_bytes)
             .serve_connection(TokioIo::new(stalled), service)
     );
     let ended = tokio::select! {
@@ -128,13 +133,13 @@ async fn serve_h1(stream: Stream, guest: Guest) {
 async fn serve_h2(stream: Stream, guest: Guest) {
     let Guest { crew, connection, bounds, stopping } = guest;
     connection.multiplex();
-    let counters = crew.sites().first().counters.clone();
+    let (counters, crowd) = (crew.sites().first().counters.clone(), crew.sites().first().crowd());
     let of = connection.clone();
     let service = service_fn(move |request: http::Request<Incoming>| {
         let worker = crew.worker(&of, &request);
         Box::pin(proxy::serve(worker, of.clone(), request))
     });
-    let stalled = Stalled::new(stream, connection.clone(), bounds.stalled);
+    let stalled = Stalled::new(stream, connection.clone(), bounds.stalled).making_room(crowd);
     let mut serving = pin!(
         http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())

@@ -18,6 +18,7 @@ use super::crew::Crew;
 use super::door::{Door, Entry};
 use super::listen::Listener;
 use super::serve::{Guest, serve};
+use crate::config::budget::with_room;
 use crate::connection::Connection;
 use crate::connection::socket::{Socket, Timed};
 use crate::edit::json::Object;
@@ -134,8 +135,10 @@ async fn accept(mut connections: Connections, crew: &Arc<Crew>, door: &Arc<Door>
         match socket {
             Ok(Some(socket)) => {
                 let Some((connection, bounds)) = meet(&socket, crew) else { continue };
-                let is_known = connection.trusted || socket.is_local();
-                match door.enter(Some(connection.peer).filter(|_| !is_known), &bounds) {
+                // A number that is stated is meant for clients with an address of their own.
+                let is_local = socket.is_local() && bounds.connections_per_peer.is_some();
+                let is_limited = !connection.trusted && !is_local;
+                match door.enter(Some(connection.peer).filter(|_| is_limited), &bounds) {
                     Some(entry) => {
                         let guest = Guest { crew: crew.clone(), connection, bounds, stopping: stop.accepting.clone() };
                         tracker.spawn(receive(socket, guest, door.acceptor(), entry));
@@ -171,10 +174,11 @@ fn meet(socket: &Socket, crew: &Crew) -> Option<(Arc<Connection>, Bounds)> {
 
 /// Serves a connection to its end.
 async fn receive(socket: Socket, guest: Guest, tls: Option<TlsAcceptor>, entry: Entry) {
-    let _entry = entry;
-    socket.prepare();
+    let buffers = guest.bounds.socket_bytes;
+    socket.prepare(if entry.has_room { buffers.map(with_room) } else { buffers });
     let timed = Timed::new(socket, guest.connection.clone(), guest.bounds.patience);
     serve(timed, guest, tls).await;
+    drop(entry);
 }
 
 /// One connection too many: says so and hangs up, if there are not too many of those either. What the client had sent is read first, as it would not see the answer

@@ -44,6 +44,7 @@ impl Upstream {
         let answer = match carrier {
             Carrier::Own { sender, heed, next, .. } => {
                 http2::unaddress(&mut request);
+                request.body_mut().pace(Some(heed.pace()));
                 heed.begin(sending.has_body);
                 let watcher = sending.has_body.then_some(&*heed);
                 let request = request.map(|body| Watched::new(body, watcher));
@@ -57,6 +58,7 @@ impl Upstream {
             }
             Carrier::Shared(stream) => {
                 http2::address(&mut request, &self.target);
+                request.body_mut().pace(None);
                 let request = request.map(|body| Watched::new(body, None));
                 let answer = std::pin::pin!(stream.sender.try_send_request(request));
                 patience.wait(answer, alarm, upload).await

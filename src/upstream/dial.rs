@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
+use socket2::SockRef;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -14,6 +15,8 @@ pub use super::socket::Stream;
 use super::socket::{Raw, Socket};
 use super::target::{Http2, Target, Tls};
 use super::{Failure, refuse};
+use crate::config::budget::with_room;
+use crate::connection::socket::set_buffers;
 
 /// How long an address has before the next one of the same name is tried beside it (RFC 8305 section 5).
 const HEAD_START: Duration = Duration::from_millis(250);
@@ -27,8 +30,8 @@ pub trait Dial: Send + Sync {
 }
 
 /// Opens a socket, with TLS if the upstream wants it. Answers also whether HTTP/2 is spoken over it.
-pub(super) async fn open(target: &Target, address: &Address) -> Result<(Socket, bool), Failure> {
-    let raw = raw(target, address).await.map_err(|error| Failure::new(refuse::UNREACHABLE, error))?;
+pub(super) async fn open(target: &Target, address: &Address, has_room: bool) -> Result<(Socket, bool), Failure> {
+    let raw = raw(target, address, has_room).await.map_err(|error| Failure::new(refuse::UNREACHABLE, error))?;
     let Some(Tls { connector, name, .. }) = &target.tls else {
         return Ok((Socket::Plain(raw), target.http2 == Http2::PriorKnowledge));
     };
@@ -44,20 +47,35 @@ pub(super) async fn open(target: &Target, address: &Address) -> Result<(Socket, 
     Ok((Socket::Tls(Box::new(stream)), speaks_http2))
 }
 
-async fn raw(target: &Target, address: &Address) -> io::Result<Raw> {
+async fn raw(target: &Target, address: &Address, has_room: bool) -> io::Result<Raw> {
     if let Some(dial) = &target.dial {
         return dial.dial(address).await.map(Raw::Other);
     }
+    let buffers = target.limits.socket_bytes.map(|bytes| if has_room { with_room(bytes) } else { bytes });
     let stream = match address {
-        Address::Ip(address) => TcpStream::connect(address).await?,
-        Address::Name(name, port) => race(look_up(name, *port).await?).await?,
+        Address::Ip(address) => connect(*address, buffers).await?,
+        Address::Name(name, port) => race(look_up(name, *port).await?, buffers).await?,
         #[cfg(unix)]
-        Address::Unix(path) => return tokio::net::UnixStream::connect(path).await.map(Raw::Unix),
+        Address::Unix(path) => {
+            let stream = tokio::net::UnixStream::connect(path).await?;
+            if let Some(bytes) = buffers {
+                set_buffers(SockRef::from(&stream), bytes)?;
+            }
+            return Ok(Raw::Unix(stream));
+        }
         #[cfg(not(unix))]
         Address::Unix(_) => return Err(io::ErrorKind::Unsupported.into()),
     };
     let _ = stream.set_nodelay(true);
     Ok(Raw::Tcp(stream))
+}
+
+/// Connects. The sizes of the buffers are set before: what may be on its way is agreed on in the handshake.
+async fn connect(address: SocketAddr, buffers: Option<usize>) -> io::Result<TcpStream> {
+    let Some(bytes) = buffers else { return TcpStream::connect(address).await };
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    set_buffers(SockRef::from(&socket), bytes)?;
+    socket.connect(address).await
 }
 
 /// The addresses of a name as they are now, in the order of the system (RFC 6724).
@@ -66,16 +84,16 @@ pub(super) async fn look_up(name: &str, port: u16) -> io::Result<Vec<SocketAddr>
 }
 
 /// Every address in turn, the next one as soon as one has failed or has had its head start; the first that answers is it.
-async fn race(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
+async fn race(addresses: Vec<SocketAddr>, buffers: Option<usize>) -> io::Result<TcpStream> {
     if let [only] = addresses[..] {
-        return TcpStream::connect(only).await;
+        return connect(only, buffers).await;
     }
     let mut waiting = interleaved(addresses).into_iter();
     let mut trying = JoinSet::new();
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     loop {
         match waiting.next() {
-            Some(next) => drop(trying.spawn(TcpStream::connect(next))),
+            Some(next) => drop(trying.spawn(connect(next, buffers))),
             None if trying.is_empty() => return Err(last),
             None => {}
         }
@@ -126,8 +144,8 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         let there = listener.local_addr().unwrap();
-        assert_eq!(race(vec![gone, gone, there]).await.unwrap().peer_addr().unwrap(), there);
-        assert!(race(vec![gone, gone]).await.is_err());
-        assert!(race(Vec::new()).await.is_err());
+        assert_eq!(race(vec![gone, gone, there], None).await.unwrap().peer_addr().unwrap(), there);
+        assert!(race(vec![gone, gone], None).await.is_err());
+        assert!(race(Vec::new(), None).await.is_err());
     }
 }

@@ -14,6 +14,9 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::body::RequestBody;
+use crate::connection::pace::Pace;
+use crate::connection::portion;
+use crate::overload::Load;
 
 /// Bytes that may come before the head is there: far more than a head and what is said before it.
 const MOST: usize = 256 * 1024;
@@ -36,15 +39,21 @@ pub(super) struct Heed(Arc<Awaited>);
 struct Awaited {
     left: AtomicUsize,
     body: AtomicU8,
-}
-
-impl Default for Heed {
-    fn default() -> Self {
-        Self(Arc::new(Awaited { left: AtomicUsize::new(ANY), body: AtomicU8::new(SENT) }))
-    }
+    /// Limits how much of an upload waits to be written.
+    pace: Arc<Pace>,
 }
 
 impl Heed {
+    pub(super) fn new(load: Option<&'static Load>) -> Self {
+        let pace = Arc::new(Pace::default());
+        pace.begin(load);
+        Self(Arc::new(Awaited { left: AtomicUsize::new(ANY), body: AtomicU8::new(SENT), pace }))
+    }
+
+    pub(super) fn pace(&self) -> Arc<Pace> {
+        self.0.pace.clone()
+    }
+
     /// A request is about to be sent.
     pub(super) fn begin(&self, has_body: bool) {
         self.0.left.store(MOST, Ordering::Relaxed);
@@ -140,7 +149,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Heeded<S> {
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, why)));
         }
         let before = buf.filled().len();
-        ready!(Pin::new(&mut self.socket).poll_read(cx, buf))?;
+        let has_room = self.heed.0.pace.has_room();
+        ready!(portion::poll_read(&mut self.socket, cx, buf, has_room))?;
         self.heed.read(left, buf.filled().len() - before);
         Poll::Ready(Ok(()))
     }
@@ -155,6 +165,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Heeded<S> {
         // hyper flushes the socket only when its own buffer is empty.
         ready!(Pin::new(&mut self.socket).poll_flush(cx))?;
         self.heed.step(BUFFERED, SENT);
+        self.heed.0.pace.flushed();
         Poll::Ready(Ok(()))
     }
 
@@ -194,7 +205,7 @@ mod tests {
     use Step::{Come, Flush, Take};
 
     async fn was_sent_first(body: RequestBody, steps: &[Step]) -> bool {
-        let heed = Heed::default();
+        let heed = Heed::new(None);
         let (socket, mut upstream): (DuplexStream, DuplexStream) = duplex(64);
         let mut socket = Heeded::new(socket, heed.clone());
         let mut body = Watched::new(body, Some(&heed));

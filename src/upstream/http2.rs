@@ -28,8 +28,8 @@ use crate::refuse::{self, Refusal};
 const STREAMS: usize = 100;
 /// What may be on its way on one stream before the reader has taken it.
 const WINDOW: u32 = 256 * 1024;
-/// A window for each stream, so that those whose readers stand still cannot hold up the others.
-const CONNECTION_WINDOW: u32 = STREAMS as u32 * WINDOW;
+/// The same where memory is small.
+const SMALL_WINDOW: u32 = 64 * 1024;
 /// What is held of an upload that the other side does not take.
 const SEND_BUFFER: usize = 64 * 1024;
 /// A connection with open streams on which nothing came for so long is asked for a sign of life,
@@ -121,10 +121,12 @@ impl Upstream {
     /// could be begun than it will ever look at.
     pub(super) async fn shared(self: &Arc<Self>, place: &Arc<Place>, socket: Socket) -> Result<Lease, Failure> {
         let head_bytes = u32::try_from(self.target.limits.head_bytes).unwrap_or(u32::MAX);
+        let window = if self.target.limits.socket_bytes.is_some() { SMALL_WINDOW } else { WINDOW };
         let (sender, mut connection) = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
-            .initial_stream_window_size(WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW)
+            .initial_stream_window_size(window)
+            // A window for each stream, so that those whose readers stand still cannot hold up the others.
+            .initial_connection_window_size(STREAMS as u32 * window)
             .initial_max_send_streams(0)
             .max_header_list_size(head_bytes)
             .max_send_buf_size(SEND_BUFFER)

@@ -143,9 +143,10 @@ impl Upstream {
 
     /// Speaks HTTP/1.1 over a new socket.
     pub(super) async fn own(self: &Arc<Self>, place: &Arc<Place>, socket: Socket) -> Result<Lease, Failure> {
-        let heed = Heed::default();
+        let heed = Heed::new(self.load);
         let (sender, connection) = http1::Builder::new()
             .max_header_size(self.target.limits.head_bytes)
+            .max_buf_size(self.target.limits.head_bytes)
             .handshake(TokioIo::new(Heeded::new(socket, heed.clone())))
             .await
             .map_err(|error| Failure::new(refuse::UNREACHABLE, error))?;

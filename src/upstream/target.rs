@@ -49,6 +49,8 @@ pub struct Limits {
     pub idle: Duration,
     /// A connection older than this is not used again, so that a change of address is noticed.
     pub age: Duration,
+    /// Bytes of each socket buffer; `None`: the system chooses.
+    pub socket_bytes: Option<usize>,
 }
 
 /// When HTTP/2 is spoken.
@@ -101,6 +103,7 @@ impl Target {
             head_bytes: limits.head_bytes,
             idle: limits.pool_idle,
             age: limits.pool_age,
+            socket_bytes: process.overload.socket_bytes,
         };
         let mut target =
             Self::with(site.upstream.clone(), limits, reach.http2, &site.trust(), reach.server_name.as_deref())?;

@@ -20,6 +20,7 @@ mod cli;
 mod corpus;
 mod cors;
 mod crowd;
+mod crowding;
 mod demo;
 mod desync;
 mod drain;

@@ -53,7 +53,7 @@ metrics! {
     CONNECTIONS = Gauge "mcp_mend_connections_open", None, [], "Connections of clients that are open";
     ACCEPTED = Counter "mcp_mend_connections_accepted", None, [], "Connections of clients that were accepted, refused ones included";
     REFUSED = Counter "mcp_mend_connections_refused", None, [],
-        "Connections of clients that were closed at once: more than limits.connections";
+        "Connections of clients that were closed at once: too many in all, or of one address";
     DRAINING = Gauge "mcp_mend_draining", None, [], "Whether the proxy is stopping (1)";
     RELOADS = Counter "mcp_mend_config_reloads", None, ["result"],
         "Reloads of the configuration, by result: ok, or failed and nothing was changed";

@@ -218,7 +218,7 @@ fn serve_on(running: Running, config: Config, page: Option<StdListener>) -> Resu
     let flows = Flows::of(&config).map_err(DemoError::Broken)?;
     let outlets = Outlets { recorder: flows.clone().map(|flows| flows as _), ..log.into() };
     let running = server::start(&config, outlets, Balance::DEFAULT)?;
-    let live = |flows| Arc::new(Live::new(running.runtime.clone(), running.vitals(), flows));
+    let live = |flows| Arc::new(Live::new(running.vitals(), flows));
     let page = page
         .zip(flows)
         .map(|(listener, flows)| admin::start(listener, running.vitals(), Some(live(flows))))

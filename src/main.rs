@@ -90,7 +90,7 @@ fn start(config: &Config, access: AccessLog, flows: Option<Arc<Flows>>) -> Resul
     let tracer = otlp.as_ref().map(|otlp| otlp.tracer.clone());
     let outlets = Outlets { access, recorder: flows.clone().map(|flows| flows as _), tracer };
     let running = server::start(config, outlets, Balance::DEFAULT)?;
-    let live = |flows| Arc::new(Live::new(running.runtime.clone(), running.vitals(), flows)) as _;
+    let live = |flows| Arc::new(Live::new(running.vitals(), flows)) as _;
     let page = flows.filter(|_| config.process.admin_page).map(live);
     let admin = listener.map(|listener| admin::start(listener, running.vitals(), page)).transpose()?;
     let exporter = otlp.map(|otlp| otlp.start(running.vitals())).transpose()?;
@@ -138,9 +138,9 @@ fn run(config: Config, matches: &ArgMatches) -> ExitCode {
     signals::report_upstream(&running.runtime.target);
     notify::ready(&serving(&config, &running));
     obey(&orders, &running, config, watch, matches);
-    let drain = running.sites().first().bounds.drain;
+    let drain = running.sites().no_site().bounds.drain;
     notify::stopping(drain, "draining: requests and event streams end");
-    let runtime = running.runtime.clone();
+    let ledger = running.common.ledger.clone();
     let asked = Instant::now();
     running.stop();
     // What the last exchanges left goes out in what is left of the drain time.
@@ -151,7 +151,7 @@ fn run(config: Config, matches: &ArgMatches) -> ExitCode {
     if let Some(admin) = admin {
         admin.stop();
     }
-    mcp_mend::telemetry::summary(&runtime.ledger.sum());
+    mcp_mend::telemetry::summary(&ledger.sum());
     ExitCode::SUCCESS
 }
 
@@ -164,7 +164,7 @@ fn obey(orders: &Orders, running: &Running, mut config: Config, mut watch: Optio
         let _ = orders.sender().send(Order::Reload);
     }
     while let Some(order) = orders.next().filter(|order| *order != Order::Stop) {
-        running.runtime.access.reopen();
+        running.common.access.reopen();
         if order == Order::Reopen {
             continue;
         }

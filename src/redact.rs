@@ -32,9 +32,8 @@ use crate::endpoint::Class;
 use crate::exchange::Facts;
 use crate::knowledge::{Foreign, Knowledge};
 use crate::plan::Fired;
-use crate::seal::SealKeys;
 use crate::telemetry::counters::Untouched;
-use crate::telemetry::tape::{Asked, Came, Taped};
+use crate::telemetry::tape::{Asked, Came, SiteFacts, Taped};
 
 use body::has_body;
 pub use facts::{Key, Kind, Signs};
@@ -74,6 +73,8 @@ pub struct Redactor {
 pub struct Redacted {
     pub number: u64,
     pub began: SystemTime,
+    /// `None`: the request was for no site.
+    pub site: Option<Arc<SiteFacts>>,
     pub client: IpAddr,
     /// The `User-Agent`.
     pub agent: String,
@@ -154,18 +155,6 @@ impl Redactor {
         }
     }
 
-    /// The same, and the operator's own names stay readable.
-    #[must_use]
-    pub fn knowing(mut self, facts: &Facts) -> Self {
-        for origin in [&facts.public, &facts.upstream].into_iter().chain(&facts.origins) {
-            self.hosts.push(origin.authority().to_owned());
-            self.hosts.push(origin.host().to_string());
-        }
-        self.paths.push(facts.mcp_path.clone());
-        self.sealed = Some((facts.clone(), Facts { seal: SealKeys::known_to_all(), ..facts.clone() }));
-        self
-    }
-
     /// What stands for a value.
     #[must_use]
     pub fn hash(&self, value: &str) -> String {
@@ -201,6 +190,7 @@ impl Redactor {
         Redacted {
             number: taped.number,
             began: taped.began,
+            site: taped.site.clone(),
             client: taped.client,
             agent: agent.unwrap_or_default(),
             class: taped.class,

@@ -23,7 +23,7 @@ pub fn reload(
         Ok(()) => Ok(config),
         Err(error) => Err(vec![Complaint { place: "reload".into(), message: error.to_string() }]),
     });
-    let life = &running.runtime.life;
+    let life = &running.common.life;
     let at = SystemTime::now();
     match &outcome {
         Ok(config) => {

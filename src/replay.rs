@@ -68,11 +68,12 @@ fn is_of_silence(id: &str) -> bool {
     REPAIRS.iter().any(|repair| repair.id == id && matches!(repair.hook, Hook::Silence { .. }))
 }
 
-/// Runs the plan over every exchange of a capture, with the modes of then and what was known then.
+/// Runs the plan over every exchange of a capture, with the facts and modes of its site and what was known then.
 #[must_use]
 pub fn replay_all(capture: &Capture) -> Vec<(&Recorded, Replayed)> {
-    let modes = capture.head.modes.iter().filter_map(|(id, mode)| Some((find(id)?.id, *mode))).collect();
-    let plan = Plan::new(REPAIRS, &modes);
+    let site = capture.head.site.as_deref();
+    let modes = site.into_iter().flat_map(|site| &site.modes);
+    let plan = Plan::new(REPAIRS, &modes.filter_map(|(id, mode)| Some((find(id)?.id, *mode))).collect());
     let mut known = Knowledge::default();
     let mut all = Vec::new();
     for entry in &capture.entries {
@@ -80,7 +81,11 @@ pub fn replay_all(capture: &Capture) -> Vec<(&Recorded, Replayed)> {
         if let Some(news) = &recorded.known {
             known = news.clone();
         }
-        all.push((&**recorded, replay(&plan, &capture.head.facts, &known, recorded)));
+        let replayed = match site {
+            Some(site) => replay(&plan, &site.facts, &known, recorded),
+            None => unclear("it was for no site"),
+        };
+        all.push((&**recorded, replayed));
     }
     all
 }

@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use crate::edit::origin::Origin;
+use crate::exchange::Facts;
 use crate::redact::Message;
 use crate::telemetry::capture::form::{Capture, Entry, Recorded};
 use crate::telemetry::flows::book::Hosted;
@@ -50,12 +51,15 @@ pub fn markdown(about: &About<'_>) -> String {
     head(&mut out, about);
     seen(&mut out, about);
     for capture in about.captures {
-        let own = Own::of(capture);
         let mut part = String::new();
         tables::timeline(&mut part, capture, about.hosted.as_ref());
         exchanges(&mut part, capture);
         tables::access(&mut part, capture);
-        out.push_str(&own.hidden(&part));
+        match &capture.head.site {
+            Some(site) => out.push_str(&Own::of(&site.facts).hidden(&part)),
+            // Nobody's own names are readable in it.
+            None => out.push_str(&part),
+        }
     }
     if let Some(check) = &about.check {
         let _ = writeln!(out, "\n## Check\n\n{}", check.trim());
@@ -72,9 +76,10 @@ pub fn markdown(about: &About<'_>) -> String {
 
 fn head(out: &mut String, about: &About<'_>) {
     let first = about.captures.first();
-    let server = match (about.url, first) {
+    let facts = about.captures.iter().find_map(|capture| capture.head.site.as_deref()).map(|site| &site.facts);
+    let server = match (about.url, facts) {
         (Some(url), _) => plain_url(url),
-        (None, Some(capture)) => format!("{}{}", capture.head.facts.public, capture.head.facts.mcp_path),
+        (None, Some(facts)) => format!("{}{}", facts.public, facts.mcp_path),
         (None, None) => "(unknown)".to_owned(),
     };
     let _ = writeln!(out, "# A client cannot connect to {server}\n");
@@ -218,8 +223,7 @@ struct Own {
 }
 
 impl Own {
-    fn of(capture: &Capture) -> Self {
-        let facts = &capture.head.facts;
+    fn of(facts: &Facts) -> Self {
         let authority = facts.upstream.authority().to_owned();
         let encoded = crate::edit::params::encoded(&authority);
         Self { is_public: authority == facts.public.authority(), encoded, authority }

@@ -25,12 +25,14 @@ use crate::plan::Plan;
 use crate::rate::Rates;
 use crate::repairs::REPAIRS;
 use crate::runtime::seal::OwnSeal;
+use crate::seal::SealKeys;
 use crate::server::StartError;
 use crate::sites::Sites;
 use crate::telemetry::access::AccessLog;
 use crate::telemetry::counters::{Counters, Ledger};
 use crate::telemetry::life::Life;
 use crate::telemetry::otlp::Tracer;
+use crate::telemetry::tape::SiteFacts;
 use crate::upstream::Target;
 
 /// How long the stream of an answer may be silent before anything has come; one that a GET opens, not at all.
@@ -38,11 +40,13 @@ const FIRST_SILENCE: Duration = Duration::from_millis(200);
 
 /// One site: everything that workers share about it.
 pub struct Runtime {
-    /// What it is called in logs and metrics: the address that clients use.
+    /// What it is called in metrics: the address that clients use. Empty for what stands in where no site is.
     pub name: String,
     /// The path that all paths of the site begin with, without a slash at its end; empty if it has the whole host.
     pub prefix: String,
     pub facts: Facts,
+    /// What recorded exchanges say of it; `None` for what stands in where no site is.
+    pub recorded: Option<Arc<SiteFacts>>,
     pub plan: Plan,
     pub target: Arc<Target>,
     pub bounds: Bounds,
@@ -205,24 +209,59 @@ impl Runtime {
         is_loopback: bool,
         common: &Common,
     ) -> Result<Self, StartError> {
+        let name = format!("{public}{}", site.prefix);
+        let facts = Facts {
+            public,
+            upstream: site.upstream.clone(),
+            mcp_path: site.mcp_path.clone(),
+            origins: site.origins.clone(),
+            loopback_origins: is_loopback,
+            scopes: site.scopes.clone(),
+            seal: if process.seal.is_empty() { common.own_seal.keys.clone() } else { process.seal.clone() },
+        };
+        let modes = site.stated_modes().map(|(id, mode)| (id.to_owned(), mode)).collect();
+        let recorded = SiteFacts { name: name.clone(), facts: facts.clone(), modes };
+        Ok(Self { recorded: Some(Arc::new(recorded)), ..Self::with(process, site, name, facts, common)? })
+    }
+
+    /// What stands in for a site where a request is for none: it refuses, and knows nothing of any site. Its counters and
+    /// bounds are those of connections too, as long as nobody knows which site they are for.
+    ///
+    /// # Errors
+    /// Never, since no file is read.
+    pub fn of_no_site(process: &ProcessConfig, common: &Common) -> Result<Self, StartError> {
+        let nowhere = Origin::of("http://localhost").map_err(|_| StartError::Authority)?;
+        let site = SiteConfig::before(nowhere.clone());
+        let facts = Facts {
+            public: nowhere.clone(),
+            upstream: nowhere,
+            mcp_path: site.mcp_path.clone(),
+            origins: Vec::new(),
+            loopback_origins: false,
+            scopes: Vec::new(),
+            seal: SealKeys::default(),
+        };
+        let nothing = Plan::new(&[], &site.modes);
+        Ok(Self { plan: nothing, probe: false, ..Self::with(process, &site, String::new(), facts, common)? })
+    }
+
+    fn with(
+        process: &ProcessConfig,
+        site: &SiteConfig,
+        name: String,
+        facts: Facts,
+        common: &Common,
+    ) -> Result<Self, StartError> {
         let overload = &process.overload;
         let stated_host = match &site.public {
             Some(public) => Some(HeaderValue::from_str(public.authority()).map_err(|_| StartError::Authority)?),
             None => None,
         };
-        let name = format!("{public}{}", site.prefix);
         let counters = common.ledger.of(&name);
         Ok(Self {
             prefix: site.prefix.clone(),
-            facts: Facts {
-                public,
-                upstream: site.upstream.clone(),
-                mcp_path: site.mcp_path.clone(),
-                origins: site.origins.clone(),
-                loopback_origins: is_loopback,
-                scopes: site.scopes.clone(),
-                seal: if process.seal.is_empty() { common.own_seal.keys.clone() } else { process.seal.clone() },
-            },
+            facts,
+            recorded: None,
             plan: Plan::new(REPAIRS, &site.modes),
             target: Arc::new(Target::of(process, site)?),
             bounds: Bounds::of(process),
@@ -254,17 +293,10 @@ impl Runtime {
         })
     }
 
-    /// What this one shares with all others.
+    /// What it is called in logs; nothing where no site is.
     #[must_use]
-    pub fn common(&self) -> Common {
-        Common {
-            ledger: self.ledger.clone(),
-            access: self.access.clone(),
-            life: self.life.clone(),
-            tracer: self.tracer.clone(),
-            load: self.load,
-            own_seal: self.own_seal.clone(),
-        }
+    pub fn site_name(&self) -> Option<&str> {
+        self.recorded.as_ref().map(|site| site.name.as_str())
     }
 
     /// Keeps what a site before a reload had, where it is about the same: connections, what was learned, open streams.

@@ -20,7 +20,7 @@ pub const SHORTEST_SECRET: usize = 32;
 const PURPOSE: &[u8] = b"mcp-mend session ids, AES-256-SIV, 1";
 
 /// The keys of a deployment: the first one seals, each of them opens. Without a key nothing is sealed and nothing opens.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct SealKeys {
     keys: Arc<[[u8; 64]]>,
 }

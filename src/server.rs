@@ -85,8 +85,11 @@ pub struct Running {
     pub address: SocketAddr,
     /// What it listens on, as one would write it.
     pub name: String,
-    /// The first site as it was at the start. What it shares with the others and with later ones stays theirs.
+    /// What all sites share, over every reload.
+    pub common: Common,
+    /// The site that the configuration names first, as it was at the start.
     pub runtime: Arc<Runtime>,
+    recorder: Option<Arc<dyn Recorder>>,
     sites: Arc<ArcSwap<Sites>>,
     door: Arc<Door>,
     stop: Stop,
@@ -116,12 +119,13 @@ pub fn start(config: &Config, outlets: impl Into<Outlets>, balance: Balance) -> 
     let Bound { listeners, address, name, balance, file } = listen::listen(&process.listen, threads, balance)
         .map_err(|source| StartError::Listen { address: process.listen.clone(), source })?;
     listen::size(&listeners, process.overload.socket_bytes);
-    let sites = sites(config, address, &Common { tracer, ..Common::new(access) }, None)?;
+    let common = Common { tracer, ..Common::new(access) };
+    let sites = sites(config, address, &common, None)?;
     let runtime = sites.first().clone();
     if let Some(recorder) = &recorder {
-        recorder.site(&runtime.facts);
+        recorder.sites(sites.recorded());
     }
-    let door = Door::new(config.process.tls.as_ref(), &public_host(&runtime), runtime.life.clone())?;
+    let door = Door::new(config.process.tls.as_ref(), &public_host(&runtime), common.life.clone())?;
     let (sites, door) = (Arc::new(ArcSwap::from_pointee(sites)), Arc::new(door));
     let stop = Stop { accepting: CancellationToken::new(), streams: CancellationToken::new() };
     let watchdog = Watchdog::asked();
@@ -153,7 +157,7 @@ pub fn start(config: &Config, outlets: impl Into<Outlets>, balance: Balance) -> 
     if let Some(watchdog) = watchdog {
         watchdog.watch();
     }
-    Ok(Running { address, name, runtime, sites, door, stop, workers, _file: file })
+    Ok(Running { address, name, common, runtime, recorder, sites, door, stop, workers, _file: file })
 }
 
 /// Whether a configuration could be served: reads every file that is needed, and starts nothing.
@@ -195,7 +199,10 @@ fn sites(config: &Config, address: SocketAddr, common: &Common, before: Option<&
         Ok::<_, StartError>(Arc::new(runtime))
     };
     let rest = config.sites.rest().iter().map(one).collect::<Result<Vec<_>, _>>()?;
-    Ok(Sites::new(one(config.sites.first())?, rest, process.catch_all))
+    let first = one(config.sites.first())?;
+    let mut no_site = Runtime::of_no_site(process, common)?;
+    no_site.bounds.connections = connections;
+    Ok(Sites::new(first, rest, process.catch_all, Arc::new(no_site)))
 }
 
 /// For whom a certificate is made, if one has to be.
@@ -227,9 +234,13 @@ impl Running {
     /// When a file cannot be used; then nothing has changed.
     pub fn reload(&self, config: &Config) -> Result<(), StartError> {
         let before = self.sites.load_full();
-        let sites = sites(config, self.address, &before.first().common(), Some(&before))?;
+        let sites = sites(config, self.address, &self.common, Some(&before))?;
         let change = self.door.change(config.process.tls.as_ref(), &public_host(sites.first()))?;
+        let recorded = sites.recorded();
         self.sites.store(Arc::new(sites));
+        if let Some(recorder) = &self.recorder {
+            recorder.sites(recorded);
+        }
         self.door.apply(change);
         Ok(())
     }
@@ -252,7 +263,7 @@ impl Running {
     /// How it fares, for those who watch.
     #[must_use]
     pub fn vitals(&self) -> Arc<Vitals> {
-        Arc::new(Vitals::new(self.runtime.common(), Some(self.sites.clone())))
+        Arc::new(Vitals::new(self.common.clone(), Some(self.sites.clone())))
     }
 
     /// The sites as they are now.
@@ -264,12 +275,12 @@ impl Running {
     /// Stops: accepts no more, lets requests finish and streams go on for the drain time, then ends streams between
     /// two events. Returns when all is done.
     pub fn stop(self) {
-        self.runtime.life.drain();
+        self.common.life.drain();
         self.stop.accepting.cancel();
         for worker in self.workers {
             let _ = worker.join();
         }
-        self.runtime.access.close();
+        self.common.access.close();
     }
 }
 

@@ -7,12 +7,16 @@ use crate::endpoint;
 use crate::endpoint::canonical::{is_at, is_below, readings};
 use crate::hosts::bare;
 use crate::runtime::Runtime;
+use crate::telemetry::tape::SiteFacts;
 
 /// All sites, at one moment.
 pub struct Sites {
     places: Vec<Place>,
-    /// The one that answers what is for nobody.
+    /// The first of the configuration: what the start is told about.
     first: Arc<Runtime>,
+    /// What stands in where no site is.
+    no_site: Arc<Runtime>,
+    recorded: Vec<Arc<SiteFacts>>,
 }
 
 /// Where a site is.
@@ -25,15 +29,10 @@ struct Place {
 }
 
 impl Sites {
-    /// One site, for every host and path.
+    /// All sites. The one at `catch_all` (counted from the first) serves every host too that no other names; where there
+    /// is none, `no_site` answers.
     #[must_use]
-    pub fn one(runtime: Arc<Runtime>) -> Self {
-        Self { places: vec![Place { host: None, prefix: String::new(), runtime: runtime.clone() }], first: runtime }
-    }
-
-    /// Several sites. The one at `catch_all` (counted from the first) serves every host too that no other names.
-    #[must_use]
-    pub fn new(first: Arc<Runtime>, rest: Vec<Arc<Runtime>>, catch_all: Option<usize>) -> Self {
+    pub fn new(first: Arc<Runtime>, rest: Vec<Arc<Runtime>>, catch_all: Option<usize>, no_site: Arc<Runtime>) -> Self {
         let place = |(index, runtime): (usize, Arc<Runtime>)| match catch_all {
             Some(all) if all == index => Place { host: None, prefix: String::new(), runtime },
             _ => Place {
@@ -42,20 +41,19 @@ impl Sites {
                 runtime,
             },
         };
+        let recorded = std::iter::once(&first).chain(&rest).filter_map(|runtime| runtime.recorded.clone()).collect();
         let mut places: Vec<Place> = std::iter::once(first.clone()).chain(rest).enumerate().map(place).collect();
         // Who names a host comes before who names none, and a longer path before a shorter one.
         places.sort_by_key(|place| (place.host.is_none(), std::cmp::Reverse(place.prefix.len())));
-        Self { places, first }
+        Self { places, first, no_site, recorded }
     }
 
     /// The site of a host (with or without a port) and a path as it came. Nothing where lenient servers could read the path
     /// as one of another site: neither of the two rules would be the right one.
     #[must_use]
     pub fn find(&self, host: &str, path: &str) -> Option<&Arc<Runtime>> {
-        if let [place] = self.places.as_slice()
-            && place.host.is_none()
-        {
-            return Some(&place.runtime);
+        if let Some(only) = self.only() {
+            return Some(only);
         }
         let host = bare(host);
         let on_host = || self.places.iter().filter(|place| place.is_on(host));
@@ -76,16 +74,31 @@ impl Sites {
         self.places.iter().any(|place| place.host.is_some() && place.is_on(host))
     }
 
-    /// Whether a host has to be looked at in order to find a site.
+    /// The only site, if it serves every host: then no host has to be looked at.
     #[must_use]
-    pub fn is_one(&self) -> bool {
-        matches!(self.places.as_slice(), [place] if place.host.is_none())
+    pub fn only(&self) -> Option<&Arc<Runtime>> {
+        match self.places.as_slice() {
+            [place] if place.host.is_none() => Some(&place.runtime),
+            _ => None,
+        }
     }
 
-    /// The site that speaks for the proxy where no site is asked for.
+    /// What stands in for a site as long as it is not known, and where there is none: the process.
+    #[must_use]
+    pub fn no_site(&self) -> &Arc<Runtime> {
+        &self.no_site
+    }
+
+    /// The site that the configuration names first: the start shows its addresses. No request is decided by it.
     #[must_use]
     pub fn first(&self) -> &Arc<Runtime> {
         &self.first
+    }
+
+    /// What recorded exchanges say of each, in the order of the configuration.
+    #[must_use]
+    pub fn recorded(&self) -> Vec<Arc<SiteFacts>> {
+        self.recorded.clone()
     }
 
     /// All of them, each once.
@@ -129,7 +142,8 @@ mod tests {
             Arc::new(Runtime::of(&config.process, site, public, true, &common).unwrap())
         };
         let rest = config.sites.rest().iter().map(site).collect();
-        Sites::new(site(config.sites.first()), rest, config.process.catch_all)
+        let no_site = Arc::new(Runtime::of_no_site(&config.process, &common).unwrap());
+        Sites::new(site(config.sites.first()), rest, config.process.catch_all, no_site)
     }
 
     fn found(sites: &Sites, host: &str, path: &str) -> Option<String> {

@@ -72,7 +72,8 @@ pub fn value(capture: &Capture, all: &[(&Recorded, Replayed)]) -> Value {
             })
         })
         .collect();
-    json!({ "version": capture.head.version, "flow": capture.head.flow, "exchanges": exchanges })
+    json!({ "version": capture.head.version, "site": capture.head.site.as_ref().map(|site| &site.name), "flow": capture.head.flow,
+            "exchanges": exchanges })
 }
 
 /// For people.

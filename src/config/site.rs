@@ -37,6 +37,33 @@ pub struct SiteConfig {
     pub show_repairs: bool,
 }
 
+impl SiteConfig {
+    /// A site before this server, with nothing else stated.
+    #[must_use]
+    pub fn before(upstream: Origin) -> Self {
+        Self {
+            prefix: String::new(),
+            upstream,
+            ca_file: None,
+            reach: Reach::default(),
+            preserve_host: false,
+            public: None,
+            mcp_path: default("mcp_path").unwrap_or_default(),
+            origins: Vec::new(),
+            scopes: Vec::new(),
+            admission: None,
+            modes: BTreeMap::new(),
+            show_repairs: false,
+        }
+    }
+
+    /// The repairs whose stated mode is not their default.
+    pub fn stated_modes(&self) -> impl Iterator<Item = (&'static str, Mode)> {
+        let is_news = |id: &str, mode: Mode| repairs::find(id).is_some_and(|repair| repair.default != mode);
+        self.modes.iter().map(|(id, mode)| (*id, *mode)).filter(move |(id, mode)| is_news(id, *mode))
+    }
+}
+
 /// All sites in the order of the file: at least one.
 #[derive(Clone, Debug)]
 pub struct SiteList {

@@ -7,8 +7,8 @@ use crate::endpoint;
 use crate::knowledge::Knowledge;
 use crate::seal::SealKeys;
 
-/// What the operator states about a site. Never changes while the process runs.
-#[derive(Clone, Debug)]
+/// What the operator states about a site. A reload makes new ones.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
     /// The origin that clients use.
     pub public: Origin,

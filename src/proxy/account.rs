@@ -132,7 +132,7 @@ impl Exchange {
         }
         let said = account.said.as_deref();
         runtime.access.line(&Record {
-            site: &runtime.name,
+            site: runtime.site_name(),
             peer: self.connection.peer,
             client: account.client,
             class: end.class,
@@ -174,7 +174,7 @@ impl Exchange {
             |mode| each_once(self.findings.fired()).filter(|fired| fired.mode == mode).map(|fired| fired.id).collect();
         Span {
             trace,
-            site: self.runtime().name.clone(),
+            site: self.runtime().site_name().map(str::to_owned),
             client: self.account.client.unwrap_or(self.connection.peer).to_string(),
             class: end.class,
             method: self.account.method.clone(),

@@ -31,6 +31,7 @@ pub(super) fn begin(worker: &Worker, connection: &Connection, request: &HttpRequ
     Some(Box::new(Taped {
         number: worker.runtime.ledger.taped.fetch_add(1, Ordering::Relaxed) + 1,
         began: SystemTime::now(),
+        site: worker.runtime.recorded.clone(),
         client: client_of(worker, connection, request.headers()),
         class: Class::Other,
         asked,

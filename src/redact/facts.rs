@@ -56,7 +56,8 @@ pub struct Signs {
 }
 
 pub(super) fn signs(redactor: &Redactor, taped: &Taped) -> Signs {
-    let mut found = Found { redactor, signs: Signs::default() };
+    let site = taped.site.as_ref().map_or("", |site| site.name.as_str());
+    let mut found = Found { redactor, site, signs: Signs::default() };
     let began = taped.began.duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs();
     let bearer = taped.asked.headers.get(AUTHORIZATION);
     found.signs.is_expired =
@@ -73,6 +74,8 @@ pub(super) fn signs(redactor: &Redactor, taped: &Taped) -> Signs {
 
 struct Found<'a> {
     redactor: &'a Redactor,
+    /// What the site is called; empty if there is none.
+    site: &'a str,
     signs: Signs,
 }
 
@@ -83,8 +86,8 @@ impl Found<'_> {
         if value.len() < SHORTEST_KEY || matches!(value, "undefined") || is_everybodys {
             return;
         }
-        // The kind belongs to the value: a state `1` is no session `1`.
-        let hash = self.redactor.number(&format!("{kind:?}:{value}"));
+        // Site and kind belong to the value: a state `1` is no session `1`, and no login goes over two sites.
+        let hash = self.redactor.number(&format!("{kind:?}:{}:{value}", self.site));
         let key = Key { kind, hash };
         if !self.signs.keys.contains(&key) && self.signs.keys.len() < 16 {
             self.signs.keys.push(key);

@@ -38,6 +38,7 @@ fn taped(class: Class, asked: (&str, &str, &[(&str, &str)], &str), came: (u16, &
     };
     let came = Came { status: StatusCode::from_u16(came.0).unwrap(), headers: headers(came.1), body: text(came.2) };
     Taped {
+        site: None,
         number: 1,
         began: SystemTime::UNIX_EPOCH,
         client: "203.0.113.7".parse().unwrap(),

@@ -47,6 +47,7 @@ fn taped(repair: &Repair, example: &Example) -> Option<Taped> {
     let status = StatusCode::from_bytes(status.split(' ').next()?.as_bytes()).ok()?;
     let came = Came { status, headers, body: text(body.strip_prefix("(end)").unwrap_or(body)) };
     Some(Taped {
+        site: None,
         number: 1,
         began: SystemTime::UNIX_EPOCH + Duration::from_secs(1_749_600_000),
         client: "127.0.0.1".parse().ok()?,

@@ -44,7 +44,7 @@ fn it_has_what_the_tracker_asks_for() {
     ] {
         assert!(text.contains(part), "{part} is missing in\n{text}");
     }
-    let upstream = captures[0].head.facts.upstream.authority();
+    let upstream = captures[0].head.site.as_ref().unwrap().facts.upstream.authority();
     assert!(!text.contains(upstream) && text.contains(INTERNAL), "{text}");
     // Whose address it is, is not told.
     assert!(!text.contains("| 127.0.0.1 |") && text.contains("| 127.0.0.x |"), "{text}");

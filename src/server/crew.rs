@@ -49,13 +49,13 @@ impl Crew {
     /// Who answers a request: the worker of its site.
     pub(super) fn worker<B>(&self, connection: &Connection, request: &Request<B>) -> Worker {
         let sites = self.sites.load();
-        if sites.is_one() {
-            return self.of(&sites, sites.first());
+        if let Some(only) = sites.only() {
+            return self.of(&sites, only);
         }
         let host = host_of(connection, request, &sites);
         match sites.find(host, request.uri().path()) {
             Some(runtime) => self.of(&sites, runtime),
-            None => Worker { stray: Some(stray(&sites, host)), ..self.of(&sites, sites.first()) },
+            None => Worker { stray: Some(stray(&sites, host)), ..self.of(&sites, sites.no_site()) },
         }
     }
 
@@ -103,7 +103,7 @@ impl Hands {
             return;
         }
         let before = std::mem::take(&mut self.workers);
-        for runtime in sites.iter() {
+        for runtime in sites.iter().chain([sites.no_site()]) {
             let same = before.iter().find(|worker| Arc::ptr_eq(&worker.runtime.target, &runtime.target));
             let worker = crew.hire(runtime, same.map(|worker| worker.upstream.clone()));
             if runtime.probe {

@@ -88,7 +88,7 @@ pub(super) async fn serve(mut timed: Timed, guest: Guest, tls: Option<TlsAccepto
         Ok(None) => {}
         Err(error) => {
             if error.kind() == std::io::ErrorKind::TimedOut {
-                guest.crew.sites().first().counters.hung_up(HungUp::HeadSlow);
+                guest.crew.sites().no_site().counters.hung_up(HungUp::HeadSlow);
             }
             tracing::debug!(%error, peer = %guest.connection.peer, "a connection ended before its first request")
         }
@@ -97,8 +97,8 @@ pub(super) async fn serve(mut timed: Timed, guest: Guest, tls: Option<TlsAccepto
 
 async fn serve_h1(stream: Stream, guest: Guest) {
     let Guest { crew, connection, bounds, stopping } = guest;
-    let (counters, client) = (crew.sites().first().counters.clone(), connection.clone());
-    let crowd = crew.sites().first().crowd();
+    let (counters, client) = (crew.sites().no_site().counters.clone(), connection.clone());
+    let crowd = crew.sites().no_site().crowd();
     let service = service_fn(move |request: http::Request<Incoming>| {
         // Boxed, so that a stream that runs for hours does not hold the memory of how it began.
         let worker = crew.worker(&connection, &request);
@@ -133,7 +133,8 @@ async fn serve_h1(stream: Stream, guest: Guest) {
 async fn serve_h2(stream: Stream, guest: Guest) {
     let Guest { crew, connection, bounds, stopping } = guest;
     connection.multiplex();
-    let (counters, crowd) = (crew.sites().first().counters.clone(), crew.sites().first().crowd());
+    let sites = crew.sites();
+    let (counters, crowd) = (sites.no_site().counters.clone(), sites.no_site().crowd());
     let of = connection.clone();
     let service = service_fn(move |request: http::Request<Incoming>| {
         let worker = crew.worker(&of, &request);

@@ -118,7 +118,7 @@ pub(super) async fn work(source: Source, crew: Arc<Crew>, door: Arc<Door>, stop:
             crew.refresh();
             let keeper = tokio::spawn(keep(crew.clone()));
             accept(connections, &crew, &door, stop, &tracker).await;
-            drain(stop, crew.sites().first().bounds.drain, &tracker).await;
+            drain(stop, crew.sites().no_site().bounds.drain, &tracker).await;
             keeper.abort();
         }
         Err(error) => tracing::error!(%error, "a worker cannot use its listener"),
@@ -144,7 +144,7 @@ async fn accept(mut connections: Connections, crew: &Arc<Crew>, door: &Arc<Door>
                         tracker.spawn(receive(socket, guest, door.acceptor(), entry));
                     }
                     None => {
-                        crew.sites().first().counters.refused(&refuse::TOO_MANY_CONNECTIONS);
+                        crew.sites().no_site().counters.refused(&refuse::TOO_MANY_CONNECTIONS);
                         // Who speaks TLS could read nothing before a handshake, which costs more than a request.
                         if door.acceptor().is_none() {
                             turn_away(socket, door);
@@ -168,8 +168,9 @@ async fn wait_out(error: &io::Error) {
 fn meet(socket: &Socket, crew: &Crew) -> Option<(Arc<Connection>, Bounds)> {
     let peer = socket.peer()?;
     let sites = crew.sites();
-    let connection = Connection::new(peer, sites.first().trusts(peer));
-    Some((Arc::new(connection), sites.first().bounds))
+    let process = sites.no_site();
+    let connection = Connection::new(peer, process.trusts(peer));
+    Some((Arc::new(connection), process.bounds))
 }
 
 /// Serves a connection to its end.

@@ -37,7 +37,8 @@ pub enum Format {
 
 /// What one exchange came to.
 pub struct Record<'a> {
-    pub site: &'a str,
+    /// `None`: no site is where the request went.
+    pub site: Option<&'a str>,
     pub peer: IpAddr,
     /// Who asks, if that is somebody behind the peer.
     pub client: Option<IpAddr>,
@@ -201,7 +202,7 @@ mod tests {
 
     fn log(log: &AccessLog) {
         log.line(&Record {
-            site: "https://mcp.example.com",
+            site: Some("https://mcp.example.com"),
             peer: "127.0.0.1".parse().unwrap(),
             client: None,
             class: Class::Mcp,

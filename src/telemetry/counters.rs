@@ -82,7 +82,8 @@ pub fn fault_name(fault: Option<Fault>) -> &'static str {
     fault.map_or("none", Fault::name)
 }
 
-/// Everything that is counted for one site.
+/// Everything that is counted for one site; or for the process, of requests that no site is for and connections whose
+/// site is not known.
 pub struct Counters {
     pub exchanges: AtomicU64,
     pub refused: AtomicU64,
@@ -302,6 +303,7 @@ impl Counters {
             .chain(&self.violations)
             .chain(&self.untouched)
             .chain(&self.refusals)
+            .chain(&self.hung_up)
     }
 }
 
@@ -323,7 +325,7 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Those of a site.
+    /// Those of a site; those of the process have the empty name.
     pub fn of(&self, site: &str) -> Arc<Counters> {
         let Ok(mut sites) = self.sites.lock() else { return Arc::default() };
         if let Some((_, counters)) = sites.iter().find(|(name, _)| name == site) {
@@ -373,6 +375,9 @@ mod tests {
                 "by_repair": { first: 2, second: 1 }, "by_violation": { second: 1 }, "by_reason": { "slow": 1 }, "by_refusal": {}, "hung_up": {},
             })
         );
+        counters.hung_up(HungUp::Stalled);
+        ledger.of("b").hung_up(HungUp::Stalled);
+        assert_eq!(ledger.sum().to_json()["hung_up"], json!({ "stalled": 2 }));
         assert_eq!(ledger.all().iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
     }
 

@@ -13,22 +13,20 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
+use arc_swap::ArcSwap;
 use serde_json::Value;
 use tokio::sync::broadcast;
 
 use super::capture::files::{Bounds, Files};
 use super::capture::form::Head;
 use super::stamp;
-use super::tape::{Recorder, Taped};
+use super::tape::{Recorder, SiteFacts, Taped};
 use crate::config::Config;
-use crate::exchange::Facts;
 use crate::redact::{Redacted, Redactor};
-use crate::repair::Mode;
-use crate::repairs::find;
 use crate::secret;
 use book::{Book, Hosted, by_ranges};
 use flow::{NOBODY, Sentence};
@@ -45,8 +43,6 @@ const BACKLOG: usize = 256;
 pub struct Setup {
     /// Where captures go, if they are written.
     pub capture: Option<Bounds>,
-    /// Modes of repairs that are not the default.
-    pub modes: Vec<(String, Mode)>,
     pub hosted: Option<Hosted>,
     pub started: SystemTime,
 }
@@ -60,7 +56,8 @@ pub struct Flows {
 
 struct Shared {
     book: Mutex<Book>,
-    facts: OnceLock<Facts>,
+    /// The sites that are served now.
+    sites: ArcSwap<Vec<Arc<SiteFacts>>>,
     watchers: broadcast::Sender<Arc<str>>,
     waiting: AtomicUsize,
     dropped: AtomicU64,
@@ -87,15 +84,8 @@ impl Flows {
         if process.capture.is_none() && !has_page {
             return Ok(None);
         }
-        let modes = config
-            .sites
-            .first()
-            .modes
-            .iter()
-            .filter(|(id, mode)| find(id).is_some_and(|repair| repair.default != **mode));
         Self::start(Setup {
             capture: process.capture.clone(),
-            modes: modes.map(|(id, mode)| ((*id).to_owned(), *mode)).collect(),
             hosted: Some(by_ranges(process.ranges.clone())),
             started: SystemTime::now(),
         })
@@ -111,14 +101,14 @@ impl Flows {
         let (jobs, inbox) = sync_channel(WAITING);
         let shared = Arc::new(Shared {
             book: Mutex::new(Book::new(setup.hosted, setup.started)),
-            facts: OnceLock::new(),
+            sites: ArcSwap::default(),
             watchers: broadcast::channel(BACKLOG).0,
             waiting: AtomicUsize::new(0),
             dropped: AtomicU64::new(0),
             failed: AtomicU64::new(0),
         });
         let key = secret::key().map_err(|_| io::Error::other("no random bytes can be had"))?;
-        let keeper = Keeper { shared: shared.clone(), key, redactor: None, files, modes: setup.modes };
+        let keeper = Keeper { shared: shared.clone(), redactor: Redactor::new(key), known: None, files };
         let thread = std::thread::Builder::new().name("flows".into()).spawn(move || keeper.run(&inbox))?;
         Ok(Arc::new(Self { jobs, shared, thread: Mutex::new(Some(thread)) }))
     }
@@ -126,11 +116,9 @@ impl Flows {
     /// Everything that is known now.
     #[must_use]
     pub fn snapshot(&self) -> Value {
-        let facts = self.shared.facts.get();
-        let upstream = facts.map_or("", |facts| facts.upstream.as_str());
-        let public = facts.map_or("", |facts| facts.public.as_str());
+        let sites = self.shared.sites.load();
         match self.shared.book.lock() {
-            Ok(book) => book.snapshot(SystemTime::now(), upstream, public),
+            Ok(book) => book.snapshot(SystemTime::now(), &sites),
             Err(_) => Value::Null,
         }
     }
@@ -167,8 +155,8 @@ impl Flows {
 }
 
 impl Recorder for Flows {
-    fn site(&self, facts: &Facts) {
-        let _ = self.shared.facts.set(facts.clone());
+    fn sites(&self, sites: Vec<Arc<SiteFacts>>) {
+        self.shared.sites.store(Arc::new(sites));
     }
 
     fn opened(&self, taped: &Taped) {
@@ -207,10 +195,10 @@ fn size(taped: &Taped) -> usize {
 /// What the thread has to itself.
 struct Keeper {
     shared: Arc<Shared>,
-    key: [u8; 32],
-    redactor: Option<Redactor>,
+    redactor: Redactor,
+    /// The site whose names the redactor leaves readable.
+    known: Option<Arc<SiteFacts>>,
     files: Option<Files>,
-    modes: Vec<(String, Mode)>,
 }
 
 impl Keeper {
@@ -233,10 +221,11 @@ impl Keeper {
 
     fn take(&mut self, taped: &Taped, has_ended: bool) {
         self.shared.waiting.fetch_sub(size(taped), Ordering::Relaxed);
-        let key = self.key;
-        let facts = self.shared.facts.get();
-        let new = || facts.map_or_else(|| Redactor::new(key), |facts| Redactor::new(key).knowing(facts));
-        let redacted = self.redactor.get_or_insert_with(new).redact(taped);
+        if !SiteFacts::is_same(self.known.as_ref(), taped.site.as_ref()) {
+            self.redactor.know(taped.site.as_deref().map(|site| &site.facts));
+            self.known.clone_from(&taped.site);
+        }
+        let redacted = self.redactor.redact(taped);
         let now = SystemTime::now();
         let Ok(mut book) = self.shared.book.lock() else { return };
         let placed = book.take(&redacted, now);
@@ -245,8 +234,8 @@ impl Keeper {
         for other in &placed.merged {
             self.try_to(|files| files.close(*other, placed.flow, now));
         }
-        if let (true, Some(about), Some(facts)) = (has_ended, about, facts_of(&self.shared)) {
-            let head = head(&facts, &self.modes, placed.flow, about);
+        if let (true, Some(about)) = (has_ended, about) {
+            let head = head(taped.site.clone(), placed.flow, about);
             self.write(placed.flow, &redacted, now, head);
         }
         self.tell(&placed.news);
@@ -263,8 +252,8 @@ impl Keeper {
         let Ok(mut book) = self.shared.book.lock() else { return };
         let (said, is_missed) = (book.tick(now), book.misses_hosted(now));
         drop(book);
-        // To a loopback address none can come.
-        let is_public = self.shared.facts.get().is_some_and(|facts| !facts.public.is_loopback());
+        // To loopback addresses none can come.
+        let is_public = self.shared.sites.load().iter().any(|site| !site.facts.public.is_loopback());
         if is_missed && is_public {
             tracing::warn!("{NOBODY}");
         }
@@ -299,19 +288,7 @@ impl Keeper {
     }
 }
 
-fn facts_of(shared: &Shared) -> Option<Facts> {
-    shared.facts.get().cloned()
-}
-
-fn head(facts: &Facts, modes: &[(String, Mode)], flow: u64, about: (String, IpAddr, String)) -> Head {
+fn head(site: Option<Arc<SiteFacts>>, flow: u64, about: (String, IpAddr, String)) -> Head {
     let (began, client, agent) = about;
-    Head {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        facts: facts.clone(),
-        modes: modes.to_vec(),
-        flow,
-        began,
-        client: client.to_string(),
-        agent,
-    }
+    Head { version: env!("CARGO_PKG_VERSION").to_owned(), site, flow, began, client: client.to_string(), agent }
 }

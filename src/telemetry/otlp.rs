@@ -80,7 +80,8 @@ pub struct Trace {
 #[derive(Clone, Debug)]
 pub struct Span {
     pub trace: Trace,
-    pub site: String,
+    /// `None`: no site is where the request went.
+    pub site: Option<String>,
     pub client: String,
     pub class: Class,
     pub method: Method,

@@ -15,10 +15,32 @@ use crate::endpoint::Class;
 use crate::exchange::{Facts, Reply, Request};
 use crate::knowledge::Knowledge;
 use crate::plan::Fired;
+use crate::repair::Mode;
 use crate::telemetry::counters::Untouched;
 
 /// Of a body, at most this many bytes are kept.
 pub const MOST_BYTES: usize = 64 * 1024;
+
+/// The site of an exchange, as it was configured when the exchange began.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SiteFacts {
+    /// What it is called in logs and metrics.
+    pub name: String,
+    pub facts: Facts,
+    /// The repairs that are not in their default mode, by id.
+    pub modes: Vec<(String, Mode)>,
+}
+
+impl SiteFacts {
+    /// Whether two exchanges belong to one site, and nothing of it was configured anew in between.
+    #[must_use]
+    pub fn is_same(one: Option<&Arc<Self>>, other: Option<&Arc<Self>>) -> bool {
+        match (one, other) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other) || one == other,
+            (one, other) => one.is_none() && other.is_none(),
+        }
+    }
+}
 
 /// One exchange, from the client's request to the end of its answer.
 #[derive(Clone, Debug)]
@@ -26,6 +48,8 @@ pub struct Taped {
     /// Counts up from 1 while the process runs; the same for `opened` and `ended`.
     pub number: u64,
     pub began: SystemTime,
+    /// `None`: the request was for no site.
+    pub site: Option<Arc<SiteFacts>>,
     /// The client's address: the peer's, or what a trusted proxy says.
     pub client: IpAddr,
     pub class: Class,
@@ -92,8 +116,8 @@ impl Text {
 
 /// Takes exchanges in. Called on the data path: what takes long belongs on a thread of its own.
 pub trait Recorder: Send + Sync {
-    /// What holds for all exchanges, before the first of them.
-    fn site(&self, _facts: &Facts) {}
+    /// The sites that are served from now on: at the start, and after each reload.
+    fn sites(&self, _sites: Vec<Arc<SiteFacts>>) {}
     /// The head of an event stream has left; it will be told again when it has ended.
     fn opened(&self, taped: &Taped);
     /// An exchange has ended.
@@ -114,6 +138,7 @@ impl Taped {
         Self {
             number: 0,
             began: SystemTime::now(),
+            site: None,
             client: IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
             class: request.class,
             turns: vec![Turn { asked: asked.clone(), came: Some(came(before)) }],

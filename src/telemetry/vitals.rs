@@ -90,6 +90,18 @@ impl Vitals {
         all.into()
     }
 
+    /// What all sites together and the process have counted.
+    #[must_use]
+    pub fn counters(&self) -> Value {
+        self.common.ledger.sum().to_json()
+    }
+
+    /// What the last check of the first site said, as `mcp-mend check --json` writes it.
+    #[must_use]
+    pub fn checked(&self) -> Option<Arc<Value>> {
+        self.sites()?.first().checked.load_full()
+    }
+
     /// When the process began to count.
     #[must_use]
     pub fn started(&self) -> SystemTime {

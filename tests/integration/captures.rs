@@ -268,19 +268,19 @@ async fn without_a_request_a_report_says_so() {
 }
 
 /// The captures in a folder, oldest first.
-fn files(dir: &Path) -> Vec<PathBuf> {
+pub fn files(dir: &Path) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
     found.sort();
     found
 }
 
-fn capture(file: &Path) -> Capture {
+pub fn capture(file: &Path) -> Capture {
     let text = std::fs::read_to_string(file).unwrap();
     read::capture(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
 /// How a replay differs from what was recorded.
-fn differences(capture: &Capture) -> (usize, usize, Vec<String>) {
+pub fn differences(capture: &Capture) -> (usize, usize, Vec<String>) {
     let (mut all, mut unclear, mut found) = (0, 0, Vec::new());
     for (recorded, replayed) in replay_all(capture) {
         all += 1;

@@ -9,7 +9,7 @@ use crate::kit::{Binary, Message, Proxy, Upstream, chunk, get, json, noise, ok, 
 
 /// How often something was counted under a name: refusals, bodies that passed untouched, connections hung up on.
 fn counted(proxy: &Proxy, name: &str) -> u64 {
-    let counters = &proxy.running.as_ref().unwrap().runtime.counters;
+    let counters = proxy.running.as_ref().unwrap().common.ledger.sum();
     let mut all = counters.by_refusal().chain(counters.by_reason()).chain(counters.by_hanging_up());
     all.find(|(have, _)| *have == name).map_or(0, |(_, count)| count)
 }

@@ -55,6 +55,7 @@ mod sealed_sessions;
 mod secrets;
 mod shared_streams;
 mod simulation;
+mod sites;
 mod streaming;
 mod tls;
 mod tls_in;

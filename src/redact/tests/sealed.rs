@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::repairs::session;
+use crate::seal::SealKeys;
 
 fn site() -> Facts {
     Facts { seal: SealKeys::of(&["the operator's own secret, 32 bytes"]), ..example::facts(SiteKind::Open) }

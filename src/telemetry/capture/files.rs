@@ -4,12 +4,14 @@ use std::collections::{HashMap, VecDeque};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::form::{Entry, Head, Recorded};
 use crate::knowledge::Knowledge;
 use crate::redact::Redacted;
 use crate::telemetry::stamp;
+use crate::telemetry::tape::SiteFacts;
 
 /// So many files are kept open; of one that was closed, a second part is begun.
 const MOST_OPEN: usize = 64;
@@ -44,6 +46,8 @@ struct Open {
     file: File,
     bytes: u64,
     is_full: bool,
+    /// What its head says of the site.
+    site: Option<Arc<SiteFacts>>,
     /// What was written last of what is known of the upstream.
     known: Option<Knowledge>,
 }
@@ -61,7 +65,8 @@ impl Files {
         Ok(files)
     }
 
-    /// Writes an exchange to the file of its flow. `head` is asked for a new one.
+    /// Writes an exchange to the file of its flow. `head` is asked for a new one; that is begun too when the site of the flow
+    /// was configured anew, since a head holds for a whole file.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -72,6 +77,11 @@ impl Files {
         now: SystemTime,
         head: impl FnOnce() -> Head,
     ) -> io::Result<()> {
+        let is_another = |open: &Open| !SiteFacts::is_same(open.site.as_ref(), exchange.site.as_ref());
+        if self.open.get(&flow).is_some_and(is_another) {
+            self.note(flow, "its site was configured anew: this flow goes on in another file", now)?;
+            self.forget(flow);
+        }
         self.open(flow, now, head)?;
         let Some(open) = self.open.get_mut(&flow) else { return Ok(()) };
         let is_news = open.known.as_ref() != Some(&*exchange.known);
@@ -128,9 +138,12 @@ impl Files {
             let path = self.bounds.dir.join(name);
             match create(&path) {
                 Ok(file) => {
-                    self.open.insert(flow, Open { path, file, bytes: 0, is_full: false, known: None });
+                    let head = head();
+                    let text = head.write();
+                    let open = Open { path, file, bytes: 0, is_full: false, site: head.site, known: None };
+                    self.open.insert(flow, open);
                     self.order.push_back(flow);
-                    return self.write(flow, &head().write(), now);
+                    return self.write(flow, &text, now);
                 }
                 Err(found) if found.kind() == io::ErrorKind::AlreadyExists => error = found,
                 Err(found) => return Err(found),

@@ -3,6 +3,7 @@
 //! ```text
 //! mcp-mend capture 1
 //! version: 0.1.0
+//! site: https://mcp.example.com
 //! public: https://mcp.example.com
 //! upstream: http://localhost:3000
 //! mcp_path: /mcp
@@ -42,6 +43,8 @@
 //! registered, then nothing: the authorize page was never opened
 //! ```
 //!
+//! `site`, as it is called in logs, and what follows up to `modes` are of the one site that all exchanges in the file belong
+//! to; where requests were for no site, `site` is empty and these lines are not there. Captures from before have no `site`.
 //! `modes` has what is not the default. `known` is there when it is not what it was at the exchange before. `expired: yes`
 //! says that the bearer token was a JWT whose time was over; `untouched` and `refused` (name, whose fault) are there if
 //! they apply. A line of a section that would be taken for a heading, or begins with a backslash, has a backslash before
@@ -49,13 +52,13 @@
 //! backslash as `\\`. Values that were taken out are `#` and eight hexadecimal digits (`redact.rs`).
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use super::known;
-use crate::exchange::Facts;
 use crate::knowledge::Knowledge;
 use crate::redact::{Message, Redacted};
-use crate::repair::Mode;
 use crate::telemetry::stamp;
+use crate::telemetry::tape::SiteFacts;
 
 pub(super) const FIRST_LINE: &str = "mcp-mend capture 1";
 pub(super) const EXCHANGE: &str = "=== ";
@@ -75,21 +78,15 @@ pub struct Capture {
 }
 
 /// What holds for all of it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
     pub version: String,
-    pub facts: Facts,
-    pub modes: Vec<(String, Mode)>,
+    /// The site of all exchanges; `None`: they were for no site.
+    pub site: Option<Arc<SiteFacts>>,
     pub flow: u64,
     pub began: String,
     pub client: String,
     pub agent: String,
-}
-
-impl PartialEq for Head {
-    fn eq(&self, other: &Self) -> bool {
-        self.write() == other.write()
-    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -128,26 +125,34 @@ pub struct Recorded {
 impl Head {
     #[must_use]
     pub fn write(&self) -> String {
-        let facts = &self.facts;
-        let origins: Vec<&str> = facts.origins.iter().map(crate::edit::origin::Origin::as_str).collect();
-        let modes: Vec<String> = self.modes.iter().map(|(id, mode)| format!("{id}={mode}")).collect();
+        let site = self.site.as_deref().map_or_else(|| "site:\n".to_owned(), site);
         format!(
-            "{FIRST_LINE}\nversion: {}\npublic: {}\nupstream: {}\nmcp_path: {}\norigins: {}\nloopback_origins: {}\n\
-             scopes: {}\nmodes: {}\nflow: {}\nbegan: {}\nclient: {}\nagent: {}\n",
+            "{FIRST_LINE}\nversion: {}\n{site}flow: {}\nbegan: {}\nclient: {}\nagent: {}\n",
             self.version,
-            facts.public,
-            facts.upstream,
-            facts.mcp_path,
-            origins.join(" "),
-            facts.loopback_origins,
-            facts.scopes.join(" "),
-            modes.join(" "),
             self.flow,
             self.began,
             self.client,
             one_line(&self.agent),
         )
     }
+}
+
+/// The lines of a head that say what a site is.
+fn site(site: &SiteFacts) -> String {
+    let SiteFacts { name, facts, modes } = site;
+    let origins: Vec<&str> = facts.origins.iter().map(crate::edit::origin::Origin::as_str).collect();
+    let modes: Vec<String> = modes.iter().map(|(id, mode)| format!("{id}={mode}")).collect();
+    format!(
+        "site: {name}\npublic: {}\nupstream: {}\nmcp_path: {}\norigins: {}\nloopback_origins: {}\nscopes: {}\n\
+         modes: {}\n",
+        facts.public,
+        facts.upstream,
+        facts.mcp_path,
+        origins.join(" "),
+        facts.loopback_origins,
+        facts.scopes.join(" "),
+        modes.join(" "),
+    )
 }
 
 impl Entry {

@@ -1,5 +1,7 @@
 //! Reading a capture back. Pure.
 
+use std::sync::Arc;
+
 use super::form::{
     ANSWER, ANSWERED, ASKED, Capture, EXCHANGE, Entry, FIRST_LINE, Head, KNOWN, NOTE, REQUEST, Recorded,
 };
@@ -9,6 +11,7 @@ use crate::exchange::Facts;
 use crate::redact::Message;
 use crate::repair::Mode;
 use crate::seal::SealKeys;
+use crate::telemetry::tape::SiteFacts;
 
 /// Reads a whole capture.
 ///
@@ -98,14 +101,30 @@ fn head(lines: &mut Lines<'_>) -> Result<Head, String> {
         let found = pairs.iter().find(|(have, _)| *have == name).map(|(_, value)| *value);
         found.ok_or_else(|| format!("line {}: the head of the capture has no `{name}`", start + 1))
     };
+    // Captures from before sites were told apart do not name theirs.
+    let site = match find("site").or_else(|_| find("public"))? {
+        "" => None,
+        name => Some(Arc::new(site(name, find)?)),
+    };
+    Ok(Head {
+        version: find("version")?.to_owned(),
+        site,
+        flow: find("flow")?.parse().map_err(|_| "the flow is a number")?,
+        began: find("began")?.to_owned(),
+        client: find("client")?.to_owned(),
+        agent: find("agent")?.to_owned(),
+    })
+}
+
+fn site<'a>(name: &str, find: impl Fn(&str) -> Result<&'a str, String>) -> Result<SiteFacts, String> {
     let origin = |text: &str| Origin::exactly(text).map_err(|error| format!("`{text}` in the head: {error}"));
     let words = |name| find(name).map(|text| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
     let modes = words("modes")?.into_iter().map(|pair| {
         let (id, mode) = pair.split_once('=').ok_or("a mode is written ID=MODE")?;
         Ok((id.to_owned(), mode.parse::<Mode>().map_err(|()| "a mode is off, observe or fix")?))
     });
-    Ok(Head {
-        version: find("version")?.to_owned(),
+    Ok(SiteFacts {
+        name: name.to_owned(),
         facts: Facts {
             public: origin(find("public")?)?,
             upstream: origin(find("upstream")?)?,
@@ -117,10 +136,6 @@ fn head(lines: &mut Lines<'_>) -> Result<Head, String> {
             seal: SealKeys::known_to_all(),
         },
         modes: modes.collect::<Result<_, &str>>()?,
-        flow: find("flow")?.parse().map_err(|_| "the flow is a number")?,
-        began: find("began")?.to_owned(),
-        client: find("client")?.to_owned(),
-        agent: find("agent")?.to_owned(),
     })
 }
 

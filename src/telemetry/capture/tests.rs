@@ -1,5 +1,6 @@
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use proptest::prelude::*;
@@ -11,12 +12,20 @@ use crate::example;
 use crate::redact::Message;
 use crate::repair::{Mode, SiteKind};
 use crate::telemetry::capture::known;
+use crate::telemetry::tape::SiteFacts;
+
+fn site() -> Arc<SiteFacts> {
+    Arc::new(SiteFacts {
+        name: "https://mcp.example.com".into(),
+        facts: example::facts(SiteKind::Scoped),
+        modes: vec![("stream.silence".into(), Mode::Off)],
+    })
+}
 
 fn head() -> Head {
     Head {
         version: "0.1.0".into(),
-        facts: example::facts(SiteKind::Scoped),
-        modes: vec![("stream.silence".into(), Mode::Off)],
+        site: Some(site()),
         flow: 3,
         began: "2026-11-24T10:11:12.123Z".into(),
         client: "203.0.113.7".into(),
@@ -103,7 +112,7 @@ proptest! {
 fn errors_say_where_they_are() {
     for (text, error) in [
         ("x", "line 1: a capture begins with `mcp-mend capture 1`"),
-        ("mcp-mend capture 1\nversion: 1\n", "line 2: the head of the capture has no `modes`"),
+        ("mcp-mend capture 1\nversion: 1\n", "line 2: the head of the capture has no `public`"),
     ] {
         assert_eq!(read::capture(text).unwrap_err(), error);
     }
@@ -127,33 +136,35 @@ fn only_captures_are_taken_for_such() {
 
 /// An exchange with so long a body.
 fn redacted(length: usize) -> crate::redact::Redacted {
-    let facts = example::facts(SiteKind::Open);
-    let mut redacted = crate::redact::Redactor::new([0; 32]).knowing(&facts).redact(&crate::telemetry::tape::Taped {
-        number: 1,
-        began: SystemTime::UNIX_EPOCH,
-        client: "::1".parse().unwrap(),
-        class: crate::endpoint::Class::Mcp,
-        asked: crate::telemetry::tape::Asked {
-            method: http::Method::GET,
-            target: "/mcp".parse().unwrap(),
-            headers: http::HeaderMap::new(),
-            body: crate::telemetry::tape::Text::default(),
-        },
-        turns: Vec::new(),
-        answered: crate::telemetry::tape::Came {
-            status: http::StatusCode::OK,
-            headers: http::HeaderMap::new(),
-            body: crate::telemetry::tape::Text::default(),
-        },
-        fired: Vec::new(),
-        known: std::sync::Arc::default(),
-        untouched: None,
-        refused: None,
-        first_byte: Duration::ZERO,
-        total: Duration::ZERO,
-        bytes: 0,
-        ending: None,
-    });
+    let site = site();
+    let mut redacted =
+        crate::redact::Redactor::new([0; 32]).knowing(&site.facts).redact(&crate::telemetry::tape::Taped {
+            number: 1,
+            began: SystemTime::UNIX_EPOCH,
+            site: Some(site.clone()),
+            client: "::1".parse().unwrap(),
+            class: crate::endpoint::Class::Mcp,
+            asked: crate::telemetry::tape::Asked {
+                method: http::Method::GET,
+                target: "/mcp".parse().unwrap(),
+                headers: http::HeaderMap::new(),
+                body: crate::telemetry::tape::Text::default(),
+            },
+            turns: Vec::new(),
+            answered: crate::telemetry::tape::Came {
+                status: http::StatusCode::OK,
+                headers: http::HeaderMap::new(),
+                body: crate::telemetry::tape::Text::default(),
+            },
+            fired: Vec::new(),
+            known: std::sync::Arc::default(),
+            untouched: None,
+            refused: None,
+            first_byte: Duration::ZERO,
+            total: Duration::ZERO,
+            bytes: 0,
+            ending: None,
+        });
     redacted.answered.body = "a".repeat(length);
     redacted
 }
@@ -217,4 +228,46 @@ fn no_link_is_followed() {
     fs::write(&file, "").unwrap();
     let bounds = Bounds { dir: file, max_bytes: 1, max_age: Duration::MAX, file_bytes: 1 };
     assert!(Files::new(bounds).is_err());
+}
+
+#[test]
+fn a_head_of_no_site_and_one_from_before_sites_were_named_are_read() {
+    let nobody = Head { site: None, ..head() };
+    assert_eq!(read::capture(&nobody.write()).unwrap().head, nobody);
+    let old = head().write().replace("site: https://mcp.example.com\n", "");
+    let read = read::capture(&old).unwrap().head.site.unwrap();
+    assert_eq!((&read.name, &read.facts), (&read.facts.public.to_string(), &site().facts));
+    assert_eq!(read.modes, site().modes);
+}
+
+#[test]
+fn a_file_is_of_one_site_as_it_was_configured() {
+    let dir = tempfile::tempdir().unwrap();
+    let bounds = Bounds {
+        dir: dir.path().to_owned(),
+        max_bytes: 1 << 20,
+        max_age: Duration::from_secs(3600),
+        file_bytes: 1 << 20,
+    };
+    let mut files = Files::new(bounds).unwrap();
+    let changed = Arc::new(SiteFacts { modes: Vec::new(), ..(*site()).clone() });
+    // The last two are equal, but not the same: a reload that changed nothing.
+    for site in [Some(site()), Some(changed.clone()), Some(Arc::new((*changed).clone())), None] {
+        let exchange = crate::redact::Redacted { site: site.clone(), ..redacted(10) };
+        files.exchange(3, &exchange, SystemTime::UNIX_EPOCH, || Head { site, ..head() }).unwrap();
+    }
+    let mut all = captures_in(dir.path()).unwrap();
+    all.sort();
+    let found: Vec<_> = all
+        .iter()
+        .map(|(path, _, _)| {
+            let capture = read::capture(&fs::read_to_string(path).unwrap()).unwrap();
+            let count = capture.entries.iter().filter(|entry| matches!(entry, Entry::Exchange(_))).count();
+            (capture.head.site, count)
+        })
+        .collect();
+    for expected in [(Some(site()), 1), (Some(changed), 2), (None, 1)] {
+        assert!(found.contains(&expected), "{expected:?} is not in {found:?}");
+    }
+    assert_eq!(found.len(), 3);
 }

@@ -7,11 +7,12 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
-use super::flow::{Flow, NOBODY, Sentence};
+use super::flow::{Flow, NOBODY, Sentence, Source};
 use super::show;
 use crate::ranges::{Ranges, Vendor};
 use crate::redact::{Key, Kind, Redacted};
 use crate::telemetry::stamp;
+use crate::telemetry::tape::SiteFacts;
 
 /// So many flows are kept, for so long.
 const MOST_FLOWS: usize = 200;
@@ -49,7 +50,7 @@ pub struct Book {
     flows: BTreeMap<u64, Flow>,
     next: u64,
     by_key: HashMap<Key, u64>,
-    by_source: HashMap<(IpAddr, String), u64>,
+    by_source: HashMap<Source, u64>,
     seen_hosted: bool,
     said_nobody: bool,
 }
@@ -103,7 +104,7 @@ impl Book {
         for key in &exchange.signs.keys {
             self.by_key.insert(*key, id);
         }
-        self.by_source.insert((exchange.client, exchange.agent.clone()), id);
+        self.by_source.insert(Source::of(exchange), id);
         self.forget(now);
         Placed { flow: id, merged, news, sentence }
     }
@@ -121,7 +122,7 @@ impl Book {
                 found.push(flow.id);
             }
         }
-        let source = self.by_source.get(&(exchange.client, exchange.agent.clone()));
+        let source = self.by_source.get(&Source::of(exchange));
         let same = source
             .and_then(|id| self.flows.get(id))
             .filter(|flow| age(flow, now) < SAME_CLIENT && !flow.contradicts(exchange));
@@ -215,15 +216,20 @@ impl Book {
         if is_nobody { vec![NOBODY] } else { Vec::new() }
     }
 
-    /// Everything, for the page.
+    /// Everything, for the page, with the sites that are served now. `upstream`, `public` and `endpoint` are those of the
+    /// first of them.
     #[must_use]
-    pub fn snapshot(&self, now: SystemTime, upstream: &str, public: &str) -> Value {
+    pub fn snapshot(&self, now: SystemTime, sites: &[Arc<SiteFacts>]) -> Value {
+        let first = sites.first().map(|site| show::site(site));
+        let of_first = |member: &str| first.as_ref().map_or("".into(), |site| site[member].clone());
         json!({
             "now": stamp(now),
             "started": stamp(self.started),
             "version": env!("CARGO_PKG_VERSION"),
-            "upstream": upstream,
-            "public": public,
+            "upstream": of_first("upstream"),
+            "public": of_first("public"),
+            "endpoint": of_first("endpoint"),
+            "sites": sites.iter().map(|site| show::site(site)).collect::<Vec<_>>(),
             "sentences": self.sentences(),
             "flows": self.flows.values().map(|flow| show::flow(flow, true)).collect::<Vec<_>>(),
         })

@@ -114,10 +114,32 @@ impl Sentence {
     }
 }
 
-/// Exchanges of one login.
+/// Who asks, without knowing more: all of its requests at one site may be one login.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Source {
+    /// What the site is called; `None`: the requests were for no site.
+    site: Option<String>,
+    client: IpAddr,
+    agent: String,
+}
+
+impl Source {
+    #[must_use]
+    pub fn of(exchange: &Redacted) -> Self {
+        Self { site: site_of(exchange), client: exchange.client, agent: exchange.agent.clone() }
+    }
+}
+
+fn site_of(exchange: &Redacted) -> Option<String> {
+    exchange.site.as_ref().map(|site| site.name.clone())
+}
+
+/// Exchanges of one login, all of them at one site.
 #[derive(Debug)]
 pub struct Flow {
     pub id: u64,
+    /// What the site is called; `None`: the requests were for no site.
+    pub site: Option<String>,
     pub client: IpAddr,
     pub agent: String,
     pub hosted: Option<String>,
@@ -136,7 +158,7 @@ pub struct Flow {
     /// The client that it is about, once that is known.
     pub client_id: Option<u64>,
     /// Addresses and agents that have part in it.
-    pub sources: HashSet<(IpAddr, String)>,
+    pub sources: HashSet<Source>,
     turn: Turn,
 }
 
@@ -157,6 +179,7 @@ impl Flow {
     pub fn new(id: u64, exchange: &Redacted, hosted: Option<String>, now: SystemTime) -> Self {
         Self {
             id,
+            site: site_of(exchange),
             client: exchange.client,
             agent: exchange.agent.clone(),
             hosted,
@@ -183,7 +206,7 @@ impl Flow {
     /// Takes an exchange in, or what has become of one that was open.
     pub fn take(&mut self, exchange: &Redacted, shown: Value, now: SystemTime) {
         self.last = self.last.max(now);
-        self.sources.insert((exchange.client, exchange.agent.clone()));
+        self.sources.insert(Source::of(exchange));
         for key in &exchange.signs.keys {
             if self.keys.len() < MOST_KEYS {
                 self.keys.insert(*key);

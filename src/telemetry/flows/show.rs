@@ -3,11 +3,25 @@
 use serde_json::{Map, Value, json};
 
 use super::flow::{Flow, Phase};
+use crate::exchange::Site;
+use crate::knowledge::Knowledge;
 use crate::redact::{Message, Redacted};
 use crate::telemetry::stamp;
+use crate::telemetry::tape::SiteFacts;
 
 /// Longer texts are cut.
 const LONGEST: usize = 16 * 1024;
+
+/// A site that is served. `endpoint` is what clients are told to use, path and all.
+pub(super) fn site(site: &SiteFacts) -> Value {
+    let seen = Site { facts: &site.facts, known: &Knowledge::default() };
+    json!({
+        "name": site.name,
+        "public": site.facts.public.as_str(),
+        "upstream": site.facts.upstream.as_str(),
+        "endpoint": seen.resource(),
+    })
+}
 
 /// A flow, with or without its exchanges.
 pub(super) fn flow(flow: &Flow, with_exchanges: bool) -> Value {
@@ -21,6 +35,7 @@ pub(super) fn flow(flow: &Flow, with_exchanges: bool) -> Value {
         .collect();
     let mut value = json!({
         "id": flow.id,
+        "site": flow.site,
         "client": flow.client.to_string(),
         "agent": flow.agent,
         "hosted": flow.hosted,

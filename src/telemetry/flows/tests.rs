@@ -24,6 +24,11 @@ fn headers(text: &str) -> HeaderMap {
     text.lines().filter(|line| !line.is_empty()).map(line).collect()
 }
 
+fn site() -> Arc<SiteFacts> {
+    let facts = example::facts(SiteKind::Open);
+    Arc::new(SiteFacts { name: facts.public.to_string(), facts, modes: Vec::new() })
+}
+
 struct Story {
     book: Book,
     redactor: Redactor,
@@ -46,6 +51,7 @@ impl Story {
         lines.insert("user-agent", agent.parse().unwrap());
         let whole = |text: &str| Text::whole(&bytes::Bytes::copy_from_slice(text.as_bytes()));
         Taped {
+            site: Some(site()),
             number: self.number,
             began: at(0),
             client: client.parse().unwrap(),
@@ -167,7 +173,7 @@ fn a_login_is_one_flow_with_the_browser_in_it() {
     for (index, step) in steps.into_iter().enumerate() {
         assert_eq!(story.play(index as u64, step).flow, 1, "{index}");
     }
-    let snapshot = story.book.snapshot(at(9), "http://u", "https://p");
+    let snapshot = story.book.snapshot(at(9), &[site()]);
     assert_eq!(snapshot["flows"].as_array().unwrap().len(), 1);
     let flow = &snapshot["flows"][0];
     for phase in ["discovery", "registration", "authorize", "token", "initialize", "tools"] {
@@ -208,7 +214,7 @@ fn what_turns_out_to_be_one_login_becomes_one_flow() {
     assert_eq!(story.play(2, Step::Code('a')).flow, 2);
     let placed = story.play(3, Step::Token('a'));
     assert_eq!((placed.flow, placed.merged), (1, vec![2]));
-    let snapshot = story.book.snapshot(at(4), "", "");
+    let snapshot = story.book.snapshot(at(4), &[]);
     let numbers: Vec<u64> =
         snapshot["flows"][0]["exchanges"].as_array().unwrap().iter().map(|e| e["number"].as_u64().unwrap()).collect();
     assert_eq!(numbers, [1, 2, 3, 4]);
@@ -267,11 +273,11 @@ fn each_sentence_is_said_once_of_a_flow() {
 fn a_hosted_client_is_one_by_its_address() {
     let mut story = Story::new();
     story.play(0, Step::Challenge);
-    assert_eq!(story.book.snapshot(at(1), "", "")["sentences"][0], NOBODY);
+    assert_eq!(story.book.snapshot(at(1), &[])["sentences"][0], NOBODY);
     story.book = Book::new(Some(by_ranges(Ranges::default())), at(0));
     let hosted = story.redacted("160.79.106.35 python-httpx/0.28.1", Class::Mcp, "POST /mcp", "{}", "401");
     story.book.take(&hosted, at(0));
-    let snapshot = story.book.snapshot(at(1), "", "");
+    let snapshot = story.book.snapshot(at(1), &[]);
     assert_eq!(snapshot["flows"][0]["hosted"], "Anthropic");
     assert_eq!(snapshot["sentences"].as_array().unwrap().len(), 0);
     // Who does not know the addresses says so only if nobody came at all.
@@ -303,16 +309,15 @@ fn what_can_be_said_is_written_into_the_capture() {
     let step = Step::Register('a').taped(&mut story);
     let shared = Arc::new(Shared {
         book: Mutex::new(Book::new(None, at(0))),
-        facts: OnceLock::new(),
+        sites: ArcSwap::default(),
         watchers: broadcast::channel(8).0,
         waiting: AtomicUsize::new(0),
         dropped: AtomicU64::new(0),
         failed: AtomicU64::new(0),
     });
-    shared.facts.set(example::facts(SiteKind::Open)).unwrap();
     let mut news = shared.watchers.subscribe();
     let files = Some(Files::new(bounds).unwrap());
-    let mut keeper = Keeper { shared: shared.clone(), key: [1; 32], redactor: None, files, modes: Vec::new() };
+    let mut keeper = Keeper { shared: shared.clone(), redactor: Redactor::new([1; 32]), known: None, files };
     keeper.take(&step, true);
     keeper.tick(SystemTime::now() + Duration::from_secs(61));
     keeper.tick(SystemTime::now() + Duration::from_secs(70));
@@ -327,7 +332,7 @@ fn what_can_be_said_is_written_into_the_capture() {
 
 #[test]
 fn nobody_waits_for_a_keeper_that_is_behind() {
-    let setup = Setup { capture: None, modes: Vec::new(), hosted: None, started: at(0) };
+    let setup = Setup { capture: None, hosted: None, started: at(0) };
     let flows = Flows::start(setup).unwrap();
     let mut story = Story::new();
     let taped = Step::Tools('a').taped(&mut story);
@@ -351,10 +356,22 @@ fn an_open_stream_is_the_same_exchange_when_it_ends() {
     story.book.take(&open, at(0));
     story.play(1000, Step::Challenge);
     story.book.take(&ended, at(2000));
-    let snapshot = story.book.snapshot(at(2000), "", "");
+    let snapshot = story.book.snapshot(at(2000), &[]);
     assert_eq!(snapshot["flows"].as_array().unwrap().len(), 2);
     assert_eq!(snapshot["flows"][0]["exchanges"].as_array().unwrap().len(), 1);
     assert_eq!(snapshot["flows"][0]["exchanges"][0]["ending"], "whole");
+}
+
+#[test]
+fn what_ties_exchanges_together_does_so_at_one_site_alone() {
+    let mut story = Story::new();
+    let other = Arc::new(SiteFacts { name: "https://other.example".into(), ..(*site()).clone() });
+    for (second, site, flow) in
+        [(0, Some(site()), 1), (1, Some(other.clone()), 2), (2, None, 3), (3, None, 3), (4, Some(other), 2)]
+    {
+        let taped = Taped { site, ..Step::Tools('a').taped(&mut story) };
+        assert_eq!(story.book.take(&story.redactor.redact(&taped), at(second)).flow, flow, "{second}");
+    }
 }
 
 #[test]
@@ -363,14 +380,14 @@ fn nothing_grows_without_end() {
     for round in 0..(MOST_EXCHANGES as u64 + 50) {
         story.play(round, Step::Tools('a'));
     }
-    let snapshot = story.book.snapshot(at(300), "", "");
+    let snapshot = story.book.snapshot(at(300), &[]);
     assert_eq!(snapshot["flows"][0]["exchanges"].as_array().unwrap().len(), MOST_EXCHANGES);
     for round in 0..300_u64 {
         // Each long after the one before.
         story.play(1000 + round * 400, Step::Challenge);
     }
-    let flows = story.book.snapshot(at(130_000), "", "")["flows"].as_array().unwrap().len();
+    let flows = story.book.snapshot(at(130_000), &[])["flows"].as_array().unwrap().len();
     assert!(flows <= 200, "{flows}");
     story.book.tick(at(400_000));
-    assert_eq!(story.book.snapshot(at(400_000), "", "")["flows"].as_array().unwrap().len(), 0);
+    assert_eq!(story.book.snapshot(at(400_000), &[])["flows"].as_array().unwrap().len(), 0);
 }

@@ -61,14 +61,18 @@ pub fn all(vitals: &Vitals) -> Vec<Family> {
 }
 
 fn of_sites(sites: &[(String, Arc<Counters>)]) -> Vec<Family> {
-    let each = |metric: &'static Metric, read: &dyn Fn(&Counters, &mut Rows)| {
+    let some = |metric, is_wanted: fn(&str) -> bool, read: &dyn Fn(&Counters, &mut Rows)| {
         family(metric, |rows| {
-            for (site, counters) in sites {
+            for (site, counters) in sites.iter().filter(|(site, _)| is_wanted(site)) {
                 rows.site = Some(site.clone());
                 read(counters, rows);
             }
         })
     };
+    let each = |metric: &'static Metric, read: &dyn Fn(&Counters, &mut Rows)| some(metric, |_| true, read);
+    // Where no site is, no upstream is asked and nothing is mended.
+    let served =
+        |metric: &'static Metric, read: &dyn Fn(&Counters, &mut Rows)| some(metric, |site| !site.is_empty(), read);
     vec![
         each(&names::REQUESTS, &|counters, rows| {
             for cell in counters.requests() {
@@ -81,7 +85,7 @@ fn of_sites(sites: &[(String, Arc<Counters>)]) -> Vec<Family> {
             }
         }),
         each(&names::IN_FLIGHT, &|counters, rows| rows.gauge(&counters.in_flight)),
-        each(&names::STREAMS, &|counters, rows| rows.gauge(&counters.streams)),
+        served(&names::STREAMS, &|counters, rows| rows.gauge(&counters.streams)),
         each(&names::BODY_BYTES, &|counters, rows| {
             rows.count(&["up"], &counters.bytes_up);
             rows.count(&["down"], &counters.bytes_down);
@@ -92,23 +96,23 @@ fn of_sites(sites: &[(String, Arc<Counters>)]) -> Vec<Family> {
                 rows.add(&[name, refusal.map_or("proxy", |refusal| refusal.fault.name())], Value::Count(count));
             }
         }),
-        each(&names::REPAIRS, &|counters, rows| {
+        served(&names::REPAIRS, &|counters, rows| {
             counters.by_repair().for_each(|(id, count)| rows.add(&[id], Value::Count(count)));
         }),
-        each(&names::UNTOUCHED, &|counters, rows| {
+        served(&names::UNTOUCHED, &|counters, rows| {
             counters.by_reason().for_each(|(reason, count)| rows.add(&[reason], Value::Count(count)));
         }),
-        each(&names::VIOLATIONS, &|counters, rows| {
+        served(&names::VIOLATIONS, &|counters, rows| {
             counters.by_violation().for_each(|(id, count)| rows.add(&[id], Value::Count(count)));
         }),
-        each(&names::PANICS, &|counters, rows| rows.count(&[], &counters.panics)),
-        each(&names::LESSONS, &|counters, rows| {
+        served(&names::PANICS, &|counters, rows| rows.count(&[], &counters.panics)),
+        served(&names::LESSONS, &|counters, rows| {
             counters.by_lesson().for_each(|(lesson, fate, count)| rows.add(&[lesson, fate], Value::Count(count)));
         }),
-        each(&names::CONNECT, &|counters, rows| rows.times(&[], &counters.connect)),
-        each(&names::FIRST_BYTE, &|counters, rows| rows.times(&[], &counters.first_byte)),
-        each(&names::RETRIES, &|counters, rows| rows.count(&[], &counters.retries)),
-        each(&names::UNPOOLED, &|counters, rows| {
+        served(&names::CONNECT, &|counters, rows| rows.times(&[], &counters.connect)),
+        served(&names::FIRST_BYTE, &|counters, rows| rows.times(&[], &counters.first_byte)),
+        served(&names::RETRIES, &|counters, rows| rows.count(&[], &counters.retries)),
+        served(&names::UNPOOLED, &|counters, rows| {
             rows.count(&["private"], &counters.unpooled_private);
             rows.count(&["closed"], &counters.unpooled_closed);
         }),

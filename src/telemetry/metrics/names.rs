@@ -1,7 +1,8 @@
 //! Every metric, once: from this list come `/metrics`, what is sent over OTLP, and the README's table.
 //!
 //! Labels are bounded: classes, registered status codes, ids of repairs, names of reasons, and what the operator's own
-//! configuration names. Nothing that a client or an upstream writes becomes one.
+//! configuration names. Nothing that a client or an upstream writes becomes one. An empty `site` is the process: requests
+//! that no site is for, and connections whose site is not known.
 
 use super::{Kind, Metric, Unit};
 
@@ -18,7 +19,7 @@ macro_rules! metrics {
 metrics! {
     REQUESTS = Counter "mcp_mend_requests", None, ["site", "class", "code", "fault"],
         "Exchanges that have ended, by class of path, status and whose fault it was (none, client, proxy, upstream). \
-         Code 499: the client left before there was an answer";
+         Code 499: the client left before there was an answer. An empty site: requests that no site is for";
     DURATION = Histogram "mcp_mend_request_duration", Seconds, ["site", "class"],
         "From the head of a request to the last byte of its answer; streams that a GET opens are left out";
     IN_FLIGHT = Gauge "mcp_mend_requests_in_flight", None, ["site"],
@@ -27,7 +28,8 @@ metrics! {
     BODY_BYTES = Counter "mcp_mend_body", Bytes, ["site", "direction"],
         "Bytes of bodies: up from clients as they come, down to clients when the answer has ended";
     REFUSALS = Counter "mcp_mend_refusals", None, ["site", "reason", "fault"],
-        "Answers of the proxy itself, by name. A rate that is exceeded is one of them";
+        "Answers of the proxy itself, by name. A rate that is exceeded is one of them. An empty site: requests that no site is \
+         for, connections that are refused, and heads that cannot be read";
     REPAIRS = Counter "mcp_mend_repairs", None, ["site", "id"],
         "Exchanges in which a repair fired, observed ones included: one for each exchange and repair, as in the access log";
     UNTOUCHED = Counter "mcp_mend_untouched", None, ["site", "reason"],

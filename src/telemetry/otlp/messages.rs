@@ -130,7 +130,6 @@ fn span_of(span: &Span) -> TheirSpan {
         number("http.response.status_code", span.status.as_u16().into()),
         text("network.protocol.version", version),
         text("client.address", &span.client),
-        text("mcp_mend.site", &span.site),
         text("mcp_mend.class", span.class.name()),
         text("mcp_mend.fault", span.fault),
         text("mcp_mend.ending", span.ending.name()),
@@ -138,6 +137,7 @@ fn span_of(span: &Span) -> TheirSpan {
         number("mcp_mend.upstream.asked", span.asked.into()),
         number("mcp_mend.first_byte_ms", u64::try_from(span.first_byte.as_millis()).unwrap_or(u64::MAX)),
     ];
+    attributes.extend(span.site.as_ref().map(|site| text("mcp_mend.site", site)));
     for (key, ids) in [("mcp_mend.repairs", &span.mended), ("mcp_mend.observed", &span.observed)] {
         if !ids.is_empty() {
             attributes.push(list(key, ids));
@@ -197,7 +197,8 @@ fn metric_of(family: &Family, (begun, now): (u64, u64)) -> TheirMetric {
 }
 
 fn labels(sample: &Sample) -> Vec<KeyValue> {
-    sample.labels.iter().map(|(key, value)| text(key, value)).collect()
+    // An empty label is none (Prometheus data model); an empty attribute would be one.
+    sample.labels.iter().filter(|(_, value)| !value.is_empty()).map(|(key, value)| text(key, value)).collect()
 }
 
 fn number_of(sample: &Sample, begun: u64, now: u64) -> NumberDataPoint {

@@ -11,6 +11,7 @@ use mcp_mend::config::settings;
 use mcp_mend::server::{self, Balance, Outlets, Running};
 use mcp_mend::telemetry::access::AccessLog;
 use mcp_mend::telemetry::flows::Flows;
+use mcp_mend::telemetry::metrics::text::Form;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
@@ -24,6 +25,8 @@ pub const PUBLIC: &str = "https://mcp.example.com";
 /// A proxy to be started.
 pub struct Setup {
     given: Vec<(&'static str, String)>,
+    /// A configuration file, for what only a file can say.
+    file: String,
     balance: Balance,
 }
 
@@ -33,6 +36,7 @@ pub struct Proxy {
     pub running: Option<Running>,
     /// Who watches, if captures are wanted.
     pub flows: Option<Arc<Flows>>,
+    given: Vec<(&'static str, String)>,
     log: Sink,
 }
 
@@ -56,7 +60,30 @@ impl Proxy {
             ("repairs", "stream.silence=off".to_owned()),
             ("limits.drain_seconds", "0.3".to_owned()),
         ];
-        Setup { given, balance: Balance::DEFAULT }
+        Setup { given, file: String::new(), balance: Balance::DEFAULT }
+    }
+
+    /// A proxy with the sites of this file alone.
+    pub fn of_sites(file: &str) -> Setup {
+        let Setup { mut given, balance, .. } = Self::to_url("");
+        given.retain(|(key, _)| *key != "upstream.url");
+        Setup { given, file: file.to_owned(), balance }
+    }
+
+    /// Takes up another file, with the settings of the start.
+    pub fn reload(&self, file: &str) {
+        self.running.as_ref().unwrap().reload(&config(&self.given, file)).unwrap();
+    }
+
+    /// Waits until all that was recorded is in flows and captures.
+    pub async fn flush(&self) {
+        let flows = self.flows.clone().unwrap();
+        soon(tokio::task::spawn_blocking(move || flows.flush())).await.unwrap();
+    }
+
+    /// The metrics as Prometheus reads them.
+    pub fn metrics(&self) -> String {
+        self.running.as_ref().unwrap().vitals().metrics(Form::of(""))
     }
 
     /// A connection to the proxy.
@@ -115,18 +142,7 @@ impl Setup {
 
     /// The checked configuration, for a reload.
     pub fn config(&self) -> Config {
-        let mut layers = Layers::default();
-        for (key, text) in &self.given {
-            let setting = settings::find(key).unwrap_or_else(|| panic!("{key} is no setting"));
-            let parts = match setting.kind {
-                settings::Kind::List | settings::Kind::Modes => text.split(',').map(str::to_owned).collect(),
-                _ => vec![text.clone()],
-            };
-            layers.set(setting, parts.into_iter().map(|text| Value { text, place: "test".into() }).collect());
-        }
-        let mut complaints = Vec::new();
-        seal::take_keys(&mut layers, &mut complaints);
-        Config::check(&layers, complaints).unwrap()
+        config(&self.given, &self.file)
     }
 
     pub fn start(self) -> Proxy {
@@ -136,8 +152,23 @@ impl Setup {
         let flows = Flows::of(&config).unwrap();
         let outlets = Outlets { recorder: flows.clone().map(|flows| flows as _), ..access.into() };
         let running = server::start(&config, outlets, self.balance).unwrap();
-        Proxy { address: running.address, running: Some(running), flows, log }
+        Proxy { address: running.address, running: Some(running), flows, given: self.given, log }
     }
+}
+
+fn config(given: &[(&'static str, String)], file: &str) -> Config {
+    let (mut layers, mut complaints) = (Layers::default(), Vec::new());
+    layers.take_file("test.toml", file, &mut complaints);
+    for (key, text) in given {
+        let setting = settings::find(key).unwrap_or_else(|| panic!("{key} is no setting"));
+        let parts = match setting.kind {
+            settings::Kind::List | settings::Kind::Modes => text.split(',').map(str::to_owned).collect(),
+            _ => vec![text.clone()],
+        };
+        layers.set(setting, parts.into_iter().map(|text| Value { text, place: "test".into() }).collect());
+    }
+    seal::take_keys(&mut layers, &mut complaints);
+    Config::check(&layers, complaints).unwrap()
 }
 
 impl Drop for Proxy {

@@ -19,7 +19,7 @@ fn fired(id: &'static str) -> Fired {
 
 fn record<'a>(fired: &'a [Fired], method: &'a Method, path: &'a str) -> Record<'a> {
     Record {
-        site: "https://mcp.example.com",
+        site: Some("https://mcp.example.com"),
         peer: PEER,
         client: None,
         class: Class::Mcp,

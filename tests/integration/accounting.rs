@@ -21,9 +21,10 @@ pub async fn books(proxy: &Proxy) -> Books {
     let counters = &proxy.running.as_ref().unwrap().runtime.counters;
     let lines = soon(async {
         loop {
+            // In this order: what has ended by then is all there is.
+            let is_idle = counters.in_flight.load(Ordering::SeqCst) == 0;
             let ended = counters.requests().map(|requests| requests.count).sum::<u64>();
             let log = proxy.log();
-            let is_idle = counters.in_flight.load(Ordering::Relaxed) == 0;
             if is_idle && log.lines().count() as u64 == ended {
                 return log;
             }

@@ -32,7 +32,8 @@ async fn asked_from(source: &str, proxy: SocketAddr, request: impl AsRef<[u8]>) 
 }
 
 fn counted(proxy: &Proxy, name: &str) -> u64 {
-    let counters = &proxy.running.as_ref().unwrap().runtime.counters;
+    // Those of connections belong to no site.
+    let counters = proxy.running.as_ref().unwrap().common.ledger.sum();
     let mut all = counters.by_refusal().chain(counters.by_hanging_up());
     all.find(|(have, _)| *have == name).map_or(0, |(_, count)| count)
 }

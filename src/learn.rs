@@ -31,7 +31,7 @@ const LIFE_OF_NOTHING: Duration = Duration::from_secs(15);
 const RETRY: Duration = Duration::from_secs(1);
 /// So many visits in a row may leave something open before what they found counts as all there is.
 const OPEN_VISITS: u32 = 3;
-/// How long an exchange waits if nothing is known yet: as long as the clients do (field report 7). A visit ends before.
+/// How long an exchange waits if nothing is known yet: as long as the most patient clients do. A visit ends before.
 const CLIENT_PATIENCE: Duration = Duration::from_secs(10);
 /// How long an exchange waits for what is known already to be learned anew.
 const PATIENCE: Duration = Duration::from_secs(1);

@@ -17,6 +17,7 @@ use governor::{Quota, RateLimiter};
 
 use crate::endpoint::Class;
 use crate::endpoint::guard::Classes;
+use crate::overload::shares::client_of;
 
 /// Addresses that are remembered at a time, for each limit: with its hash an entry has about 40 bytes.
 const MOST_ADDRESSES: usize = 1 << 16;
@@ -108,7 +109,7 @@ impl<C: Clock> Rate<C> {
 
     fn check(&self, client: IpAddr) -> Result<(), u64> {
         self.forget_old();
-        self.limiter.check_key(&key(client)).map_err(|until| {
+        self.limiter.check_key(&client_of(client)).map_err(|until| {
             let wait = until.wait_time_from(self.limiter.clock().now());
             whole_seconds(wait)
         })
@@ -130,14 +131,6 @@ impl<C: Clock> Rate<C> {
 /// Seconds as Retry-After has them (RFC 9110 section 10.2.3): who waits so long has waited long enough.
 fn whole_seconds(wait: Duration) -> u64 {
     (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
-}
-
-/// Whom an address stands for: an IPv6 client has a whole /64 to itself (RFC 6177 section 2).
-fn key(client: IpAddr) -> IpAddr {
-    match client.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
-    }
 }
 
 /// What is known of each address. When it is full, addresses that are not in it share one place: a flood from many

@@ -201,7 +201,8 @@ fn sites(config: &Config, address: SocketAddr, common: &Common, before: Option<&
     let rest = config.sites.rest().iter().map(one).collect::<Result<Vec<_>, _>>()?;
     let first = one(config.sites.first())?;
     let mut no_site = Runtime::of_no_site(process, common)?;
-    no_site.bounds.connections = connections;
+    // Connections are counted there, and what is held up is told to make room by its bounds.
+    (no_site.bounds.connections, no_site.bounds.requests) = (connections, first.bounds.requests);
     Ok(Sites::new(first, rest, process.catch_all, Arc::new(no_site)))
 }
 

@@ -10,6 +10,8 @@ use super::is_plain;
 /// A path that is longer and not plain, or has more forms on the way through decoders and normalisers, is not read at all.
 const LONGEST: usize = 1024;
 const MOST_FORMS: usize = 64;
+/// Names of parameters that are longer are not read either.
+const LONGEST_NAME: usize = 256;
 
 /// What a proxy, a server or a framework may do to a path before it looks at it, in any order and any number of times.
 const STEPS: [fn(&str) -> String; 6] =
@@ -61,15 +63,19 @@ pub fn is_below(reading: &str, place: &str) -> bool {
     place != "/" && reading.strip_prefix(place).is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// A name as lenient readers compare it: decoded, in lower case.
+/// A name as lenient readers compare it: decoded, in lower case. `None` if it is too long to be decoded again and again: then
+/// it may be any name.
 #[must_use]
-pub fn name(text: &str) -> String {
+pub fn name(text: &str) -> Option<String> {
+    if text.len() > LONGEST_NAME {
+        return None;
+    }
     let mut text = text.to_owned();
     // Each decoding makes it shorter, until there is none.
     loop {
         let decoded = decode(&text);
         if decoded == text {
-            return fold(text.trim_matches(|c: char| c.is_whitespace() || c.is_control()));
+            return Some(fold(text.trim_matches(|c: char| c.is_whitespace() || c.is_control())));
         }
         text = decoded;
     }
@@ -227,7 +233,9 @@ mod tests {
     #[test]
     fn names_are_compared_decoded_and_without_case() {
         for text in ["sessionId", "%73essionId", "SESSIONID", "session%49d", "%2573essionid", " sessionid\t"] {
-            assert_eq!(name(text), "sessionid", "{text}");
+            assert_eq!(name(text).as_deref(), Some("sessionid"), "{text}");
         }
+        // Each decoding would take two bytes of it and read all the others.
+        assert_eq!(name(&format!("%{}41", "25".repeat(8000))), None);
     }
 }

@@ -76,6 +76,7 @@ impl Asked<'_> {
         let (Some(read), Some(mcp)) = (readings(self.path), readings(mcp_path)) else {
             return Class::ALL.into_iter().filter(|class| *class != Class::Other).fold(own, Classes::with);
         };
+        let named = named_places(endpoints);
         for reading in read {
             if mcp.iter().any(|place| is_at(&reading, place) || is_below(&reading, place)) {
                 set = set.with(Class::Mcp);
@@ -87,7 +88,7 @@ impl Asked<'_> {
             if is_below(&reading, LEGACY_SSE) {
                 set = set.with(Class::LegacySse);
             }
-            set = Self::endpoints_at(&reading, endpoints, set);
+            set = endpoints_at(&reading, &named, set);
         }
         if *self.method == Method::POST && names_a_session_loosely(self.query, self.is_form) {
             set = set.with(Class::LegacyPost);
@@ -101,19 +102,23 @@ impl Asked<'_> {
         let is_of = |at: &str| self.path.strip_prefix(at).is_some_and(|rest| WELL_KNOWN.contains(&rest));
         is_read(self.method) && (self.path.starts_with("/.well-known/") || is_of(mcp_path) || is_of(LEGACY_SSE))
     }
+}
 
-    fn endpoints_at(reading: &str, endpoints: &Endpoints, set: Classes) -> Classes {
-        let guesses = [Class::Register, Class::Token, Class::Revoke, Class::Authorize, Class::LegacySse, Class::Keys];
-        guesses.into_iter().fold(set, |set, class| {
-            let is_named = endpoints
-                .path_of(class)
-                .and_then(readings)
-                .is_some_and(|own| own.iter().any(|place| place != "/" && is_at(reading, place)));
-            let bare = reading.rsplit_once('.').map_or(reading, |(bare, _)| bare);
-            let is_guess = default_class(reading) == Some(class) || default_class(bare) == Some(class);
-            if is_named || is_guess { set.with(class) } else { set }
-        })
-    }
+/// Where the upstream's metadata say that its endpoints are, in every reading.
+fn named_places(endpoints: &Endpoints) -> Vec<(String, Class)> {
+    let classes = [Class::Register, Class::Token, Class::Revoke, Class::Authorize];
+    let of = |class: Class| endpoints.path_of(class).and_then(readings).unwrap_or_default();
+    let all = classes.into_iter().flat_map(|class| of(class).into_iter().map(move |place| (place, class)));
+    all.filter(|(place, _)| place != "/").collect()
+}
+
+/// The endpoints of an authorization server and the older transport at a reading: those that are named, and those that clients
+/// guess.
+fn endpoints_at(reading: &str, named: &[(String, Class)], set: Classes) -> Classes {
+    let bare = reading.rsplit_once('.').map_or(reading, |(bare, _)| bare);
+    let guessed = [default_class(reading), default_class(bare)].into_iter().flatten();
+    let named = named.iter().filter(|(place, _)| is_at(reading, place)).map(|(_, class)| *class);
+    guessed.chain(named).fold(set, Classes::with)
 }
 
 /// The method that a request is about: a preflight is about the one that it asks for (Fetch section 4.8).

@@ -19,7 +19,7 @@ use crate::runtime::Runtime;
 use crate::secret;
 use crate::upstream::Upstream;
 
-/// Half of what clients wait for an answer to the probe (protocol 3.7): whoever is silent that long is silent to them.
+/// Half of what clients wait for an answer to the probe: whoever is silent that long is silent to them.
 const SILENCE: Duration = Duration::from_millis(2500);
 /// The method of a message, as header field (MCP 2026-07-28).
 const METHOD: HeaderName = HeaderName::from_static("mcp-method");

@@ -199,6 +199,11 @@ async fn memory_that_is_stated_decides_unless_a_limit_is_stated() {
     let derived = bounds(&setup().start());
     assert_eq!((derived.connections, derived.requests), (budget.connections, budget.connections));
     assert_eq!(derived.connections_per_peer, None);
+    // What belongs to no site yet, as connections do, has the same bounds, even where open files allow fewer.
+    let many = Proxy::to(&upstream).set("limits.connections", 1_000_000).start();
+    let sites = many.running.as_ref().unwrap().sites();
+    let both = [sites.first(), sites.no_site()].map(|site| (site.bounds.connections, site.bounds.requests));
+    assert_eq!(both[0], both[1]);
     assert_eq!((derived.held_bytes, derived.socket_bytes), (4 << 20, Some(16 << 10)));
     let stated = bounds(
         &setup()

@@ -168,10 +168,19 @@ impl Redactor {
         digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
     }
 
+    /// The path that was asked, without its query and its secrets.
+    #[must_use]
+    pub fn path(&self, taped: &Taped) -> String {
+        let pass = self.pass(&taped.known);
+        pass.asked(taped.class, &taped.asked);
+        pass.secrets.settle();
+        pass.target(taped.asked.target.path())
+    }
+
     fn pass(&self, known: &Knowledge) -> Pass<'_> {
         Pass {
             redactor: self,
-            secrets: Secrets::new(self),
+            secrets: Secrets::collecting(self),
             own_paths: own_paths(self, known),
             is_refusal: Cell::new(false),
         }

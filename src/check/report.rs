@@ -163,14 +163,14 @@ impl Report {
 }
 
 fn question(redactor: &Redactor, seen: &Seen) -> Option<Question> {
-    let taped = redactor.redact(seen.taped.as_ref()?);
-    let first = taped.turns.first().and_then(|(_, came)| came.as_ref());
+    let taped = seen.taped.as_ref()?;
+    let first = taped.turns.first().and_then(|turn| turn.came.as_ref());
     Some(Question {
         question: seen.probe,
-        method: taped.asked.method().to_owned(),
-        path: taped.asked.path().to_owned(),
-        status: first.map(|came| came.status()),
-        mended: taped.answered.status(),
+        method: taped.asked.method.to_string(),
+        path: redactor.path(taped),
+        status: first.map(|came| came.status.as_u16()),
+        mended: taped.answered.status.as_u16(),
         ms: u64::try_from(taped.total.as_millis()).unwrap_or(u64::MAX),
         repairs: taped.fired.iter().filter(|fired| fired.mode == Mode::Fix).map(|fired| fired.id).collect(),
     })

@@ -1,6 +1,6 @@
 //! What an exchange is known to keep secret, and finding it again in whatever form it is written.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::hash_map::RandomState;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::BuildHasher as _;
@@ -67,6 +67,8 @@ pub(super) struct Secrets<'a> {
     have: RefCell<HashSet<String>>,
     /// Those that stood where secrets stand; the others only look made.
     proper: RefCell<Vec<String>>,
+    /// Whether they are still being collected: then nothing is shown, and nothing needs to be found.
+    collects: Cell<bool>,
     /// What was asked before.
     asked: RefCell<HashMap<String, Option<String>>>,
 }
@@ -75,7 +77,13 @@ impl<'a> Secrets<'a> {
     pub(super) fn new(redactor: &'a Redactor) -> Self {
         let (list, have) = (redactor.secrets.clone(), redactor.secrets.iter().cloned().collect());
         let (list, have) = (RefCell::new(list), RefCell::new(have));
-        Self { redactor, list, have, proper: RefCell::default(), asked: RefCell::default() }
+        let collects = Cell::new(false);
+        Self { redactor, list, have, proper: RefCell::default(), collects, asked: RefCell::default() }
+    }
+
+    /// For a first reading, up to `settle`.
+    pub(super) fn collecting(redactor: &'a Redactor) -> Self {
+        Self { collects: Cell::new(true), ..Self::new(redactor) }
     }
 
     /// A value that stood where a secret stands.
@@ -98,9 +106,9 @@ impl<'a> Secrets<'a> {
         }
     }
 
-    /// Forgets what was found before the last secret was known.
+    /// All secrets are known: from now on they are found.
     pub(super) fn settle(&self) {
-        self.asked.borrow_mut().clear();
+        self.collects.set(false);
         self.list.borrow_mut().sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         for secret in &*self.list.borrow() {
             self.redactor.seen.add(secret);
@@ -109,7 +117,7 @@ impl<'a> Secrets<'a> {
 
     /// The secret that a text gives away, plainly or in any coding.
     pub(super) fn found_in(&self, text: &str) -> Option<String> {
-        if text.len() < SHORTEST {
+        if text.len() < SHORTEST || self.collects.get() {
             return None;
         }
         if text.len() > LONGEST_TEXT {

@@ -35,10 +35,15 @@ export class Talk {
     return answer;
   }
 
-  // What the server got last from a client, of what passes the test: the proxy's own look at its start goes on beside it.
-  got(test) {
+  // What the server got from clients, of what passes the test. The proxy's own questions go on beside them.
+  allGot(test) {
     const isOwn = ({ header }) => (header('user-agent') ?? '').startsWith('mcp-mend/');
-    const found = this.server.received.filter((exchanged) => !isOwn(exchanged) && test(exchanged)).at(-1);
+    return this.server.received.filter((exchanged) => !isOwn(exchanged) && test(exchanged));
+  }
+
+  // The last of it.
+  got(test) {
+    const found = this.allGot(test).at(-1);
     assert.ok(found, 'the server got nothing of this');
     return found;
   }

@@ -60,11 +60,14 @@ function dechunked(text) {
   }
 }
 
+// What the requests call the server.
+export const HOST = 'mcp.example.com';
+
 // A request as text. `headers` replace those that every SDK sends; one that is undefined is left out.
 export function request({ method = 'POST', path = '/mcp', headers = {}, body = '' }) {
   const bytes = Buffer.from(body, 'utf8');
   const all = {
-    Host: 'mcp.example.com',
+    Host: HOST,
     Accept: method === 'GET' ? 'text/event-stream' : 'application/json, text/event-stream',
     ...(body && { 'Content-Type': 'application/json', 'Content-Length': bytes.length }),
     ...headers,

@@ -8,6 +8,7 @@ import { Client } from './ask.mjs';
 import { CASES } from './cases.mjs';
 import { judgeExact } from './exact.mjs';
 import { isFailure, judge } from './judge.mjs';
+import { HOST } from './raw.mjs';
 import { asMarkdown } from './results.mjs';
 import { startServer } from './server.mjs';
 import { CALL } from './sound.mjs';
@@ -97,7 +98,7 @@ async function tryOn(one, who, last = false) {
   const proxy = await startProxy(server.origin + (one.upstream ?? ''), (line) => {
     if (/panic/i.test(line)) panics.push(`${one.id}: ${line}`);
     log(`mcp-mend ${one.id}`)(line);
-  });
+  }, '--host', HOST);
   try {
     const judged = await Promise.all(who.filter((name) => takesPart(one, CLIENTS[name])).map(async (name) => {
       if (one.check) {

@@ -49,10 +49,10 @@ export class Client {
 }
 
 // mcp-mend on a port that the system chooses.
-export async function startProxy(upstream, log) {
+export async function startProxy(upstream, log, ...options) {
   let said;
   const listens = new Promise((done) => (said = done));
-  const child = new Child([process.env.MCP_MEND, upstream, '--listen', `${LOOPBACK}:0`], (line) => {
+  const child = new Child([process.env.MCP_MEND, upstream, '--listen', `${LOOPBACK}:0`, ...options], (line) => {
     log(line);
     const address = /listens on\s+(http:\/\/\S+)/.exec(line)?.[1];
     if (address) said(address);

@@ -138,6 +138,19 @@ impl Learner {
         self.lessons.get(Lesson::Moved)?.value.clone()
     }
 
+    /// Knows what another knows of the same upstream, but for its lessons.
+    pub fn adopt(&self, other: &Self) {
+        self.state.store(other.state.load_full());
+        self.open_visits.store(other.open_visits.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.settled.store(true, Ordering::Relaxed);
+        self.take_lessons();
+    }
+
+    /// Whether nothing is open, or what is has no answer.
+    fn is_whole(&self) -> bool {
+        !(1..OPEN_VISITS).contains(&self.open_visits.load(Ordering::Relaxed))
+    }
+
     fn store(&self, visit: Visit, life: Duration) {
         let state = self.state.load_full();
         let (known, life) = match visit.reached {
@@ -203,15 +216,14 @@ pub async fn know(runtime: &Arc<Runtime>, upstream: &Arc<Upstream>) -> Arc<Knowl
 /// the time.
 pub async fn know_all(runtime: &Arc<Runtime>, upstream: &Arc<Upstream>) -> Arc<Knowledge> {
     let learner = &runtime.learner;
-    let is_whole = || learner.open_visits.load(Ordering::Relaxed) == 0;
-    if let Some(known) = learner.fresh().filter(|_| is_whole()) {
+    if let Some(known) = learner.fresh().filter(|_| learner.is_whole()) {
         return known;
     }
     for _ in 0..OPEN_VISITS {
         let mut learned = learner.learned.subscribe();
         start(runtime, upstream);
         let _ = learned.changed().await;
-        if is_whole() {
+        if learner.is_whole() {
             break;
         }
     }

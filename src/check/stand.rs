@@ -43,8 +43,12 @@ const TAPE_PATIENCE: Duration = Duration::from_secs(2);
 const LONGEST_BODY: usize = 1024 * 1024;
 /// What both ends of the connection in memory may hold.
 const PIPE_BYTES: usize = 64 * 1024;
-/// After how much silence an event stream is reported: well behind the proxy's own comment.
-pub const SILENCE: Duration = Duration::from_millis(16_500);
+/// The longest silence that a check waits for, however long `limits.silence_seconds` is.
+const LONGEST_SILENCE: Duration = Duration::from_secs(15);
+/// How far behind the proxy's own comment a silent event stream is reported.
+const BEHIND_COMMENT: Duration = Duration::from_millis(1500);
+/// How far behind the report the check stops listening.
+const BEHIND_REPORT: Duration = Duration::from_millis(1500);
 
 /// A question of the check.
 #[derive(Clone, Debug)]
@@ -254,6 +258,12 @@ impl Stand {
         &self.plain.upstream
     }
 
+    /// A stream is listened to for longer than any silence may last in it.
+    #[must_use]
+    pub fn listening(&self) -> Listen {
+        Listen::For(self.plain.runtime.bounds.silence + BEHIND_REPORT)
+    }
+
     /// Asks, with repairs of requests observed.
     pub async fn ask(&self, probe: Probe) -> Seen {
         self.ask_through(&self.plain, probe).await
@@ -262,7 +272,9 @@ impl Stand {
     /// Asks, with this one repair of requests at work.
     pub async fn ask_with(&self, id: &'static str, probe: Probe) -> Option<Seen> {
         let worker = self.mending(id)?;
-        learn::know_all(&worker.runtime, &worker.upstream).await;
+        // Each asking for itself would put the same questions dozens of times, and wait for each that has no answer.
+        learn::know_all(&self.plain.runtime, &self.plain.upstream).await;
+        worker.runtime.learner.adopt(&self.plain.runtime.learner);
         Some(self.ask_through(&worker, probe).await)
     }
 
@@ -359,7 +371,8 @@ fn worker(
     if let Some(seal) = seal {
         runtime.facts.seal = seal.clone();
     }
-    (runtime.bounds.first_silence, runtime.bounds.silence) = (SILENCE, SILENCE);
+    let silence = process.limits.silence.min(LONGEST_SILENCE) + BEHIND_COMMENT;
+    (runtime.bounds.first_silence, runtime.bounds.silence) = (silence, silence);
     let upstream = Upstream::new(runtime.target.clone());
     Ok(Worker {
         runtime: Arc::new(runtime),

@@ -16,16 +16,13 @@ use super::Wish;
 use super::login::{self, Client};
 use super::probes::{self, Caller};
 use super::reach;
-use super::stand::{Probe, SILENCE, Seen, Stand};
+use super::stand::{Probe, Seen, Stand};
 use crate::endpoint;
 use crate::exchange::{Finding, is_media_type};
 use crate::jsonrpc::Envelope;
 use crate::knowledge::Knowledge;
 use crate::learn;
 use crate::telemetry::tape::Came;
-
-/// A stream is listened to for longer than any silence may last in it.
-const LISTENING: std::time::Duration = SILENCE.saturating_add(std::time::Duration::from_millis(1500));
 
 /// How long the older transport is listened to.
 const LEGACY_LISTENING: std::time::Duration = std::time::Duration::from_secs(2);

@@ -38,7 +38,9 @@ pub fn moved(mcp_path: &str, request: &Request, first: StatusCode, target: &str,
 /// A message went to where messages moved to, without a redirect before it: whether that place is gone.
 #[must_use]
 pub fn still_moved(request: &Request, reply: &Reply) -> Option<Heard> {
-    let is_gone = reply.status.is_redirection() || matches!(reply.status.as_u16(), 404 | 405 | 410);
+    // A session that has ended is answered with 404 (MCP 2025-11-25, Session Management).
+    let is_place_gone = reply.status == StatusCode::NOT_FOUND && request.session().is_none();
+    let is_gone = is_place_gone || reply.status.is_redirection() || matches!(reply.status.as_u16(), 405 | 410);
     // A stream that is not offered is answered with 405 (MCP 2025-11-25, Listening for Messages).
     (request.method == Method::POST && is_gone)
         .then_some(Heard::Wrong(Lesson::Moved, "messages are no longer taken where they moved to"))
@@ -115,6 +117,22 @@ mod tests {
         let get = request("GET /mcp");
         let heard = moved("/mcp", &get, StatusCode::FOUND, "/mcp/", &example::reply(done).unwrap());
         assert!(matches!(heard, Some(Heard::Nothing(..))));
+    }
+
+    #[test]
+    fn an_ended_session_is_no_lost_place() {
+        let ping = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
+        for (head, answer, gone) in [
+            ("POST /mcp", "404", true),
+            ("POST /mcp\nMcp-Session-Id: s1", "404", false),
+            ("POST /mcp\nMcp-Session-Id: s1", "410", true),
+            ("POST /mcp\nMcp-Session-Id: s1", "307\nLocation: /mcp", true),
+            ("POST /mcp", "401", false),
+            ("GET /mcp", "405", false),
+        ] {
+            let heard = still_moved(&request(&format!("{head}\n\n{ping}")), &example::reply(answer).unwrap());
+            assert_eq!(heard.is_some(), gone, "{head} {answer}");
+        }
     }
 
     #[test]

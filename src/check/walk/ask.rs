@@ -60,7 +60,8 @@ impl Walk<'_> {
         let answer = seen.answer.clone().ok();
         self.last = last_target(&seen);
         let is_known = |id: &str| self.walked.judged.iter().any(|judged| judged.id == id);
-        let was_taken = seen.taped.as_ref().and_then(first_status).is_some_and(|status| status.is_success());
+        let was_taken =
+            seen.taped.as_ref().and_then(status_where_it_is_taken).is_some_and(|status| status.is_success());
         if was_taken || !ids.iter().any(|id| is_known(id)) {
             self.walked.seen.push(seen);
         }
@@ -73,7 +74,7 @@ impl Walk<'_> {
         let taped = plain.taped.as_ref()?;
         // Who gives no answer at all does not refuse either.
         let is_in = plain.answer.as_ref().map_or(true, |answer| answer.status.is_success() && !is_error(answer));
-        let was_taken = first_status(taped).is_some_and(|status| status.is_success());
+        let was_taken = status_where_it_is_taken(taped).is_some_and(|status| status.is_success());
         // What was taken once is not sent again, but for messages that change nothing.
         let is_repeatable = taped.class.has_messages() && !probe.is_once;
         if (was_taken && !is_repeatable) || self.walked.judged.iter().any(|judged| judged.id == id) {
@@ -122,12 +123,7 @@ fn last_target(seen: &Seen) -> Option<String> {
     seen.taped.as_ref()?.turns.last().map(|turn| turn.asked.target.to_string())
 }
 
-/// What the server itself said first.
-fn first_status(taped: &Taped) -> Option<StatusCode> {
-    taped.turns.first()?.came.as_ref().map(|came| came.status)
-}
-
-/// What it said first where it takes messages: a redirect on the way there is another matter.
+/// What the server itself said first where it takes messages: a redirect on the way there is another matter.
 fn status_where_it_is_taken(taped: &Taped) -> Option<StatusCode> {
     let statuses = || taped.turns.iter().filter_map(|turn| turn.came.as_ref()).map(|came| came.status);
     let is_on_the_way = |status: &StatusCode| status.is_redirection() && taped.class.has_messages();

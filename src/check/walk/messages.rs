@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::ask::message_of;
-use super::{LEGACY_LISTENING, LEGACY_VERSION, LISTENING, Walk};
+use super::{LEGACY_LISTENING, LEGACY_VERSION, Walk};
 use crate::check::Call;
 use crate::check::probes::{self, Caller};
 use crate::check::stand::{Answer, Listen, Probe};
@@ -29,7 +29,7 @@ impl Walk<'_> {
         self.walked.version = Some(version_of(&first));
         let caller = Caller { session: session.clone(), version: self.walked.version.clone(), ..bare.clone() };
         self.ask(caller.post("notifications/initialized", &probes::notification("notifications/initialized"))).await;
-        self.listen(caller.stream("the stream of a session").listening(Listen::For(LISTENING)));
+        self.listen(caller.stream("the stream of a session").listening(self.stand.listening()));
         for probe in probes::later_messages(&caller) {
             self.ask(probe).await;
         }
@@ -68,7 +68,7 @@ impl Walk<'_> {
         });
         let probe = caller.post("a tool call", &probes::request("tools/call", &params));
         // Once and no more; a stream that goes on behind its answer is given the time to end.
-        self.ask(probe.listening(Listen::For(LISTENING)).once()).await;
+        self.ask(probe.listening(self.stand.listening()).once()).await;
     }
 
     /// Listens while other questions are asked.

@@ -49,7 +49,7 @@ const MOVED: About = About {
     changes: "messages go to the other path at once (transport.moved)",
     evidence: "a redirect from the MCP path to the same path with or without a slash, without a query, and a message \
                that then succeeded there",
-    forgotten: "a message is answered there with a redirect, 404, 405 or 410",
+    forgotten: "a message is answered there with a redirect, 405 or 410, or with 404 outside a session",
     life: 1,
     warning: None,
     is_of_server: false,
@@ -70,8 +70,8 @@ const SENDS_ISS: About = About {
     id: "sends-iss",
     changes: "the metadata promise iss (metadata.iss-unsaid), and every authorization response carries it \
               (authorize.iss-missing)",
-    evidence: "an authorization response with one code, one state and the upstream's own issuer as iss, no error, and \
-               nothing of it brought along by the request",
+    evidence: "the answer to an authorization request: to the redirect URI that the request names, which has no query, with \
+               one code, one state and the upstream's own issuer as iss, no error, and nothing of it brought along",
     forgotten: "an authorization response with a code has no iss, or the metadata change",
     life: 1440,
     warning: None,

@@ -80,7 +80,7 @@ pub fn heard(site: &Site<'_>, brought: &Brought, request: &Request, reply: &Repl
     if reply.status.is_redirection() {
         let mut lines = reply.headers.get_all(LOCATION).iter();
         let to = lines.next().filter(|_| lines.next().is_none())?.to_str().ok()?;
-        return returned(site, brought, to).or_else(|| responded(site, brought, to));
+        return returned(site, brought, to).or_else(|| responded(site, brought, request, to));
     }
     document(site, request, reply)
 }
@@ -102,7 +102,7 @@ fn returned(site: &Site<'_>, brought: &Brought, to: &str) -> Option<Heard> {
 }
 
 /// An authorization response: whether it carries `iss`.
-fn responded(site: &Site<'_>, brought: &Brought, to: &str) -> Option<Heard> {
+fn responded(site: &Site<'_>, brought: &Brought, request: &Request, to: &str) -> Option<Heard> {
     let (before, fragment) = to.split_once('#').map_or((to, ""), |(before, fragment)| (before, fragment));
     let (target, query) = before.split_once('?')?;
     if target.starts_with('/') || site.owns(target) || !params::has(query, "code") {
@@ -122,6 +122,7 @@ fn responded(site: &Site<'_>, brought: &Brought, to: &str) -> Option<Heard> {
     // An issuer that no metadata name is the proxy's own guess.
     let own = site.known.issuer.as_deref().filter(|_| site.known.server_metadata_path.is_some());
     match params::only(query, "iss") {
+        Some(_) if !is_named_plainly(request, target) => nothing("the redirect URI may have brought it along"),
         Some(iss) if Some(&*iss) == own => {
             let evidence = "an authorization response with a code and the issuer of the metadata as iss";
             Some(Heard::Evidence(Lesson::SendsIss, evidence.into(), None))
@@ -131,6 +132,17 @@ fn responded(site: &Site<'_>, brought: &Brought, to: &str) -> Option<Heard> {
         }
         _ => nothing("iss is not the issuer of the metadata"),
     }
+}
+
+/// Whether an authorization request itself says where the response goes, without a query. A redirect URI that was
+/// registered may have an `iss` of the client's own in its query, and where the request names none, or where a later form
+/// is answered, nobody can tell that from the server's. A server compares them as strings (RFC 9700 section 2.1).
+fn is_named_plainly(request: &Request, target: &str) -> bool {
+    let query = request.query().filter(|_| request.method == Method::GET && request.class == Class::Authorize);
+    query.is_some_and(|query| {
+        params::only(query, "redirect_uri").is_some_and(|uri| uri == target)
+            && ["client_id", "response_type"].iter().all(|name| params::only(query, name).is_some())
+    })
 }
 
 /// A client with a document was answered: a refusal, and what contradicts one, are reasons to ask.
@@ -170,19 +182,26 @@ mod tests {
         let to = format!("302\nLocation: https://c.example/cb?code=abcdefgh12&state=s&iss={ISS}");
         let plain = "client_id=a&response_type=code&redirect_uri=https%3A%2F%2Fc.example%2Fcb&state=s&code_challenge=x\
                      &resource=http%3A%2F%2Flocalhost%3A3000%2Fmcp";
+        assert!(is_evidence(say(&format!("GET /authorize?{plain}"), &to).as_ref()));
+        // A registered redirect URI may have brought it: the request names none, another, or it is not what the endpoint reads.
         for request in [
-            format!("GET /authorize?{plain}"),
+            "GET /authorize?client_id=a&response_type=code&state=s".to_owned(),
+            "GET /authorize?client_id=a&response_type=code&redirect_uri=https%3A%2F%2Fc.example%2Fother&state=s"
+                .to_owned(),
+            "GET /authorize?redirect_uri=https%3A%2F%2Fc.example%2Fcb&transaction=1".to_owned(),
+            format!("POST /authorize?{plain}\n\napprove=yes"),
             format!("POST /consent\nReferer: http://localhost:3000/authorize?{plain}\n\n{plain}&approve=yes"),
             "POST /consent\n\napprove=yes".to_owned(),
         ] {
-            assert!(is_evidence(say(&request, &to).as_ref()), "{request}");
+            let heard = say(&request, &to);
+            assert!(matches!(heard, Some(Heard::Nothing(Lesson::SendsIss, _))), "{request}: {heard:?}");
         }
     }
 
     #[test]
     fn what_the_caller_may_have_caused_is_no_evidence() {
         let good = format!("302\nLocation: https://c.example/cb?code=abcdefgh12&state=s&iss={ISS}");
-        let plain = "GET /authorize?client_id=a&state=s";
+        let plain = "GET /authorize?client_id=a&response_type=code&redirect_uri=https%3A%2F%2Fc.example%2Fcb&state=s";
         let with = |rest: &str| format!("302\nLocation: https://c.example/cb?{rest}");
         for (request, reply) in [
             // Its redirect URI brings the response along, encoded once or more.

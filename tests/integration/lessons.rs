@@ -265,12 +265,11 @@ fn iss(request: &Message) -> String {
 async fn sends_iss() -> (Upstream, Proxy) {
     let (upstream, proxy) = server(|request| {
         let to = format!("Location: https://client.example/cb?code=0123456789&state=s&iss={}", iss(request));
-        (request.target() == "/consent").then(|| reply("302 Found", &[&to], ""))
+        request.target().starts_with("/authorize?").then(|| reply("302 Found", &[&to], ""))
     })
     .await;
     assert_eq!(said(&proxy, "authorization_response_iss_parameter_supported").await, Value::Null);
-    let form = ["Content-Type: application/x-www-form-urlencoded"];
-    proxy.ask(post("/consent", &form, &format!("{IN_NOBODYS_NAME}&approve=yes"))).await;
+    proxy.ask(get(&format!("/authorize?{IN_NOBODYS_NAME}"), &[])).await;
     assert_eq!(said(&proxy, "authorization_response_iss_parameter_supported").await, true);
     (upstream, proxy)
 }
@@ -286,7 +285,9 @@ async fn iss_by_a_stranger() {
     let (upstream, proxy) = server(|request| {
         let body = request.text();
         let carried = parameter(request.target(), "redirect_uri").or_else(|| parameter(&body, "next"));
+        let registered = format!("https://evil.example/cb?iss={}&code=0123456789&state=s", iss(request));
         let to = match (request.target().split('?').next(), carried) {
+            (Some("/authorize" | "/approve"), None) => registered,
             (Some("/authorize"), Some(to)) if to.contains('?') => format!("{to}&error=access_denied"),
             (Some("/authorize"), Some(to)) => format!("{to}?error=invalid_scope&state=s&iss={}", iss(request)),
             (Some("/go" | "/login"), Some(to)) => to,
@@ -303,6 +304,9 @@ async fn iss_by_a_stranger() {
     for request in [
         get(&format!("/authorize?client_id=a&redirect_uri={encoded}"), &[]),
         get(&format!("/authorize?{IN_NOBODYS_NAME}"), &[]),
+        // The redirect URI that it has registered has an `iss` in its query.
+        get("/authorize?client_id=a&response_type=code&state=s", &[]),
+        post("/approve", &[form], "transaction=1&approve=yes"),
         get(&format!("/go?redirect_uri={encoded}"), &[]),
         post(&format!("/go?redirect_uri={encoded}"), &[form], "a=b"),
         post("/login", &[form], &format!("next={encoded}")),
@@ -322,7 +326,7 @@ async fn iss_by_a_stranger() {
 async fn what_the_proxy_promises_comes() {
     let (_upstream, proxy) = server(|request| {
         let to = match request.target().split('?').next() {
-            Some("/consent") => format!("code=0123456789&state=s&iss={}", iss(request)),
+            Some("/authorize") => format!("code=0123456789&state=s&iss={}", iss(request)),
             Some("/denied") => "error=access_denied&state=s".to_owned(),
             Some("/without") => "code=0123456789&state=s".to_owned(),
             _ => return None,
@@ -335,7 +339,8 @@ async fn what_the_proxy_promises_comes() {
     said(&proxy, "issuer").await;
     let iss = |answer: Message| parameter(answer.get("location").unwrap(), "iss");
     assert_eq!(iss(ask("/denied").await), None);
-    assert_eq!(iss(ask("/consent").await).as_deref(), Some(PUBLIC));
+    let response = proxy.ask(get(&format!("/authorize?{IN_NOBODYS_NAME}"), &[])).await;
+    assert_eq!(iss(response).as_deref(), Some(PUBLIC));
     assert_eq!(iss(ask("/denied").await).as_deref(), Some(PUBLIC));
     assert!(holds(&proxy, Lesson::SendsIss));
     assert_eq!(iss(ask("/without").await).as_deref(), Some(PUBLIC));

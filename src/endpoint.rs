@@ -210,7 +210,8 @@ fn names_a_session_loosely(query: &str, is_form: bool) -> bool {
 }
 
 /// Whether a method asks for something and changes nothing.
-fn is_read(method: &Method) -> bool {
+#[must_use]
+pub fn is_read(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 

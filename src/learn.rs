@@ -45,6 +45,8 @@ pub struct Learner {
     busy: AtomicBool,
     /// Whether a visit has ended.
     settled: AtomicBool,
+    /// Whether the last visit got no whole answer, or none has ended yet.
+    is_unsure: AtomicBool,
     /// Visits in a row that left something open.
     open_visits: AtomicU32,
     /// Counts how often something was learned; those who wait for it watch this.
@@ -67,6 +69,7 @@ impl Learner {
             state: ArcSwap::from_pointee(nothing),
             busy: AtomicBool::new(false),
             settled: AtomicBool::new(false),
+            is_unsure: AtomicBool::new(true),
             open_visits: AtomicU32::new(0),
             learned: watch::Sender::new(0),
             lessons: Lessons::new(counters),
@@ -117,6 +120,14 @@ impl Learner {
         !self.settled.load(Ordering::Relaxed) && self.busy.load(Ordering::Relaxed)
     }
 
+    /// Whether the upstream's metadata may name endpoints that are not known here: no authorization server was found, and
+    /// not every question was answered.
+    #[must_use]
+    pub fn may_miss_endpoints(&self) -> bool {
+        let known = &self.state.load().known;
+        self.is_unsure.load(Ordering::Relaxed) && known.server_metadata_path.is_none() && known.foreign.is_none()
+    }
+
     /// Waits for the first visit to end: not long, unless the answer depends on what is learned.
     pub async fn first_visit(&self, depends_on_it: bool) {
         let mut learned = self.learned.subscribe();
@@ -143,6 +154,7 @@ impl Learner {
         self.state.store(other.state.load_full());
         self.open_visits.store(other.open_visits.load(Ordering::Relaxed), Ordering::Relaxed);
         self.settled.store(true, Ordering::Relaxed);
+        self.is_unsure.store(other.is_unsure.load(Ordering::Relaxed), Ordering::Relaxed);
         self.take_lessons();
     }
 
@@ -153,6 +165,7 @@ impl Learner {
 
     fn store(&self, visit: Visit, life: Duration) {
         let state = self.state.load_full();
+        self.is_unsure.store(!visit.reached || visit.is_open, Ordering::Relaxed);
         let (known, life) = match visit.reached {
             true => self.weigh(visit, &state, life),
             // An upstream that is down is not one that has changed.

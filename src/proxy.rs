@@ -249,6 +249,9 @@ impl Exchange {
             Box::pin(self.learn(request)).await;
             let place = self.place(&request.method, &request.target, &request.headers);
             (request.class, request.rules, request.is_document) = (place.class, place.rules, place.is_document);
+            if may_be_closed && runtime.learner.may_miss_endpoints() {
+                request.rules = admit::rules_of_any_endpoint(request);
+            }
             self.account.class = request.class;
         } else if runtime.learner.is_on_first_visit() {
             Box::pin(runtime.learner.first_visit(self.depends_on_login(request))).await;

@@ -10,7 +10,8 @@ use http::{HeaderMap, Method, Version};
 use crate::connection::Connection;
 use crate::edit::json::Object;
 use crate::edit::params;
-use crate::endpoint::Class;
+use crate::endpoint::guard::Classes;
+use crate::endpoint::{self, Class};
 use crate::exchange::{self, Request, RequestBody};
 use crate::refuse::{self, Refusal};
 use crate::repair::Needs;
@@ -114,6 +115,14 @@ pub fn is_stranger(runtime: &Runtime, connection: &Connection, headers: &HeaderM
 /// Whether a stranger may not ask this.
 pub fn is_closed(runtime: &Runtime, request: &Request) -> bool {
     runtime.admission.as_ref().is_some_and(|admission| admission.is_closed(request.rules))
+}
+
+/// The rules of a request to a path that may be an endpoint of the login, for what the metadata name is not known: those of
+/// each endpoint that takes credentials.
+pub fn rules_of_any_endpoint(request: &Request) -> Classes {
+    let endpoints = [Class::Register, Class::Token, Class::Revoke];
+    let endpoints = endpoints.into_iter().filter(|_| !endpoint::is_read(&request.method));
+    endpoints.fold(request.rules, Classes::with)
 }
 
 /// Whether a request asks for a host that this proxy does not answer to. What is public is no secret under any name.

@@ -146,6 +146,24 @@ async fn an_endpoint_is_closed_before_the_first_login_has_named_it() {
     assert!(!answer.all_text().contains("secret"));
 }
 
+/// Where nobody can say which paths are endpoints, a stranger posts to none.
+#[tokio::test]
+async fn an_endpoint_is_closed_while_the_metadata_cannot_be_had() {
+    let upstream = Upstream::answering(|request| match request.target() {
+        path if path.starts_with("/.well-known/") => reply("503 Service Unavailable", &[], ""),
+        "/o/issue" => json("200 OK", r#"{"access_token":"secret","token_type":"Bearer"}"#),
+        _ => ok("fine"),
+    })
+    .await;
+    let proxy = Proxy::to(&upstream).set("public_url", PUBLIC).set("access.allow", "anthropic").start();
+    for _ in 0..2 {
+        let answer = proxy.ask(post("/o/issue", &[], "grant_type=refresh_token&refresh_token=r")).await;
+        assert_eq!(answer.status(), 403, "{}", answer.text());
+    }
+    let answer = proxy.ask(get("/page", &[])).await;
+    assert_eq!(answer.status(), 200, "what is only read stays open");
+}
+
 #[tokio::test]
 async fn whatever_is_closed_is_refused_as_that_and_as_nothing_else() {
     let upstream = upstream().await;

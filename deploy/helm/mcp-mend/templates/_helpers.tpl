@@ -46,6 +46,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- if .Values.tls.secretName -}}
 {{- $_ := set $own "tls" (dict "cert_file" (list "/etc/mcp-mend/tls/tls.crt") "key_file" (list "/etc/mcp-mend/tls/tls.key")) -}}
 {{- end -}}
+{{- if .Values.seal.secretName -}}
+{{- $files := list -}}
+{{- range .Values.seal.keys }}{{ $files = append $files (printf "/etc/mcp-mend/seal/%s" .) }}{{ end -}}
+{{- $_ := set $own "seal" (dict "key_files" $files) -}}
+{{- end -}}
 {{- if .Values.captures.enabled -}}
 {{- $_ := set $own "capture" (dict "dir" "/captures") -}}
 {{- end -}}

@@ -175,6 +175,8 @@ mod tests {
             ("b.test", "/z/%61;v//", Some("b")),
             // What a server may read as a path of another site is nobody's.
             ("b.test", "//x/mcp", None),
+            ("b.test", "//h/x/mcp", None),
+            ("b.test", "/\\h/x/mcp", None),
             ("b.test", "/X/mcp", None),
             ("b.test", "/x/Y/mcp", None),
             ("b.test", "/x//y", None),

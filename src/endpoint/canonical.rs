@@ -14,8 +14,8 @@ const MOST_FORMS: usize = 64;
 const LONGEST_NAME: usize = 256;
 
 /// What a proxy, a server or a framework may do to a path before it looks at it, in any order and any number of times.
-const STEPS: [fn(&str) -> String; 6] =
-    [decode, unite_separators, cut_at_end, drop_parameters, merge_and_resolve, resolve];
+const STEPS: [fn(&str) -> String; 7] =
+    [decode, unite_separators, cut_at_end, drop_authority, drop_parameters, merge_and_resolve, resolve];
 
 /// Every path that a lenient server may read this one as: decoded, in lower case, without parameters, empty segments and a
 /// slash at its end. A plain path has one reading. `None` if there are too many to tell: then it may be any place.
@@ -100,6 +100,14 @@ fn unite_separators(text: &str) -> String {
 /// A program in C ends a string at a zero byte; a parser of URLs ends a path at these two.
 fn cut_at_end(text: &str) -> String {
     text.split(['\0', '?', '#']).next().unwrap_or_default().to_owned()
+}
+
+/// What begins with two separators names a host first (RFC 3986 section 4.2): a parser of URLs that is given a target takes its
+/// first segment for one. Some skip further separators before it (WHATWG URL section 4.4).
+fn drop_authority(text: &str) -> String {
+    let Some(rest) = text.strip_prefix("//") else { return text.to_owned() };
+    let rest = rest.trim_start_matches('/');
+    rest.find('/').map_or("/", |end| &rest[end..]).to_owned()
 }
 
 /// A parameter of a segment (RFC 3986 section 3.3) is no part of its name.
@@ -199,6 +207,15 @@ mod tests {
             "/%c0%afmcp",
             "/x/%c0%ae%c0%ae/mcp",
             "/x/%252e%252e/mcp",
+            "//x/mcp",
+            "///x/mcp",
+            "/\\x/mcp",
+            "/\\/x/mcp",
+            "//x:80/mcp",
+            "//u@x/y/../mcp",
+            "//x\\%6dcp",
+            "/%2fx/mcp",
+            "/y/..//x/mcp",
         ] {
             let all = readings(path).unwrap();
             assert!(all.iter().any(|reading| reading == "/mcp"), "{path}: {all:?}");
@@ -216,7 +233,7 @@ mod tests {
 
     #[test]
     fn other_places_stay_other_places() {
-        for path in ["/mcpx", "/x/mcp", "/%2fx/mcp", "/m%63p2", "/mc/p"] {
+        for path in ["/mcpx", "/x/mcp", "/x//y/mcp", "//x/y/mcp", "/m%63p2", "/mc/p"] {
             let all = readings(path).unwrap();
             let held = all.iter().any(|reading| is_at(reading, "/mcp") || is_below(reading, "/mcp"));
             assert!(!held, "{path}: {all:?}");

@@ -27,6 +27,30 @@ fn cleaned(path: &str, merges: bool) -> String {
     format!("/{}", out.join("/"))
 }
 
+/// The path of a target that is read as a URL, as `urlsplit` of Python does: behind two slashes there is a host.
+fn split(path: &str) -> &str {
+    let Some(rest) = path.strip_prefix("//") else { return path };
+    rest.find('/').map_or("", |end| &rest[end..])
+}
+
+/// The path of a target that is read as a URL, as `new URL(target, base).pathname` of Node does: a backslash is a slash, any
+/// number of them stands before a host, and dot segments go, encoded ones too (WHATWG URL section 4.4).
+fn pathname(path: &str) -> String {
+    let path = path.replace('\\', "/");
+    let path = match path.strip_prefix("//") {
+        None => path.as_str(),
+        Some(rest) => {
+            let rest = rest.trim_start_matches('/');
+            rest.find('/').map_or("/", |end| &rest[end..])
+        }
+    };
+    let dotted = |segment: &str| match segment.to_ascii_lowercase().replace("%2e", ".").as_str() {
+        dots @ ("." | "..") => dots.to_owned(),
+        _ => segment.to_owned(),
+    };
+    cleaned(&path.split('/').map(dotted).collect::<Vec<_>>().join("/"), false)
+}
+
 fn without_parameters(path: &str) -> String {
     path.split('/').map(|segment| segment.split(';').next().unwrap_or_default()).collect::<Vec<_>>().join("/")
 }
@@ -82,6 +106,28 @@ const ROUTERS: &[Router] = &[
         name: "nginx before Express",
         read: |path| decoded(&cleaned(&decoded(path), true)),
         ignores_case: true,
+        ignores_slash: true,
+        takes_format: false,
+    },
+    Router { name: "Node", read: pathname, ignores_case: false, ignores_slash: false, takes_format: false },
+    Router {
+        name: "Node, decoded",
+        read: |path| decoded(&pathname(path)),
+        ignores_case: false,
+        ignores_slash: true,
+        takes_format: false,
+    },
+    Router {
+        name: "urlsplit",
+        read: |path| decoded(split(path)),
+        ignores_case: false,
+        ignores_slash: true,
+        takes_format: false,
+    },
+    Router {
+        name: "urlsplit behind nginx",
+        read: |path| decoded(split(&decoded(path))),
+        ignores_case: false,
         ignores_slash: true,
         takes_format: false,
     },
@@ -150,6 +196,9 @@ fn filler() -> impl Strategy<Value = String> {
         "%2f",
         "%5c..",
         "..%2f",
+        "/x",
+        "/x:80",
+        "\\x",
     ]);
     prop::collection::vec(one, 0..3).prop_map(|all| all.into_iter().map(|one| format!("/{one}")).collect())
 }
@@ -210,6 +259,13 @@ fn the_routers_are_as_lenient_as_they_are_said_to_be() {
         ("Go's mux", "/x/..%2fapi/mcp", true),
         ("nginx", "/api/%6dcp", true),
         ("nginx before Express", "/api/%256dcp", true),
+        ("Node", "//x/api/mcp", true),
+        ("Node", "/\\/x\\y/%2E./api/mcp/z", true),
+        ("Node", "/api/%6dcp", false),
+        ("urlsplit", "//x/api/mcp", true),
+        ("urlsplit", "///x/api/mcp", false),
+        ("urlsplit", "/\\x/api/mcp", false),
+        ("urlsplit behind nginx", "/%2fx/api/mcp", true),
     ] {
         assert_eq!(serves(name, path), expected, "{name} {path}");
     }

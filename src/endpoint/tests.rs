@@ -109,7 +109,10 @@ fn a_document_is_read_and_anything_else_there_is_not_one() {
     for (method, path, asked, mcp_path, is_document) in [
         (Method::GET, root, None, "/mcp", true),
         (Method::HEAD, root, None, "/mcp", true),
-        (Method::OPTIONS, root, Some("POST"), "/mcp", true),
+        (Method::OPTIONS, root, Some("GET"), "/mcp", true),
+        (Method::OPTIONS, root, Some("HEAD"), "/", true),
+        (Method::OPTIONS, root, None, "/mcp", true),
+        (Method::OPTIONS, root, Some("POST"), "/mcp", false),
         (Method::OPTIONS, root, Some("POST"), "/", false),
         (Method::POST, root, None, "/mcp", false),
         (Method::DELETE, root, None, "/mcp", false),
@@ -125,6 +128,22 @@ fn a_document_is_read_and_anything_else_there_is_not_one() {
             is_document,
             "{method} {path} {asked:?}"
         );
+    }
+}
+
+#[test]
+fn a_key_set_is_read_too() {
+    for (method, class, may_be_message) in [
+        (Method::GET, Class::Keys, false),
+        (Method::HEAD, Class::Keys, false),
+        (Method::POST, Class::Other, true),
+        (Method::PUT, Class::Other, true),
+    ] {
+        let target = KEYS.parse().unwrap();
+        let found = classify_request(&method, &target, &HeaderMap::new(), "/mcp", &Endpoints::default());
+        let asked = guard::Asked { class: found, method: &method, path: KEYS, query: "", is_form: false };
+        let rules = asked.classes("/mcp", &Endpoints::default());
+        assert_eq!((found, rules.has_messages()), (class, may_be_message), "{method}");
     }
 }
 

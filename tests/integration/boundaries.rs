@@ -67,6 +67,70 @@ async fn a_foreign_page_calls_no_tool_below_the_endpoint_or_at_a_document() {
 }
 
 #[tokio::test]
+async fn a_foreign_page_calls_no_tool_at_the_endpoints_of_a_login() {
+    let upstream = takes_everything().await;
+    for mcp_path in ["/mcp", "/"] {
+        let proxy = Proxy::to(&upstream).set("mcp_path", mcp_path).start();
+        for path in ["/authorize", "/.well-known/jwks.json", "/token", "/register", "/revoke", "//token", "/x"] {
+            for kind in ["application/json", "text/plain", "application/x-www-form-urlencoded"] {
+                let headers = [FOREIGN, &format!("Content-Type: {kind}"), "Sec-Fetch-Mode: no-cors"];
+                for method in ["POST", "PUT", "DELETE"] {
+                    let status = proxy.ask(request(method, path, &headers, CALL)).await.status();
+                    assert_eq!(status, 403, "{method} {path} {kind}");
+                }
+            }
+        }
+        assert_eq!(calls(&upstream), 0);
+        // Who may send messages may log in as well.
+        for page in ["Origin: https://claude.ai", "Origin: http://localhost:6274"] {
+            let form = [page, "Content-Type: application/x-www-form-urlencoded", "Sec-Fetch-Mode: cors"];
+            assert_eq!(proxy.ask(post("/token", &form, "grant_type=x")).await.status(), 200);
+            assert_eq!(proxy.ask(post("/register", &[page, JSON, "Sec-Fetch-Mode: cors"], "{}")).await.status(), 200);
+        }
+    }
+    let form = [FOREIGN, "Content-Type: application/x-www-form-urlencoded", "Sec-Fetch-Mode: navigate"];
+    let proxy = Proxy::to(&upstream).start();
+    assert_eq!(proxy.ask(post("/authorize", &form, "client_id=c")).await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_preflight_for_a_post_at_a_document_is_none_for_the_document() {
+    let refusing = Upstream::always(reply("403 Forbidden", &[], "no")).await;
+    for upstream in [takes_everything().await, refusing] {
+        let proxy = Proxy::to(&upstream).set("listen", "0.0.0.0:0").set("public_url", PUBLIC).start();
+        let places = ["/.well-known/oauth-protected-resource", "/.well-known/x/.well-known/openid-configuration"];
+        for path in places.into_iter().chain([BELOW[0], "/.well-known/jwks.json"]) {
+            for (method, expected) in [("GET", Some("*")), ("POST", None), ("PUT", None), ("DELETE", None)] {
+                let asked = format!("Access-Control-Request-Method: {method}");
+                let ask = [FOREIGN, &asked, "Access-Control-Request-Headers: content-type"];
+                let answer = ask_at(&proxy, request("OPTIONS", path, &ask, "")).await;
+                let is_for_keys = path.ends_with("jwks.json") && method == "GET";
+                assert!(
+                    is_for_keys || answer.get("access-control-allow-origin") == expected,
+                    "{method} {path} {answer:?}"
+                );
+                assert!(!answer.all("access-control-allow-methods").concat().contains("POST"), "{answer:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_method_in_small_letters_gets_round_no_rule() {
+    let upstream = takes_everything().await;
+    let closed = Proxy::to(&upstream).set("access.allow", "192.0.2.1").start();
+    let open = Proxy::to(&upstream).start();
+    for method in ["post", "Post", "get", "delete", "options"] {
+        for (proxy, path) in [(&closed, "/messages?session_id=1"), (&open, "/register"), (&open, "/mcp")] {
+            let answer = proxy.ask(request(method, path, &[JSON], CALL)).await;
+            assert_eq!((answer.status(), answer.text().contains("bad_method")), (400, true), "{method} {path}");
+        }
+    }
+    assert!(upstream.seen().is_empty());
+    assert_eq!(open.ask(request("search", "/x", &[JSON], CALL)).await.status(), 200, "a method of its own");
+}
+
+#[tokio::test]
 async fn nothing_but_a_document_is_open_to_every_page() {
     let upstream = takes_everything().await;
     let proxy = Proxy::to(&upstream).set("listen", "0.0.0.0:0").set("public_url", PUBLIC).start();

@@ -53,6 +53,7 @@ use crate::refuse::{self, Refusal};
 use crate::repair::Needs;
 use crate::repairs::version::PROBE;
 use crate::runtime::Runtime;
+use crate::sites::Sites;
 use crate::telemetry::counters::Untouched;
 use crate::telemetry::tape::{Recorder, Taped};
 use crate::upstream::{Failure, Upstream};
@@ -66,6 +67,8 @@ pub struct Worker {
     pub stop_streams: CancellationToken,
     /// Who wants to see exchanges whole.
     pub recorder: Option<Arc<dyn Recorder>>,
+    /// All sites, if there are several.
+    pub sites: Option<Arc<Sites>>,
     /// What is answered at once, because no site is where the request went.
     pub stray: Option<Refusal>,
 }

@@ -36,6 +36,13 @@ impl Classes {
         self.0 & other.0 != 0
     }
 
+    /// Whether every class of these but [`Class::Other`], which is none that a rule names for its own sake, is in the other set
+    /// too.
+    #[must_use]
+    pub fn adds_nothing_to(self, other: Self) -> bool {
+        self.0 & !other.with(Class::Other).0 == 0
+    }
+
     /// Whether messages may be exchanged there, over either transport.
     #[must_use]
     pub fn has_messages(self) -> bool {

@@ -250,6 +250,48 @@ async fn a_closed_site_is_not_reached_past_its_open_sibling() {
     assert_eq!(client.reply().await.status(), 200);
 }
 
+/// An upstream that redirects where a parameter says, and answers what it serves.
+async fn redirecting() -> Upstream {
+    Upstream::answering(|request| match request.target().split_once("?next=") {
+        Some((_, to)) => reply("307 Temporary Redirect", &[&format!("Location: {to}")], ""),
+        None => json("200 OK", r#"{"jsonrpc":"2.0","id":1,"result":{}}"#),
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_redirect_inside_leads_nowhere_where_the_client_may_not_ask() {
+    let upstream = redirecting().await;
+    let both = "Accept: application/json, text/event-stream";
+    let form = "Content-Type: application/x-www-form-urlencoded";
+    let (sites, _file) = two_sites(&upstream, &upstream, "").await;
+    let closed = Proxy::to(&upstream).set("access.allow", "192.0.2.1").set("access.classes", "mcp,token").start();
+    for (target, status) in [("/mcp?next=/mcp/", 200), ("/mcp?next=/admin/mcp", 307), ("/mcp?next=/Admin/mcp", 307)] {
+        let mut client = sites.connect().await;
+        client.send(with_host(&post(target, &[JSON, both], CALL), "b.test")).await;
+        assert_eq!(client.reply().await.status(), status, "{target}");
+    }
+    for (target, status) in
+        [("/register?next=/register/", 200), ("/register?next=/mcp", 307), ("/register?next=/token", 307)]
+    {
+        assert_eq!(closed.ask(post(target, &[JSON], "{}")).await.status(), status, "{target}");
+    }
+    let open = Proxy::to(&upstream).start();
+    for (target, kind, status) in [
+        ("/register?next=/api/register", JSON, 200),
+        ("/register?next=/mcp", JSON, 307),
+        ("/token?next=/api/token", form, 200),
+        ("/token?next=/mcp/x", form, 307),
+        ("/token?next=/register", form, 307),
+        ("/revoke?next=/messages?sessionId=1", JSON, 307),
+        ("/mcp?next=/api/mcp", JSON, 200),
+    ] {
+        assert_eq!(open.ask(post(target, &[kind, both], CALL)).await.status(), status, "{target}");
+    }
+    let page = [FOREIGN, form, "Sec-Fetch-Mode: navigate"];
+    assert_eq!(open.ask(post("/token?next=/mcp", &page, CALL)).await.status(), 307);
+}
+
 #[tokio::test]
 async fn another_hosts_name_in_a_forwarding_header_opens_no_other_site() {
     let upstream = takes_everything().await;

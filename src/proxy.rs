@@ -22,7 +22,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderValue, ORIGIN, RETRY_AFTER,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderValue, ORIGIN, RETRY_AFTER, TRAILER,
 };
 use http::uri::PathAndQuery;
 use http::{Method, Request as HttpRequest, Response};
@@ -201,6 +201,8 @@ impl Exchange {
         let preflight = preflight(&method, &headers);
         headers::strip_hop_by_hop(&mut headers);
         headers::drop_lookalikes(&mut headers);
+        // Its trailers do not go up.
+        headers.remove(TRAILER);
         if self.runtime().drops_overrides {
             headers::drop_overrides(&mut headers);
         }

@@ -203,9 +203,11 @@ pub fn session_in(query: &str) -> Option<&str> {
 /// of their own.
 fn names_a_session_loosely(query: &str, is_form: bool) -> bool {
     query.split(['&', ';']).any(|pair| {
-        let Some(name) = canonical::name(pair.split('=').next().unwrap_or_default()) else { return true };
-        let bare: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
-        bare == "sessionid" || (bare == "session" && !is_form)
+        let Some(names) = canonical::names(pair.split('=').next().unwrap_or_default()) else { return true };
+        names.iter().any(|name| {
+            let bare: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+            bare == "sessionid" || (bare == "session" && !is_form)
+        })
     })
 }
 

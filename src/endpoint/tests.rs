@@ -153,9 +153,16 @@ fn a_form_is_no_message_and_a_message_names_its_session_in_any_spelling() {
         let asked = guard::Asked { class: Class::Other, method: &Method::POST, path: "/m", query, is_form };
         asked.classes("/mcp", &Endpoints::default())
     };
-    for query in
-        ["sessionId=1", "%73essionId=1", "x=1&SESSION_ID=1", "a;session-id=1", "%2573essionid=1", "sessionId[]=1"]
-    {
+    for query in [
+        "sessionId=1",
+        "%73essionId=1",
+        "x=1&SESSION_ID=1",
+        "a;session-id=1",
+        "%2573essionid=1",
+        "sessionId[]=1",
+        "s%u0065ssionId=1",
+        "%c1%b3essionId=1",
+    ] {
         assert!(rules(query, false).has_messages() && rules(query, true).has_messages(), "{query}");
     }
     assert!(rules("session=1", false).has_messages() && !rules("session=1", true).has_messages());

@@ -203,9 +203,11 @@ pub fn session_in(query: &str) -> Option<&str> {
 /// of their own.
 fn names_a_session_loosely(query: &str, is_form: bool) -> bool {
     query.split(['&', ';']).any(|pair| {
-        let Some(name) = canonical::name(pair.split('=').next().unwrap_or_default()) else { return true };
-        let bare: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
-        bare == "sessionid" || (bare == "session" && !is_form)
+        let Some(names) = canonical::names(pair.split('=').next().unwrap_or_default()) else { return true };
+        names.iter().any(|name| {
+            let bare: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+            bare == "sessionid" || (bare == "session" && !is_form)
+        })
     })
 }
 
@@ -233,7 +235,7 @@ pub fn classify_request(
     endpoints: &Endpoints,
 ) -> Class {
     match classify(target.path(), mcp_path, endpoints) {
-        class if class.is_metadata() && !is_read_there(method, target.path(), headers, mcp_path) => Class::Other,
+        class if is_document(class) && !is_read_there(method, headers) => Class::Other,
         // OPTIONS asks whether a page may POST.
         Class::Other if matches!(*method, Method::POST | Method::OPTIONS) && !is_form(headers) => {
             let names_session = target.query().is_some_and(|query| session_in(query).is_some());
@@ -243,11 +245,15 @@ pub fn classify_request(
     }
 }
 
-/// Whether a request at the place of a document reads it. Where the MCP endpoint takes every path below it, a preflight for
-/// a POST is one for a message.
-fn is_read_there(method: &Method, path: &str, headers: &HeaderMap, mcp_path: &str) -> bool {
-    let is_apart = mcp_path != "/" && !canonical::is_below(path, mcp_path);
-    is_read(method) && (is_apart || is_read(&guard::method_asked_for(method, headers)))
+/// Whether documents of this class are read and nothing else is done with them.
+fn is_document(class: Class) -> bool {
+    class.is_metadata() || class == Class::Keys
+}
+
+/// Whether a request at the place of a document reads it. A handler may take every path for messages: a preflight for a POST is
+/// one for a message.
+fn is_read_there(method: &Method, headers: &HeaderMap) -> bool {
+    is_read(method) && is_read(&guard::method_asked_for(method, headers))
 }
 
 /// The class of a raw request path.

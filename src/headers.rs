@@ -33,7 +33,7 @@ fn is_hop_by_hop(name: &str) -> bool {
     )
 }
 
-/// Fields by which somebody says who the client was. Believed only from trusted proxies.
+/// Fields by which somebody says who the client was or which host it asked for. Believed only from trusted proxies.
 fn is_forwarding(name: &str) -> bool {
     name.starts_with("x-forwarded-")
         || matches!(
@@ -56,6 +56,13 @@ fn is_forwarding(name: &str) -> bool {
                 | "x-remote-ip"
                 | "x-remote-addr"
                 | "x-original-forwarded-for"
+                | "proxy-client-ip"
+                | "wl-proxy-client-ip"
+                | "fly-client-ip"
+                | "x-proxyuser-ip"
+                | "x-original-host"
+                | "x-http-host-override"
+                | "x-host"
         )
 }
 

@@ -35,6 +35,12 @@ impl Hosts {
         Self { known: Some(Known { listen: listen.ip().to_canonical(), names }) }
     }
 
+    /// Whether some hosts are not answered.
+    #[must_use]
+    pub fn are_checked(&self) -> bool {
+        self.known.is_some()
+    }
+
     /// Whether a Host (with or without a port, which may be forwarded) is answered.
     #[must_use]
     pub fn answers_to(&self, host: &str) -> bool {

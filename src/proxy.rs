@@ -22,7 +22,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderValue, ORIGIN, RETRY_AFTER,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderValue, ORIGIN, RETRY_AFTER, TRAILER,
 };
 use http::uri::PathAndQuery;
 use http::{Method, Request as HttpRequest, Response};
@@ -53,6 +53,7 @@ use crate::refuse::{self, Refusal};
 use crate::repair::Needs;
 use crate::repairs::version::PROBE;
 use crate::runtime::Runtime;
+use crate::sites::Sites;
 use crate::telemetry::counters::Untouched;
 use crate::telemetry::tape::{Recorder, Taped};
 use crate::upstream::{Failure, Upstream};
@@ -66,6 +67,8 @@ pub struct Worker {
     pub stop_streams: CancellationToken,
     /// Who wants to see exchanges whole.
     pub recorder: Option<Arc<dyn Recorder>>,
+    /// All sites, if there are several.
+    pub sites: Option<Arc<Sites>>,
     /// What is answered at once, because no site is where the request went.
     pub stray: Option<Refusal>,
 }
@@ -198,6 +201,8 @@ impl Exchange {
         let preflight = preflight(&method, &headers);
         headers::strip_hop_by_hop(&mut headers);
         headers::drop_lookalikes(&mut headers);
+        // Its trailers do not go up.
+        headers.remove(TRAILER);
         if self.runtime().drops_overrides {
             headers::drop_overrides(&mut headers);
         }

@@ -54,6 +54,8 @@ refusals! {
         "The request must carry exactly one valid Host header.";
     /// RFC 9112 section 3.2: origin-form or absolute-form only.
     BAD_TARGET = BAD_REQUEST, Client, true, "bad_target", "The request target is not a path of this server.";
+    /// RFC 9110 section 9.1: methods are told apart by case.
+    BAD_METHOD = BAD_REQUEST, Client, true, "bad_method", "The names of methods are written in capital letters.";
     /// The operator's own list (`access.allow`); who is not on it learns nothing of it.
     NOT_ADMITTED = FORBIDDEN, Client, true, "not-allowed-address",
         "This address is not among those that may ask here.";

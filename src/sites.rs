@@ -67,6 +67,19 @@ impl Sites {
         is_sure.then_some(&as_it_came.runtime)
     }
 
+    /// Whether a path is this site's too, for who asks on a host of its own: where a redirect leads inside.
+    #[must_use]
+    pub fn keeps(&self, site: &Arc<Runtime>, path: &str) -> bool {
+        let Some(own) = self.places.iter().find(|place| Arc::ptr_eq(&place.runtime, site)) else { return false };
+        if let Some(host) = &own.host {
+            return self.find(host, path).is_some_and(|found| Arc::ptr_eq(found, site));
+        }
+        // It serves hosts of others as well, where these have nothing at the path.
+        let others = || self.places.iter().filter(|place| place.host.is_some() && !place.prefix.is_empty());
+        let is_theirs = |reading: &String| others().any(|place| place.may_hold(endpoint::site_path(reading)));
+        readings(path).is_some_and(|all| !all.iter().any(is_theirs))
+    }
+
     /// Whether some site is on this host.
     #[must_use]
     pub fn has_host(&self, host: &str) -> bool {
@@ -175,6 +188,8 @@ mod tests {
             ("b.test", "/z/%61;v//", Some("b")),
             // What a server may read as a path of another site is nobody's.
             ("b.test", "//x/mcp", None),
+            ("b.test", "//h/x/mcp", None),
+            ("b.test", "/\\h/x/mcp", None),
             ("b.test", "/X/mcp", None),
             ("b.test", "/x/Y/mcp", None),
             ("b.test", "/x//y", None),
@@ -193,6 +208,26 @@ mod tests {
             assert_eq!(found(&sites, host, path).as_deref(), expected, "{host} {path}");
         }
         assert!(sites.has_host("b.test:1") && !sites.has_host("c.test"));
+    }
+
+    #[test]
+    fn a_redirect_inside_stays_on_its_site() {
+        let sites = sites(&format!("upstream = \"http://top\"\n{TWO_HOSTS}"));
+        for (host, path, to, expected) in [
+            ("a.test", "/mcp", "/x/mcp", true),
+            ("b.test", "/mcp", "/mcp/", true),
+            ("b.test", "/mcp", "/z", true),
+            ("b.test", "/mcp", "/x/mcp", false),
+            ("b.test", "/mcp", "/X/mcp", false),
+            ("b.test", "/x/mcp", "/x/z", true),
+            ("b.test", "/x/mcp", "/x/y/mcp", false),
+            ("b.test", "/x/mcp", "/mcp", false),
+            ("c.test", "/mcp", "/mcp/", true),
+            ("c.test", "/mcp", "/x/y/mcp", false),
+        ] {
+            let site = sites.find(host, path).unwrap();
+            assert_eq!(sites.keeps(site, to), expected, "{host} {path} {to}");
+        }
     }
 
     #[test]

@@ -158,7 +158,7 @@ impl FromClient {
             self.note_sent(prefix.len());
             return Poll::Ready(Some(Ok(Frame::data(prefix))));
         }
-        let frame = match Pin::new(&mut self.incoming).poll_frame(cx) {
+        let frame = match self.poll_incoming(cx) {
             Poll::Pending => {
                 self.connection.enter(Phase::Body);
                 return self.poll_stall(cx);
@@ -203,6 +203,17 @@ impl FromClient {
 }
 
 impl FromClient {
+    /// What comes next, without trailers: a server that merges them into the head (RFC 9110 section 6.5.1) would take the client's
+    /// word for fields that this proxy sets or drops there.
+    fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        loop {
+            match std::task::ready!(Pin::new(&mut self.incoming).poll_frame(cx)) {
+                Some(Ok(frame)) if frame.is_trailers() => {}
+                next => return Poll::Ready(next),
+            }
+        }
+    }
+
     fn note_sent(&self, bytes: usize) {
         if let Some(pace) = &self.pace {
             pace.sent(bytes);

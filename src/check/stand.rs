@@ -379,6 +379,7 @@ fn worker(
         upstream,
         stop_streams: CancellationToken::new(),
         recorder: None,
+        sites: None,
         stray: None,
     })
 }

@@ -14,14 +14,26 @@ const MOST_FORMS: usize = 64;
 const LONGEST_NAME: usize = 256;
 
 /// What a proxy, a server or a framework may do to a path before it looks at it, in any order and any number of times.
-const STEPS: [fn(&str) -> String; 6] =
-    [decode, unite_separators, cut_at_end, drop_parameters, merge_and_resolve, resolve];
+const STEPS: [fn(&str) -> String; 10] = [
+    decode,
+    decode_laxly,
+    decode_units,
+    unite_separators,
+    cut_at_end,
+    drop_authority,
+    drop_script,
+    drop_parameters,
+    merge_and_resolve,
+    resolve,
+];
+/// Frameworks in PHP route what is behind this name as if it were not there (CGI calls it PATH_INFO, RFC 3875 section 4.1.5).
+const SCRIPT: &str = "index.php";
 
 /// Every path that a lenient server may read this one as: decoded, in lower case, without parameters, empty segments and a
 /// slash at its end. A plain path has one reading. `None` if there are too many to tell: then it may be any place.
 #[must_use]
 pub fn readings(path: &str) -> Option<Vec<String>> {
-    if is_plain(path) {
+    if is_plain(path) && !names_script(path) {
         return Some(vec![bare(path)]);
     }
     if path.len() > LONGEST {
@@ -63,33 +75,71 @@ pub fn is_below(reading: &str, place: &str) -> bool {
     place != "/" && reading.strip_prefix(place).is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// A name as lenient readers compare it: decoded, in lower case. `None` if it is too long to be decoded again and again: then
-/// it may be any name.
+/// A name as lenient readers compare it: decoded, in lower case; by the rules and by a reader that knows none. `None` if it is
+/// too long to be decoded again and again: then it may be any name.
 #[must_use]
-pub fn name(text: &str) -> Option<String> {
-    if text.len() > LONGEST_NAME {
-        return None;
-    }
+pub fn names(text: &str) -> Option<[String; 2]> {
+    (text.len() <= LONGEST_NAME).then(|| [name(text, decode), name(text, |text| decode_units(&decode_laxly(text)))])
+}
+
+fn name(text: &str, decode: impl Fn(&str) -> String) -> String {
     let mut text = text.to_owned();
-    // Each decoding makes it shorter, until there is none.
+    // Each decoding leaves fewer signs that begin an escape, or fewer letters behind them, until there is nothing to do.
     loop {
         let decoded = decode(&text);
         if decoded == text {
-            return Some(fold(text.trim_matches(|c: char| c.is_whitespace() || c.is_control())));
+            return fold(text.trim_matches(|c: char| c.is_whitespace() || c.is_control()));
         }
         text = decoded;
     }
 }
 
-/// One decoding. Overlong forms of `/` and `.` are what they stand for: some decoders take them (RFC 3629 section 10).
+/// One decoding.
 fn decode(text: &str) -> String {
-    let mut bytes: Vec<u8> = percent_encoding::percent_decode_str(text).collect();
-    for (overlong, meant) in [([0xc0, 0xaf], b'/'), ([0xc0, 0xae], b'.')] {
-        while let Some(at) = bytes.windows(2).position(|window| window == overlong) {
-            bytes.splice(at..at + 2, [meant]);
+    percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
+
+/// One decoding by a reader of UTF-8 that looks neither for overlong forms nor at what bytes go on with (RFC 3629 section 10):
+/// `%c0%af` is a slash and `%c1%ad` an `m`.
+fn decode_laxly(text: &str) -> String {
+    let bytes: Vec<u8> = percent_encoding::percent_decode_str(text).collect();
+    let (mut rest, mut out) = (&bytes[..], String::with_capacity(bytes.len()));
+    while let Some(lead) = rest.first().map(|lead| u32::from(*lead)) {
+        let (length, bits) = match lead {
+            ..0x80 => (1, lead),
+            0xc0..0xe0 => (2, lead & 0x1f),
+            0xe0..0xf0 => (3, lead & 0x0f),
+            0xf0..0xf8 => (4, lead & 0x07),
+            _ => (1, u32::MAX),
+        };
+        let (letter, left) = rest.split_at(length.min(rest.len()));
+        let code = letter.iter().skip(1).fold(bits, |code, byte| code << 6 | u32::from(byte & 0x3f));
+        out.push(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER));
+        rest = left;
+    }
+    out
+}
+
+/// The encoding of ECMAScript's `escape` (ECMA-262 appendix B.2.1.1), which some servers undo: `%u006d` is an `m`.
+fn decode_units(text: &str) -> String {
+    let mut parts = text.split('%');
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let digits = part.strip_prefix(['u', 'U']).and_then(|rest| rest.get(..4));
+        let digits = digits.filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
+        let letter = digits.and_then(|digits| char::from_u32(u32::from_str_radix(digits, 16).ok()?));
+        match (letter, part.get(5..)) {
+            (Some(letter), Some(rest)) => {
+                out.push(letter);
+                out.push_str(rest);
+            }
+            _ => {
+                out.push('%');
+                out.push_str(part);
+            }
         }
     }
-    String::from_utf8_lossy(&bytes).into_owned()
+    out
 }
 
 /// A backslash separates segments on some systems, and a parser of URLs drops control characters (WHATWG URL section 4.4).
@@ -100,6 +150,28 @@ fn unite_separators(text: &str) -> String {
 /// A program in C ends a string at a zero byte; a parser of URLs ends a path at these two.
 fn cut_at_end(text: &str) -> String {
     text.split(['\0', '?', '#']).next().unwrap_or_default().to_owned()
+}
+
+/// What begins with two separators names a host first (RFC 3986 section 4.2): a parser of URLs that is given a target takes its
+/// first segment for one. Some skip further separators before it (WHATWG URL section 4.4).
+fn drop_authority(text: &str) -> String {
+    let Some(rest) = text.strip_prefix("//") else { return text.to_owned() };
+    let rest = rest.trim_start_matches('/');
+    rest.find('/').map_or("/", |end| &rest[end..]).to_owned()
+}
+
+/// Whether a segment is the script, in any case of letters; cheap for the short paths that clients ask for.
+fn names_script(path: &str) -> bool {
+    path.len() > SCRIPT.len() && path.split('/').any(is_script)
+}
+
+fn is_script(segment: &str) -> bool {
+    segment.eq_ignore_ascii_case(SCRIPT)
+}
+
+/// Without the script that is called for every path.
+fn drop_script(text: &str) -> String {
+    text.split('/').filter(|segment| !is_script(segment)).collect::<Vec<_>>().join("/")
 }
 
 /// A parameter of a segment (RFC 3986 section 3.3) is no part of its name.
@@ -164,9 +236,14 @@ mod tests {
 
     #[test]
     fn a_plain_path_has_one_reading() {
-        for (path, expected) in
-            [("/", "/"), ("/mcp", "/mcp"), ("/Mcp/", "/mcp"), ("/a.b/c", "/a.b/c"), ("/mcp.", "/mcp")]
-        {
+        for (path, expected) in [
+            ("/", "/"),
+            ("/mcp", "/mcp"),
+            ("/Mcp/", "/mcp"),
+            ("/a.b/c", "/a.b/c"),
+            ("/mcp.", "/mcp"),
+            ("/index.phpx/mcp", "/index.phpx/mcp"),
+        ] {
             assert_eq!(readings(path).unwrap(), [expected], "{path}");
         }
     }
@@ -199,6 +276,31 @@ mod tests {
             "/%c0%afmcp",
             "/x/%c0%ae%c0%ae/mcp",
             "/x/%252e%252e/mcp",
+            "//x/mcp",
+            "///x/mcp",
+            "/\\x/mcp",
+            "/\\/x/mcp",
+            "//x:80/mcp",
+            "//u@x/y/../mcp",
+            "//x\\%6dcp",
+            "/%2fx/mcp",
+            "/y/..//x/mcp",
+            "/%u006dcp",
+            "/m%U0063p",
+            "/x/%u002e%u002E/mcp",
+            "/%25u006dcp",
+            "/x%u002fy/%2e%2e/../%u006Dcp",
+            "/%c1%adcp",
+            "/%e0%81%adcp",
+            "/%f0%80%81%adcp",
+            "/x%e0%80%af..%e0%80%afmcp",
+            "/x/%e0%80%ae%c0%ae/mcp",
+            "/%c0%2fmcp",
+            "/x%c0%afy/%2e%2e/mcp",
+            "/index.php/mcp",
+            "/Index.PHP/mcp/",
+            "/%69ndex.php;x/mcp",
+            "/x/../index.php//mcp",
         ] {
             let all = readings(path).unwrap();
             assert!(all.iter().any(|reading| reading == "/mcp"), "{path}: {all:?}");
@@ -216,12 +318,37 @@ mod tests {
 
     #[test]
     fn other_places_stay_other_places() {
-        for path in ["/mcpx", "/x/mcp", "/%2fx/mcp", "/m%63p2", "/mc/p"] {
+        for path in [
+            "/mcpx",
+            "/x/mcp",
+            "/%u006",
+            "/%u00e9cp",
+            "/%c3%a9cp",
+            "/x.php/mcp",
+            "/x//y/mcp",
+            "//x/y/mcp",
+            "/m%63p2",
+            "/mc/p",
+        ] {
             let all = readings(path).unwrap();
             let held = all.iter().any(|reading| is_at(reading, "/mcp") || is_below(reading, "/mcp"));
             assert!(!held, "{path}: {all:?}");
         }
         assert!(is_at("/mcp.json", "/mcp") && !is_at("/mcp.json/x", "/mcp") && !is_at("/.x", "/") && is_at("/", "/"));
+    }
+
+    #[test]
+    fn ordinary_paths_with_escapes_are_read() {
+        for path in [
+            "/files/a%20b%20(1).pdf",
+            "/api/objects/s3%3A%2F%2Fbucket%2Fkey%20x%2Fy",
+            "/fetch/https%3A%2F%2Fa.example%2Fb%3Fc%3D1%2526d%23e",
+            "/fetch/https://a.example//b;v=1/%E4%BD%A0%E5%A5%BD",
+            "/wp/index.php/wp-json/x%20y;z/",
+            "//cdn/a%20b/./c",
+        ] {
+            assert!(readings(path).is_some(), "{path}");
+        }
     }
 
     #[test]
@@ -233,9 +360,12 @@ mod tests {
     #[test]
     fn names_are_compared_decoded_and_without_case() {
         for text in ["sessionId", "%73essionId", "SESSIONID", "session%49d", "%2573essionid", " sessionid\t"] {
-            assert_eq!(name(text).as_deref(), Some("sessionid"), "{text}");
+            assert_eq!(names(text).unwrap(), ["sessionid", "sessionid"], "{text}");
+        }
+        for text in ["session%u0049d", "%c1%b3essionid", "%e0%81%b3ession%25u0069d"] {
+            assert_eq!(names(text).unwrap()[1], "sessionid", "{text}");
         }
         // Each decoding would take two bytes of it and read all the others.
-        assert_eq!(name(&format!("%{}41", "25".repeat(8000))), None);
+        assert_eq!(names(&format!("%{}41", "25".repeat(8000))), None);
     }
 }

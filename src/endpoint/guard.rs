@@ -3,7 +3,9 @@
 use http::{HeaderMap, Method};
 
 use super::canonical::{is_at, is_below, readings};
-use super::{Class, Endpoints, LEGACY_SSE, WELL_KNOWN, default_class, is_read, names_a_session_loosely};
+use super::{
+    Class, Endpoints, KEYS, LEGACY_SSE, WELL_KNOWN, default_class, is_document, is_read, names_a_session_loosely,
+};
 
 /// A set of classes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,6 +34,13 @@ impl Classes {
     #[must_use]
     pub fn intersects(self, other: Self) -> bool {
         self.0 & other.0 != 0
+    }
+
+    /// Whether every class of these but [`Class::Other`], which is none that a rule names for its own sake, is in the other set
+    /// too.
+    #[must_use]
+    pub fn adds_nothing_to(self, other: Self) -> bool {
+        self.0 & !other.with(Class::Other).0 == 0
     }
 
     /// Whether messages may be exchanged there, over either transport.
@@ -66,10 +75,9 @@ impl Asked<'_> {
     #[must_use]
     pub fn classes(&self, mcp_path: &str, endpoints: &Endpoints) -> Classes {
         let own = Classes::of(&[self.class]);
-        let is_document = self.class.is_metadata() || self.class == Class::Keys;
         match self.class {
             Class::Other => {}
-            _ if is_document && !self.is_exact_document(mcp_path) => {}
+            _ if is_document(self.class) && !self.is_exact_document(mcp_path) => {}
             _ => return own,
         }
         let mut set = own;
@@ -82,7 +90,7 @@ impl Asked<'_> {
                 set = set.with(Class::Mcp);
             }
             // Anything but a read of a document is none, and somebody may take it for a message.
-            if !is_read(self.method) && super::metadata_class(&reading).is_some() {
+            if !is_read(self.method) && (reading == KEYS || super::metadata_class(&reading).is_some()) {
                 set = set.with(Class::Mcp);
             }
             if is_below(&reading, LEGACY_SSE) {

@@ -109,7 +109,10 @@ fn a_document_is_read_and_anything_else_there_is_not_one() {
     for (method, path, asked, mcp_path, is_document) in [
         (Method::GET, root, None, "/mcp", true),
         (Method::HEAD, root, None, "/mcp", true),
-        (Method::OPTIONS, root, Some("POST"), "/mcp", true),
+        (Method::OPTIONS, root, Some("GET"), "/mcp", true),
+        (Method::OPTIONS, root, Some("HEAD"), "/", true),
+        (Method::OPTIONS, root, None, "/mcp", true),
+        (Method::OPTIONS, root, Some("POST"), "/mcp", false),
         (Method::OPTIONS, root, Some("POST"), "/", false),
         (Method::POST, root, None, "/mcp", false),
         (Method::DELETE, root, None, "/mcp", false),
@@ -129,14 +132,37 @@ fn a_document_is_read_and_anything_else_there_is_not_one() {
 }
 
 #[test]
+fn a_key_set_is_read_too() {
+    for (method, class, may_be_message) in [
+        (Method::GET, Class::Keys, false),
+        (Method::HEAD, Class::Keys, false),
+        (Method::POST, Class::Other, true),
+        (Method::PUT, Class::Other, true),
+    ] {
+        let target = KEYS.parse().unwrap();
+        let found = classify_request(&method, &target, &HeaderMap::new(), "/mcp", &Endpoints::default());
+        let asked = guard::Asked { class: found, method: &method, path: KEYS, query: "", is_form: false };
+        let rules = asked.classes("/mcp", &Endpoints::default());
+        assert_eq!((found, rules.has_messages()), (class, may_be_message), "{method}");
+    }
+}
+
+#[test]
 fn a_form_is_no_message_and_a_message_names_its_session_in_any_spelling() {
     let rules = |query: &str, is_form: bool| {
         let asked = guard::Asked { class: Class::Other, method: &Method::POST, path: "/m", query, is_form };
         asked.classes("/mcp", &Endpoints::default())
     };
-    for query in
-        ["sessionId=1", "%73essionId=1", "x=1&SESSION_ID=1", "a;session-id=1", "%2573essionid=1", "sessionId[]=1"]
-    {
+    for query in [
+        "sessionId=1",
+        "%73essionId=1",
+        "x=1&SESSION_ID=1",
+        "a;session-id=1",
+        "%2573essionid=1",
+        "sessionId[]=1",
+        "s%u0065ssionId=1",
+        "%c1%b3essionId=1",
+    ] {
         assert!(rules(query, false).has_messages() && rules(query, true).has_messages(), "{query}");
     }
     assert!(rules("session=1", false).has_messages() && !rules("session=1", true).has_messages());

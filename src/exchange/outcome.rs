@@ -91,6 +91,8 @@ impl Outcome {
 pub struct Ask {
     /// Another target, path and query.
     pub target: Option<String>,
+    /// Whether an answer leads there, and not what is known of the site: the client must be allowed to ask there itself.
+    pub is_led: bool,
     /// Another body, and with it its media type.
     pub body: Option<RequestBody>,
     /// Header fields with another value, or without one.
@@ -112,6 +114,12 @@ impl Ask {
     #[must_use]
     pub fn at(target: impl Into<String>) -> Self {
         Self { target: Some(target.into()), ..Self::default() }
+    }
+
+    /// The same request where an answer to it leads.
+    #[must_use]
+    pub fn led_to(target: impl Into<String>) -> Self {
+        Self { is_led: true, ..Self::at(target) }
     }
 
     /// The same request with another JSON object.

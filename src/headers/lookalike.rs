@@ -5,11 +5,12 @@ use http::header::{HeaderMap, HeaderName};
 
 use super::{is_forwarding, is_hop_by_hop, is_protected};
 
-/// Takes out every field whose name a server may fold into one that this proxy sets, drops or judges by.
+/// Takes out every field whose name a server may fold into one that this proxy sets, drops or judges by, and the one that CGI
+/// makes `HTTP_PROXY` of: programs take that variable for the proxy that they are to use themselves.
 pub fn drop_lookalikes(headers: &mut HeaderMap) {
     remove_if(headers, |name| {
         let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        !is_plain && is_ours(&folded(name))
+        name == "proxy" || !is_plain && is_ours(&folded(name))
     });
 }
 
@@ -37,7 +38,7 @@ fn is_ours(name: &str) -> bool {
     is_forwarding(name) || is_protected(name) || is_hop_by_hop(name) || is_override(name)
 }
 
-/// Ahead of the path: IIS, Symfony and Zend read these. Ahead of the method: Rack, Express and ASP.NET middleware do.
+/// Ahead of the path: IIS, Azure, Envoy, Symfony and Zend read or write these. Ahead of the method: Rack, Express and ASP.NET middleware do.
 fn is_override(name: &str) -> bool {
     matches!(
         name,
@@ -46,6 +47,10 @@ fn is_override(name: &str) -> bool {
             | "x-rewrite-url"
             | "x-rewrite-uri"
             | "x-override-url"
+            | "x-http-path-override"
+            | "x-envoy-original-path"
+            | "x-waws-unencoded-url"
+            | "x-original-method"
             | "x-http-method-override"
             | "x-http-method"
             | "x-method-override"
@@ -77,15 +82,26 @@ mod tests {
             "X_Original_URL",
             "X_HTTP_Method_Override",
             "CF_Connecting_IP",
+            "X_Envoy_Original_Path",
+            "Proxy",
         ];
         assert_eq!(left(drop_lookalikes, &lookalikes), [""; 0]);
-        let others = ["api_key", "x_request_id", "x-real-ip", "content-length", "mcp-session-id"];
+        let others = ["api_key", "x_request_id", "x-proxy", "x-real-ip", "content-length", "mcp-session-id"];
         assert_eq!(left(drop_lookalikes, &others), others);
     }
 
     #[test]
     fn nobody_says_that_another_path_or_method_is_meant() {
-        let names = ["X-Original-URL", "X-Rewrite-URL", "X-HTTP-Method-Override", "accept"];
+        let names = [
+            "X-Original-URL",
+            "X-Rewrite-URL",
+            "X-HTTP-Method-Override",
+            "X-HTTP-Path-Override",
+            "X-Original-Method",
+            "X-Envoy-Original-Path",
+            "X-Waws-Unencoded-URL",
+            "accept",
+        ];
         assert_eq!(left(drop_overrides, &names), ["accept"]);
     }
 }

@@ -33,6 +33,9 @@ pub fn head(
     if parts.method == Method::CONNECT {
         return Err(refuse::NOT_ALLOWED);
     }
+    if is_misspelled(&parts.method) {
+        return Err(refuse::BAD_METHOD);
+    }
     let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
     if target.len() > target_bytes {
         return Err(refuse::TARGET_TOO_LONG);
@@ -77,6 +80,16 @@ pub fn head(
         None if parts.version == Version::HTTP_10 => Ok(HeaderValue::from_static("localhost")),
         None => Err(refuse::BAD_HOST),
     }
+}
+
+/// Whether this is a method by which requests are judged, but for the case of its letters. To us it would be another one; some
+/// servers take it for the one that it looks like.
+fn is_misspelled(method: &Method) -> bool {
+    // None of those that are known to the library has a small letter.
+    let judged =
+        [Method::GET, Method::HEAD, Method::POST, Method::DELETE, Method::OPTIONS, Method::TRACE, Method::CONNECT];
+    method.as_str().bytes().any(|byte| byte.is_ascii_lowercase())
+        && judged.iter().any(|known| known.as_str().eq_ignore_ascii_case(method.as_str()))
 }
 
 /// Whether a Host field names what `:authority` does, but for the case of letters and the scheme's own port. Two readers
@@ -179,6 +192,15 @@ pub fn parse(needs: Needs, bytes: Bytes) -> RequestBody {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_method_that_differs_from_one_by_case_is_none() {
+        for (method, expected) in
+            [("POST", false), ("post", true), ("pOsT", true), ("get", true), ("connect", true), ("search", false)]
+        {
+            assert_eq!(is_misspelled(&method.parse().unwrap()), expected, "{method}");
+        }
+    }
 
     #[test]
     fn one_host_may_be_written_in_two_ways() {

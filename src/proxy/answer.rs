@@ -260,6 +260,9 @@ impl Exchange {
         if let Some(at) = &ask.bridge {
             return self.bridge(request, at).await;
         }
+        if ask.is_led && !ask.target.as_deref().is_some_and(|target| self.may_ask_at(request, target)) {
+            return None;
+        }
         let question = again(request, ask)?;
         if let Some(body) = &ask.body {
             request.body.clone_from(body);
@@ -269,6 +272,20 @@ impl Exchange {
             answer.reply.form = Form::Listened;
         }
         Some(answer)
+    }
+}
+
+impl Exchange {
+    /// Whether the same client might ask this there itself: on the same site, and without rules to keep that nobody has looked at
+    /// yet. A redirect may lead where the client's own parameters say.
+    fn may_ask_at(&self, request: &Request, target: &str) -> bool {
+        let Ok(target) = PathAndQuery::try_from(target) else { return false };
+        let runtime = self.runtime();
+        let there = self.place(&request.method, &target, &request.headers).rules;
+        let is_closed =
+            self.is_stranger && runtime.admission.as_ref().is_some_and(|admission| admission.is_closed(there));
+        let is_here = self.worker.sites.as_ref().is_none_or(|sites| sites.keeps(&self.worker.runtime, target.path()));
+        is_here && !is_closed && there.adds_nothing_to(request.rules)
     }
 }
 

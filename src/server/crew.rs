@@ -54,7 +54,7 @@ impl Crew {
         }
         let host = host_of(connection, request, &sites);
         match sites.find(host, request.uri().path()) {
-            Some(runtime) => self.of(&sites, runtime),
+            Some(runtime) => Worker { sites: Some(Arc::clone(&sites)), ..self.of(&sites, runtime) },
             None => Worker { stray: Some(stray(&sites, host)), ..self.of(&sites, sites.no_site()) },
         }
     }
@@ -83,6 +83,7 @@ impl Crew {
             }),
             stop_streams: self.stop_streams.clone(),
             recorder: self.recorder.clone(),
+            sites: None,
             stray: None,
         }
     }

@@ -67,6 +67,70 @@ async fn a_foreign_page_calls_no_tool_below_the_endpoint_or_at_a_document() {
 }
 
 #[tokio::test]
+async fn a_foreign_page_calls_no_tool_at_the_endpoints_of_a_login() {
+    let upstream = takes_everything().await;
+    for mcp_path in ["/mcp", "/"] {
+        let proxy = Proxy::to(&upstream).set("mcp_path", mcp_path).start();
+        for path in ["/authorize", "/.well-known/jwks.json", "/token", "/register", "/revoke", "//token", "/x"] {
+            for kind in ["application/json", "text/plain", "application/x-www-form-urlencoded"] {
+                let headers = [FOREIGN, &format!("Content-Type: {kind}"), "Sec-Fetch-Mode: no-cors"];
+                for method in ["POST", "PUT", "DELETE"] {
+                    let status = proxy.ask(request(method, path, &headers, CALL)).await.status();
+                    assert_eq!(status, 403, "{method} {path} {kind}");
+                }
+            }
+        }
+        assert_eq!(calls(&upstream), 0);
+        // Who may send messages may log in as well.
+        for page in ["Origin: https://claude.ai", "Origin: http://localhost:6274"] {
+            let form = [page, "Content-Type: application/x-www-form-urlencoded", "Sec-Fetch-Mode: cors"];
+            assert_eq!(proxy.ask(post("/token", &form, "grant_type=x")).await.status(), 200);
+            assert_eq!(proxy.ask(post("/register", &[page, JSON, "Sec-Fetch-Mode: cors"], "{}")).await.status(), 200);
+        }
+    }
+    let form = [FOREIGN, "Content-Type: application/x-www-form-urlencoded", "Sec-Fetch-Mode: navigate"];
+    let proxy = Proxy::to(&upstream).start();
+    assert_eq!(proxy.ask(post("/authorize", &form, "client_id=c")).await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_preflight_for_a_post_at_a_document_is_none_for_the_document() {
+    let refusing = Upstream::always(reply("403 Forbidden", &[], "no")).await;
+    for upstream in [takes_everything().await, refusing] {
+        let proxy = Proxy::to(&upstream).set("listen", "0.0.0.0:0").set("public_url", PUBLIC).start();
+        let places = ["/.well-known/oauth-protected-resource", "/.well-known/x/.well-known/openid-configuration"];
+        for path in places.into_iter().chain([BELOW[0], "/.well-known/jwks.json"]) {
+            for (method, expected) in [("GET", Some("*")), ("POST", None), ("PUT", None), ("DELETE", None)] {
+                let asked = format!("Access-Control-Request-Method: {method}");
+                let ask = [FOREIGN, &asked, "Access-Control-Request-Headers: content-type"];
+                let answer = ask_at(&proxy, request("OPTIONS", path, &ask, "")).await;
+                let is_for_keys = path.ends_with("jwks.json") && method == "GET";
+                assert!(
+                    is_for_keys || answer.get("access-control-allow-origin") == expected,
+                    "{method} {path} {answer:?}"
+                );
+                assert!(!answer.all("access-control-allow-methods").concat().contains("POST"), "{answer:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_method_in_small_letters_gets_round_no_rule() {
+    let upstream = takes_everything().await;
+    let closed = Proxy::to(&upstream).set("access.allow", "192.0.2.1").start();
+    let open = Proxy::to(&upstream).start();
+    for method in ["post", "Post", "get", "delete", "options"] {
+        for (proxy, path) in [(&closed, "/messages?session_id=1"), (&open, "/register"), (&open, "/mcp")] {
+            let answer = proxy.ask(request(method, path, &[JSON], CALL)).await;
+            assert_eq!((answer.status(), answer.text().contains("bad_method")), (400, true), "{method} {path}");
+        }
+    }
+    assert!(upstream.seen().is_empty());
+    assert_eq!(open.ask(request("search", "/x", &[JSON], CALL)).await.status(), 200, "a method of its own");
+}
+
+#[tokio::test]
 async fn nothing_but_a_document_is_open_to_every_page() {
     let upstream = takes_everything().await;
     let proxy = Proxy::to(&upstream).set("listen", "0.0.0.0:0").set("public_url", PUBLIC).start();
@@ -87,7 +151,7 @@ async fn nothing_but_a_document_is_open_to_every_page() {
 async fn the_older_transport_is_guarded_in_every_spelling() {
     let upstream = takes_everything().await;
     let proxy = Proxy::to(&upstream).start();
-    for path in ["/sse", "/sse/", "/SSE", "/%73se", "//sse", "/sse;x", "/sse/x"] {
+    for path in ["/sse", "/sse/", "/SSE", "/%73se", "//sse", "//h/sse", "/sse;x", "/sse/x"] {
         assert_eq!(proxy.ask(get(path, &[FOREIGN])).await.status(), 403, "GET {path}");
     }
     for target in [
@@ -165,6 +229,7 @@ async fn a_closed_site_is_not_reached_past_its_open_sibling() {
         "/admin/mcp",
         "/Admin/mcp",
         "//admin/mcp",
+        "//h/admin/mcp",
         "/%61dmin/mcp",
         "/admin//mcp",
         "/x/../admin/mcp",
@@ -183,6 +248,48 @@ async fn a_closed_site_is_not_reached_past_its_open_sibling() {
     let mut client = proxy.connect().await;
     client.send(with_host(&post("/mcp/%61;v", &[JSON], CALL), "b.test")).await;
     assert_eq!(client.reply().await.status(), 200);
+}
+
+/// An upstream that redirects where a parameter says, and answers what it serves.
+async fn redirecting() -> Upstream {
+    Upstream::answering(|request| match request.target().split_once("?next=") {
+        Some((_, to)) => reply("307 Temporary Redirect", &[&format!("Location: {to}")], ""),
+        None => json("200 OK", r#"{"jsonrpc":"2.0","id":1,"result":{}}"#),
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_redirect_inside_leads_nowhere_where_the_client_may_not_ask() {
+    let upstream = redirecting().await;
+    let both = "Accept: application/json, text/event-stream";
+    let form = "Content-Type: application/x-www-form-urlencoded";
+    let (sites, _file) = two_sites(&upstream, &upstream, "").await;
+    let closed = Proxy::to(&upstream).set("access.allow", "192.0.2.1").set("access.classes", "mcp,token").start();
+    for (target, status) in [("/mcp?next=/mcp/", 200), ("/mcp?next=/admin/mcp", 307), ("/mcp?next=/Admin/mcp", 307)] {
+        let mut client = sites.connect().await;
+        client.send(with_host(&post(target, &[JSON, both], CALL), "b.test")).await;
+        assert_eq!(client.reply().await.status(), status, "{target}");
+    }
+    for (target, status) in
+        [("/register?next=/register/", 200), ("/register?next=/mcp", 307), ("/register?next=/token", 307)]
+    {
+        assert_eq!(closed.ask(post(target, &[JSON], "{}")).await.status(), status, "{target}");
+    }
+    let open = Proxy::to(&upstream).start();
+    for (target, kind, status) in [
+        ("/register?next=/api/register", JSON, 200),
+        ("/register?next=/mcp", JSON, 307),
+        ("/token?next=/api/token", form, 200),
+        ("/token?next=/mcp/x", form, 307),
+        ("/token?next=/register", form, 307),
+        ("/revoke?next=/messages?sessionId=1", JSON, 307),
+        ("/mcp?next=/api/mcp", JSON, 200),
+    ] {
+        assert_eq!(open.ask(post(target, &[kind, both], CALL)).await.status(), status, "{target}");
+    }
+    let page = [FOREIGN, form, "Sec-Fetch-Mode: navigate"];
+    assert_eq!(open.ask(post("/token?next=/mcp", &page, CALL)).await.status(), 307);
 }
 
 #[tokio::test]
@@ -214,19 +321,28 @@ async fn no_other_spelling_of_a_header_passes_and_none_names_another_path() {
         "X-Original-URL: /admin",
         "X-HTTP-Method-Override: DELETE",
         "X_Original_URL: /admin",
+        "Proxy: http://evil.example",
+        "Fly-Client-IP: 6.6.6.6",
         "api_key: k",
     ];
-    let open = Proxy::to(&upstream).start();
-    open.ask(post("/mcp", &told, CALL)).await;
+    let open = Proxy::to(&upstream).set("listen", "0.0.0.0:0").set("public_url", PUBLIC).start();
+    ask_at(&open, post("/mcp", &told, CALL)).await;
     let seen = upstream.seen().pop().unwrap();
     let kept = ["X-Original-URL", "X-HTTP-Method-Override", "api_key"];
     for name in told.iter().filter_map(|line| line.split(':').next()) {
         assert_eq!(seen.get(name).is_some(), kept.contains(&name), "{name}");
     }
-    let guarded = Proxy::to(&upstream).set("access.allow", "127.0.0.1").start();
-    guarded.ask(post("/mcp", &told, CALL)).await;
-    let seen = upstream.seen().pop().unwrap();
-    assert!(kept[..2].iter().all(|name| seen.get(name).is_none()) && seen.get("api_key").is_some());
+    let guarded = Proxy::to(&upstream).set("listen", "0.0.0.0:0").set("public_url", PUBLIC);
+    let guarded = guarded.set("access.allow", "127.0.0.1").start();
+    // Here Hosts are checked, and a page must not get past that by a document that is answered under every name.
+    let local = Proxy::to(&upstream).start();
+    for proxy in [&guarded, &local] {
+        for question in [post("/mcp", &told, CALL), get("/.well-known/oauth-protected-resource", &told)] {
+            ask_at(proxy, question).await;
+            let seen = upstream.seen().pop().unwrap();
+            assert!(kept[..2].iter().all(|name| seen.get(name).is_none()) && seen.get("api_key").is_some());
+        }
+    }
 }
 
 #[tokio::test]

@@ -43,7 +43,11 @@ async fn ask(proxy: &Proxy, method: &str, path: &str, origin: &str) -> Message {
     let origin = format!("Origin: {origin}");
     let mut headers = vec![origin.as_str()];
     if method == "OPTIONS" {
-        headers.extend(["Access-Control-Request-Method: POST", "Access-Control-Request-Headers: authorization"]);
+        let asked = match path.starts_with("/.well-known/") {
+            true => "Access-Control-Request-Method: GET",
+            false => "Access-Control-Request-Method: POST",
+        };
+        headers.extend([asked, "Access-Control-Request-Headers: authorization"]);
     }
     proxy.ask(request(method, path, &headers, "")).await
 }

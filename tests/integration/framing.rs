@@ -71,7 +71,7 @@ async fn bytes_behind_an_upgrade_are_a_request_of_their_own() {
 }
 
 #[tokio::test]
-async fn trailers_pass_as_trailers_and_never_as_headers() {
+async fn trailers_of_an_answer_pass_as_trailers_and_those_of_a_request_do_not_pass() {
     let upstream = Upstream::always(
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n5\r\nhello\r\n0\r\nX-Sum: down\r\n\
          Authorization: x\r\n\r\n",
@@ -82,7 +82,8 @@ async fn trailers_pass_as_trailers_and_never_as_headers() {
     client
         .send(
             "POST /x HTTP/1.1\r\nHost: h\r\nTE: trailers\r\nConnection: TE\r\nTrailer: X-Sum\r\n\
-             Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nX-Sum: up\r\nContent-Length: 9\r\nHost: evil\r\n\r\n",
+             Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nX-Sum: up\r\nX-Real-IP: 6.6.6.6\r\n\
+             Content-Length: 9\r\nHost: evil\r\n\r\n",
         )
         .await;
     let answer = client.reply().await;
@@ -90,7 +91,13 @@ async fn trailers_pass_as_trailers_and_never_as_headers() {
     assert_eq!(answer.trailers, [("x-sum".to_owned(), "down".to_owned())]);
     let seen = &upstream.seen()[0];
     assert_eq!((seen.text(), seen.get("x-sum"), seen.all("host").len()), ("hi".into(), None, 1));
-    assert_eq!(seen.trailers.iter().map(|(name, value)| (&**name, &**value)).collect::<Vec<_>>(), [("x-sum", "up")]);
+    assert_eq!((seen.trailers.len(), seen.get("trailer"), seen.whole), (0, None, true));
+    client.send(get("/y", &[])).await;
+    assert_eq!(
+        (client.reply().await.text(), upstream.seen()[1].target()),
+        ("hello".into(), "/y"),
+        "the connection goes on"
+    );
 }
 
 #[tokio::test]

@@ -27,6 +27,64 @@ fn cleaned(path: &str, merges: bool) -> String {
     format!("/{}", out.join("/"))
 }
 
+/// The path of a target that is read as a URL, as `urlsplit` of Python does: behind two slashes there is a host.
+fn split(path: &str) -> &str {
+    let Some(rest) = path.strip_prefix("//") else { return path };
+    rest.find('/').map_or("", |end| &rest[end..])
+}
+
+/// The path of a target that is read as a URL, as `new URL(target, base).pathname` of Node does: a backslash is a slash, any
+/// number of them stands before a host, and dot segments go, encoded ones too (WHATWG URL section 4.4).
+fn pathname(path: &str) -> String {
+    let path = path.replace('\\', "/");
+    let path = match path.strip_prefix("//") {
+        None => path.as_str(),
+        Some(rest) => {
+            let rest = rest.trim_start_matches('/');
+            rest.find('/').map_or("/", |end| &rest[end..])
+        }
+    };
+    let dotted = |segment: &str| match segment.to_ascii_lowercase().replace("%2e", ".").as_str() {
+        dots @ ("." | "..") => dots.to_owned(),
+        _ => segment.to_owned(),
+    };
+    cleaned(&path.split('/').map(dotted).collect::<Vec<_>>().join("/"), false)
+}
+
+/// A reader of UTF-8 that checks nothing, behind a decoder of `%u006d`.
+fn laxly_decoded(path: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = path;
+    while let Some((before, after)) = rest.split_once("%u") {
+        bytes.extend(percent_encoding::percent_decode_str(before));
+        let unit = after.get(..4).and_then(|digits| u32::from_str_radix(digits, 16).ok()).and_then(char::from_u32);
+        match unit {
+            Some(letter) => bytes.extend(letter.to_string().bytes()),
+            None => bytes.extend(b"%u"),
+        }
+        rest = if unit.is_some() { &after[4..] } else { after };
+    }
+    bytes.extend(percent_encoding::percent_decode_str(rest));
+    let mut out = String::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        let byte = |offset: usize| u32::from(bytes[at + offset] & 63);
+        let (length, code) = match bytes[at] {
+            lead @ 0xc0..=0xdf if at + 1 < bytes.len() => (2, u32::from(lead & 31) << 6 | byte(1)),
+            lead @ 0xe0..=0xef if at + 2 < bytes.len() => (3, u32::from(lead & 15) << 12 | byte(1) << 6 | byte(2)),
+            lead => (1, u32::from(lead)),
+        };
+        out.push(char::from_u32(code).unwrap_or('?'));
+        at += length;
+    }
+    out
+}
+
+/// What a front controller in PHP routes.
+fn path_info(path: &str) -> &str {
+    path.strip_prefix("/index.php").filter(|rest| rest.starts_with('/')).unwrap_or(path)
+}
+
 fn without_parameters(path: &str) -> String {
     path.split('/').map(|segment| segment.split(';').next().unwrap_or_default()).collect::<Vec<_>>().join("/")
 }
@@ -85,6 +143,49 @@ const ROUTERS: &[Router] = &[
         ignores_slash: true,
         takes_format: false,
     },
+    Router { name: "Node", read: pathname, ignores_case: false, ignores_slash: false, takes_format: false },
+    Router {
+        name: "Node, decoded",
+        read: |path| decoded(&pathname(path)),
+        ignores_case: false,
+        ignores_slash: true,
+        takes_format: false,
+    },
+    Router {
+        name: "urlsplit",
+        read: |path| decoded(split(path)),
+        ignores_case: false,
+        ignores_slash: true,
+        takes_format: false,
+    },
+    Router {
+        name: "urlsplit behind nginx",
+        read: |path| decoded(split(&decoded(path))),
+        ignores_case: false,
+        ignores_slash: true,
+        takes_format: false,
+    },
+    Router {
+        name: "IIS of old",
+        read: |path| cleaned(&laxly_decoded(path), true),
+        ignores_case: true,
+        ignores_slash: true,
+        takes_format: false,
+    },
+    Router {
+        name: "Laravel",
+        read: |path| decoded(path_info(path)),
+        ignores_case: false,
+        ignores_slash: true,
+        takes_format: false,
+    },
+    Router {
+        name: "Laravel behind nginx",
+        read: |path| path_info(&cleaned(&decoded(path), true)).to_owned(),
+        ignores_case: false,
+        ignores_slash: true,
+        takes_format: false,
+    },
     Router {
         name: "Tomcat behind nginx",
         read: |path| cleaned(&decoded(&without_parameters(&decoded(path))), true),
@@ -124,6 +225,8 @@ fn spelled(segment: &'static str) -> impl Strategy<Value = String> {
             2 => Just(letter.to_ascii_uppercase().to_string()),
             1 => Just(format!("%{:02x}", letter as u32)),
             1 => Just(format!("%25{:02X}", letter as u32)),
+            1 => Just(format!("%u{:04x}", letter as u32)),
+            1 => Just(format!("%{:02x}%{:02x}", 0xc0 | (letter as u32 >> 6), 0x80 | (letter as u32 & 63))),
         ]
     });
     let end = prop_oneof![8 => Just(""), 1 => Just(";"), 1 => Just(";a=b"), 1 => Just(".json"), 1 => Just(".")];
@@ -150,6 +253,13 @@ fn filler() -> impl Strategy<Value = String> {
         "%2f",
         "%5c..",
         "..%2f",
+        "/x",
+        "/x:80",
+        "index.php",
+        "%69ndex.php",
+        "%u002e%c0%ae",
+        "x%e0%80%af..",
+        "\\x",
     ]);
     prop::collection::vec(one, 0..3).prop_map(|all| all.into_iter().map(|one| format!("/{one}")).collect())
 }
@@ -210,6 +320,18 @@ fn the_routers_are_as_lenient_as_they_are_said_to_be() {
         ("Go's mux", "/x/..%2fapi/mcp", true),
         ("nginx", "/api/%6dcp", true),
         ("nginx before Express", "/api/%256dcp", true),
+        ("Node", "//x/api/mcp", true),
+        ("Node", "/\\/x\\y/%2E./api/mcp/z", true),
+        ("Node", "/api/%6dcp", false),
+        ("urlsplit", "//x/api/mcp", true),
+        ("urlsplit", "///x/api/mcp", false),
+        ("urlsplit", "/\\x/api/mcp", false),
+        ("urlsplit behind nginx", "/%2fx/api/mcp", true),
+        ("IIS of old", "/%u0061pi%c0%af%c1%adcp", true),
+        ("IIS of old", "/x%e0%80%af..%u002fapi/mcp", true),
+        ("Laravel", "/index.php/api/mcp", true),
+        ("Laravel", "/index.phpx/api/mcp", false),
+        ("Laravel behind nginx", "/x/..//%69ndex.php//api/mcp", true),
     ] {
         assert_eq!(serves(name, path), expected, "{name} {path}");
     }

@@ -26,7 +26,7 @@ pub static REPAIR: Repair = Repair {
     hits: "MCP Inspector in direct mode, web clients, every page on another origin",
     stops: who::BROWSERS,
     remedy: "Asks the upstream first. If its answer would not let the page go on, answers 204 with origin, methods and \
-             headers: the known ones and those asked for by name. `*` on discovery documents alone; elsewhere only for \
+             headers: the known ones and those asked for by name. `*` for reads of discovery documents alone; elsewhere only for \
              listed origins.",
     advice: "Answer OPTIONS before authentication, with 204, naming methods and headers; `*` in \
              Access-Control-Allow-Headers never covers Authorization.",
@@ -57,10 +57,18 @@ pub static REPAIR: Repair = Repair {
             then: Then::Becomes(
                 "204\nAccess-Control-Allow-Headers: Content-Type, Authorization, Accept, MCP-Protocol-Version, \
                  Mcp-Session-Id, Last-Event-ID, Mcp-Method, Mcp-Name, DPoP\n\
-                 Access-Control-Allow-Methods: GET, POST, OPTIONS\n\
+                 Access-Control-Allow-Methods: GET, HEAD, OPTIONS\n\
                  Access-Control-Allow-Origin: *\nAccess-Control-Max-Age: 86400\n\
                  Vary: Access-Control-Request-Headers\n\n(empty)",
             ),
+        },
+        Example {
+            note: "a discovery document is read, and nothing else",
+            site: SiteKind::Open,
+            request: "OPTIONS /.well-known/oauth-authorization-server\nOrigin: https://evil.example\n\
+                      Access-Control-Request-Method: POST\nAccess-Control-Request-Headers: content-type",
+            reply: "405\nAllow: GET",
+            then: Then::Sound,
         },
         Example {
             note: "`*` does not cover Authorization",
@@ -109,7 +117,7 @@ fn when(request: &Request, _: &Reply) -> bool {
 
 fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     let Some(origin) = allowed_origin(site, request) else { return Outcome::Sound };
-    let methods = if request.is_document { "GET, POST, OPTIONS" } else { "GET, HEAD, POST, DELETE, OPTIONS" };
+    let methods = if request.is_document { "GET, HEAD, OPTIONS" } else { "GET, HEAD, POST, DELETE, OPTIONS" };
     let unasked = Preflight { method: "OPTIONS".to_owned(), headers: Vec::new() };
     let asked = request.preflight.as_ref().unwrap_or(&unasked);
     // A method that nobody uses here: an answer of ours would let the page go no further.

@@ -20,7 +20,8 @@ pub static REPAIR: Repair = Repair {
     hits: "every client for 301 and 302; rmcp for 307 and 308",
     stops: who::EVERYBODY,
     remedy: "Asks the upstream at the new path, with method and body kept: for 307 and 308, and for the others if the \
-             paths differ in a slash at the end. Never at another host.",
+             paths differ in a slash at the end. Never at another host or \
+             site, nor where this client may not ask.",
     advice: "Serve the endpoint at the very path that the metadata name.",
     basis: &[basis::REDIRECT],
     default: Mode::Fix,
@@ -97,7 +98,7 @@ fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     if path == request.path() || !endpoint::is_plain(path) || !(keeps_method || moves) {
         return Outcome::Sound;
     }
-    Outcome::again("the endpoint redirects; asking there", Ask::at(target))
+    Outcome::again("the endpoint redirects; asking there", Ask::led_to(target))
 }
 
 /// Path and query that a redirect leads to, if they are the upstream's own.

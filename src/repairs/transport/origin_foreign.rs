@@ -18,7 +18,7 @@ pub static REPAIR: Repair = Repair {
           `Origin`, as they must.",
     hits: "everybody who runs a server on his own machine",
     stops: who::NOBODY,
-    remedy: "Answers 403 while this proxy listens on a loopback address, unless the origin is listed, is \
+    remedy: "Answers 403 to messages, and to whatever else may be one, while this proxy listens on a loopback address, unless the origin is listed, is \
              loopback itself or is the public one. Elsewhere the upstream decides.",
     advice: "Check `Origin` against a list and answer 403.",
     basis: &[basis::ORIGIN_CHECK],
@@ -34,6 +34,22 @@ pub static REPAIR: Repair = Repair {
             then: Then::Answers(
                 "403\nContent-Type: application/json\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32000,\"message\":\"Origin not allowed\"}}",
             ),
+        },
+        Example {
+            note: "a message at an endpoint that takes none",
+            site: SiteKind::Loopback,
+            request: "POST /token\nOrigin: https://evil.example\nContent-Type: text/plain\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
+            reply: "",
+            then: Then::Answers(
+                "403\nContent-Type: application/json\n\n{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32000,\"message\":\"Origin not allowed\"}}",
+            ),
+        },
+        Example {
+            note: "a login that comes from another page",
+            site: SiteKind::Loopback,
+            request: "POST /authorize\nOrigin: https://login.example.net\nSec-Fetch-Mode: navigate\nContent-Type: application/x-www-form-urlencoded\n\nclient_id=c",
+            reply: "",
+            then: Then::Sound,
         },
         Example {
             note: "a page on this machine",
@@ -71,10 +87,11 @@ fn when(request: &Request) -> bool {
 }
 
 /// Whether some server may take the request for a message. Where a handler is mounted is not known, and neither are the paths
-/// of the older transport: whatever changes something and is no form of a login may be one.
+/// of the older transport: whatever changes something and is no form of a login may be one, at every path. Registrations and
+/// tokens are no exception: they are of no use to a page that may send no message.
 fn may_be_message(request: &Request) -> bool {
     let is_read = matches!(request.method, Method::GET | Method::HEAD);
-    request.rules.has_messages() || (request.class == Class::Other && !is_read && !is_login(&request.headers))
+    request.rules.has_messages() || !(is_read || is_login(&request.headers))
 }
 
 /// Whether a page leaves for this one with a form, as logins do. A script can give any body the type of a form, but does not

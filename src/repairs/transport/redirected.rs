@@ -21,7 +21,8 @@ pub static REPAIR: Repair = Repair {
     hits: "claude.ai and Desktop (\"couldn't connect\"), VS Code, agent gateways, Python SDK from 2.2 on",
     stops: who::EVERYBODY,
     remedy: "Asks again inside where a redirect leads, with method, body and token kept, if that is on the \
-             upstream itself and no login, for this message alone; a slash at the end is remembered (transport.moved).",
+             upstream itself, on the same site, no login and nothing that this client may not ask, for this message \
+             alone; a slash at the end is remembered (transport.moved).",
     advice: "Serve the endpoint with and without the slash (`redirect_slashes=False`, \
              `streamable_http_path=\"/mcp/\"`), and know the scheme that clients use.",
     basis: &[basis::MCP_REDIRECT],
@@ -102,7 +103,7 @@ fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     }
     let is_kept = matches!(reply.status, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT)
         && (location.starts_with('/') || Origin::of(location).is_ok_and(|to| to == site.facts.public));
-    let outcome = Outcome::again("the endpoint redirects; asking there", Ask::at(target));
+    let outcome = Outcome::again("the endpoint redirects; asking there", Ask::led_to(target));
     // The SDKs follow one that keeps the method and stays within one origin.
     if is_kept { outcome.stopping(who::HOSTED.and(who::VSCODE)) } else { outcome }
 }

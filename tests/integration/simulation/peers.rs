@@ -149,6 +149,7 @@ pub async fn proxy(notes: Shared) -> Done {
         upstream: upstream.clone(),
         stop_streams: CancellationToken::new(),
         recorder: None,
+        sites: None,
         stray: None,
     };
     tokio::spawn(async move {

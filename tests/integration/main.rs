@@ -30,6 +30,7 @@ mod framing;
 mod fuzzing;
 mod h2_floods;
 mod h2_in;
+mod h2_limits;
 mod headers;
 mod hostile;
 mod leaks;

@@ -56,7 +56,11 @@ const LIMITS: &[Limit] = &[
     set("limits.head_seconds", "hung up on", Counted::HungUp(HungUp::HeadSlow)),
     set("limits.body_seconds", "408; any byte starts it anew", Refused(refuse::BODY_STALLED)),
     set("limits.idle_seconds", "hung up on", Counted::HungUp(HungUp::Idle)),
-    set("limits.stalled_seconds", "hung up on (over HTTP/2: RST_STREAM); any byte starts it anew", Counted::HungUp(HungUp::Stalled)),
+    set(
+        "limits.stalled_seconds",
+        "hung up on (over HTTP/2: RST_STREAM); any byte starts it anew",
+        Counted::HungUp(HungUp::Stalled),
+    ),
     set("limits.connect_seconds", "504", Refused(refuse::CONNECT_TIMEOUT)),
     set("limits.first_byte_seconds", "504", Refused(refuse::ANSWER_TIMEOUT)),
     set("limits.mend_seconds", "passes untouched", Counted::Untouched(Untouched::Slow)),

@@ -14,7 +14,6 @@ use super::socket::Socket;
 use super::target::Limits;
 use super::{Failure, Upstream};
 use crate::alarm::Alarm;
-use crate::connection::Connection;
 use crate::refuse;
 
 /// A connection that nobody uses now.
@@ -55,6 +54,13 @@ impl Lease {
             return;
         }
         let pooled = Pooled { place, sender, heed, alarm, opened, returned: now };
+        let next = match next {
+            Next::Unproven(otherwise) => {
+                upstream.note_unpooled(&otherwise);
+                *otherwise
+            }
+            next => next,
+        };
         match next {
             Next::Anybody => {
                 if let Ok(mut idle) = upstream.idle.lock() {
@@ -62,7 +68,16 @@ impl Lease {
                 }
             }
             Next::Only(owner) => upstream.keep_private(&owner, pooled),
-            Next::Nobody => {}
+            Next::Unproven(_) | Next::Nobody => {}
+        }
+    }
+
+    /// The answer granted a token, so that the body of the request was read.
+    pub fn granted(&mut self) {
+        if let Carrier::Own { next, .. } = &mut self.carrier
+            && matches!(next, Next::Unproven(_))
+        {
+            *next = Next::Anybody;
         }
     }
 
@@ -86,7 +101,7 @@ impl Pooled {
         self.sender.is_ready()
     }
 
-    fn lease(self, upstream: &Arc<Upstream>, next: Next) -> Lease {
+    pub(super) fn lease(self, upstream: &Arc<Upstream>, next: Next) -> Lease {
         let Self { place, sender, heed, alarm, opened, .. } = self;
         Lease { upstream: upstream.clone(), place, alarm, carrier: Carrier::Own { sender, heed, opened, next } }
     }
@@ -99,17 +114,6 @@ impl Pooled {
 }
 
 impl Upstream {
-    /// A connection that waits for this client connection alone.
-    pub(super) fn checkout_private(
-        self: &Arc<Self>,
-        place: &Arc<Place>,
-        owner: &Arc<Connection>,
-        now: Instant,
-    ) -> Option<Lease> {
-        let pooled = owner.private.take(place, now, &self.target.limits)?;
-        Some(pooled.lease(self, Next::Only(owner.clone())))
-    }
-
     /// A pooled connection that is alive, if there is one; the newest first, so that the others grow old and close.
     pub(super) fn checkout(self: &Arc<Self>, place: &Arc<Place>, now: Instant) -> Option<Lease> {
         let mut idle = self.idle.lock().ok()?;

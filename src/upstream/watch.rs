@@ -11,7 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::health::Place;
 use super::target::{Health, Target};
-use super::{Question, Route, Upstream};
+use super::{Proof, Question, Route, Upstream};
 use crate::body::{RequestBody, Upload};
 
 /// A health path that does not answer within this time is not well.
@@ -93,7 +93,7 @@ impl Upstream {
             upload: Upload::begun(Instant::now()),
             first_byte: Some(limit),
             route: Route::Home,
-            depends_on_body: false,
+            proof: Proof::Nothing,
             owner: None,
         };
         // Boxed: asking may find reason to ask again.

@@ -151,6 +151,9 @@ pub async fn serve(
                 exchange.hear(Some(Heard::Question(Lesson::Legacy)));
             }
             exchange.cut_short |= exchange.connection.phase() == Phase::Body;
+            if failure.refusal == refuse::NO_DESCRIPTOR {
+                exchange.retry_after = Some(1);
+            }
             exchange.refuse(&request, failure.refusal)
         }
     };

@@ -229,6 +229,7 @@ impl Upstream {
                 Some(lease) => lease,
                 None => match Box::pin(self.connect(place, wants_fresh)).await {
                     Ok(lease) => lease,
+                    Err(failure) if failure.refusal == refuse::NO_DESCRIPTOR => return Err(failure),
                     Err(failure) => {
                         place.failed(&failure);
                         if is_last {

@@ -230,6 +230,12 @@ impl Exchange {
         let (id, what) = (asking.id, asking.finding.what.clone());
         self.note(asking.into());
         let asked = self.findings.mark();
+        if matches!(first.rest, Rest::Whole(..))
+            && let Some(lease) = first.lease.take()
+        {
+            // Of its answer nothing is still to come: an exchange has one connection at a time where it can.
+            lease.give_back(Instant::now());
+        }
         let mut next = Some(ask);
         while let Some(ask) = next {
             next = ask.otherwise.as_deref();
@@ -242,9 +248,6 @@ impl Exchange {
             if is_changed {
                 // Who asked for one thing and got another shall be able to find out (reliability 26).
                 tracing::warn!(repair = id, "{what}");
-            }
-            if let (Rest::Whole(..), Some(lease)) = (&first.rest, first.lease.take()) {
-                lease.give_back(Instant::now());
             }
             self.listen_again(request, &first.reply, ask, &second.reply);
             return (second, true);

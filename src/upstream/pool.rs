@@ -14,6 +14,7 @@ use super::socket::Socket;
 use super::target::Limits;
 use super::{Failure, Upstream};
 use crate::alarm::Alarm;
+use crate::overload::Kept;
 use crate::refuse;
 
 /// A connection that nobody uses now.
@@ -24,6 +25,8 @@ pub(super) struct Pooled {
     alarm: Alarm,
     opened: Instant,
     returned: Instant,
+    /// Counts it while it waits.
+    _kept: Option<Kept>,
 }
 
 /// What an exchange holds until its answer has ended: a connection of its own, or a stream of one that is shared.
@@ -53,7 +56,6 @@ impl Lease {
         if sender.is_closed() {
             return;
         }
-        let pooled = Pooled { place, sender, heed, alarm, opened, returned: now };
         let next = match next {
             Next::Unproven(otherwise) => {
                 upstream.note_unpooled(&otherwise);
@@ -61,6 +63,10 @@ impl Lease {
             }
             next => next,
         };
+        let kept = upstream.load.map(|load| load.keep(matches!(next, Next::Only(_))));
+        // There are descriptors for so many and no more.
+        let Some(kept) = kept.map_or(Some(None), |kept| kept.map(Some)) else { return };
+        let pooled = Pooled { place, sender, heed, alarm, opened, returned: now, _kept: kept };
         match next {
             Next::Anybody => {
                 if let Ok(mut idle) = upstream.idle.lock() {

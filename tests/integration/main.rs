@@ -22,6 +22,7 @@ mod cors;
 mod crowd;
 mod crowding;
 mod demo;
+mod descriptors;
 mod desync;
 mod drain;
 mod endurance;

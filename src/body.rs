@@ -23,7 +23,13 @@ pub use self::read::{Read, drain, is_timeout, read, read_start, read_while};
 pub use self::source::Source;
 pub use self::upload::{FromClient, RequestBody, Upload, is_cut};
 use crate::connection::pace::Pace;
+use crate::connection::window::Window;
 use crate::jsonrpc::Envelope;
+
+/// Over HTTP/2 so much is handed out at a time: what a client takes slowly is not given away all at once.
+const PIECE: usize = 16 * 1024;
+/// What is not longer is soon taken by any client, and otherwise held by the stream without its exchange.
+const SMALL: usize = 1024;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -85,6 +91,10 @@ pub struct ReplyBody {
     broken: Option<BoxError>,
     /// Limits what waits to be written.
     pace: Option<Arc<Pace>>,
+    /// Tells whether something waits for the client's window, over HTTP/2.
+    window: Option<Arc<Window>>,
+    /// What was taken from the source and is still to be handed out, over HTTP/2.
+    rest: Bytes,
 }
 
 /// The beginning of a body, up to a limit.
@@ -107,19 +117,23 @@ enum Kind {
 }
 
 impl ReplyBody {
+    fn of(kind: Kind, at_end: Option<Box<dyn AtEnd>>) -> Self {
+        Self { kind, at_end, bytes: 0, copy: None, broken: None, pace: None, window: None, rest: Bytes::new() }
+    }
+
     #[must_use]
     pub fn empty(at_end: Option<Box<dyn AtEnd>>) -> Self {
-        Self { kind: Kind::Empty, at_end, bytes: 0, copy: None, broken: None, pace: None }
+        Self::of(Kind::Empty, at_end)
     }
 
     #[must_use]
     pub fn whole(bytes: Bytes, at_end: Option<Box<dyn AtEnd>>) -> Self {
-        Self { kind: Kind::Whole(bytes), at_end, bytes: 0, copy: None, broken: None, pace: None }
+        Self::of(Kind::Whole(bytes), at_end)
     }
 
     #[must_use]
     pub fn upstream(prefix: Option<Bytes>, source: Source, at_end: Option<Box<dyn AtEnd>>) -> Self {
-        Self { kind: Kind::Upstream { prefix, source }, at_end, bytes: 0, copy: None, broken: None, pace: None }
+        Self::of(Kind::Upstream { prefix, source }, at_end)
     }
 
     /// An event stream, after what was read of it already: it ends between two events when `stop` is cancelled.
@@ -132,7 +146,7 @@ impl ReplyBody {
         at_end: Option<Box<dyn AtEnd>>,
     ) -> Self {
         let events = Events::new(start, source, relay, stop);
-        Self { kind: Kind::Events(Box::new(events)), at_end, bytes: 0, copy: None, broken: None, pace: None }
+        Self::of(Kind::Events(Box::new(events)), at_end)
     }
 
     /// The one message of an event stream that answers what was asked, or else, after so much time, another.
@@ -146,7 +160,7 @@ impl ReplyBody {
         at_end: Option<Box<dyn AtEnd>>,
     ) -> Self {
         let picked = Picked::new(start, source, relay, asked, otherwise);
-        Self { kind: Kind::Picked(Box::new(picked)), at_end, bytes: 0, copy: None, broken: None, pace: None }
+        Self::of(Kind::Picked(Box::new(picked)), at_end)
     }
 
     /// Keeps the beginning of what is handed out for the end.
@@ -161,6 +175,54 @@ impl ReplyBody {
     pub fn paced(mut self, pace: Option<Arc<Pace>>) -> Self {
         self.pace = pace;
         self
+    }
+
+    /// Over HTTP/2: hands out pieces, and tells whether one waits.
+    #[must_use]
+    pub fn windowed(mut self, window: Option<Arc<Window>>) -> Self {
+        self.window = window;
+        self
+    }
+
+    /// The next piece of what is still to be handed out. The last byte of a long one goes by itself: it is asked for when the
+    /// others have been taken, since HTTP/2 takes a piece whole as soon as there is a window for one byte of it.
+    fn next_piece(&mut self, window: &Window) -> PolledFrame {
+        window.handed_out();
+        let length = match self.rest.len() {
+            length if length > PIECE => PIECE,
+            length if length > SMALL => length - 1,
+            length => length,
+        };
+        Poll::Ready(Some(Ok(Frame::data(self.rest.split_to(length)))))
+    }
+
+    /// Counts what came, and hands it out as it came or, over HTTP/2, in pieces.
+    fn hand_out(&mut self, frame: Frame<Bytes>, is_last: bool, ending: Ending) -> PolledFrame {
+        let data = frame.data_ref().map_or(&[][..], |data| data);
+        self.bytes += data.len() as u64;
+        if let Some(pace) = &self.pace {
+            pace.sent(data.len());
+        }
+        if let Some(copy) = &mut self.copy {
+            let room = copy.most.saturating_sub(copy.bytes.len()).min(data.len());
+            copy.bytes.extend_from_slice(&data[..room]);
+        }
+        // Over HTTP/2 a long body ends when all of it was taken, and this is dropped.
+        if is_last && (self.window.is_none() || self.bytes <= SMALL as u64) {
+            self.finish(ending);
+        }
+        let Some(window) = self.window.clone() else { return Poll::Ready(Some(Ok(frame))) };
+        match frame.into_data() {
+            Ok(data) if data.len() > SMALL => {
+                self.rest = data;
+                self.next_piece(&window)
+            }
+            Ok(data) => {
+                window.handed_out();
+                Poll::Ready(Some(Ok(Frame::data(data))))
+            }
+            Err(trailers) => Poll::Ready(Some(Ok(trailers))),
+        }
     }
 
     fn finish(&mut self, ending: Ending) {
@@ -183,6 +245,9 @@ impl Body for ReplyBody {
         if let Some(error) = this.broken.take() {
             this.finish(Ending::UpstreamCut);
             return Poll::Ready(Some(Err(error)));
+        }
+        if let Some(window) = this.window.clone().filter(|_| !this.rest.is_empty()) {
+            return this.next_piece(&window);
         }
         let (frame, last, ending) = match &mut this.kind {
             Kind::Empty => (Poll::Ready(None), true, Ending::Whole),
@@ -207,38 +272,31 @@ impl Body for ReplyBody {
                 (frame, false, ending)
             }
         };
-        match &frame {
-            Poll::Pending => {}
-            Poll::Ready(None) => this.finish(ending),
-            Poll::Ready(Some(Err(_))) => {
+        match frame {
+            Poll::Pending => {
+                if let Some(window) = &this.window {
+                    window.has_nothing();
+                }
+                Poll::Pending
+            }
+            Poll::Ready(None) => {
+                this.finish(ending);
+                Poll::Ready(None)
+            }
+            Poll::Ready(Some(Err(error))) => {
                 // hyper drops what it has not written when a body fails. A client whose connection ends without a byte of
                 // an answer may ask again by itself, even with a POST (RFC 9110 section 9.2.2): it has to see the head.
-                if let Poll::Ready(Some(Err(error))) = frame {
-                    this.broken = Some(error);
-                }
+                this.broken = Some(error);
                 cx.waker().wake_by_ref();
-                return Poll::Pending;
+                Poll::Pending
             }
-            Poll::Ready(Some(Ok(frame))) => {
-                let data = frame.data_ref().map_or(&[][..], |data| data);
-                this.bytes += data.len() as u64;
-                if let Some(pace) = &this.pace {
-                    pace.sent(data.len());
-                }
-                if let Some(copy) = &mut this.copy {
-                    let room = copy.most.saturating_sub(copy.bytes.len()).min(data.len());
-                    copy.bytes.extend_from_slice(&data[..room]);
-                }
-                if last {
-                    this.finish(ending);
-                }
-            }
+            Poll::Ready(Some(Ok(frame))) => this.hand_out(frame, last, ending),
         }
-        frame
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.kind {
+            _ if !self.rest.is_empty() => false,
             Kind::Empty => true,
             Kind::Whole(bytes) => bytes.is_empty(),
             Kind::Upstream { prefix, source } => prefix.is_none() && source.is_end_stream(),
@@ -261,6 +319,7 @@ impl Drop for ReplyBody {
     fn drop(&mut self) {
         let ending = match (&self.broken, self.is_end_stream()) {
             (Some(_), _) => Ending::UpstreamCut,
+            _ if self.window.as_ref().is_some_and(|window| window.is_stalled()) => Ending::ClientStalled,
             (None, true) => Ending::Whole,
             (None, false) => Ending::ClientLeft,
         };

@@ -2,12 +2,13 @@
 //!
 //! Over HTTP/1.1 one exchange has the connection to itself: its [`Phase`] is the connection's, and the clock is on the
 //! socket. Over HTTP/2 many share it: the connection is timed only while no stream is open, each upload has a clock of
-//! its own (`body.rs`), and a peer that is gone is found by PING.
+//! its own (`body.rs`), each answer too (`window.rs`), and a peer that is gone is found by PING.
 
 pub mod pace;
 pub mod portion;
 pub mod socket;
 pub mod stalled;
+pub mod window;
 
 use std::net::IpAddr;
 use std::ops::Deref;

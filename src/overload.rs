@@ -21,6 +21,10 @@ pub struct Load {
     shares: Shares,
     /// Up to so many requests under way there is room for large buffers.
     roomy: AtomicUsize,
+    /// Connections to upstreams that wait for the next request.
+    kept: AtomicUsize,
+    /// How many there may be; 0: any number.
+    most_kept: AtomicUsize,
 }
 
 /// Why there is no room for a request.
@@ -56,6 +60,23 @@ impl Load {
         self.requests() < self.roomy.load(Ordering::Relaxed)
     }
 
+    /// States how many connections to upstreams may wait for the next request.
+    pub fn set_most_kept(&self, connections: usize) {
+        self.most_kept.store(connections, Ordering::Relaxed);
+    }
+
+    /// Keeps one more, if there is room. One client's own have half of it, so that those of all are never squeezed out.
+    pub fn keep(&'static self, is_private: bool) -> Option<Kept> {
+        let most = match self.most_kept.load(Ordering::Relaxed) {
+            0 => usize::MAX,
+            most if is_private => most.div_ceil(2),
+            most => most,
+        };
+        let before = self.kept.fetch_add(1, Ordering::Relaxed);
+        let kept = Kept(self);
+        (before < most).then_some(kept)
+    }
+
     /// Begins a request of a client, if there are fewer than `most` and the client has less than its share of what the
     /// others leave.
     ///
@@ -83,6 +104,16 @@ impl Load {
                 }
             }
         })
+    }
+}
+
+/// A connection to an upstream that waits for the next request, until this is dropped.
+#[derive(Debug)]
+pub struct Kept(&'static Load);
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.0.kept.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -305,6 +336,20 @@ mod tests {
         assert!(v6.is_ok());
         assert_eq!(begin(load, "2001:db8::2", taken + 2).unwrap_err(), Full::Client);
         drop((first, second));
+    }
+
+    #[test]
+    fn so_many_connections_are_kept_and_no_more() {
+        let load = load();
+        assert!((0..3).map(|_| load.keep(false)).collect::<Vec<_>>().iter().all(Option::is_some));
+        load.set_most_kept(4);
+        let private: Vec<_> = (0..4).map_while(|_| load.keep(true)).collect();
+        let common: Vec<_> = (0..4).map_while(|_| load.keep(false)).collect();
+        assert_eq!((private.len(), common.len()), (2, 2));
+        drop(private);
+        assert!(load.keep(true).is_none(), "all but two are taken");
+        drop(common);
+        assert!(load.keep(true).is_some());
     }
 
     #[test]

@@ -26,6 +26,7 @@ use http::header::{
 };
 use http::uri::PathAndQuery;
 use http::{Method, Request as HttpRequest, Response};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -56,7 +57,7 @@ use crate::runtime::Runtime;
 use crate::sites::Sites;
 use crate::telemetry::counters::Untouched;
 use crate::telemetry::tape::{Recorder, Taped};
-use crate::upstream::{Failure, Upstream};
+use crate::upstream::{Failure, Owner, Upstream};
 
 /// What the exchanges of one worker share.
 #[derive(Clone)]
@@ -90,8 +91,8 @@ struct Exchange {
     is_stranger: bool,
     /// Who opens a stream of the older transport or posts over it, if that can be told.
     caller: Option<Caller>,
-    /// Whether other clients may use the same connection to us.
-    is_relayed: bool,
+    /// Who may go on with a connection to the upstream that nobody else may use any more, if that can be told.
+    owner: Option<Owner>,
     account: Account,
     held: Held,
     /// Counts this exchange while it lasts.
@@ -130,7 +131,7 @@ pub async fn serve(
         tape,
         is_stranger: false,
         caller: None,
-        is_relayed: false,
+        owner: None,
         account,
         held,
         under_way: None,
@@ -153,6 +154,9 @@ pub async fn serve(
                 exchange.hear(Some(Heard::Question(Lesson::Legacy)));
             }
             exchange.cut_short |= exchange.connection.phase() == Phase::Body;
+            if failure.refusal == refuse::NO_DESCRIPTOR {
+                exchange.retry_after = Some(1);
+            }
             exchange.refuse(&request, failure.refusal)
         }
     };
@@ -188,6 +192,17 @@ impl Exchange {
             },
             (Err(refusal), _) => Err((request, body, refusal)),
         }
+    }
+
+    /// Who asks, on a connection that nobody else is known to use, by the credentials that came. A connection to the upstream
+    /// is of no use to somebody else with the same ones. To be asked before header fields are changed.
+    fn owner(&self, request: &Request, has_body: bool) -> Option<Owner> {
+        let may_matter = has_body || !self.connection.private.is_empty();
+        if !may_matter || self.connection.trusted || headers::is_relayed(&request.headers) {
+            return None;
+        }
+        let caller = Caller::with_credentials(&request.headers)?;
+        Some(Owner::new(Arc::clone(&self.connection), caller))
     }
 
     /// Whether this is asked by somebody who may not.
@@ -272,7 +287,7 @@ impl Exchange {
             return Err(refusal.into());
         }
         self.caller = self.caller(request);
-        self.is_relayed = self.connection.trusted || headers::is_relayed(&request.headers);
+        self.owner = self.owner(request, !body.is_end_stream());
         self.set_forwarding(request, host);
         let (body, upload) = self.peek(request, body).await?;
         let brought = Brought::by(&self.site(&runtime), request);

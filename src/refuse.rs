@@ -93,6 +93,9 @@ refusals! {
     TOO_MANY_CONNECTIONS = SERVICE_UNAVAILABLE, Proxy, true, "too_many_connections",
         "This proxy has as many connections as it may have; ask again soon.";
     BODY_STALLED = REQUEST_TIMEOUT, Client, true, "request_timeout", "The rest of the request body did not arrive.";
+    /// The system gave no descriptor for a connection to the upstream.
+    NO_DESCRIPTOR = SERVICE_UNAVAILABLE, Proxy, false, "out_of_descriptors",
+        "This proxy has as many files open as the system lets it; ask again soon.";
     UNREACHABLE = BAD_GATEWAY, Upstream, false, "upstream_unreachable",
         "The server behind this proxy cannot be reached.";
     NO_TRUST = BAD_GATEWAY, Upstream, false, "upstream_certificate",

@@ -12,7 +12,7 @@ use ipnet::IpNet;
 
 use crate::admission::Admission;
 use crate::body::inbox::Inboxes;
-use crate::config::budget::Memory;
+use crate::config::budget::{self, Memory};
 use crate::config::{ProcessConfig, SiteConfig};
 use crate::connection::Patience;
 use crate::edit::origin::Origin;
@@ -135,6 +135,8 @@ pub struct Bounds {
     pub connections: usize,
     /// Of one peer; 0: as many as in all; `None`: its share.
     pub connections_per_peer: Option<usize>,
+    /// Streams at a time of a connection over HTTP/2 that came when there was no room for more.
+    pub streams: u32,
     /// Requests under way at a time.
     pub requests: usize,
     /// Bytes of all bodies that are held.
@@ -187,6 +189,7 @@ impl Bounds {
             silence: limits.silence,
             connections: limits.connections,
             connections_per_peer: limits.connections_per_peer,
+            streams: budget::streams(overload.memory.bytes, limits.connections),
             requests: if overload.requests == 0 { limits.connections } else { overload.requests },
             held_bytes: overload.held_bytes,
             stalled: overload.stalled,

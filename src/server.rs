@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::crew::Crew;
 use self::door::Door;
-use self::listen::{Bound, SocketFile};
+use self::listen::{Bound, Files, SocketFile};
 use self::work::Source;
 use crate::config::listen::Listen;
 use crate::config::{Config, SiteConfig};
@@ -174,8 +174,9 @@ pub fn try_out(config: &Config) -> Result<(), StartError> {
 /// All sites of a configuration. What `before` has and is still the same goes on: what was learned, connections.
 fn sites(config: &Config, address: SocketAddr, common: &Common, before: Option<&Sites>) -> Result<Sites, StartError> {
     common.load.set_roomy(config.process.overload.roomy);
-    let connections = listen::connections(config.process.limits.connections, before.is_none());
     let process = &config.process;
+    let files = Files::of(process.limits.connections, process.overload.requests, before.is_none());
+    common.load.set_most_kept(files.kept);
     let one = |site: &SiteConfig| {
         let public = site.public.clone().unwrap_or_else(|| {
             let scheme = if process.tls.is_some() { "https" } else { "http" };
@@ -184,10 +185,7 @@ fn sites(config: &Config, address: SocketAddr, common: &Common, before: Option<&
         // Pages of this machine may call a proxy that this machine's clients use, and no others may.
         let is_local = address.ip().is_loopback() || public.is_loopback();
         let mut runtime = Runtime::of(process, site, public, is_local, common)?;
-        runtime.bounds.connections = connections;
-        if process.overload.requests == 0 {
-            runtime.bounds.requests = connections;
-        }
+        (runtime.bounds.connections, runtime.bounds.requests) = (files.connections, files.requests);
         runtime.drops_overrides |= !config.sites.rest().is_empty();
         // A socket file has no port, and no page can reach it.
         if address.port() != 0 {
@@ -204,7 +202,7 @@ fn sites(config: &Config, address: SocketAddr, common: &Common, before: Option<&
     let first = one(config.sites.first())?;
     let mut no_site = Runtime::of_no_site(process, common)?;
     // Connections are counted there, and what is held up is told to make room by its bounds.
-    (no_site.bounds.connections, no_site.bounds.requests) = (connections, first.bounds.requests);
+    (no_site.bounds.connections, no_site.bounds.requests) = (files.connections, files.requests);
     Ok(Sites::new(first, rest, process.catch_all, Arc::new(no_site)))
 }
 

@@ -32,8 +32,8 @@ pub use self::health::{Place, Report};
 use self::http2::{Gate, Shared};
 pub use self::pool::Lease;
 use self::pool::Pooled;
-pub use self::private::Private;
 use self::private::Sending;
+pub use self::private::{Owner, Private, Proof};
 pub use self::target::{Health, Http2, Limits, Target, TargetError};
 use crate::body::{self, RequestBody, Upload};
 use crate::connection::Connection;
@@ -121,11 +121,11 @@ pub struct Question {
     /// How long the first byte of the answer may take, if not as long as of any other.
     pub first_byte: Option<Duration>,
     pub route: Route,
-    /// Whether no server can carry this out without having read the body.
-    pub depends_on_body: bool,
-    /// The client connection that may go on with a connection of its own if the body may have been left unread; `None`: that
-    /// connection is closed.
-    pub owner: Option<Arc<Connection>>,
+    /// What proves that the body was read.
+    pub proof: Proof,
+    /// The caller that may go on with a connection of its own if the body may have been left unread; `None`: that connection
+    /// is closed.
+    pub owner: Option<Owner>,
 }
 
 /// What a request is made of, to be sent once more.
@@ -206,7 +206,7 @@ impl Upstream {
         places: &[Arc<Place>],
         question: Question,
     ) -> Result<(Response<Incoming>, Lease), Failure> {
-        let Question { method, target, headers, body, upload, first_byte, depends_on_body, owner, .. } = question;
+        let Question { method, target, headers, body, upload, first_byte, proof, owner, .. } = question;
         let patience = Patience::of(first_byte, self.target.limits.first_byte);
         let is_repeatable = body.is_empty() && is_read(&method);
         // hyper leaves a body of unknown length away from a GET or a HEAD, unless its framing is stated.
@@ -218,7 +218,7 @@ impl Upstream {
         if is_unframed {
             request.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
         }
-        let sending = Sending::of(&request, depends_on_body, owner);
+        let sending = Sending::of(&request, proof, owner);
         let (mut at, mut tries, mut wants_fresh, mut has_repeated) = (0, 0, false, false);
         loop {
             let place = places.get(at).ok_or_else(|| Failure::from(refuse::UNREACHABLE))?;
@@ -229,6 +229,7 @@ impl Upstream {
                 Some(lease) => lease,
                 None => match Box::pin(self.connect(place, wants_fresh)).await {
                     Ok(lease) => lease,
+                    Err(failure) if failure.refusal == refuse::NO_DESCRIPTOR => return Err(failure),
                     Err(failure) => {
                         place.failed(&failure);
                         if is_last {
@@ -273,7 +274,7 @@ impl Upstream {
         }
     }
 
-    /// A connection that is there: a stream of one that is shared, one that waits for this client, or one that waits for
+    /// A connection that is there: a stream of one that is shared, one that waits for this caller, or one that waits for
     /// anybody.
     fn used(self: &Arc<Self>, place: &Arc<Place>, sending: &Sending, now: Instant) -> Option<Lease> {
         let shared = if self.target.may_share() { self.share(place, now) } else { None };

@@ -16,6 +16,15 @@ impl Caller {
     /// credentials, and the address of the client is ambiguous.
     #[must_use]
     pub fn of(headers: &HeaderMap, client: Option<IpAddr>) -> Option<Self> {
+        Self::with_credentials(headers).or_else(|| {
+            let digest = Sha256::new().chain_update(b"address\0").chain_update(client?.to_canonical().to_string());
+            Some(Self(digest.finalize().into()))
+        })
+    }
+
+    /// The caller of a request with these header fields as they came; `None` if it has no credentials.
+    #[must_use]
+    pub fn with_credentials(headers: &HeaderMap) -> Option<Self> {
         let mut fields: Vec<(&str, &[u8])> = headers
             .iter()
             .filter(|(name, _)| is_credential(name.as_str()))
@@ -23,15 +32,14 @@ impl Caller {
             .collect();
         // The order of fields depends on the client's HTTP stack and says nothing.
         fields.sort_unstable();
-        let digest = if fields.is_empty() {
-            Sha256::new().chain_update(b"address\0").chain_update(client?.to_canonical().to_string())
-        } else {
-            fields.iter().fold(Sha256::new().chain_update(b"fields\0"), |digest, (name, value)| {
-                // With the lengths no two sets of fields are the same bytes.
-                let lengths = [name.len(), value.len()].map(|length| (length as u64).to_be_bytes());
-                digest.chain_update(lengths.as_flattened()).chain_update(name).chain_update(value)
-            })
-        };
+        if fields.is_empty() {
+            return None;
+        }
+        let digest = fields.iter().fold(Sha256::new().chain_update(b"fields\0"), |digest, (name, value)| {
+            // With the lengths no two sets of fields are the same bytes.
+            let lengths = [name.len(), value.len()].map(|length| (length as u64).to_be_bytes());
+            digest.chain_update(lengths.as_flattened()).chain_update(name).chain_update(value)
+        });
         Some(Self(digest.finalize().into()))
     }
 }

@@ -28,6 +28,13 @@ const UNSIZED: u64 = 256 * KIB;
 /// From this much memory on the system chooses the sizes of socket buffers.
 const PLENTY: u64 = 4096 * MIB;
 
+/// What a stream of HTTP/2 may hold that is no request under way: one that was refused, or whose short answer waits for its
+/// client. Of heads only those of requests under way are held, and there are no more of these than connections.
+const OF_A_STREAM: u64 = 6 * KIB;
+/// Streams of a connection at a time. Fewer than a hundred make clients wait (RFC 9113 section 5.1.2).
+pub const MOST_STREAMS: u32 = 100;
+const FEWEST_STREAMS: u64 = 8;
+
 const MOST_CONNECTIONS: u64 = 10_000;
 const FEWEST_CONNECTIONS: u64 = 16;
 const MOST_HELD: u64 = 256 * MIB;
@@ -85,6 +92,18 @@ impl Budget {
             _ => None,
         }
     }
+}
+
+/// Streams at a time of each connection, so that those of all connections together fit into what the connections have. While
+/// there is room for large buffers a connection may have as many as clients want: they fit into these.
+#[must_use]
+pub fn streams(memory: Option<u64>, connections: usize) -> u32 {
+    let memory = memory.unwrap_or(u64::MAX);
+    let Budget { held_bytes, roomy, socket_bytes, .. } = Budget::of(Some(memory));
+    let of_others = BASE + 2 * held_bytes as u64 + roomy as u64 * OF_LARGE_BUFFERS;
+    let each = (memory / 5 * 4).saturating_sub(of_others) / connections.max(1) as u64;
+    let in_process = each.saturating_sub(4 * socket_bytes.map_or(UNSIZED, |bytes| bytes as u64));
+    u32::try_from((in_process / OF_A_STREAM).max(FEWEST_STREAMS)).map_or(MOST_STREAMS, |all| all.min(MOST_STREAMS))
 }
 
 /// The size of a socket buffer while there is room for large ones, where it is to be this one otherwise.
@@ -167,6 +186,22 @@ mod tests {
             let all = BASE + 2 * held + roomy + connections * (OF_A_CONNECTION + 4 * socket);
             assert!(all <= memory / 5 * 4, "{mib} MiB: {all} bytes");
         }
+    }
+
+    #[test]
+    fn streams_fit_into_what_their_connection_has() {
+        for (memory, connections, expected) in [
+            (Some(64 * MIB), 123, 21),
+            (Some(64 * MIB), 40, 88),
+            (Some(64 * MIB), 1000, 8),
+            (Some(1024 * MIB), 1715, 21),
+            (Some(1024 * MIB), 300, MOST_STREAMS),
+            (None, 10_000, MOST_STREAMS),
+        ] {
+            assert_eq!(streams(memory, connections), expected, "{memory:?} {connections}");
+        }
+        // Those of a connection that has room fit into its large buffers.
+        assert!(u64::from(MOST_STREAMS) * OF_A_STREAM <= OF_A_CONNECTION + OF_LARGE_BUFFERS);
     }
 
     #[test]

@@ -530,8 +530,8 @@ pub const SETTINGS: &[Setting] = &[
         "limit-stalled-seconds",
         "SECONDS",
         "60",
-        "How long a client may take nothing of an answer that waits for it; then its connection is ended, and the upstream \
-         is let go. Streams in which nothing is said may last.",
+        "How long a client may take nothing of an answer that waits for it; then its connection is ended (over \
+         HTTP/2, where it may wait for the client's window, its stream), and the upstream is let go. Streams in which nothing is said may last.",
     ),
     number(
         "limits.connect_seconds",

@@ -10,7 +10,6 @@ use std::task::{Context, Waker};
 use crate::overload::Load;
 
 /// Bytes that may be handed out before the socket has taken them. The last frame may exceed it.
-/// Bytes that may be handed out before the socket has taken them. The last frame may exceed it.
 const MOST_WAITING: usize = 8 * 1024;
 /// The same while there is room for large buffers.
 const MOST_WITH_ROOM: usize = 64 * 1024;

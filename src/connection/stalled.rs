@@ -21,9 +21,9 @@ use crate::overload::Crowd;
 const LINGER: Duration = Duration::from_secs(1);
 
 /// How long a client may take nothing of its answer while there is a crowd: others need the room.
-const HURRIED: Duration = Duration::from_secs(2);
+pub(super) const HURRIED: Duration = Duration::from_secs(2);
 /// How often it is looked whether there is one.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+pub(super) const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// How much of an answer may wait in the system's own buffer for a client to read it. Without a bound that is megabytes, of
 /// which a third has to be taken before the system says that anything was: slow readers would look stuck.

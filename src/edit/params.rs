@@ -7,6 +7,14 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 /// Everything but the unreserved characters of RFC 3986 section 2.3 is encoded: right in a query and in a form.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
+/// Whether this is nothing but parameters: of the characters that a query may have (RFC 3986 section 3.4), without blanks and
+/// ends of lines.
+#[must_use]
+pub fn is_well_formed(text: &[u8]) -> bool {
+    let may_be = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?%".contains(byte);
+    text.contains(&b'=') && text.iter().all(may_be)
+}
+
 /// The decoded value of the first parameter called `name`.
 #[must_use]
 pub fn get<'a>(text: &'a str, name: &str) -> Option<Cow<'a, str>> {
@@ -115,6 +123,23 @@ fn decode(text: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_has_blanks_or_lines_is_no_form() {
+        for (text, expected) in [
+            ("grant_type=authorization_code&code=a%20b+c&redirect_uri=http://127.0.0.1:1/cb?x", true),
+            ("", false),
+            ("abc", false),
+            ("a=b c", false),
+            ("a=b\r\n\r\nGET", false),
+            ("a=b\n", false),
+            ("a=\tb", false),
+            ("a={}", false),
+            ("a=\u{fc}", false),
+        ] {
+            assert_eq!(is_well_formed(text.as_bytes()), expected, "{text:?}");
+        }
+    }
 
     #[test]
     fn reads_values_in_any_spelling() {

@@ -20,7 +20,7 @@ use crate::exchange::{Facts, Reply, Site};
 use crate::headers::{self, Forwarding};
 use crate::knowledge::Knowledge;
 use crate::runtime::Runtime;
-use crate::upstream::{Question, Route, Upstream, gather};
+use crate::upstream::{Proof, Question, Route, Upstream, gather};
 
 /// A document longer than this is no metadata.
 const DOCUMENT_BYTES: usize = 256 * 1024;
@@ -109,7 +109,7 @@ impl Ask {
             upload: Upload::begun(Instant::now()),
             first_byte: None,
             route: Route::Home,
-            depends_on_body: false,
+            proof: Proof::Nothing,
             owner: None,
         };
         let (answer, lease) = upstream.ask(question).await.ok()?;

@@ -1,7 +1,6 @@
 //! The upstream's side of an exchange: asking it, reading of its answer what a repair has to see, and the one further
 //! ask.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,6 +13,7 @@ use tokio::time::Instant;
 use super::{Exchange, reading};
 use crate::body::{self, Read, Upload};
 use crate::coding;
+use crate::edit::json::Object;
 use crate::endpoint::Class;
 use crate::exchange::{Ask, Form, Opening, Reply, ReplyBody, Request, RequestBody};
 use crate::headers;
@@ -22,7 +22,7 @@ use crate::refuse;
 use crate::repair::Needs;
 use crate::repairs::version::PROBE;
 use crate::telemetry::counters::Untouched;
-use crate::upstream::{Failure, Lease, Question, Route};
+use crate::upstream::{Failure, Lease, Proof, Question, Route};
 
 /// A discovery document that does not come within this time is none: the most patient clients wait ten seconds
 /// (field report 7), and ask at several places.
@@ -82,7 +82,7 @@ impl Exchange {
         self.tape_question(&question);
         self.account.asked = self.account.asked.saturating_add(1);
         let begun = question.upload.begun_at();
-        let (response, lease) = self.worker.upstream.ask(question).await?;
+        let (response, mut lease) = self.worker.upstream.ask(question).await?;
         self.runtime().counters.first_byte.note(begun.elapsed());
         self.account.place = lease.place();
         let (parts, incoming) = response.into_parts();
@@ -92,18 +92,20 @@ impl Exchange {
             Box::pin(self.learn(request)).await;
         }
         let rest = self.peek_reply(request, &mut reply, incoming).await?;
+        if grants_token(&reply) {
+            lease.granted();
+        }
         self.tape_answer(&reply, &rest);
         Ok(Answer { reply, rest, lease: Some(lease) })
     }
 
     /// Whoever stands in for a client waits longer than a proxy does: the server may be one. And a connection that must not
-    /// be shared goes on serving the client, unless others use the same connection to us.
+    /// be shared goes on serving the same caller.
     fn of_client(&self, question: Question) -> Question {
         let patience = self.runtime().patience();
         let least = if patience > 1 { CLIENT_PATIENCE } else { Duration::ZERO };
         let first_byte = question.first_byte.map(|limit| (limit * patience).max(least));
-        let owner = (!self.is_relayed).then(|| Arc::clone(&self.connection));
-        Question { first_byte, owner, ..question }
+        Question { first_byte, owner: self.owner.clone(), ..question }
     }
 
     async fn peek_reply(
@@ -228,6 +230,12 @@ impl Exchange {
         let (id, what) = (asking.id, asking.finding.what.clone());
         self.note(asking.into());
         let asked = self.findings.mark();
+        if matches!(first.rest, Rest::Whole(..))
+            && let Some(lease) = first.lease.take()
+        {
+            // Of its answer nothing is still to come: an exchange has one connection at a time where it can.
+            lease.give_back(Instant::now());
+        }
         let mut next = Some(ask);
         while let Some(ask) = next {
             next = ask.otherwise.as_deref();
@@ -240,9 +248,6 @@ impl Exchange {
             if is_changed {
                 // Who asked for one thing and got another shall be able to find out (reliability 26).
                 tracing::warn!(repair = id, "{what}");
-            }
-            if let (Rest::Whole(..), Some(lease)) = (&first.rest, first.lease.take()) {
-                lease.give_back(Instant::now());
             }
             self.listen_again(request, &first.reply, ask, &second.reply);
             return (second, true);
@@ -326,21 +331,27 @@ pub(super) fn question(
     };
     // The sessions of the older transport are named in its streams, where nobody writes where they are.
     let route = if is_mcp { Route::Messages } else { Route::Home };
-    let (method, target, depends_on_body) = (asked_with(request), Uri::from(target), depends_on_body(request));
-    Question { method, target, headers, body, upload, first_byte, route, depends_on_body, owner: None }
+    let (method, target, proof) = (asked_with(request), Uri::from(target), proof(request));
+    Question { method, target, headers, body, upload, first_byte, route, proof, owner: None }
 }
 
-/// Whether no server can carry this out without having read the whole body: one message and nothing behind it, or a
-/// token request that could be parsed. A success at the other endpoints proves nothing: revocation succeeds whatever is
-/// revoked (RFC 7009 section 2.2), some servers register everybody alike, and that a POST is a message of the older
-/// transport is known from the request alone.
-fn depends_on_body(request: &Request) -> bool {
-    request.method == Method::POST
-        && match request.class {
-            Class::Mcp => request.message.is_some(),
-            Class::Token => matches!(request.body, RequestBody::Form(_) | RequestBody::Json(_)),
-            _ => false,
-        }
+/// What proves that the whole body was read: that one message and nothing behind it was carried out, or that a form was
+/// granted a token. A success at the other endpoints proves nothing: revocation succeeds whatever is revoked (RFC 7009
+/// section 2.2), some servers register everybody alike, and that a POST is a message of the older transport is known from
+/// the request alone.
+fn proof(request: &Request) -> Proof {
+    match request.class {
+        _ if request.method != Method::POST => Proof::Nothing,
+        Class::Mcp if request.message.is_some() => Proof::Success,
+        Class::Token if matches!(request.body, RequestBody::Form(_)) => Proof::Token,
+        _ => Proof::Nothing,
+    }
+}
+
+/// Whether an answer was read that grants a token (RFC 6749 section 5.1).
+fn grants_token(reply: &Reply) -> bool {
+    let token = |object: &Object| object.get("access_token").is_some_and(|token| token.is_string());
+    reply.status == StatusCode::OK && reply.is_json() && matches!(&reply.body, ReplyBody::Json(object) if token(object))
 }
 
 /// The question of a further ask; `None` if it cannot be put: its body has gone by unread.

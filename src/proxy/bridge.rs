@@ -21,7 +21,7 @@ use crate::headers;
 use crate::jsonrpc::Envelope;
 use crate::repairs::stream_target;
 use crate::sse::Splitter;
-use crate::upstream::{Question, Route};
+use crate::upstream::{Proof, Question, Route};
 
 /// How long the upstream may take to open a session, in all.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -107,7 +107,7 @@ impl Exchange {
             upload: Upload::begun(Instant::now()),
             first_byte: Some(PATIENCE),
             route: Route::Home,
-            depends_on_body: false,
+            proof: Proof::Nothing,
             owner: None,
         };
         let (answer, lease) = self.worker.upstream.ask(question).await.ok()?;
@@ -149,7 +149,7 @@ impl Exchange {
             upload: Upload::begun(Instant::now()),
             first_byte: None,
             route: Route::Home,
-            depends_on_body: false,
+            proof: Proof::Nothing,
             owner: None,
         };
         let (answer, lease) = self.worker.upstream.ask(question).await.ok()?;

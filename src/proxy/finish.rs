@@ -21,6 +21,7 @@ use crate::body::inbox::{self, Inbox};
 use crate::body::{AtEnd, Ending, ReplyBody, Source};
 use crate::coding::Decoder;
 use crate::connection::Phase;
+use crate::connection::window::Window;
 use crate::endpoint::Class;
 use crate::exchange::{self, At, Event, Form, Reply, Request, Site};
 use crate::headers;
@@ -98,7 +99,7 @@ impl Exchange {
             (None, _) => ReplyBody::empty(at_end),
         };
         let body = if copies { body.copied(MOST_BYTES) } else { body };
-        let mut response = Response::new(body.paced(pace));
+        let mut response = Response::new(body.paced(pace).windowed(Window::current()));
         *response.status_mut() = status;
         *response.headers_mut() = headers;
         response

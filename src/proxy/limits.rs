@@ -27,13 +27,17 @@ const LEFT_PATIENCE: Duration = Duration::from_secs(1);
 
 impl Exchange {
     /// Leaves the body of a request that is not passed on: a short one is read, so that the connection can go on; a longer
-    /// one ends it (RFC 9112 section 9.3). Who waits to be asked for it is not asked (RFC 9110 section 10.1.1).
+    /// one ends it (RFC 9112 section 9.3). Who waits to be asked for it is not asked (RFC 9110 section 10.1.1). Over HTTP/2
+    /// no connection is to be saved (RFC 9113 section 8.1), and whoever waited would hold the head for nothing.
     pub(super) async fn leave(
         &mut self,
         request: &Request,
         may_go_on: bool,
         mut body: impl Body<Data = Bytes> + Unpin,
     ) {
+        if self.connection.is_multiplexed() {
+            return;
+        }
         let may_read = may_go_on && !request.headers.contains_key(EXPECT);
         let is_over = body.is_end_stream()
             || may_read && matches!(body::drain(&mut body, MOST_LEFT, LEFT_PATIENCE).await, Ok(true));
@@ -44,6 +48,9 @@ impl Exchange {
     pub(super) async fn leave_meaningless(&mut self, request: &mut Request, mut body: Incoming) -> Result<(), Failure> {
         let may_read = !request.headers.contains_key(EXPECT);
         headers::unframe(&mut request.headers);
+        if self.connection.is_multiplexed() {
+            return Ok(());
+        }
         let is_over = may_read && body::drain(&mut body, MOST_LEFT, LEFT_PATIENCE).await.map_err(Failure::of_upload)?;
         self.cut_short |= !is_over;
         Ok(())

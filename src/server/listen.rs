@@ -1,4 +1,4 @@
-//! Listeners: one for each worker or one for all, and how many connections the limit on open files allows.
+//! Listeners: one for each worker or one for all, and how much the limit on open files allows.
 
 #[cfg(unix)]
 mod unix;
@@ -44,14 +44,42 @@ pub(super) use unix::SocketFile;
 #[cfg(not(unix))]
 pub(super) struct SocketFile;
 
-/// As many connections as were stated, if the limit on open files allows: each needs one to the upstream too.
-pub(super) fn connections(stated: usize, is_start: bool) -> usize {
-    let Ok(files) = rlimit::increase_nofile_limit(u64::MAX) else { return stated };
-    let possible = usize::try_from(files.saturating_sub(OTHER_FILES) / 2).unwrap_or(usize::MAX).max(1);
-    if is_start && possible < stated {
-        tracing::info!(stated, possible, "the limit on open files allows fewer connections than limits.connections");
+/// What descriptors are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Files {
+    /// Connections of clients.
+    pub(super) connections: usize,
+    /// Requests under way: each may have a connection to the upstream.
+    pub(super) requests: usize,
+    /// Connections to the upstream that wait for the next request.
+    pub(super) kept: usize,
+}
+
+impl Files {
+    /// As many connections and requests as were stated (no requests: as many as connections), if the limit on open files
+    /// allows.
+    pub(super) fn of(connections: usize, requests: usize, is_start: bool) -> Self {
+        let files = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(u64::MAX);
+        let divided = Self::divided(files, connections, requests);
+        if is_start && divided.connections < connections {
+            let (stated, possible) = (connections, divided.connections);
+            tracing::info!(
+                stated,
+                possible,
+                "the limit on open files allows fewer connections than limits.connections"
+            );
+        }
+        divided
     }
-    stated.min(possible)
+
+    /// Two fifths at most are for connections, and as many for requests.
+    fn divided(files: u64, connections: usize, requests: usize) -> Self {
+        let all = usize::try_from(files.saturating_sub(OTHER_FILES)).unwrap_or(usize::MAX);
+        let connections = connections.min((all / 5 * 2).max(1));
+        let requests = if requests == 0 { connections } else { requests.min((all / 5 * 2).max(1)) };
+        let kept = all.saturating_sub(connections.saturating_add(requests)).clamp(1, connections);
+        Self { connections, requests, kept }
+    }
 }
 
 /// Has connections begin with buffers of this size: how much may be on its way is agreed on before they are accepted.
@@ -133,4 +161,26 @@ fn share_port(socket: &Socket, share: bool) -> io::Result<()> {
 #[cfg(not(unix))]
 fn share_port(_: &Socket, _: bool) -> io::Result<()> {
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_descriptors_together_are_no_more_than_there_are() {
+        for (files, connections, requests, expected) in [
+            (1_000_000, 10_000, 0, (10_000, 10_000, 10_000)),
+            (1024, 10_000, 0, (384, 384, 192)),
+            (1024, 10_000, 100, (384, 100, 384)),
+            (1024, 100, 10_000, (100, 384, 100)),
+            (400, 10_000, 0, (134, 134, 68)),
+            (84, 5000, 0, (8, 8, 4)),
+            (60, 5000, 0, (1, 1, 1)),
+        ] {
+            let Files { connections, requests, kept } = Files::divided(files, connections, requests);
+            assert_eq!((connections, requests, kept), expected, "{files}");
+            assert!(files < OTHER_FILES || connections + requests + kept <= (files - OTHER_FILES) as usize);
+        }
+    }
 }

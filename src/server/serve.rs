@@ -8,22 +8,22 @@ use std::time::Duration;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncWriteExt;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::crew::Crew;
 use crate::alarm::Alarm;
+use crate::config::budget;
 use crate::connection::Connection;
 use crate::connection::socket::{Opening, Stream, Timed};
 use crate::connection::stalled::Stalled;
+use crate::connection::window::Streams;
 use crate::proxy::{self, admit};
 use crate::runtime::Bounds;
 use crate::telemetry::counters::HungUp;
 
-/// Streams of one connection at a time.
-const MAX_STREAMS: u32 = 100;
 /// What a client may send of a stream before it is read, and of all streams of a connection.
 const STREAM_WINDOW: u32 = 64 * 1024 - 1;
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
@@ -50,6 +50,8 @@ pub(super) struct Guest {
     pub(super) crew: Arc<Crew>,
     pub(super) connection: Arc<Connection>,
     pub(super) bounds: Bounds,
+    /// Whether there is room for as many streams as clients may want.
+    pub(super) has_room: bool,
     /// Cancelled when the order to stop has come.
     pub(super) stopping: CancellationToken,
 }
@@ -96,7 +98,7 @@ pub(super) async fn serve(mut timed: Timed, guest: Guest, tls: Option<TlsAccepto
 }
 
 async fn serve_h1(stream: Stream, guest: Guest) {
-    let Guest { crew, connection, bounds, stopping } = guest;
+    let Guest { crew, connection, bounds, stopping, .. } = guest;
     let (counters, client) = (crew.sites().no_site().counters.clone(), connection.clone());
     let crowd = crew.sites().no_site().crowd();
     let service = service_fn(move |request: http::Request<Incoming>| {
@@ -131,7 +133,7 @@ async fn serve_h1(stream: Stream, guest: Guest) {
 /// HTTP/2 (RFC 9113). When it is told to stop, or nothing was under way for too long, it says GOAWAY with NO_ERROR, and
 /// what is under way ends as it would have.
 async fn serve_h2(stream: Stream, guest: Guest) {
-    let Guest { crew, connection, bounds, stopping } = guest;
+    let Guest { crew, connection, bounds, stopping, has_room } = guest;
     connection.multiplex();
     let sites = crew.sites();
     let (counters, crowd) = (sites.no_site().counters.clone(), sites.no_site().crowd());
@@ -141,10 +143,11 @@ async fn serve_h2(stream: Stream, guest: Guest) {
         Box::pin(proxy::serve(worker, of.clone(), request))
     });
     let stalled = Stalled::new(stream, connection.clone(), bounds.stalled).making_room(crowd);
+    let streams = Streams::new(bounds.stalled, crowd, counters.clone());
     let mut serving = pin!(
-        http2::Builder::new(TokioExecutor::new())
+        http2::Builder::new(streams)
             .timer(TokioTimer::new())
-            .max_concurrent_streams(MAX_STREAMS)
+            .max_concurrent_streams(if has_room { budget::MOST_STREAMS } else { bounds.streams })
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_send_buf_size(SEND_BUFFER)

@@ -140,7 +140,8 @@ async fn accept(mut connections: Connections, crew: &Arc<Crew>, door: &Arc<Door>
                 let is_limited = !connection.trusted && !is_local;
                 match door.enter(Some(connection.peer).filter(|_| is_limited), &bounds) {
                     Some(entry) => {
-                        let guest = Guest { crew: crew.clone(), connection, bounds, stopping: stop.accepting.clone() };
+                        let (stopping, has_room) = (stop.accepting.clone(), entry.has_room);
+                        let guest = Guest { crew: crew.clone(), connection, bounds, has_room, stopping };
                         tracker.spawn(receive(socket, guest, door.acceptor(), entry));
                     }
                     None => {

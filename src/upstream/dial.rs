@@ -31,7 +31,9 @@ pub trait Dial: Send + Sync {
 
 /// Opens a socket, with TLS if the upstream wants it. Answers also whether HTTP/2 is spoken over it.
 pub(super) async fn open(target: &Target, address: &Address, has_room: bool) -> Result<(Socket, bool), Failure> {
-    let raw = raw(target, address, has_room).await.map_err(|error| Failure::new(refuse::UNREACHABLE, error))?;
+    let raw = raw(target, address, has_room).await.map_err(|error| {
+        Failure::new(if is_own(&error) { refuse::NO_DESCRIPTOR } else { refuse::UNREACHABLE }, error)
+    })?;
     let Some(Tls { connector, name, .. }) = &target.tls else {
         return Ok((Socket::Plain(raw), target.http2 == Http2::PriorKnowledge));
     };
@@ -45,6 +47,13 @@ pub(super) async fn open(target: &Target, address: &Address, has_room: bool) -> 
         Http2::Auto => stream.get_ref().1.alpn_protocol() == Some(b"h2"),
     };
     Ok((Socket::Tls(Box::new(stream)), speaks_http2))
+}
+
+/// Whether it is this process, or this machine, that can open nothing more: that says nothing of the address.
+fn is_own(error: &io::Error) -> bool {
+    // EMFILE and ENFILE, which have the same numbers on every Unix, and WSAEMFILE.
+    let numbers: &[i32] = if cfg!(windows) { &[10024] } else { &[24, 23] };
+    error.raw_os_error().is_some_and(|number| numbers.contains(&number))
 }
 
 async fn raw(target: &Target, address: &Address, has_room: bool) -> io::Result<Raw> {
@@ -129,7 +138,17 @@ fn interleaved(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use http::{HeaderMap, Method, Uri};
+    use tokio::time::Instant;
+
+    use super::super::target::Limits;
+    use super::super::{Proof, Question, Route, Upstream};
     use super::*;
+    use crate::body::{RequestBody, Upload};
+    use crate::edit::origin::Origin;
+    use crate::tls::client::Trust;
 
     #[test]
     fn families_take_turns() {
@@ -137,6 +156,50 @@ mod tests {
         let given = all(&["[::1]:1", "[::2]:1", "[::3]:1", "1.1.1.1:1"]);
         assert_eq!(interleaved(given), all(&["[::1]:1", "1.1.1.1:1", "[::2]:1", "[::3]:1"]));
         assert_eq!(interleaved(Vec::new()), []);
+    }
+
+    struct Without(i32);
+
+    impl Dial for Without {
+        fn dial(&self, _: &Address) -> Dialling {
+            let error = io::Error::from_raw_os_error(self.0);
+            Box::pin(async move { Err(error) })
+        }
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_want_of_descriptors_says_nothing_of_an_address() {
+        let second = Duration::from_secs(1);
+        let limits = Limits {
+            connect: second,
+            first_byte: second,
+            head_bytes: 8192,
+            idle: second,
+            age: second,
+            socket_bytes: None,
+        };
+        for (number, refusal, is_healthy) in
+            [(24, refuse::NO_DESCRIPTOR, true), (23, refuse::NO_DESCRIPTOR, true), (111, refuse::UNREACHABLE, false)]
+        {
+            let origin = Origin::of("http://192.0.2.1").unwrap();
+            let target = Target::to(origin, limits, &Trust::default()).unwrap().dialled_by(Arc::new(Without(number)));
+            let upstream = Upstream::new(Arc::new(target));
+            let question = Question {
+                method: Method::GET,
+                target: Uri::from_static("/"),
+                headers: HeaderMap::new(),
+                body: RequestBody::Empty,
+                upload: Upload::begun(Instant::now()),
+                first_byte: None,
+                route: Route::Home,
+                proof: Proof::Nothing,
+                owner: None,
+            };
+            let failure = upstream.ask(question).await.err().unwrap();
+            let place = upstream.target.places.sole().unwrap();
+            assert_eq!((failure.refusal, place.is_healthy(Instant::now())), (refusal, is_healthy), "{number}");
+        }
     }
 
     #[tokio::test]

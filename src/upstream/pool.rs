@@ -14,7 +14,7 @@ use super::socket::Socket;
 use super::target::Limits;
 use super::{Failure, Upstream};
 use crate::alarm::Alarm;
-use crate::connection::Connection;
+use crate::overload::Kept;
 use crate::refuse;
 
 /// A connection that nobody uses now.
@@ -25,6 +25,8 @@ pub(super) struct Pooled {
     alarm: Alarm,
     opened: Instant,
     returned: Instant,
+    /// Counts it while it waits.
+    _kept: Option<Kept>,
 }
 
 /// What an exchange holds until its answer has ended: a connection of its own, or a stream of one that is shared.
@@ -54,7 +56,17 @@ impl Lease {
         if sender.is_closed() {
             return;
         }
-        let pooled = Pooled { place, sender, heed, alarm, opened, returned: now };
+        let next = match next {
+            Next::Unproven(otherwise) => {
+                upstream.note_unpooled(&otherwise);
+                *otherwise
+            }
+            next => next,
+        };
+        let kept = upstream.load.map(|load| load.keep(matches!(next, Next::Only(_))));
+        // There are descriptors for so many and no more.
+        let Some(kept) = kept.map_or(Some(None), |kept| kept.map(Some)) else { return };
+        let pooled = Pooled { place, sender, heed, alarm, opened, returned: now, _kept: kept };
         match next {
             Next::Anybody => {
                 if let Ok(mut idle) = upstream.idle.lock() {
@@ -62,7 +74,16 @@ impl Lease {
                 }
             }
             Next::Only(owner) => upstream.keep_private(&owner, pooled),
-            Next::Nobody => {}
+            Next::Unproven(_) | Next::Nobody => {}
+        }
+    }
+
+    /// The answer granted a token, so that the body of the request was read.
+    pub fn granted(&mut self) {
+        if let Carrier::Own { next, .. } = &mut self.carrier
+            && matches!(next, Next::Unproven(_))
+        {
+            *next = Next::Anybody;
         }
     }
 
@@ -86,7 +107,7 @@ impl Pooled {
         self.sender.is_ready()
     }
 
-    fn lease(self, upstream: &Arc<Upstream>, next: Next) -> Lease {
+    pub(super) fn lease(self, upstream: &Arc<Upstream>, next: Next) -> Lease {
         let Self { place, sender, heed, alarm, opened, .. } = self;
         Lease { upstream: upstream.clone(), place, alarm, carrier: Carrier::Own { sender, heed, opened, next } }
     }
@@ -99,17 +120,6 @@ impl Pooled {
 }
 
 impl Upstream {
-    /// A connection that waits for this client connection alone.
-    pub(super) fn checkout_private(
-        self: &Arc<Self>,
-        place: &Arc<Place>,
-        owner: &Arc<Connection>,
-        now: Instant,
-    ) -> Option<Lease> {
-        let pooled = owner.private.take(place, now, &self.target.limits)?;
-        Some(pooled.lease(self, Next::Only(owner.clone())))
-    }
-
     /// A pooled connection that is alive, if there is one; the newest first, so that the others grow old and close.
     pub(super) fn checkout(self: &Arc<Self>, place: &Arc<Place>, now: Instant) -> Option<Lease> {
         let mut idle = self.idle.lock().ok()?;

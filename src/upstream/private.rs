@@ -3,56 +3,85 @@
 //! An upstream that answers a request without reading its body takes the rest of the body for the next request on that
 //! connection (RFC 9112 section 9.3). If another client's request went over it, that client would get the answer to what
 //! the first one wrote, or its credentials would become part of it. A connection therefore stays in the common pool only
-//! as long as each body that was sent on it was read for certain. Otherwise it serves the client connection that the
-//! request came from, and no other, or is closed.
+//! as long as each body that was sent on it was read for certain. Otherwise it serves the caller that the request came from,
+//! on that caller's connection to us, and nobody else, or is closed. The connection alone is not enough: something in front
+//! that says nothing of itself may send many clients' requests over one.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use http::header::CONTENT_TYPE;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::Upstream;
 use super::health::Place;
-use super::pool::Pooled;
+use super::pool::{Lease, Pooled};
 use super::target::Limits;
 use crate::body::RequestBody;
+use crate::body::caller::Caller;
 use crate::connection::Connection;
+use crate::edit::params;
 use crate::exchange::{is_json, is_media_type};
-
-/// Private connections that wait for one client connection. More are closed.
-const MOST: usize = 8;
 
 /// Who may use a connection after the exchange under way.
 pub(super) enum Next {
     Anybody,
-    /// The client connection that it has served since a body may have been left unread.
-    Only(Arc<Connection>),
+    /// Anybody if the answer turns out to grant a token, and otherwise this one.
+    Unproven(Box<Next>),
+    /// The caller that it has served since a body may have been left unread.
+    Only(Owner),
     /// It is closed.
     Nobody,
+}
+
+/// A caller on its connection to us.
+#[derive(Clone)]
+pub struct Owner {
+    connection: Arc<Connection>,
+    caller: Caller,
+}
+
+impl Owner {
+    /// `caller`: known by its credentials.
+    #[must_use]
+    pub fn new(connection: Arc<Connection>, caller: Caller) -> Self {
+        Self { connection, caller }
+    }
+}
+
+/// What proves that a request's body was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    Nothing,
+    /// A success: no server can carry the request out without having read the body.
+    Success,
+    /// A token, granted to what is a form. A success alone proves nothing at an upstream that has no token endpoint there.
+    Token,
 }
 
 /// What is known of a request's body before it is sent.
 pub(super) struct Sending {
     pub(super) has_body: bool,
-    /// Whether a success proves that the body was read.
-    is_provable: bool,
-    owner: Option<Arc<Connection>>,
+    proof: Proof,
+    owner: Option<Owner>,
 }
 
 impl Sending {
-    /// `depends_on_body`: whether no server can carry the request out without having read the body.
-    pub(super) fn of(request: &Request<RequestBody>, depends_on_body: bool, owner: Option<Arc<Connection>>) -> Self {
+    /// `proof`: what would prove that the body was read, if it is what it is called.
+    pub(super) fn of(request: &Request<RequestBody>, proof: Proof, owner: Option<Owner>) -> Self {
         let body = request.body();
-        // A body that streams is not known to be one message and nothing behind it.
-        let is_provable = depends_on_body && matches!(body, RequestBody::Whole(_));
-        Self { has_body: !body.is_end_stream(), is_provable, owner }
+        let proof = match body {
+            RequestBody::Whole(bytes) if proof != Proof::Token || params::is_well_formed(bytes) => proof,
+            // A body that streams is not known to be one message and nothing behind it.
+            _ => Proof::Nothing,
+        };
+        Self { has_body: !body.is_end_stream(), proof, owner }
     }
 
-    pub(super) fn owner(&self) -> Option<&Arc<Connection>> {
+    pub(super) fn owner(&self) -> Option<&Owner> {
         self.owner.as_ref()
     }
 
@@ -60,10 +89,14 @@ impl Sending {
         match (before, &self.owner) {
             (before, _) if !self.has_body => before,
             (_, _) if !was_sent => Next::Nobody,
-            (before, _) if self.is_provable && is_carried_out(answer) => before,
+            (before, _) if self.proof == Proof::Success && is_carried_out(answer) => before,
             (Next::Only(owner), _) => Next::Only(owner),
-            (Next::Anybody, Some(owner)) => Next::Only(owner.clone()),
-            (Next::Anybody, None) | (Next::Nobody, _) => Next::Nobody,
+            (Next::Anybody, owner) => {
+                let next = owner.clone().map_or(Next::Nobody, Next::Only);
+                let may_be_proven = self.proof == Proof::Token && answer.status() == StatusCode::OK;
+                if may_be_proven { Next::Unproven(Box::new(next)) } else { next }
+            }
+            (Next::Unproven(_) | Next::Nobody, _) => Next::Nobody,
         }
     }
 }
@@ -75,13 +108,14 @@ fn is_carried_out(answer: &Response<Incoming>) -> bool {
     answer.status().is_success() && is_right
 }
 
-/// The connections to upstreams that wait for one client connection. They are closed with it.
+/// The connection to an upstream that waits for one client connection. It is closed with it.
 #[derive(Default)]
 pub struct Private(Mutex<Waiting>);
 
 #[derive(Default)]
 struct Waiting {
-    connections: Vec<Pooled>,
+    /// The last one that was given back, and for whom it is. One is enough: all are counted (see `server/listen.rs`).
+    connection: Option<(Caller, Pooled)>,
     /// Whether an upstream looks through them every few seconds.
     is_watched: bool,
 }
@@ -91,46 +125,52 @@ impl Private {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// A connection to this address, the newest first. Closes those that are too old.
-    pub(super) fn take(&self, place: &Arc<Place>, now: Instant, limits: &Limits) -> Option<Pooled> {
+    /// Whether one waits.
+    pub fn is_empty(&self) -> bool {
+        self.waiting(|waiting| waiting.connection.is_none())
+    }
+
+    /// The connection, if it leads to this address and is this caller's. Closes it if it is too old.
+    fn take(&self, caller: Caller, place: &Arc<Place>, now: Instant, limits: &Limits) -> Option<Pooled> {
         self.waiting(|waiting| {
-            if waiting.connections.is_empty() {
-                return None;
-            }
-            waiting.connections.retain(|one| one.is_usable(now, limits));
-            let at = waiting.connections.iter().rposition(|one| one.leads_to(place) && one.is_ready())?;
-            Some(waiting.connections.swap_remove(at))
+            let (_, one) = waiting.connection.take_if(|(of, one)| {
+                !one.is_usable(now, limits) || *of == caller && one.leads_to(place) && one.is_ready()
+            })?;
+            one.is_usable(now, limits).then_some(one)
         })
     }
 
-    /// Keeps a connection, unless there are too many. Answers whether somebody has to look through them from now on.
-    fn keep(&self, connection: Pooled) -> bool {
+    /// Keeps a connection and closes the one before. Answers whether somebody has to look at it from now on.
+    fn keep(&self, caller: Caller, connection: Pooled) -> bool {
         self.waiting(|waiting| {
-            if waiting.connections.len() >= MOST {
-                return false;
-            }
-            waiting.connections.push(connection);
+            waiting.connection = Some((caller, connection));
             !std::mem::replace(&mut waiting.is_watched, true)
         })
     }
 
-    /// Closes those that nobody may use again. Answers whether any is left to be looked at.
+    /// Closes what nobody may use again. Answers whether something is left to be looked at.
     fn prune(&self, is_usable: impl Fn(&Pooled) -> bool) -> bool {
         self.waiting(|waiting| {
-            waiting.connections.retain(is_usable);
-            waiting.is_watched = !waiting.connections.is_empty();
+            drop(waiting.connection.take_if(|(_, one)| !is_usable(one)));
+            waiting.is_watched = waiting.connection.is_some();
             waiting.is_watched
         })
     }
 }
 
 impl Upstream {
-    /// Keeps a connection for the one client connection that may use it.
-    pub(super) fn keep_private(&self, owner: &Arc<Connection>, connection: Pooled) {
-        if owner.private.keep(connection)
+    /// A connection that waits for this caller alone.
+    pub(super) fn checkout_private(self: &Arc<Self>, place: &Arc<Place>, owner: &Owner, now: Instant) -> Option<Lease> {
+        let pooled = owner.connection.private.take(owner.caller, place, now, &self.target.limits)?;
+        Some(pooled.lease(self, Next::Only(owner.clone())))
+    }
+
+    /// Keeps a connection for the one caller that may use it.
+    pub(super) fn keep_private(&self, owner: &Owner, connection: Pooled) {
+        if owner.connection.private.keep(owner.caller, connection)
             && let Ok(mut owners) = self.owners.lock()
         {
-            owners.push(Arc::downgrade(owner));
+            owners.push(Arc::downgrade(&owner.connection));
         }
     }
 
@@ -153,10 +193,18 @@ impl Upstream {
         let before = std::mem::replace(next, Next::Nobody);
         let was_common = matches!(before, Next::Anybody);
         *next = sending.next(before, answer, was_sent);
+        if was_common {
+            self.note_unpooled(next);
+        }
+    }
+
+    /// Counts a connection that leaves the common pool.
+    pub(super) fn note_unpooled(&self, next: &Next) {
         match next {
-            Next::Only(_) if was_common => self.counters.unpooled_private.fetch_add(1, Ordering::Relaxed),
+            Next::Only(_) => self.counters.unpooled_private.fetch_add(1, Ordering::Relaxed),
             Next::Nobody => self.counters.unpooled_closed.fetch_add(1, Ordering::Relaxed),
-            Next::Anybody | Next::Only(_) => 0,
+            // That is told when it is given back.
+            Next::Anybody | Next::Unproven(_) => 0,
         };
     }
 }

@@ -11,8 +11,9 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::health::Place;
 use super::target::{Health, Target};
-use super::{Question, Route, Upstream};
+use super::{Proof, Question, Route, Upstream};
 use crate::body::{RequestBody, Upload};
+use crate::refuse;
 
 /// A health path that does not answer within this time is not well.
 const LOOK_PATIENCE: Duration = Duration::from_secs(5);
@@ -43,8 +44,9 @@ impl Upstream {
             let (upstream, place, path) = (self.clone(), place.clone(), health.path.clone());
             let limit = health.every.min(LOOK_PATIENCE);
             looks.spawn(async move {
-                let (is_well, reason) = upstream.is_well(&place, &path, limit).await;
-                place.looked_at(is_well, &reason);
+                if let Some((is_well, reason)) = upstream.is_well(&place, &path, limit).await {
+                    place.looked_at(is_well, &reason);
+                }
             });
         }
         looks.join_all().await;
@@ -59,13 +61,14 @@ impl Upstream {
         let (upstream, place) = (self.clone(), place.clone());
         tokio::spawn(async move {
             let health = upstream.target.health.as_ref();
-            let (is_well, reason) = match health {
+            let looked = match health {
                 Some(health) => upstream.is_well(&place, &health.path, LOOK_PATIENCE).await,
-                None => match upstream.answers(&place, "/", LOOK_PATIENCE).await {
+                None => upstream.answers(&place, "/", LOOK_PATIENCE).await.map(|answer| match answer {
                     Ok(status) => (true, status.to_string()),
                     Err(reason) => (false, reason),
-                },
+                }),
             };
+            let (is_well, reason) = looked.unwrap_or((true, String::new()));
             if !is_well {
                 tracing::warn!(address = %place.name, reason, "the upstream does not answer: others are asked first");
             }
@@ -73,15 +76,22 @@ impl Upstream {
         });
     }
 
-    async fn is_well(self: &Arc<Self>, place: &Arc<Place>, path: &str, limit: Duration) -> (bool, String) {
-        match self.answers(place, path, limit).await {
+    /// Whether it does well, and why not; `None` if it could not be asked.
+    async fn is_well(self: &Arc<Self>, place: &Arc<Place>, path: &str, limit: Duration) -> Option<(bool, String)> {
+        Some(match self.answers(place, path, limit).await? {
             Ok(status) => (status.is_success() || status.is_redirection(), status.to_string()),
             Err(reason) => (false, reason),
-        }
+        })
     }
 
-    /// With which status an address answers the proxy's own question; or why it does not.
-    async fn answers(self: &Arc<Self>, place: &Arc<Place>, path: &str, limit: Duration) -> Result<StatusCode, String> {
+    /// With which status an address answers the proxy's own question; or why it does not. `None` if it
+    /// could not be asked, for a reason of this machine.
+    async fn answers(
+        self: &Arc<Self>,
+        place: &Arc<Place>,
+        path: &str,
+        limit: Duration,
+    ) -> Option<Result<StatusCode, String>> {
         let mut headers = HeaderMap::new();
         headers.insert(HOST, self.target.authority.clone());
         headers.insert(USER_AGENT, HeaderValue::from_static(concat!("mcp-mend/", env!("CARGO_PKG_VERSION"))));
@@ -93,17 +103,18 @@ impl Upstream {
             upload: Upload::begun(Instant::now()),
             first_byte: Some(limit),
             route: Route::Home,
-            depends_on_body: false,
+            proof: Proof::Nothing,
             owner: None,
         };
         // Boxed: asking may find reason to ask again.
         let asking: Pin<Box<dyn Future<Output = _> + Send + '_>> =
             Box::pin(self.ask_in(std::slice::from_ref(place), question));
-        match tokio::time::timeout(limit, asking).await {
+        Some(match tokio::time::timeout(limit, asking).await {
             Ok(Ok((answer, _))) => Ok(answer.status()),
+            Ok(Err(failure)) if failure.refusal == refuse::NO_DESCRIPTOR => return None,
             Ok(Err(failure)) => Err(failure.reason()),
             Err(_) => Err("no answer in time".to_owned()),
-        }
+        })
     }
 }
 

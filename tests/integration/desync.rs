@@ -88,6 +88,8 @@ const ATTACKS: &[(&str, &str, &str, &str)] = &[
     ("POST", "/x", "302 Found", "text/html"),
     ("POST", "/x?session=1", "202 Accepted", "application/json"),
     ("POST", "/token", "400 Bad Request", "application/json"),
+    ("POST", "/token", "200 OK", "application/json"),
+    ("POST", "/TOKEN", "202 Accepted", "application/json"),
     ("POST", "/token", "200 OK", "text/html"),
     ("POST", "/register", "201 Created", "application/json"),
     ("POST", "/revoke", "200 OK", "application/json"),
@@ -167,11 +169,32 @@ async fn a_message_with_something_behind_it_proves_nothing() {
 
 #[tokio::test]
 async fn a_token_request_that_is_no_form_proves_nothing() {
-    let upstream = careless().await;
+    for (path, kind, start, read) in [
+        ("/token", "application/json", "{}", "X-Read: 2"),
+        ("/token", "application/x-www-form-urlencoded", "", "X-Read: 0"),
+        ("/TOKEN", "application/x-www-form-urlencoded", "grant_type=x&code=", "X-Read: 18"),
+    ] {
+        for answer in ["200 OK", "202 Accepted", "204 No Content"] {
+            let upstream = careless().await;
+            let proxy = Proxy::to(&upstream).start();
+            let fields = [&*format!("Content-Type: {kind}"), &*format!("X-Answer: {answer}"), read];
+            let mut attacker = proxy.connect().await;
+            attacker.send(post(path, &fields, &format!("{start}{SMUGGLED}"))).await;
+            assert!(attacker.head().await.is_some());
+            assert_victims_are_safe(&proxy, &upstream, &format!("{path} {kind} {answer}")).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_form_that_got_no_token_proves_nothing() {
+    let upstream = careful().await;
     let proxy = Proxy::to(&upstream).start();
-    let fields = ["Content-Type: application/json", "X-Answer: 200 OK", "X-Read: 2"];
-    assert_eq!(proxy.ask(post("/token", &fields, &format!("{{}}{SMUGGLED}"))).await.status(), 200);
-    assert_victims_are_safe(&proxy, &upstream, "behind a token request").await;
+    let form = "Content-Type: application/x-www-form-urlencoded";
+    let mut client = proxy.connect().await;
+    // It is answered like a message, with 200 and an object that is no token.
+    let way = way_of(&mut client, post("/token", &[form], "grant_type=ping")).await;
+    ended(&upstream, way).await;
 }
 
 #[tokio::test]
@@ -254,8 +277,10 @@ async fn way_of(client: &mut Wire, request: Vec<u8>) -> usize {
     client.reply().await.get("x-connection").unwrap().parse().unwrap()
 }
 
+const MINE: &str = "Authorization: Bearer mine";
+
 fn refused() -> Vec<u8> {
-    post("/mcp", &[], r#"{"jsonrpc":"2.0","id":1,"method":"other"}"#)
+    post("/mcp", &[MINE], r#"{"jsonrpc":"2.0","id":1,"method":"other"}"#)
 }
 
 #[tokio::test]
@@ -282,13 +307,68 @@ async fn a_client_that_is_refused_again_and_again_costs_one_connection() {
     for _ in 0..VICTIMS {
         assert_eq!(way_of(&mut client, refused()).await, own);
         assert_eq!(way_of(&mut other, refused()).await, others);
-        assert_eq!(way_of(&mut client, get("/x", &[])).await, own);
+        assert_eq!(way_of(&mut client, get("/x", &[MINE])).await, own);
         // What was private once stays private.
-        assert_eq!(way_of(&mut client, post("/mcp", &[], PING)).await, own);
+        assert_eq!(way_of(&mut client, post("/mcp", &[MINE], PING)).await, own);
     }
     let mut third = proxy.connect().await;
     let thirds = way_of(&mut third, post("/mcp", &[], PING)).await;
     assert!(thirds != own && thirds != others);
+}
+
+/// Something in front that says nothing of itself sends the requests of many clients over one connection.
+#[tokio::test]
+async fn a_private_connection_is_for_one_caller() {
+    let upstream = careful().await;
+    let proxy = Proxy::to(&upstream).set("limits.pool_idle_seconds", "60").start();
+    let mut front = proxy.connect().await;
+    let own = way_of(&mut front, refused()).await;
+    for other in [&["Authorization: Bearer other"][..], &[], &["Cookie: a=b", MINE]] {
+        assert_ne!(way_of(&mut front, get("/x", other)).await, own, "{other:?}");
+    }
+    assert_eq!(way_of(&mut front, get("/x", &[MINE])).await, own);
+    // Whoever has no credentials gets none.
+    let way = way_of(&mut front, post("/mcp", &[], "{}")).await;
+    ended(&upstream, way).await;
+}
+
+#[tokio::test]
+async fn what_one_client_of_a_front_leaves_unread_reaches_no_other() {
+    for (method, path, status, kind) in ATTACKS {
+        let upstream = careless().await;
+        let proxy = Proxy::to(&upstream).start();
+        let case = format!("{method} {path} -> {status}");
+        let mut front = proxy.connect().await;
+        let own = [&*format!("X-Answer: {status}"), &*format!("X-Type: {kind}"), MINE];
+        front.send(request(method, path, &own, SMUGGLED)).await;
+        let answer = if *method == "HEAD" { front.head().await.unwrap() } else { front.reply().await };
+        if answer.get("connection") == Some("close") {
+            continue;
+        }
+        for victim in 0..VICTIMS {
+            let path = format!("/victim/{victim}");
+            front.send(get(&path, &[&token(victim)])).await;
+            assert_eq!(front.reply().await.text(), path, "{case}");
+        }
+        assert_nothing_swallowed(&upstream, &case);
+    }
+}
+
+#[tokio::test]
+async fn a_client_connection_has_one_private_connection() {
+    let upstream = careful().await;
+    let proxy = Proxy::to(&upstream).set("limits.pool_idle_seconds", "60").start();
+    let mut client = Http2::to(&proxy).await;
+    let one = client.way().await;
+    // Two at a time: one of them keeps its connection.
+    let (mut a, mut b) = (client.clone_of(), client.clone_of());
+    let (first, second) = tokio::join!(a.way(), b.way());
+    let ways = [one, first, second];
+    let last = client.way().await;
+    assert!(ways.contains(&last), "{ways:?} {last}");
+    for way in ways.into_iter().filter(|way| *way != last) {
+        ended(&upstream, way).await;
+    }
 }
 
 #[tokio::test]
@@ -356,7 +436,7 @@ async fn a_connection_of_several_clients_gets_no_private_one() {
         let proxy = Proxy::to(&upstream).set("trusted_proxies", trusted).set("limits.pool_idle_seconds", "60").start();
         let mut client = proxy.connect().await;
         for _ in 0..3 {
-            let way = way_of(&mut client, post("/mcp", fields, "{}")).await;
+            let way = way_of(&mut client, post("/mcp", &[fields, &[MINE]].concat(), "{}")).await;
             ended(&upstream, way).await;
         }
         // What is answered is pooled all the same.
@@ -444,14 +524,19 @@ async fn a_body_that_is_too_long_to_be_left_ends_the_connection() {
 /// A client of HTTP/2.
 struct Http2 {
     sender: h2::client::SendRequest<Bytes>,
-    driver: tokio::task::JoinHandle<()>,
+    driver: Option<tokio::task::JoinHandle<()>>,
 }
 
 impl Http2 {
     async fn to(proxy: &Proxy) -> Self {
         let stream = soon(tokio::net::TcpStream::connect(proxy.address)).await.unwrap();
         let (sender, connection) = soon(h2::client::handshake(stream)).await.unwrap();
-        Self { sender, driver: tokio::spawn(async move { drop(connection.await) }) }
+        Self { sender, driver: Some(tokio::spawn(async move { drop(connection.await) })) }
+    }
+
+    /// The same connection once more.
+    fn clone_of(&self) -> Self {
+        Self { sender: self.sender.clone(), driver: None }
     }
 
     /// Asks; answers status and body.
@@ -462,7 +547,7 @@ impl Http2 {
 
     /// Is refused; answers over which connection of the upstream.
     async fn way(&mut self) -> usize {
-        let (head, _) = self.exchange("POST", "/mcp", &[], "{}").await;
+        let (head, _) = self.exchange("POST", "/mcp", &[("authorization", "Bearer mine")], "{}").await;
         assert_eq!(head.status, 401);
         head.headers["x-connection"].to_str().unwrap().parse().unwrap()
     }
@@ -493,7 +578,9 @@ impl Http2 {
 
 impl Drop for Http2 {
     fn drop(&mut self) {
-        self.driver.abort();
+        if let Some(driver) = &self.driver {
+            driver.abort();
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What HTTP/1.1 has beside plain requests and answers: interim answers, trailers, answers without bodies.
 
-use crate::kit::{Message, Proxy, Upstream, get, noise, ok, post, reply, request};
+use crate::kit::{Message, Proxy, Upstream, get, json, noise, ok, post, reply, request};
 
 #[tokio::test]
 async fn expect_100_continue_is_answered_before_the_body_is_sent() {
@@ -154,12 +154,18 @@ async fn a_close_delimited_answer_is_delimited_anew() {
 
 #[tokio::test]
 async fn many_exchanges_share_one_connection_each_way() {
-    let upstream = Upstream::answering(|request| ok(&request.text())).await;
+    let upstream = Upstream::answering(|request| {
+        let asked: serde_json::Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        json("200 OK", &format!(r#"{{"jsonrpc":"2.0","id":{},"result":{{}}}}"#, asked["id"]))
+    })
+    .await;
+    // The answers show that the bodies were read.
     let proxy = Proxy::to(&upstream).start();
     let mut client = proxy.connect().await;
     for number in 0..50 {
-        client.send(post("/x", &[], &number.to_string())).await;
-        assert_eq!(client.reply().await.text(), number.to_string());
+        let message = format!(r#"{{"jsonrpc":"2.0","id":{number},"method":"ping"}}"#);
+        client.send(post("/mcp", &["Content-Type: application/json"], &message)).await;
+        assert_eq!(client.reply().await.text(), format!(r#"{{"jsonrpc":"2.0","id":{number},"result":{{}}}}"#));
     }
     assert_eq!(upstream.connections(), 1);
 }

@@ -1,17 +1,14 @@
 //! What this process has on its hands: bytes that are held so that they can be mended, and requests under way. Both are
 //! counted over all threads and sites, since memory is one.
 
+mod held;
 pub mod shares;
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use bytes::Bytes;
-
+pub use self::held::Held;
 use self::shares::{Share, Shares, client_of};
-
-/// A held body up to this length is taken by the client's socket at once; a longer one may wait there for a slow reader.
-const SOON_GONE: usize = 64 * 1024;
 
 /// The counts.
 #[derive(Debug, Default)]
@@ -19,6 +16,8 @@ pub struct Load {
     held: AtomicU64,
     requests: AtomicUsize,
     shares: Shares,
+    /// Of the bytes that are held.
+    held_shares: Shares,
     /// Up to so many requests under way there is room for large buffers.
     roomy: AtomicUsize,
     /// Connections to upstreams that wait for the next request.
@@ -159,134 +158,12 @@ impl Crowd {
     }
 }
 
-/// What one exchange holds, until this is dropped. Nothing is counted before something is held.
-#[derive(Debug)]
-pub struct Held {
-    load: &'static Load,
-    most: u64,
-    bytes: u64,
-    /// Whether something was not held because there was too much already.
-    pub is_refused: bool,
-}
-
-impl Held {
-    /// Holds nothing yet; all of the process may hold `most` bytes.
-    #[must_use]
-    pub fn new(load: &'static Load, most: u64) -> Self {
-        Self { load, most, bytes: 0, is_refused: false }
-    }
-
-    /// Begins with something new, and answers what is held already.
-    pub fn begin(&mut self) -> usize {
-        self.is_refused = false;
-        self.bytes as usize
-    }
-
-    /// Holds so much more, if there is room; otherwise it is to be handed on as it is.
-    pub fn grow(&mut self, bytes: usize) -> bool {
-        let bytes = bytes as u64;
-        if self.load.held.fetch_add(bytes, Ordering::Relaxed) + bytes > self.most {
-            self.load.held.fetch_sub(bytes, Ordering::Relaxed);
-            self.is_refused = true;
-            return false;
-        }
-        self.bytes += bytes;
-        true
-    }
-
-    /// Holds so much from now on, if there is room.
-    pub fn set(&mut self, bytes: usize) -> bool {
-        match (bytes as u64).cmp(&self.bytes) {
-            std::cmp::Ordering::Greater => self.grow(bytes - self.bytes as usize),
-            std::cmp::Ordering::Equal => true,
-            std::cmp::Ordering::Less => {
-                self.load.held.fetch_sub(self.bytes - bytes as u64, Ordering::Relaxed);
-                self.bytes = bytes as u64;
-                true
-            }
-        }
-    }
-
-    /// What was read of a body that is handed on: counted by itself until it is written. What was held before is held on.
-    #[must_use]
-    pub fn part(&mut self, bytes: Bytes, before: usize) -> Bytes {
-        let before = (before as u64).min(self.bytes);
-        let mut part = Self { load: self.load, most: self.most, bytes: self.bytes - before, is_refused: false };
-        self.bytes = before;
-        part.out(bytes)
-    }
-
-    /// Bytes on their way out, counted until they are written.
-    #[must_use]
-    pub fn out(&mut self, bytes: Bytes) -> Bytes {
-        if bytes.len() <= SOON_GONE || self.bytes == 0 {
-            return bytes;
-        }
-        let held = std::mem::replace(self, Self::new(self.load, self.most));
-        Bytes::from_owner(Leaving { bytes, _held: held })
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        if self.bytes > 0 {
-            self.load.held.fetch_sub(self.bytes, Ordering::Relaxed);
-        }
-    }
-}
-
-struct Leaving {
-    bytes: Bytes,
-    _held: Held,
-}
-
-impl AsRef<[u8]> for Leaving {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn load() -> &'static Load {
         Box::leak(Box::default())
-    }
-
-    #[test]
-    fn there_is_room_up_to_the_limit_and_not_beyond() {
-        let load = load();
-        let (mut one, mut two) = (Held::new(load, 100), Held::new(load, 100));
-        assert!(one.grow(60) && two.grow(40));
-        assert!(!two.grow(1) && two.is_refused && !one.is_refused);
-        assert_eq!(load.held_bytes(), 100);
-        drop(one);
-        assert!(two.grow(60));
-        assert!(!two.set(101) && two.set(100) && two.set(3));
-        assert_eq!(load.held_bytes(), 3);
-        drop(two);
-        assert_eq!(load.held_bytes(), 0);
-    }
-
-    #[test]
-    fn what_leaves_is_counted_until_nobody_has_it() {
-        let load = load();
-        let mut held = Held::new(load, 1 << 20);
-        assert!(held.grow(SOON_GONE + 1));
-        let out = held.out(Bytes::from(vec![7; SOON_GONE + 1]));
-        drop(held);
-        let rest = out.slice(1..);
-        drop(out);
-        assert_eq!((load.held_bytes(), rest.len()), (SOON_GONE as u64 + 1, SOON_GONE));
-        drop(rest);
-        assert_eq!(load.held_bytes(), 0);
-        // A short one is soon gone: its count ends with the exchange.
-        let mut held = Held::new(load, 1 << 20);
-        assert!(held.grow(10));
-        let out = held.out(Bytes::from_static(b"0123456789"));
-        drop(held);
-        assert_eq!((load.held_bytes(), &out[..]), (0, &b"0123456789"[..]));
     }
 
     const CLIENT: &str = "192.0.2.1";
@@ -364,17 +241,5 @@ mod tests {
         let mut held = Held::new(load, 100);
         assert!(held.grow(75) && !crowd.is_there());
         assert!(held.grow(1) && crowd.is_there());
-    }
-
-    #[test]
-    fn a_part_that_leaves_is_counted_by_itself() {
-        let load = load();
-        let mut held = Held::new(load, 1 << 20);
-        assert!(held.grow(100) && held.grow(SOON_GONE + 1));
-        let out = held.part(Bytes::from(vec![7; SOON_GONE + 1]), 100);
-        drop(held);
-        assert_eq!(load.held_bytes(), SOON_GONE as u64 + 1);
-        drop(out);
-        assert_eq!(load.held_bytes(), 0);
     }
 }

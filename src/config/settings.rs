@@ -501,7 +501,8 @@ pub const SETTINGS: &[Setting] = &[
         default: "",
         example: "268435456",
         help: "Bytes of all bodies that are held at a time in order to be mended, over all threads and sites; when there are \
-               so many, further ones pass untouched. By default a sixteenth of the memory, from 1 MiB to 256 MiB.",
+               so many, further ones pass untouched. One client may have half of what the others leave (as of limits.requests), \
+               and bodies of up to 8 KiB have an eighth more. By default a sixteenth of the memory, from 1 MiB to 256 MiB.",
     },
     number(
         "limits.head_seconds",

@@ -62,6 +62,7 @@ impl Exchange {
     /// What is answered if there is no room for it.
     pub(super) fn begin(&mut self, headers: &HeaderMap) -> Result<(), Refusal> {
         let (client, share) = self.who_counts(headers);
+        self.held.count_for(client, share);
         let runtime = &self.worker.runtime;
         match runtime.load.begin(client, share, runtime.bounds.requests) {
             Ok(request) => {
@@ -107,7 +108,7 @@ impl Exchange {
 
     /// For what is held beside the exchange.
     pub(super) fn holding(&self) -> Held {
-        Held::new(self.runtime().load, self.runtime().bounds.held_bytes)
+        self.held.beside()
     }
 }
 

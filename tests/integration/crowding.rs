@@ -12,7 +12,7 @@ use mcp_mend::config::budget::with_room;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream};
 
-use crate::kit::{Binary, Proxy, Upstream, Wire, chunk, get, noise, ok, soon};
+use crate::kit::{Binary, Proxy, Upstream, Wire, chunk, get, json, noise, ok, post, soon};
 
 /// A local client and another: every address of 127.0.0.0/8 is this machine's.
 const GREEDY: &str = "127.0.0.1";
@@ -188,6 +188,65 @@ async fn readers_that_are_stuck_make_room_in_a_crowd_long_before_their_time() {
     })
     .await;
     assert_eq!(asked_from(GREEDY, proxy.address, get("/x", &[])).await, 200);
+}
+
+/// A registration whose answer has a defect.
+const REGISTRATION: &str = r#"{"redirect_uris":["https://a.example/cb"],"token_endpoint_auth_method":"none"}"#;
+
+#[tokio::test]
+async fn slow_uploads_of_one_client_leave_others_what_is_held_for_them() {
+    const UPLOADS: u64 = 20;
+    const SENT: usize = 60_000;
+    let answer = r#"{"client_id":"a","redirect_uris":["https://a.example/cb"],"token_endpoint_auth_method":"none","client_id_issued_at":1.5}"#;
+    let upstream = Upstream::script(move |mut conn| async move {
+        while let Some(request) = conn.head().await {
+            if request.target() != "/register" {
+                conn.until_closed().await;
+                return;
+            }
+            conn.exactly(REGISTRATION.len()).await;
+            conn.send(json("201 Created", answer)).await;
+        }
+    })
+    .await;
+    let proxy = Proxy::to(&upstream).set("limits.held_bytes", 1 << 20).set("trusted_proxies", "127.0.0.1").start();
+    let mut uploads = Vec::new();
+    for _ in 0..UPLOADS {
+        let mut wire = proxy.connect().await;
+        let fields = "Content-Type: application/json\r\nX-Forwarded-For: 192.0.2.1";
+        wire.send(format!("POST /mcp HTTP/1.1\r\nHost: mcp.test\r\n{fields}\r\nContent-Length: {}\r\n\r\n", SENT + 1))
+            .await;
+        wire.send(" ".repeat(SENT)).await;
+        uploads.push(wire);
+    }
+    // Each is held but for its last byte, or passes untouched.
+    let load = proxy.running.as_ref().unwrap().runtime.load;
+    let passed = || {
+        let counters = proxy.running.as_ref().unwrap().common.ledger.sum();
+        counters.by_reason().find(|(name, _)| *name == "busy").map_or(0, |(_, count)| count)
+    };
+    soon(async {
+        while load.held_bytes() != (UPLOADS - passed()) * SENT as u64 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    })
+    .await;
+    assert_eq!(UPLOADS - passed(), (1 << 19) / SENT as u64, "half of what may be held");
+    let other = ["Content-Type: application/json", "X-Forwarded-For: 192.0.2.2"];
+    let mended = proxy.ask(post("/register", &other, REGISTRATION)).await;
+    assert_eq!(mended.text(), answer.replace("1.5", "1"));
+    let mut wire = proxy.connect().await;
+    let fields = "Content-Type: application/json\r\nX-Forwarded-For: 192.0.2.2";
+    wire.send(format!("POST /mcp HTTP/1.1\r\nHost: mcp.test\r\n{fields}\r\nContent-Length: {}\r\n\r\n", SENT + 1))
+        .await;
+    wire.send(" ".repeat(SENT)).await;
+    let before = load.held_bytes();
+    soon(async {
+        while load.held_bytes() != before + SENT as u64 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -36,8 +36,8 @@ impl Classes {
         self.0 & other.0 != 0
     }
 
-    /// Whether every class of these but [`Class::Other`], which is none that a rule names for its own sake, is in the other set
-    /// too.
+    /// Whether the other set has every class of this one. [`Class::Other`] is left aside: it says that a path is at none of the known
+    /// places.
     #[must_use]
     pub fn adds_nothing_to(self, other: Self) -> bool {
         self.0 & !other.with(Class::Other).0 == 0

@@ -57,8 +57,8 @@ pub static REPAIR: Repair = Repair {
             then: Then::Becomes(
                 "204\nAccess-Control-Allow-Headers: Content-Type, Authorization, Accept, MCP-Protocol-Version, \
                  Mcp-Session-Id, Last-Event-ID, Mcp-Method, Mcp-Name, DPoP\n\
-                 Access-Control-Allow-Methods: GET, POST, OPTIONS\n\
-                 Access-Control-Allow-Origin: *\nAccess-Control-Max-Age: 86400\n\
+                 Access-Control-Allow-Methods: GET, HEAD, POST, OPTIONS\n\
+                 Access-Control-Allow-Origin: *\nAccess-Control-Max-Age: 0\n\
                  Vary: Access-Control-Request-Headers\n\n(empty)",
             ),
         },
@@ -119,7 +119,7 @@ fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     let Some(origin) = allowed_origin(site, request) else { return Outcome::Sound };
     // Checklists of clients ask for POST beside a document. No browser looks for it there: it is a safelisted method (Fetch
     // section 2.2.1), and a preflight for a POST is none for a document.
-    let methods = if request.is_document { "GET, POST, OPTIONS" } else { "GET, HEAD, POST, DELETE, OPTIONS" };
+    let methods = if request.is_document { "GET, HEAD, POST, OPTIONS" } else { "GET, HEAD, POST, DELETE, OPTIONS" };
     let unasked = Preflight { method: "OPTIONS".to_owned(), headers: Vec::new() };
     let asked = request.preflight.as_ref().unwrap_or(&unasked);
     // A method that nobody uses here: an answer of ours would let the page go no further.
@@ -183,7 +183,10 @@ fn answer(request: &Request, origin: HeaderValue, methods: &'static str, asked: 
     if let Ok(allowed) = HeaderValue::from_str(&allowed) {
         headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, allowed);
     }
-    headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
+    // What a browser keeps of this it also goes by at a POST (Fetch section 4.9, CORS-preflight cache): POST needs no leave of its
+    // own, and the leave for its Content-Type would be there already.
+    let seconds = if request.is_document { "0" } else { "86400" };
+    headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static(seconds));
     let vary =
         if request.is_document { "Access-Control-Request-Headers" } else { "Origin, Access-Control-Request-Headers" };
     headers.insert(VARY, HeaderValue::from_static(vary));

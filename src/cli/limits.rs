@@ -58,7 +58,7 @@ const LIMITS: &[Limit] = &[
     set("limits.idle_seconds", "hung up on", Counted::HungUp(HungUp::Idle)),
     set(
         "limits.stalled_seconds",
-        "hung up on (over HTTP/2: RST_STREAM); any byte starts it anew",
+        "hung up on, any byte starts it anew; over HTTP/2: RST_STREAM, 16 KiB start it anew",
         Counted::HungUp(HungUp::Stalled),
     ),
     set("limits.connect_seconds", "504", Refused(refuse::CONNECT_TIMEOUT)),

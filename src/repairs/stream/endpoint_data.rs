@@ -61,6 +61,13 @@ pub static REPAIR: Repair = Repair {
             then: Then::Sound,
         },
         Example {
+            note: "no address at all",
+            site: SiteKind::Open,
+            request: "GET /sse",
+            reply: "event: endpoint\ndata:\ndata: [{\"uri\":\"https://x.example/\\u00e9\"}]\n\n",
+            then: Then::Sound,
+        },
+        Example {
             note: "a message",
             site: SiteKind::Open,
             request: "GET /sse",
@@ -77,7 +84,9 @@ fn run(_: &Site<'_>, _: &Request, event: &mut Event) -> Outcome {
     let Some(data) = event.data() else { return Outcome::Sound };
     let said = String::from_utf8_lossy(&data);
     let bare = bare(&said);
-    if bare.is_empty() || bare == said || bare.contains(['\r', '\n']) {
+    // No reference has these characters (RFC 3986 section 2): what is left is no address.
+    let is_address = !bare.is_empty() && !bare.contains(['\r', '\n', '"', '\\', '{', '}', '<', '>']);
+    if !is_address || bare == said {
         return Outcome::Sound;
     }
     event.text = sse::with_field(&event.text, "data", &bare).into();

@@ -1,7 +1,7 @@
 //! Clients of HTTP/2 that want to wear the proxy out: each is cut off or costs little, and nobody else waits.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::kit::frames::{
     ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, Frame, GOAWAY, HEADERS, PING, PRIORITY, RST_STREAM, SETTINGS,
@@ -11,6 +11,8 @@ use crate::kit::{Binary, Upstream, Wire, get, noise, ok, soon};
 
 /// What an attack may cost while it lasts.
 const MOST_MEMORY: u64 = 32 << 20;
+/// Within what time everybody else is answered.
+const OTHERS: Duration = Duration::from_secs(1);
 const PROTOCOL_ERROR: u32 = 1;
 const ENHANCE_YOUR_CALM: u32 = 11;
 /// Frames of an attack.
@@ -98,7 +100,9 @@ async fn attack(settings: &[(u16, u32)], reads: bool, mut parts: impl FnMut(u32)
     let others = async {
         let mut most = 0;
         loop {
-            assert_eq!(soon(asked(&proxy)).await, 200);
+            let began = Instant::now();
+            assert_eq!(asked(&proxy).await, 200);
+            assert!(began.elapsed() < OTHERS, "{:?}", began.elapsed());
             most = most.max(proxy.memory());
             if over.load(Ordering::Relaxed) {
                 return most;

@@ -194,8 +194,8 @@ impl Exchange {
         }
     }
 
-    /// Who asks, on a connection that nobody else is known to use, by the credentials that came. A connection to the upstream
-    /// is of no use to somebody else with the same ones. To be asked before header fields are changed.
+    /// The caller that may reuse a private connection to the upstream: known by the credentials it sent, on a client connection
+    /// that no trusted or visible proxy shares. Must be called before header fields are changed.
     fn owner(&self, request: &Request, has_body: bool) -> Option<Owner> {
         let may_matter = has_body || !self.connection.private.is_empty();
         if !may_matter || self.connection.trusted || headers::is_relayed(&request.headers) {
@@ -207,7 +207,7 @@ impl Exchange {
 
     /// Whether this is asked by somebody who may not.
     fn is_kept_out(&self, request: &Request) -> bool {
-        self.is_stranger && admit::is_closed(self.runtime(), request)
+        self.is_stranger && admit::is_closed(self.runtime(), request.rules)
     }
 
     /// The request as repairs see it.

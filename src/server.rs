@@ -186,13 +186,12 @@ fn sites(config: &Config, address: SocketAddr, common: &Common, before: Option<&
         let is_local = address.ip().is_loopback() || public.is_loopback();
         let mut runtime = Runtime::of(process, site, public, is_local, common)?;
         (runtime.bounds.connections, runtime.bounds.requests) = (files.connections, files.requests);
-        runtime.drops_overrides |= !config.sites.rest().is_empty();
         // A socket file has no port, and no page can reach it.
         if address.port() != 0 {
             runtime.hosts = Hosts::of(address, &runtime.facts.public, &process.hosts);
         }
         // A page that has pointed its own name here is of the same origin and may send them; documents are answered to it.
-        runtime.drops_overrides |= runtime.hosts.are_checked();
+        runtime.drops_overrides |= !config.sites.rest().is_empty() || runtime.hosts.are_checked();
         if let Some(before) = before {
             runtime.go_on_from(before);
         }

@@ -58,7 +58,7 @@ impl Window {
         self.stalled.load(Ordering::Relaxed)
     }
 
-    /// How many pieces the one is that waits; `None` if none does.
+    /// The number of the piece that waits for the window; `None` if none waits.
     fn waiting(&self) -> Option<usize> {
         let pieces = self.pieces.load(Ordering::Relaxed);
         (pieces > 0 && !self.is_idle.load(Ordering::Relaxed)).then_some(pieces)

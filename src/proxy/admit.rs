@@ -125,13 +125,13 @@ pub fn is_stranger(runtime: &Runtime, connection: &Connection, headers: &HeaderM
     is_stranger
 }
 
-/// Whether a stranger may not ask this.
-pub fn is_closed(runtime: &Runtime, request: &Request) -> bool {
-    runtime.admission.as_ref().is_some_and(|admission| admission.is_closed(request.rules))
+/// Whether a stranger may not send a request that has these rules to keep.
+pub fn is_closed(runtime: &Runtime, rules: Classes) -> bool {
+    runtime.admission.as_ref().is_some_and(|admission| admission.is_closed(rules))
 }
 
-/// The rules of a request to a path that may be an endpoint of the login, for what the metadata name is not known: those of
-/// each endpoint that takes credentials.
+/// The rules of a request whose path may be any endpoint of the login, because the metadata are not known: those of each
+/// endpoint that takes credentials.
 pub fn rules_of_any_endpoint(request: &Request) -> Classes {
     let endpoints = [Class::Register, Class::Token, Class::Revoke];
     let endpoints = endpoints.into_iter().filter(|_| !endpoint::is_read(&request.method));

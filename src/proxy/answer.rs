@@ -10,7 +10,7 @@ use http::{Method, StatusCode, Uri};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
-use super::{Exchange, reading};
+use super::{Exchange, admit, reading};
 use crate::body::{self, Read, Upload};
 use crate::coding;
 use crate::edit::json::Object;
@@ -281,14 +281,12 @@ impl Exchange {
 }
 
 impl Exchange {
-    /// Whether the same client might ask this there itself: on the same site, and without rules to keep that nobody has looked at
-    /// yet. A redirect may lead where the client's own parameters say.
+    /// Whether the client could send this request to `target` itself: the target is on the same site, and no rule applies there
+    /// that has not been checked. The client's own parameters may decide where a redirect leads.
     fn may_ask_at(&self, request: &Request, target: &str) -> bool {
         let Ok(target) = PathAndQuery::try_from(target) else { return false };
-        let runtime = self.runtime();
         let there = self.place(&request.method, &target, &request.headers).rules;
-        let is_closed =
-            self.is_stranger && runtime.admission.as_ref().is_some_and(|admission| admission.is_closed(there));
+        let is_closed = self.is_stranger && admit::is_closed(self.runtime(), there);
         let is_here = self.worker.sites.as_ref().is_none_or(|sites| sites.keeps(&self.worker.runtime, target.path()));
         is_here && !is_closed && there.adds_nothing_to(request.rules)
     }

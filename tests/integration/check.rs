@@ -369,9 +369,6 @@ async fn each_defect_is_found_and_nothing_else() {
         if std::env::var_os("SHOW").is_some() {
             eprintln!("{:5} {:40} {ids:?} {:?} {}", defect.row, defect.name, report.missing, report.seconds);
             if std::env::var_os("SHOW_ALL").is_some() {
-                for asked in report.asked.iter().filter(|asked| asked.ms > 500) {
-                    eprintln!("   {:6} ms {} {} {:?}", asked.ms, asked.method, asked.path, asked.question);
-                }
                 for line in report.lines("fail") {
                     eprintln!(
                         "   {} {:?} {:?}\n{}",

@@ -86,7 +86,7 @@ fn run(_: &Site<'_>, request: &mut Request) -> Outcome {
 /// The parameters with a `scope` that is well formed, or without one that is empty; `None` if nothing is wrong.
 fn tidied(text: &str) -> Option<String> {
     let scope = params::only(text, "scope")?;
-    // Whoever asks may name thousands.
+    // A request may name thousands of scopes.
     let mut seen = HashSet::new();
     let tokens: Vec<&str> = scope.split_ascii_whitespace().filter(|token| seen.insert(*token)).collect();
     if tokens.is_empty() {

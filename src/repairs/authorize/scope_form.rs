@@ -86,9 +86,7 @@ fn run(_: &Site<'_>, request: &mut Request) -> Outcome {
 /// The parameters with a `scope` that is well formed, or without one that is empty; `None` if nothing is wrong.
 fn tidied(text: &str) -> Option<String> {
     let scope = params::only(text, "scope")?;
-    // A request may name thousands of scopes.
-    let mut seen = HashSet::new();
-    let tokens: Vec<&str> = scope.split_ascii_whitespace().filter(|token| seen.insert(*token)).collect();
+    let tokens = distinct(&scope);
     if tokens.is_empty() {
         return params::without(text, "scope");
     }
@@ -96,18 +94,20 @@ fn tidied(text: &str) -> Option<String> {
     (tidy != scope).then(|| params::map_values(text, "scope", |_| Some(tidy.clone())))?
 }
 
+/// The tokens of a scope, each once. A request may name thousands of them, so none is looked for in a list.
+fn distinct(scope: &str) -> Vec<&str> {
+    let mut seen = HashSet::new();
+    scope.split_ascii_whitespace().filter(|token| seen.insert(*token)).collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
-
     use super::*;
 
     #[test]
-    fn many_scopes_cost_what_they_are_long() {
-        let scope = (0..60_000).map(|number| format!("{number:x}")).collect::<Vec<_>>().join("+");
-        let began = Instant::now();
-        let tidy = tidied(&format!("client_id=a&scope={scope}+0")).unwrap();
-        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
-        assert!(tidy.ends_with("ea5f"));
+    fn each_scope_stays_once_and_in_its_order() {
+        assert_eq!(distinct("b a b  c a"), ["b", "a", "c"]);
+        let many = (0..60_000).map(|number| format!("{number:x}")).collect::<Vec<_>>().join(" ");
+        assert_eq!(distinct(&format!("{many} {many}")).join(" "), many);
     }
 }

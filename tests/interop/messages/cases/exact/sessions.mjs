@@ -1,5 +1,6 @@
 // Sessions that are gone, their ids, and the cookies beside them.
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { CALL, check, isCall, json, Talk } from '../../exact.mjs';
 import { answerJson, answerText, rpcError } from '../../server.mjs';
 import { each } from '../table.mjs';
@@ -28,11 +29,12 @@ const sessions = [
   check('session id null is dropped', 'F-18', { answer: (answer, { isInitialize }) => (isInitialize ? { ...answer, headers: { ...answer.headers, 'Mcp-Session-Id': 'null' } } : undefined) }, async (talk) => {
     assert.equal((await talk.begin()).header('mcp-session-id'), undefined);
   }),
-  check('session id with blanks', 'F-18', { sessionId: () => 'a session id' }, async (talk) => {
+  check('session id with blanks', 'F-18', { sessionId: () => `session ${randomUUID()} of today` }, async (talk) => {
     const id = (await talk.begin()).header('mcp-session-id');
     assert.match(id, /^[\x21-\x7e]+$/);
     json(await talk.ask({ body: CALL }), 200);
-    assert.equal(talk.got(isCall).sessionId, 'a session id');
+    const { answered } = talk.got(({ isInitialize }) => isInitialize);
+    assert.equal(talk.got(isCall).sessionId, answered.headers['Mcp-Session-Id']);
   }),
   check('cookies of two sessions', 'F-38', {
     sessionId: undefined,

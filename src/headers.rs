@@ -1,7 +1,7 @@
 //! Header fields between client and upstream: hop-by-hop, forwarding, reframing. Pure functions, each with its rule.
 
 pub mod forwarded;
-mod lookalike;
+mod misleading;
 
 use http::header::{
     ACCEPT_ENCODING, ACCEPT_RANGES, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, COOKIE, ETAG, EXPECT, FORWARDED,
@@ -10,7 +10,7 @@ use http::header::{
     VIA,
 };
 
-pub use self::lookalike::{drop_lookalikes, drop_overrides};
+pub use self::misleading::drop_misleading;
 use crate::edit::list;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");

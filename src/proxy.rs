@@ -215,12 +215,9 @@ impl Exchange {
         let http::request::Parts { method, mut headers, .. } = parts;
         let preflight = preflight(&method, &headers);
         headers::strip_hop_by_hop(&mut headers);
-        headers::drop_lookalikes(&mut headers);
+        headers::drop_misleading(&mut headers);
         // Its trailers do not go up.
         headers.remove(TRAILER);
-        if self.runtime().drops_overrides {
-            headers::drop_overrides(&mut headers);
-        }
         if self.connection.is_multiplexed() {
             headers::join_cookies(&mut headers);
         }

@@ -52,8 +52,6 @@ pub struct Runtime {
     pub bounds: Bounds,
     /// The host that clients use, if the operator stated it; otherwise what each client says.
     pub stated_host: Option<HeaderValue>,
-    /// Whether fields that name another path or method are taken out: rules of this site are decided by path.
-    pub drops_overrides: bool,
     /// The hosts that are answered.
     pub hosts: Hosts,
     /// Whether the upstream sees the client's Host instead of its own.
@@ -270,7 +268,6 @@ impl Runtime {
             bounds: Bounds::of(process),
             stated_host,
             hosts: Hosts::default(),
-            drops_overrides: site.admission.is_some(),
             preserve_host: site.preserve_host,
             trusted_proxies: process.trusted_proxies.clone(),
             admission: site.admission.clone(),

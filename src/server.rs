@@ -190,8 +190,6 @@ fn sites(config: &Config, address: SocketAddr, common: &Common, before: Option<&
         if address.port() != 0 {
             runtime.hosts = Hosts::of(address, &runtime.facts.public, &process.hosts);
         }
-        // A page that has pointed its own name here is of the same origin and may send them; documents are answered to it.
-        runtime.drops_overrides |= !config.sites.rest().is_empty() || runtime.hosts.are_checked();
         if let Some(before) = before {
             runtime.go_on_from(before);
         }

@@ -1,33 +1,26 @@
-//! Names that a server may take for another field. CGI, WSGI and their like turn every byte of a name that is no letter or
-//! digit into `_` (RFC 3875 section 4.1.18), so that `X_Real_IP` and `X-Real-IP` are one variable there.
+//! Fields that make a server act on something else than what was decided here. CGI and WSGI turn every byte of a name that is
+//! no letter or digit into `_` (RFC 3875 section 4.1.18): `X_Real_IP` and `X-Real-IP` are one variable there.
 
 use http::header::{HeaderMap, HeaderName};
 
 use super::{is_forwarding, is_hop_by_hop, is_protected};
 
-/// Takes out every field whose name a server may fold into one that this proxy sets, drops or judges by, and the one that CGI
-/// makes `HTTP_PROXY` of: programs take that variable for the proxy that they are to use themselves.
-pub fn drop_lookalikes(headers: &mut HeaderMap) {
-    remove_if(headers, |name| {
-        let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        name == "proxy" || !is_plain && is_ours(&folded(name))
-    });
-}
-
-/// Takes out the fields by which some servers take another path or method for the one of the request: rules that were
-/// decided by path would hold for a path that is not served.
-pub fn drop_overrides(headers: &mut HeaderMap) {
-    remove_if(headers, is_override);
-}
-
-fn remove_if(headers: &mut HeaderMap, is_meant: impl Fn(&str) -> bool) {
-    if !headers.keys().any(|name| is_meant(name.as_str())) {
+/// Removes the fields that a server may fold into one that this proxy sets, drops or judges by; the fields by which some
+/// servers take another path or method for that of the request; and `Proxy`, which CGI turns into `HTTP_PROXY`, the proxy
+/// that programs send their own requests through.
+pub fn drop_misleading(headers: &mut HeaderMap) {
+    if !headers.keys().any(|name| is_misleading(name.as_str())) {
         return;
     }
-    let names: Vec<HeaderName> = headers.keys().filter(|name| is_meant(name.as_str())).cloned().collect();
+    let names: Vec<HeaderName> = headers.keys().filter(|name| is_misleading(name.as_str())).cloned().collect();
     for name in names {
         headers.remove(name);
     }
+}
+
+fn is_misleading(name: &str) -> bool {
+    let is_plain = || name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    name == "proxy" || is_override(name) || !is_plain() && is_ours(&folded(name))
 }
 
 fn folded(name: &str) -> String {
@@ -38,7 +31,7 @@ fn is_ours(name: &str) -> bool {
     is_forwarding(name) || is_protected(name) || is_hop_by_hop(name) || is_override(name)
 }
 
-/// Ahead of the path: IIS, Azure, Envoy, Symfony and Zend read or write these. Ahead of the method: Rack, Express and ASP.NET middleware do.
+/// IIS, Azure, Envoy, Symfony and Zend read the path from one of these; middleware of Rack, Express and ASP.NET the method.
 fn is_override(name: &str) -> bool {
     matches!(
         name,
@@ -61,10 +54,10 @@ fn is_override(name: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn left(drop: impl Fn(&mut HeaderMap), names: &[&str]) -> Vec<String> {
+    fn left(names: &[&str]) -> Vec<String> {
         let mut headers: HeaderMap =
             names.iter().map(|name| (name.parse::<HeaderName>().unwrap(), "x".parse().unwrap())).collect();
-        drop(&mut headers);
+        drop_misleading(&mut headers);
         headers.keys().map(|name| name.as_str().to_owned()).collect()
     }
 
@@ -85,9 +78,9 @@ mod tests {
             "X_Envoy_Original_Path",
             "Proxy",
         ];
-        assert_eq!(left(drop_lookalikes, &lookalikes), [""; 0]);
+        assert_eq!(left(&lookalikes), [""; 0]);
         let others = ["api_key", "x_request_id", "x-proxy", "x-real-ip", "content-length", "mcp-session-id"];
-        assert_eq!(left(drop_lookalikes, &others), others);
+        assert_eq!(left(&others), others);
     }
 
     #[test]
@@ -102,6 +95,6 @@ mod tests {
             "X-Waws-Unencoded-URL",
             "accept",
         ];
-        assert_eq!(left(drop_overrides, &names), ["accept"]);
+        assert_eq!(left(&names), ["accept"]);
     }
 }

@@ -328,21 +328,11 @@ async fn no_other_spelling_of_a_header_passes_and_none_names_another_path() {
         "api_key: k",
     ];
     let open = Proxy::to(&upstream).set("listen", "0.0.0.0:0").set("public_url", PUBLIC).start();
-    ask_at(&open, post("/mcp", &told, CALL)).await;
-    let seen = upstream.seen().pop().unwrap();
-    let kept = ["X-Original-URL", "X-HTTP-Method-Override", "api_key"];
-    for name in told.iter().filter_map(|line| line.split(':').next()) {
-        assert_eq!(seen.get(name).is_some(), kept.contains(&name), "{name}");
-    }
-    let guarded = Proxy::to(&upstream).set("listen", "0.0.0.0:0").set("public_url", PUBLIC);
-    let guarded = guarded.set("access.allow", "127.0.0.1").start();
-    // Here Hosts are checked, and a page must not get past that by a document that is answered under every name.
-    let local = Proxy::to(&upstream).start();
-    for proxy in [&guarded, &local] {
-        for question in [post("/mcp", &told, CALL), get("/.well-known/oauth-protected-resource", &told)] {
-            ask_at(proxy, question).await;
-            let seen = upstream.seen().pop().unwrap();
-            assert!(kept[..2].iter().all(|name| seen.get(name).is_none()) && seen.get("api_key").is_some());
+    for question in [post("/mcp", &told, CALL), get("/.well-known/oauth-protected-resource", &told)] {
+        ask_at(&open, question).await;
+        let seen = upstream.seen().pop().unwrap();
+        for name in told.iter().filter_map(|line| line.split(':').next()) {
+            assert_eq!(seen.get(name).is_some(), name == "api_key", "{name}");
         }
     }
 }

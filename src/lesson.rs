@@ -47,8 +47,8 @@ pub struct About {
 const MOVED: About = About {
     id: "moved",
     changes: "messages go to the other path at once (transport.moved)",
-    evidence: "a redirect from the MCP path to the same path with or without a slash, without a query, and a message \
-               that then succeeded there",
+    evidence: "the proxy's own ping, without credentials, is redirected from the MCP path to the same path with or \
+               without a slash, and is not redirected or unknown there",
     forgotten: "a message is answered there with a redirect, 405 or 410, or with 404 outside a session",
     life: 1,
     warning: None,

@@ -178,7 +178,7 @@ pub(super) async fn ask_all(
 }
 
 /// Where a redirect leads, if that is on the upstream itself.
-fn own_target(reply: &Reply, facts: &Facts) -> Option<String> {
+pub(super) fn own_target(reply: &Reply, facts: &Facts) -> Option<String> {
     if !reply.status.is_redirection() {
         return None;
     }

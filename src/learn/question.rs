@@ -6,14 +6,14 @@ use std::time::Duration;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{HeaderName, StatusCode};
 
-use super::ask::{Ask, Fetched, head};
+use super::ask::{Ask, Fetched, head, own_target};
 use super::visit::question_limit;
 use crate::client::{CLIENTS, Client};
 use crate::edit::params;
 use crate::endpoint::{FIRST_STATELESS, VERSION};
 use crate::jsonrpc;
 use crate::knowledge::is_true;
-use crate::lesson::{Heard, Lesson};
+use crate::lesson::{Heard, Lesson, message};
 use crate::repairs::version::PROBE;
 use crate::runtime::Runtime;
 use crate::secret;
@@ -40,7 +40,7 @@ const MOST_CLIENTS: usize = 2;
 
 /// Whether the upstream can be asked about a lesson at all.
 pub(super) fn has_one(lesson: Lesson) -> bool {
-    matches!(lesson, Lesson::Legacy | Lesson::RefusesDocuments)
+    matches!(lesson, Lesson::Moved | Lesson::Legacy | Lesson::RefusesDocuments)
 }
 
 /// Whether the answer would change anything.
@@ -57,12 +57,37 @@ pub(super) fn is_of_use(runtime: &Runtime, lesson: Lesson) -> bool {
 /// Asks the upstream about a lesson.
 pub(super) async fn put(runtime: &Arc<Runtime>, upstream: &Arc<Upstream>, lesson: Lesson) -> Heard {
     match lesson {
+        Lesson::Moved => moved(runtime, upstream).await,
         Lesson::Legacy => probe(runtime, upstream).await,
         Lesson::RefusesDocuments => documents(runtime, upstream).await,
-        Lesson::Moved | Lesson::SendsIss | Lesson::ReturnsDirectly => {
-            Heard::Nothing(lesson, "there is no question about it")
-        }
+        Lesson::SendsIss | Lesson::ReturnsDirectly => Heard::Nothing(lesson, "there is no question about it"),
     }
+}
+
+/// A ping at the MCP path and at its twin: one of them is redirected to the other, and taken there.
+async fn moved(runtime: &Arc<Runtime>, upstream: &Arc<Upstream>) -> Heard {
+    let headers = head(runtime, &runtime.target.authority);
+    let ask = async |path: String| {
+        let ping = Ask::post(&headers, path, JSON, PING).accepting(BOTH_FORMS);
+        tokio::time::timeout(SILENCE, ping.once(upstream)).await.ok().flatten()
+    };
+    let path = &runtime.facts.mcp_path;
+    for from in [Some(path.clone()), message::twin_of(path)].into_iter().flatten() {
+        let Some(first) = ask(from.clone()).await else { continue };
+        let Some(to) = own_target(&first.reply, &runtime.facts) else { continue };
+        let kind = first.reply.status;
+        if !message::is_move(kind, &from, &to) {
+            continue;
+        }
+        let Some(there) = ask(to.clone()).await else { continue };
+        let status = there.reply.status;
+        if status == StatusCode::NOT_FOUND || message::takes_no_messages(status) {
+            continue;
+        }
+        let evidence = format!("the proxy's own ping: {} from {from} to {to}, then {}", kind.as_u16(), status.as_u16());
+        return Heard::Evidence(Lesson::Moved, evidence.into(), Some(to));
+    }
+    Heard::Nothing(Lesson::Moved, "the proxy's own ping is not redirected by a slash")
 }
 
 /// A probe and, beside it, a ping: an upstream that answers neither is slow or down, and not an older one.

@@ -13,26 +13,30 @@ pub fn are_twins(one: &str, other: &str) -> bool {
     one.strip_suffix('/') == Some(other) || other.strip_suffix('/') == Some(one)
 }
 
-/// A message was redirected, and asked again at `target`: where messages moved to, if the answer there is a success. The
-/// caller chose neither path, and whoever is not let in gets no success.
+/// The other twin of a path. The root has none.
 #[must_use]
-pub fn moved(mcp_path: &str, request: &Request, first: StatusCode, target: &str, second: &Reply) -> Option<Heard> {
-    if !first.is_redirection() || second.status.is_redirection() {
-        return None;
+pub fn twin_of(path: &str) -> Option<String> {
+    match path.strip_suffix('/') {
+        Some("") => None,
+        Some(without) => Some(without.to_owned()),
+        None => Some(format!("{path}/")),
     }
+}
+
+/// Whether a redirect of this kind from one path to another says that messages moved by a slash.
+#[must_use]
+pub fn is_move(kind: StatusCode, from: &str, to: &str) -> bool {
+    are_twins(from, to) && matches!(kind.as_u16(), 301 | 302 | 307 | 308)
+}
+
+/// A message was redirected, and asked again at `target`. Whether a caller is redirected may depend on who calls, so this
+/// is no more than a reason to ask.
+#[must_use]
+pub fn moved(mcp_path: &str, request: &Request, first: StatusCode, target: &str) -> Option<Heard> {
     let path = request.target.as_str();
-    let is_slash = are_twins(path, target) && (path == mcp_path || target == mcp_path);
-    let reason = match () {
-        () if !is_slash => "the redirect leads to another path than the one with or without a slash",
-        () if !matches!(first.as_u16(), 301 | 302 | 307 | 308) => "the redirect is of a kind that is no move",
-        () if request.method != Method::POST || request.message.is_none() => "what was redirected is no message",
-        () if !has_succeeded(second) => "the message did not succeed there",
-        () => {
-            let evidence = format!("{} from {path} to {target}, then {}", first.as_u16(), second.status.as_u16());
-            return Some(Heard::Evidence(Lesson::Moved, evidence.into(), Some(target.to_owned())));
-        }
-    };
-    Some(Heard::Nothing(Lesson::Moved, reason))
+    let is_of_endpoint = path == mcp_path || target == mcp_path;
+    let is_message = request.method == Method::POST && request.message.is_some();
+    (is_of_endpoint && is_message && is_move(first, path, target)).then_some(Heard::Question(Lesson::Moved))
 }
 
 /// A message went to where messages moved to, without a redirect before it: whether that place is gone.
@@ -40,21 +44,15 @@ pub fn moved(mcp_path: &str, request: &Request, first: StatusCode, target: &str,
 pub fn still_moved(request: &Request, reply: &Reply) -> Option<Heard> {
     // A session that has ended is answered with 404 (MCP 2025-11-25, Session Management).
     let is_place_gone = reply.status == StatusCode::NOT_FOUND && request.session().is_none();
-    let is_gone = is_place_gone || reply.status.is_redirection() || matches!(reply.status.as_u16(), 405 | 410);
     // A stream that is not offered is answered with 405 (MCP 2025-11-25, Listening for Messages).
-    (request.method == Method::POST && is_gone)
+    (request.method == Method::POST && (is_place_gone || takes_no_messages(reply.status)))
         .then_some(Heard::Wrong(Lesson::Moved, "messages are no longer taken where they moved to"))
 }
 
-/// Whether a message was taken and answered without an error, as far as that can be seen.
-fn has_succeeded(reply: &Reply) -> bool {
-    if !reply.status.is_success() {
-        return false;
-    }
-    match &reply.message {
-        Some(message) => message.result.is_some() && message.error.is_none(),
-        None => reply.status == StatusCode::ACCEPTED || reply.is_of("text/event-stream"),
-    }
+/// Whether no message is taken where this is the answer to one, whoever sends it.
+#[must_use]
+pub fn takes_no_messages(status: StatusCode) -> bool {
+    status.is_redirection() || matches!(status.as_u16(), 405 | 410)
 }
 
 /// What the answer to a probe says: it is known, or there is reason to ask.
@@ -88,35 +86,35 @@ mod tests {
     }
 
     #[test]
-    fn only_a_slash_and_a_success_are_a_move() {
+    fn a_redirect_by_a_slash_is_a_reason_to_ask() {
         let ping = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
-        let done = "200\nContent-Type: application/json\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}";
-        let failed =
-            "200\nContent-Type: application/json\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32601}}";
-        for (line, first, target, second, learned) in [
-            ("POST /mcp", 307, "/mcp/", done, true),
-            ("POST /mcp/", 301, "/mcp", done, true),
-            ("POST /mcp", 308, "/mcp/", "200\nContent-Type: text/event-stream", true),
-            ("POST /mcp", 302, "/mcp/", "202", true),
-            ("POST /mcp", 307, "/mcp/", failed, false),
-            ("POST /mcp", 307, "/mcp/", "401", false),
-            ("POST /mcp", 307, "/mcp/", "200\nContent-Type: text/html\n\n<h1>hello</h1>", false),
-            ("POST /mcp", 303, "/mcp/", done, false),
-            ("POST /mcp", 307, "/", done, false),
-            ("POST /mcp", 307, "/other/", done, false),
-            ("POST /mcp", 307, "/mcp//", done, false),
-            ("POST /mcp", 307, "/mcp/?tenant=a", done, false),
-            ("POST /mcp?tenant=a", 307, "/mcp/", done, false),
-            ("POST /mcp?tenant=a", 307, "/mcp/?tenant=a", done, false),
+        for (line, first, target, asks) in [
+            ("POST /mcp", 307, "/mcp/", true),
+            ("POST /mcp/", 301, "/mcp", true),
+            ("POST /mcp", 302, "/mcp/", true),
+            ("POST /mcp", 303, "/mcp/", false),
+            ("POST /mcp", 200, "/mcp/", false),
+            ("POST /mcp", 307, "/", false),
+            ("POST /mcp", 307, "/other/", false),
+            ("POST /other", 307, "/other/", false),
+            ("POST /mcp", 307, "/mcp//", false),
+            ("POST /mcp", 307, "/mcp/?tenant=a", false),
+            ("POST /mcp?tenant=a", 307, "/mcp/", false),
+            ("POST /mcp?tenant=a", 307, "/mcp/?tenant=a", false),
         ] {
             let status = StatusCode::from_u16(first).unwrap();
-            let request = request(&format!("{line}\n\n{ping}"));
-            let heard = moved("/mcp", &request, status, target, &example::reply(second).unwrap());
-            assert_eq!(matches!(heard, Some(Heard::Evidence(..))), learned, "{line} {first} {target} {second}");
+            let heard = moved("/mcp", &request(&format!("{line}\n\n{ping}")), status, target);
+            assert_eq!(heard, asks.then_some(Heard::Question(Lesson::Moved)), "{line} {first} {target}");
         }
-        let get = request("GET /mcp");
-        let heard = moved("/mcp", &get, StatusCode::FOUND, "/mcp/", &example::reply(done).unwrap());
-        assert!(matches!(heard, Some(Heard::Nothing(..))));
+        assert_eq!(moved("/mcp", &request("GET /mcp"), StatusCode::FOUND, "/mcp/"), None);
+    }
+
+    #[test]
+    fn every_path_but_the_root_has_a_twin() {
+        for (path, twin) in [("/mcp", Some("/mcp/")), ("/mcp/", Some("/mcp")), ("/", None)] {
+            assert_eq!(twin_of(path).as_deref(), twin);
+            assert!(twin.is_none_or(|twin| are_twins(path, twin)));
+        }
     }
 
     #[test]

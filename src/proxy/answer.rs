@@ -249,7 +249,7 @@ impl Exchange {
                 // Who asked for one thing and got another shall be able to find out (reliability 26).
                 tracing::warn!(repair = id, "{what}");
             }
-            self.listen_again(request, &first.reply, ask, &second.reply);
+            self.listen_again(request, &first.reply, ask);
             return (second, true);
         }
         request.body = first_body;

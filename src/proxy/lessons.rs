@@ -26,9 +26,9 @@ impl Exchange {
     }
 
     /// What the better answer to a further ask says.
-    pub(super) fn listen_again(&self, request: &Request, first: &Reply, ask: &Ask, second: &Reply) {
+    pub(super) fn listen_again(&self, request: &Request, first: &Reply, ask: &Ask) {
         let Some(target) = ask.target.as_deref().filter(|_| request.class == Class::Mcp) else { return };
-        self.hear(message::moved(&self.runtime().facts.mcp_path, request, first.status, target, second));
+        self.hear(message::moved(&self.runtime().facts.mcp_path, request, first.status, target));
     }
 
     pub(super) fn hear(&self, heard: Option<Heard>) {

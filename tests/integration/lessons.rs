@@ -141,7 +141,8 @@ async fn moved() -> (Upstream, Proxy) {
     (upstream, proxy)
 }
 
-/// Redirects that one caller causes, by a token or a header of his own, send nobody else anywhere.
+/// Redirects that one caller causes, by a token or a header of his own, send nobody else anywhere: not even those of a tenant
+/// whose messages are taken where the redirect leads.
 async fn moved_by_a_stranger() {
     const PLACES: [&str; 6] = ["/", "/evil/mcp", "/mcp/?tenant=evil", "/mcp//", "/evil/mcp/", "/mcp/"];
     let (upstream, proxy) = server(|request| match request.target() {
@@ -149,14 +150,17 @@ async fn moved_by_a_stranger() {
             Some(reply("307 Temporary Redirect", &[&format!("Location: {}", PLACES[number(request)])], ""))
         }
         "/mcp" => Some(json("200 OK", RESULT)),
-        // The last is the right place, and lets nobody in.
-        "/mcp/" => Some(reply("401 Unauthorized", &["WWW-Authenticate: Bearer"], "")),
         _ if is_evil(request) => Some(json("200 OK", RESULT)),
+        // The last is the place of one tenant alone.
+        "/mcp/" => Some(reply("403 Forbidden", &[], "")),
         _ => None,
     })
     .await;
     for (evil, place) in PLACES.iter().enumerate() {
         proxy.ask(message(CALL, &[&format!("X-Evil: {evil}")])).await;
+        if *place == "/mcp/" {
+            until(&proxy, Lesson::Moved, "rejected", 1).await;
+        }
         assert!(!holds(&proxy, Lesson::Moved), "{place}");
         let answer = proxy.ask(message(CALL, &["Authorization: Bearer victim"])).await;
         assert_eq!((answer.status(), answer.text().as_str()), (200, RESULT), "{place}");
@@ -180,12 +184,10 @@ async fn where_messages_moved_to_is_forgotten_when_it_is_gone() {
         .await;
         let call = || message(CALL, &["Authorization: Bearer a"]);
         proxy.ask(call()).await;
-        assert!(holds(&proxy, Lesson::Moved));
+        until(&proxy, Lesson::Moved, "learned", 1).await;
         is_back.store(true, Ordering::SeqCst);
         proxy.ask(call()).await;
-        // A redirect back is the next lesson.
-        let moved = proxy.running.as_ref().unwrap().sites().first().learner.moved();
-        assert_ne!(moved.as_deref(), Some("/mcp/"), "{gone}");
+        assert!(!holds(&proxy, Lesson::Moved), "{gone}");
         assert_eq!(proxy.ask(call()).await.text(), RESULT, "{gone}");
         assert_eq!(counted(&proxy, Lesson::Moved, "forgotten"), 1, "{gone}");
     }

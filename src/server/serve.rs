@@ -24,9 +24,6 @@ use crate::proxy::{self, admit};
 use crate::runtime::Bounds;
 use crate::telemetry::counters::HungUp;
 
-/// What a client may send of a stream before it is read, and of all streams of a connection.
-const STREAM_WINDOW: u32 = 64 * 1024 - 1;
-const CONNECTION_WINDOW: u32 = 1024 * 1024;
 /// What of an answer may wait to be written for a client that reads slowly.
 const SEND_BUFFER: usize = 32 * 1024;
 /// What of an answer may wait in TLS to be written.
@@ -144,12 +141,13 @@ async fn serve_h2(stream: Stream, guest: Guest) {
     });
     let stalled = Stalled::new(stream, connection.clone(), bounds.stalled).making_room(crowd);
     let streams = Streams::new(bounds.stalled, crowd, counters.clone());
+    let (stream_window, connection_window) = budget::windows(has_room);
     let mut serving = pin!(
         http2::Builder::new(streams)
             .timer(TokioTimer::new())
             .max_concurrent_streams(if has_room { budget::MOST_STREAMS } else { bounds.streams })
-            .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW)
+            .initial_stream_window_size(stream_window)
+            .initial_connection_window_size(connection_window)
             .max_send_buf_size(SEND_BUFFER)
             .max_header_list_size(u32::try_from(bounds.head_bytes).unwrap_or(u32::MAX))
             .keep_alive_interval(PING_EVERY)

@@ -6,7 +6,8 @@ use mcp_mend::config::budget;
 use tokio::io::AsyncWriteExt;
 
 use crate::kit::frames::{
-    ACK, CONTINUATION, END_HEADERS, END_STREAM, HEADERS, PING, RST_STREAM, WINDOW_UPDATE, ask, block, frame, preface,
+    ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, RST_STREAM, WINDOW_UPDATE, ask, block,
+    frame, preface,
 };
 use crate::kit::{Binary, Proxy, Upstream, Wire, chunk, get, ok, soon};
 
@@ -74,6 +75,46 @@ async fn heads_that_are_refused_are_not_held() {
     let grown = most.saturating_sub(before);
     eprintln!("grown by {} KiB", grown >> 10);
     assert!(grown < memory / 2, "{grown}");
+}
+
+/// h2 keeps an entry for each DATA frame that nobody has taken, however little is in it.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn uploads_in_frames_of_one_byte_cost_no_more_than_others() {
+    const FILLING: usize = 16_000;
+    let memory = 64 << 20;
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(2048).unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let listener = socket.listen(1024).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    // It takes nothing of what it is sent.
+    tokio::spawn(async move {
+        let mut taken = Vec::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            taken.push(stream);
+        }
+    });
+    let memory_bytes = format!("{memory}");
+    let arguments =
+        [&url, "--no-probe", "--threads", "1", "--log-format", "off", "--limit-memory-bytes", &memory_bytes];
+    let proxy = Binary::start(&arguments).await;
+    let before = proxy.memory();
+    let body = [frame(DATA, 0, 1, &[b'x'; FILLING]).repeat(2), frame(DATA, 0, 1, b"y").repeat(2000)].concat();
+    let head = frame(HEADERS, END_HEADERS, 1, &ask("POST", "/x", &[]));
+    let upload = [preface(&[]), head, body].concat();
+    let mut clients = Vec::new();
+    for _ in 0..budget::Budget::of(Some(memory)).connections / 2 {
+        let mut wire = proxy.connect().await;
+        wire.send(&upload).await;
+        // The answer comes when all before it has been read, and GOAWAY when that was too much.
+        wire.send(frame(PING, 0, 0, &[1; 8])).await;
+        wire.frame_that(|frame| frame.kind == GOAWAY || (frame.kind == PING && frame.flags == ACK)).await;
+        clients.push(wire);
+    }
+    let grown = proxy.memory().saturating_sub(before);
+    eprintln!("grown by {} KiB for {} connections", grown >> 10, clients.len());
+    assert!(grown < memory / 4, "{grown}");
 }
 
 #[tokio::test]

@@ -6,8 +6,8 @@ mod misleading;
 use http::header::{
     ACCEPT_ENCODING, ACCEPT_RANGES, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, COOKIE, ETAG, EXPECT, FORWARDED,
     HOST, HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
-    IF_UNMODIFIED_SINCE, LAST_MODIFIED, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, RANGE, TE, TRANSFER_ENCODING, UPGRADE,
-    VIA,
+    IF_UNMODIFIED_SINCE, LAST_MODIFIED, ORIGIN, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, RANGE, TE, TRANSFER_ENCODING,
+    UPGRADE, VIA,
 };
 
 pub use self::misleading::drop_misleading;
@@ -34,7 +34,7 @@ fn is_hop_by_hop(name: &str) -> bool {
 }
 
 /// Fields by which somebody says who the client was or which host it asked for. Believed only from trusted proxies.
-fn is_forwarding(name: &str) -> bool {
+pub(crate) fn is_forwarding(name: &str) -> bool {
     name.starts_with("x-forwarded-")
         || matches!(
             name,
@@ -74,6 +74,7 @@ fn is_protected(name: &str) -> bool {
         || matches!(
             name,
             "host"
+                | "via"
                 | "content-length"
                 | "content-type"
                 | "content-encoding"
@@ -125,6 +126,13 @@ pub fn join_cookies(headers: &mut HeaderMap) {
     if let Ok(joined) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..])) {
         headers.insert(COOKIE, joined);
     }
+}
+
+/// The origin of the page that a request comes from (RFC 6454 section 7.3). Several are none that anybody could list.
+pub fn origin(headers: &HeaderMap) -> Option<HeaderValue> {
+    let first = headers.get(ORIGIN)?;
+    let all: Vec<&[u8]> = headers.get_all(ORIGIN).iter().map(HeaderValue::as_bytes).collect();
+    if all.len() == 1 { Some(first.clone()) } else { HeaderValue::from_bytes(&all.join(&b", "[..])).ok() }
 }
 
 /// Who the client is, as the upstream is told.

@@ -72,7 +72,7 @@ const SENDS_ISS: About = About {
               (authorize.iss-missing)",
     evidence: "the answer to an authorization request: to the redirect URI that the request names, which has no query, with \
                one code, one state and the upstream's own issuer as iss, no error, and nothing of it brought along",
-    forgotten: "an authorization response with a code has no iss, or the metadata change",
+    forgotten: "the metadata change; a response without iss gets it, so the promise holds whoever caused it",
     life: 1440,
     warning: None,
     is_of_server: true,

@@ -22,7 +22,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderValue, ORIGIN, RETRY_AFTER, TRAILER,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderValue, RETRY_AFTER, TRAILER,
 };
 use http::uri::PathAndQuery;
 use http::{Method, Request as HttpRequest, Response};
@@ -235,7 +235,7 @@ impl Exchange {
             is_legacy: false,
             moved: if class == Class::Mcp { self.runtime().learner.moved() } else { None },
             target,
-            origin: headers.get(ORIGIN).cloned(),
+            origin: headers::origin(&headers),
             preflight,
             authorized: headers.contains_key(AUTHORIZATION),
             keyed: guarded && is_keyed(class, &headers),

@@ -5,43 +5,95 @@ use std::net::IpAddr;
 use http::HeaderMap;
 use sha2::{Digest as _, Sha256};
 
+use crate::endpoint::SESSION;
 use crate::exchange::is_credential;
+use crate::headers::is_forwarding;
 
-/// A fingerprint of the credentials of a request, or of its client's address if it has none.
+/// A fingerprint of everything in a request that may say who asks. No list of credentials is ever whole: a gateway puts the
+/// user into a field of its own. So a field counts unless it is known to be about one message alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Caller([u8; 32]);
 
 impl Caller {
-    /// The caller of a request with these header fields as they came. `None` if nothing tells callers apart: there are no
-    /// credentials, and the address of the client is ambiguous.
+    /// The caller of a request with these header fields as they came. Without credentials the address of the client counts
+    /// as well, and what fields say of it unless `trusted`: the address is the one that a trusted proxy states. `None` if
+    /// nothing tells callers apart: there are no credentials, and the address is ambiguous.
     #[must_use]
-    pub fn of(headers: &HeaderMap, client: Option<IpAddr>) -> Option<Self> {
-        Self::with_credentials(headers).or_else(|| {
-            let digest = Sha256::new().chain_update(b"address\0").chain_update(client?.to_canonical().to_string());
-            Some(Self(digest.finalize().into()))
-        })
+    pub fn of(headers: &HeaderMap, client: Option<IpAddr>, trusted: bool) -> Option<Self> {
+        let has_credentials = has_credentials(headers);
+        let is_known = trusted || has_credentials;
+        let digest = fingerprint(headers, |name| !(is_known && is_of_the_way(name)));
+        if has_credentials {
+            return Some(Self(digest.finalize().into()));
+        }
+        let digest = digest.chain_update(b"address\0").chain_update(client?.to_canonical().to_string());
+        Some(Self(digest.finalize().into()))
     }
 
     /// The caller of a request with these header fields as they came; `None` if it has no credentials.
     #[must_use]
     pub fn with_credentials(headers: &HeaderMap) -> Option<Self> {
-        let mut fields: Vec<(&str, &[u8])> = headers
-            .iter()
-            .filter(|(name, _)| is_credential(name.as_str()))
-            .map(|(name, value)| (name.as_str(), value.as_bytes()))
-            .collect();
-        // The order of fields depends on the client's HTTP stack and says nothing.
-        fields.sort_unstable();
-        if fields.is_empty() {
-            return None;
-        }
-        let digest = fields.iter().fold(Sha256::new().chain_update(b"fields\0"), |digest, (name, value)| {
-            // With the lengths no two sets of fields are the same bytes.
-            let lengths = [name.len(), value.len()].map(|length| (length as u64).to_be_bytes());
-            digest.chain_update(lengths.as_flattened()).chain_update(name).chain_update(value)
-        });
-        Some(Self(digest.finalize().into()))
+        has_credentials(headers).then(|| Self(fingerprint(headers, |_| true).finalize().into()))
     }
+}
+
+fn has_credentials(headers: &HeaderMap) -> bool {
+    headers.keys().any(|name| is_credential(name.as_str()))
+}
+
+fn fingerprint(headers: &HeaderMap, counts: impl Fn(&str) -> bool) -> Sha256 {
+    let mut fields: Vec<(&str, &[u8])> = headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_bytes()))
+        .filter(|(name, _)| !is_of_one_message(name) && counts(name))
+        .collect();
+    // The order of fields depends on the client's HTTP stack and says nothing.
+    fields.sort_unstable();
+    fields.iter().fold(Sha256::new().chain_update(b"fields\0"), |digest, (name, value)| {
+        // With the lengths no two sets of fields are the same bytes.
+        let lengths = [name.len(), value.len()].map(|length| (length as u64).to_be_bytes());
+        digest.chain_update(lengths.as_flattened()).chain_update(name).chain_update(value)
+    })
+}
+
+/// Whether a field is about the way that a request took, and not about a user whom a proxy has let in.
+fn is_of_the_way(name: &str) -> bool {
+    const WAY: [&str; 9] = ["for", "host", "port", "proto", "scheme", "server", "ssl", "by", "prefix"];
+    is_forwarding(name) && name.strip_prefix("x-forwarded-").is_none_or(|what| WAY.contains(&what))
+}
+
+/// Whether a field is about one message and differs between those of one caller: its form, the page that it comes from, the
+/// program, its trace, the proof of possession of its token.
+fn is_of_one_message(name: &str) -> bool {
+    let begins =
+        ["accept", "content-", "sec-", "if-", "x-b3-", "x-datadog-"].iter().any(|start| name.starts_with(start));
+    let is_traced = ["trace", "request-id", "requestid", "correlation", "-ray"].iter().any(|part| name.contains(part));
+    let is_of_mcp = name.starts_with("mcp-") && name != SESSION;
+    begins
+        || is_traced
+        || is_of_mcp
+        || matches!(
+            name,
+            "host"
+                | "origin"
+                | "referer"
+                | "user-agent"
+                | "upgrade-insecure-requests"
+                | "dnt"
+                | "cache-control"
+                | "pragma"
+                | "priority"
+                | "date"
+                | "expect"
+                | "range"
+                | "te"
+                | "trailer"
+                | "last-event-id"
+                | "baggage"
+                | "b3"
+                | "idempotency-key"
+                | "dpop"
+        )
 }
 
 #[cfg(test)]
@@ -58,26 +110,41 @@ mod tests {
         for (name, value) in fields.iter().map(field) {
             headers.append(name, value);
         }
-        Caller::of(&headers, client.parse().ok())
+        Caller::of(&headers, client.parse().ok(), false)
     }
 
     #[test]
-    fn credentials_tell_callers_apart_and_nothing_else_does_where_there_are_any() {
+    fn whatever_may_say_who_asks_tells_callers_apart() {
         let token = ("authorization", "Bearer a");
         let one = of(&[token, ("cookie", "s=1"), ("x-api-key", "k")], "192.0.2.1");
         assert!(one.is_some());
         let same = of(&[("x-api-key", "k"), ("accept", "*/*"), ("cookie", "s=1"), token], "192.0.2.2");
-        assert_eq!(one, same);
+        assert_eq!(one, same, "the address counts where there are no credentials");
         for other in [
             &[token, ("cookie", "s=2"), ("x-api-key", "k")][..],
             &[token, ("cookie", "s=1")],
-            &[token, ("cookie", "s=1"), ("x-api-key", "k"), ("x-auth-user", "u")],
+            &[token, ("cookie", "s=1"), ("x-api-key", "k"), ("x-user-id", "u")],
+            &[token, ("cookie", "s=1"), ("x-api-key", "k"), ("mcp-session-id", "u")],
             &[("authorization", "Bearer b"), ("cookie", "s=1"), ("x-api-key", "k")],
             &[token, ("x-api-key", "s=1"), ("cookie", "k")],
             &[token, ("cookie", "s=1"), ("cookie", ""), ("x-api-key", "k")],
             &[],
         ] {
             assert_ne!(one, of(other, "192.0.2.1"), "{other:?}");
+        }
+        for name in
+            ["remote-user", "x-forwarded-user", "x-tenant-id", "cf-access-jwt-assertion", "tailscale-user-login"]
+        {
+            assert_ne!(of(&[(name, "a")], "192.0.2.1"), of(&[(name, "b")], "192.0.2.1"), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_about_one_message_does_not() {
+        for name in
+            ["accept", "content-type", "traceparent", "x-request-id", "mcp-protocol-version", "sec-fetch-mode", "dpop"]
+        {
+            assert_eq!(of(&[(name, "a")], "192.0.2.1"), of(&[(name, "b")], "192.0.2.1"), "{name}");
         }
     }
 
@@ -89,5 +156,20 @@ mod tests {
         assert_ne!(of(&plain, "192.0.2.1"), of(&plain, "192.0.2.2"));
         assert_eq!(of(&plain, "unknown"), None);
         assert!(of(&[("authorization", "Bearer a")], "unknown").is_some());
+    }
+
+    #[test]
+    fn what_a_front_says_of_the_address_counts_unless_it_is_believed() {
+        let of = |port: &'static str, trusted| {
+            let headers = HeaderMap::from_iter([("x-forwarded-for".parse().unwrap(), port.parse().unwrap())]);
+            Caller::of(&headers, "192.0.2.1".parse().ok(), trusted)
+        };
+        assert_ne!(of("192.0.2.1:5000", false), of("192.0.2.1:5001", false));
+        assert_eq!(of("192.0.2.1:5000", true), of("192.0.2.1:5001", true));
+        let user = |user: &'static str| {
+            let headers = HeaderMap::from_iter([("x-forwarded-user".parse().unwrap(), user.parse().unwrap())]);
+            Caller::of(&headers, "192.0.2.1".parse().ok(), true)
+        };
+        assert_ne!(user("a"), user("b"));
     }
 }

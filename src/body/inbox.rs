@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     fn caller(address: &str) -> Option<Caller> {
-        Caller::of(&HeaderMap::new(), address.parse().ok())
+        Caller::of(&HeaderMap::new(), address.parse().ok(), false)
     }
 
     const EVENT: Bytes = Bytes::from_static(b"x");

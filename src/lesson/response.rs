@@ -127,9 +127,6 @@ fn responded(site: &Site<'_>, brought: &Brought, request: &Request, to: &str) ->
             let evidence = "an authorization response with a code and the issuer of the metadata as iss";
             Some(Heard::Evidence(Lesson::SendsIss, evidence.into(), None))
         }
-        None if !params::has(query, "iss") => {
-            Some(Heard::Wrong(Lesson::SendsIss, "an authorization response with a code has no iss"))
-        }
         _ => nothing("iss is not the issuer of the metadata"),
     }
 }
@@ -237,15 +234,6 @@ mod tests {
         ] {
             assert_eq!(say(request, reply), None, "{request} {reply}");
         }
-    }
-
-    #[test]
-    fn a_success_without_iss_ends_it() {
-        let to = "302\nLocation: https://c.example/cb?code=abcdefgh12&state=s";
-        let heard = say("GET /authorize?client_id=a&state=s", to);
-        assert!(matches!(heard, Some(Heard::Wrong(Lesson::SendsIss, _))));
-        let echo = say("GET /authorize?redirect_uri=https%3A%2F%2Fc.example%2Fcb%3Fcode%3Dabcdefgh12", to);
-        assert!(matches!(echo, Some(Heard::Nothing(Lesson::SendsIss, _))));
     }
 
     #[test]

@@ -18,7 +18,7 @@ impl Exchange {
             return None;
         }
         let client = self.connection.client(&request.headers, &self.runtime().trusted_proxies);
-        Caller::of(&request.headers, client)
+        Caller::of(&request.headers, client, self.connection.trusted)
     }
 
     /// Sends an answer to the stream of its session, where that runs through this process and was opened by the same caller.

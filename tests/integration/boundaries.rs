@@ -60,6 +60,8 @@ async fn a_foreign_page_calls_no_tool_below_the_endpoint_or_at_a_document() {
             let headers = [FOREIGN, &format!("Content-Type: {kind}"), "Sec-Fetch-Mode: cors"];
             assert_eq!(proxy.ask(post(path, &headers, CALL)).await.status(), 403, "{path} {kind}");
         }
+        let two = [JSON, "Origin: http://localhost:6274", FOREIGN];
+        assert_eq!(proxy.ask(post(path, &two, CALL)).await.status(), 403, "{path}: two origins");
         assert_eq!(calls(&upstream), 0, "{path}");
         assert_eq!(proxy.ask(post(path, &[JSON], CALL)).await.status(), 200, "{path}: without a page it passes");
         assert_eq!((calls(&upstream), upstream.seen().pop().unwrap().target()), (1, path));

@@ -323,7 +323,7 @@ async fn a_private_connection_is_for_one_caller() {
     let proxy = Proxy::to(&upstream).set("limits.pool_idle_seconds", "60").start();
     let mut front = proxy.connect().await;
     let own = way_of(&mut front, refused()).await;
-    for other in [&["Authorization: Bearer other"][..], &[], &["Cookie: a=b", MINE]] {
+    for other in [&["Authorization: Bearer other"][..], &[], &["Cookie: a=b", MINE], &["X-User-Id: u", MINE]] {
         assert_ne!(way_of(&mut front, get("/x", other)).await, own, "{other:?}");
     }
     assert_eq!(way_of(&mut front, get("/x", &[MINE])).await, own);
@@ -431,6 +431,7 @@ async fn a_connection_of_several_clients_gets_no_private_one() {
         ("127.0.0.1", &[][..]),
         ("192.0.2.1", &["X-Forwarded-For: 192.0.2.7"]),
         ("192.0.2.1", &["Via: 1.1 cache.example"]),
+        ("192.0.2.1", &["Via: 1.1 cache.example", "Connection: via"]),
     ] {
         let upstream = careful().await;
         let proxy = Proxy::to(&upstream).set("trusted_proxies", trusted).set("limits.pool_idle_seconds", "60").start();

@@ -86,6 +86,8 @@ async fn an_answer_goes_to_the_stream_of_the_same_credentials_alone() {
         &[TOKEN],
         &[TOKEN, "Cookie: a=2"],
         &[TOKEN, "Cookie: a=1", "X-Api-Key: k"],
+        &[TOKEN, "Cookie: a=1", "X-User-Id: u"],
+        &[TOKEN, "Cookie: a=1", "X-Forwarded-User: u"],
         &["Cookie: a=1"],
         &[],
         &["X-Forwarded-For: 192.0.2.1"],

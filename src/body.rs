@@ -4,6 +4,7 @@ pub mod caller;
 pub mod events;
 pub mod inbox;
 mod picked;
+pub mod pieces;
 mod read;
 pub mod source;
 mod upload;
@@ -26,10 +27,9 @@ use crate::connection::pace::Pace;
 use crate::connection::window::Window;
 use crate::jsonrpc::Envelope;
 
-/// Over HTTP/2 so much is handed out at a time: what a client takes slowly is not given away all at once.
-const PIECE: usize = 16 * 1024;
-/// What is not longer is soon taken by any client, and otherwise held by the stream without its exchange.
-const SMALL: usize = 1024;
+/// A body over HTTP/2 that is not longer ends as soon as it was handed out: any client takes it soon, and otherwise the
+/// stream holds it without its exchange.
+const AT_ONCE: u64 = 1024;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -91,10 +91,8 @@ pub struct ReplyBody {
     broken: Option<BoxError>,
     /// Limits what waits to be written.
     pace: Option<Arc<Pace>>,
-    /// Tells whether something waits for the client's window, over HTTP/2.
+    /// That of the stream, over HTTP/2.
     window: Option<Arc<Window>>,
-    /// What was taken from the source and is still to be handed out, over HTTP/2.
-    rest: Bytes,
 }
 
 /// The beginning of a body, up to a limit.
@@ -118,7 +116,7 @@ enum Kind {
 
 impl ReplyBody {
     fn of(kind: Kind, at_end: Option<Box<dyn AtEnd>>) -> Self {
-        Self { kind, at_end, bytes: 0, copy: None, broken: None, pace: None, window: None, rest: Bytes::new() }
+        Self { kind, at_end, bytes: 0, copy: None, broken: None, pace: None, window: None }
     }
 
     #[must_use]
@@ -177,26 +175,14 @@ impl ReplyBody {
         self
     }
 
-    /// Over HTTP/2: hands out pieces, and tells whether one waits.
+    /// Over HTTP/2: a long body ends when all of it was taken.
     #[must_use]
     pub fn windowed(mut self, window: Option<Arc<Window>>) -> Self {
         self.window = window;
         self
     }
 
-    /// The next piece of what is still to be handed out. The last byte of a long one goes by itself: it is asked for when the
-    /// others have been taken, since HTTP/2 takes a piece whole as soon as there is a window for one byte of it.
-    fn next_piece(&mut self, window: &Window) -> PolledFrame {
-        window.handed_out();
-        let length = match self.rest.len() {
-            length if length > PIECE => PIECE,
-            length if length > SMALL => length - 1,
-            length => length,
-        };
-        Poll::Ready(Some(Ok(Frame::data(self.rest.split_to(length)))))
-    }
-
-    /// Counts what came, and hands it out as it came or, over HTTP/2, in pieces.
+    /// Counts what came, and hands it out as it came.
     fn hand_out(&mut self, frame: Frame<Bytes>, is_last: bool, ending: Ending) -> PolledFrame {
         let data = frame.data_ref().map_or(&[][..], |data| data);
         self.bytes += data.len() as u64;
@@ -208,21 +194,10 @@ impl ReplyBody {
             copy.bytes.extend_from_slice(&data[..room]);
         }
         // Over HTTP/2 a long body ends when all of it was taken, and this is dropped.
-        if is_last && (self.window.is_none() || self.bytes <= SMALL as u64) {
+        if is_last && (self.window.is_none() || self.bytes <= AT_ONCE) {
             self.finish(ending);
         }
-        let Some(window) = self.window.clone() else { return Poll::Ready(Some(Ok(frame))) };
-        match frame.into_data() {
-            Ok(data) if data.len() > SMALL => {
-                self.rest = data;
-                self.next_piece(&window)
-            }
-            Ok(data) => {
-                window.handed_out();
-                Poll::Ready(Some(Ok(Frame::data(data))))
-            }
-            Err(trailers) => Poll::Ready(Some(Ok(trailers))),
-        }
+        Poll::Ready(Some(Ok(frame)))
     }
 
     fn finish(&mut self, ending: Ending) {
@@ -245,9 +220,6 @@ impl Body for ReplyBody {
         if let Some(error) = this.broken.take() {
             this.finish(Ending::UpstreamCut);
             return Poll::Ready(Some(Err(error)));
-        }
-        if let Some(window) = this.window.clone().filter(|_| !this.rest.is_empty()) {
-            return this.next_piece(&window);
         }
         let (frame, last, ending) = match &mut this.kind {
             Kind::Empty => (Poll::Ready(None), true, Ending::Whole),
@@ -273,12 +245,7 @@ impl Body for ReplyBody {
             }
         };
         match frame {
-            Poll::Pending => {
-                if let Some(window) = &this.window {
-                    window.has_nothing();
-                }
-                Poll::Pending
-            }
+            Poll::Pending => Poll::Pending,
             Poll::Ready(None) => {
                 this.finish(ending);
                 Poll::Ready(None)
@@ -296,7 +263,6 @@ impl Body for ReplyBody {
 
     fn is_end_stream(&self) -> bool {
         match &self.kind {
-            _ if !self.rest.is_empty() => false,
             Kind::Empty => true,
             Kind::Whole(bytes) => bytes.is_empty(),
             Kind::Upstream { prefix, source } => prefix.is_none() && source.is_end_stream(),
@@ -320,6 +286,7 @@ impl Drop for ReplyBody {
         let ending = match (&self.broken, self.is_end_stream()) {
             (Some(_), _) => Ending::UpstreamCut,
             _ if self.window.as_ref().is_some_and(|window| window.is_stalled()) => Ending::ClientStalled,
+            _ if self.window.as_ref().is_some_and(|window| window.has_rest()) => Ending::ClientLeft,
             (None, true) => Ending::Whole,
             (None, false) => Ending::ClientLeft,
         };

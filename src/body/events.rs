@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::Frame;
-use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
+use super::inbox::Receiver;
 use super::{Ending, PolledFrame, Source};
 use crate::alarm::Alarm;
 use crate::exchange::{At, Event};
@@ -44,7 +44,7 @@ pub struct Relay {
     /// Whether the stream ends behind the answer to the request.
     pub ends_with_answer: bool,
     /// Events that come from elsewhere.
-    pub inbox: Option<mpsc::Receiver<Bytes>>,
+    pub inbox: Option<Receiver>,
     /// Counts the bytes of the event that has not ended.
     pub held: Held,
     pub counters: Arc<Counters>,

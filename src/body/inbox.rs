@@ -4,15 +4,19 @@
 //! It stays there too where it is not certain that the stream belongs to whoever posted the message.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::caller::Caller;
 
-/// Events that wait for a stream: more than one client asks at a time.
+/// Events that wait for a stream, and bytes of them: clients ask several things at a time, and one that does not read its
+/// stream holds no more than its connection may hold.
 const MOST: usize = 64;
+const MOST_BYTES: usize = 64 * 1024;
 
 /// The open streams by their sessions.
 #[derive(Clone, Default)]
@@ -24,7 +28,7 @@ pub struct Inboxes {
 struct Opened {
     /// Who opened the first; `None` if that cannot be told.
     caller: Option<Caller>,
-    sender: mpsc::Sender<Bytes>,
+    sender: Sender,
     /// How many are open.
     count: usize,
     /// Whether there was more than one at a time: then nobody knows whose an answer is.
@@ -39,14 +43,52 @@ pub struct Inbox {
 
 /// What is sent to a stream, and how it is sent.
 #[must_use]
-pub fn channel() -> (mpsc::Sender<Bytes>, mpsc::Receiver<Bytes>) {
-    mpsc::channel(MOST)
+pub fn channel() -> (Sender, Receiver) {
+    let (sender, receiver) = mpsc::channel(MOST);
+    let waiting = Arc::new(AtomicUsize::new(0));
+    (Sender { events: sender, waiting: waiting.clone() }, Receiver { events: receiver, waiting })
+}
+
+/// Sends events to one stream.
+#[derive(Clone)]
+pub struct Sender {
+    events: mpsc::Sender<Bytes>,
+    /// Bytes of the events that wait.
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Sender {
+    /// Whether there was room for it.
+    fn send(&self, event: Bytes) -> bool {
+        let length = event.len();
+        let before = self.waiting.fetch_add(length, Ordering::Relaxed);
+        let is_sent = before + length <= MOST_BYTES && self.events.try_send(event).is_ok();
+        if !is_sent {
+            self.waiting.fetch_sub(length, Ordering::Relaxed);
+        }
+        is_sent
+    }
+}
+
+/// What is sent to one stream.
+pub struct Receiver {
+    events: mpsc::Receiver<Bytes>,
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Receiver {
+    /// The next event; `None` if none will come any more.
+    pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let event = ready!(self.events.poll_recv(cx));
+        self.waiting.fetch_sub(event.as_ref().map_or(0, Bytes::len), Ordering::Relaxed);
+        Poll::Ready(event)
+    }
 }
 
 impl Inboxes {
     /// The stream of a session is open. A second stream under the same name makes the name ambiguous until both are gone.
     #[must_use]
-    pub fn open(&self, session: String, caller: Option<Caller>, sender: mpsc::Sender<Bytes>) -> Option<Inbox> {
+    pub fn open(&self, session: String, caller: Option<Caller>, sender: Sender) -> Option<Inbox> {
         let mut open = self.open.lock().ok()?;
         if session.is_empty() {
             return None;
@@ -65,7 +107,7 @@ impl Inboxes {
     pub fn deliver(&self, session: &str, caller: Option<Caller>, event: Bytes) -> bool {
         let Ok(open) = self.open.lock() else { return false };
         let is_callers = |opened: &&Opened| !opened.is_ambiguous && caller.is_some() && opened.caller == caller;
-        open.get(session).filter(is_callers).is_some_and(|opened| opened.sender.try_send(event).is_ok())
+        open.get(session).filter(is_callers).is_some_and(|opened| opened.sender.send(event))
     }
 }
 
@@ -82,12 +124,21 @@ impl Drop for Inbox {
 
 #[cfg(test)]
 mod tests {
+    use std::task::Waker;
+
     use http::HeaderMap;
 
     use super::*;
 
     fn caller(address: &str) -> Option<Caller> {
         Caller::of(&HeaderMap::new(), address.parse().ok(), false)
+    }
+
+    fn next(receiver: &mut Receiver) -> Option<Bytes> {
+        match receiver.poll_recv(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(event) => event,
+            Poll::Pending => None,
+        }
     }
 
     const EVENT: Bytes = Bytes::from_static(b"x");
@@ -100,9 +151,9 @@ mod tests {
         assert!(inbox.is_some() && inboxes.open(String::new(), one, sender).is_none());
         assert!(!inboxes.deliver("a", other, EVENT) && !inboxes.deliver("a", None, EVENT));
         assert!(!inboxes.deliver("b", one, EVENT));
-        assert!(receiver.try_recv().is_err());
+        assert!(next(&mut receiver).is_none());
         assert!(inboxes.deliver("a", one, EVENT));
-        assert_eq!(receiver.try_recv().unwrap(), EVENT);
+        assert_eq!(next(&mut receiver).unwrap(), EVENT);
         drop(inbox);
         assert!(!inboxes.deliver("a", one, EVENT));
     }
@@ -112,7 +163,7 @@ mod tests {
         let (inboxes, (sender, mut receiver)) = (Inboxes::default(), channel());
         let _inbox = inboxes.open("a".into(), None, sender).unwrap();
         assert!(!inboxes.deliver("a", None, EVENT) && !inboxes.deliver("a", caller("192.0.2.1"), EVENT));
-        assert!(receiver.try_recv().is_err());
+        assert!(next(&mut receiver).is_none());
     }
 
     #[test]
@@ -129,9 +180,22 @@ mod tests {
                 open.clear();
                 let _inbox = inboxes.open("a".into(), one, sender).unwrap();
                 assert!(inboxes.deliver("a", one, EVENT));
-                assert_eq!(receiver.try_recv().unwrap(), EVENT);
-                assert!(receiver.try_recv().is_err());
+                assert_eq!(next(&mut receiver).unwrap(), EVENT);
+                assert!(next(&mut receiver).is_none());
             }
         }
+    }
+
+    #[test]
+    fn little_waits_for_a_stream_that_nobody_reads() {
+        let (inboxes, (sender, mut receiver)) = (Inboxes::default(), channel());
+        let one = caller("192.0.2.1");
+        let _inbox = inboxes.open("a".into(), one, sender);
+        let event = Bytes::from(vec![b'x'; MOST_BYTES / 4]);
+        for _ in 0..4 {
+            assert!(inboxes.deliver("a", one, event.clone()));
+        }
+        assert!(!inboxes.deliver("a", one, EVENT));
+        assert!(next(&mut receiver).is_some() && inboxes.deliver("a", one, EVENT));
     }
 }

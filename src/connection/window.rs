@@ -32,6 +32,8 @@ pub struct Window {
     /// Whether the body has nothing to hand out now.
     is_idle: AtomicBool,
     stalled: AtomicBool,
+    /// Whether the body was dropped before all that had been taken from its source was handed out.
+    has_rest: AtomicBool,
 }
 
 impl Window {
@@ -50,6 +52,17 @@ impl Window {
     /// The body was asked and has nothing yet: all before that has been taken.
     pub fn has_nothing(&self) {
         self.is_idle.store(true, Ordering::Relaxed);
+    }
+
+    /// The body is dropped with something that it has not handed out.
+    pub fn drop_rest(&self) {
+        self.has_rest.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether something was not handed out when the body was dropped.
+    #[must_use]
+    pub fn has_rest(&self) -> bool {
+        self.has_rest.load(Ordering::Relaxed)
     }
 
     /// Whether the stream was ended because the client took nothing of its answer.

@@ -15,11 +15,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::crew::Crew;
 use crate::alarm::Alarm;
+use crate::body::pieces::Pieces;
 use crate::config::budget;
 use crate::connection::Connection;
 use crate::connection::socket::{Opening, Stream, Timed};
 use crate::connection::stalled::Stalled;
-use crate::connection::window::Streams;
+use crate::connection::window::{Streams, Window};
 use crate::proxy::{self, admit};
 use crate::runtime::Bounds;
 use crate::telemetry::counters::HungUp;
@@ -136,8 +137,8 @@ async fn serve_h2(stream: Stream, guest: Guest) {
     let (counters, crowd) = (sites.no_site().counters.clone(), sites.no_site().crowd());
     let of = connection.clone();
     let service = service_fn(move |request: http::Request<Incoming>| {
-        let worker = crew.worker(&of, &request);
-        Box::pin(proxy::serve(worker, of.clone(), request))
+        let serving = proxy::serve(crew.worker(&of, &request), of.clone(), request);
+        Box::pin(async { serving.await.map(|answer| answer.map(|body| Pieces::of(body, Window::current()))) })
     });
     let stalled = Stalled::new(stream, connection.clone(), bounds.stalled).making_room(crowd);
     let streams = Streams::new(bounds.stalled, crowd, counters.clone());

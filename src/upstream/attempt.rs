@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING};
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
+use hyper::client::conn::TrySendError;
 
 use super::health::Place;
 use super::heed::Watched;
@@ -15,6 +16,7 @@ use super::pool::{Carrier, Lease};
 use super::private::Sending;
 use super::{Failure, Upstream, http2};
 use crate::alarm::Alarm;
+use crate::body::pieces::Pieces;
 use crate::body::{RequestBody, Upload};
 use crate::refuse;
 
@@ -54,14 +56,14 @@ impl Upstream {
                 if let Some(Ok(answer)) = &answer {
                     self.decide(next, sending, answer, heed.was_sent_first());
                 }
-                answer
+                answer.map(|answer| answer.map_err(|error| Failed::unless_unsent(error, |body| body.body, upload)))
             }
             Carrier::Shared(stream) => {
                 http2::address(&mut request, &self.target);
                 request.body_mut().pace(None);
-                let request = request.map(|body| Watched::new(body, None));
-                let answer = std::pin::pin!(stream.sender.try_send_request(request));
-                patience.wait(answer, alarm, upload).await
+                let answer = std::pin::pin!(stream.sender.try_send_request(request.map(|body| Pieces::of(body, None))));
+                let answer = patience.wait(answer, alarm, upload).await;
+                answer.map(|answer| answer.map_err(|error| Failed::unless_unsent(error, Pieces::into_inner, upload)))
             }
         };
         let Some(answer) = answer else {
@@ -77,13 +79,7 @@ impl Upstream {
                 refuse::BAD_ANSWER,
                 "an unknown transfer coding, or a length beside one",
             ))),
-            Ok(answer) => Ok(answer),
-            Err(mut error) => {
-                if let Some(request) = error.take_message() {
-                    return Err(Failed::Unsent(Box::new(request.map(|watched| watched.body))));
-                }
-                Err(Failed::of(error.into_error(), upload))
-            }
+            answer => answer,
         }
     }
 }
@@ -115,6 +111,18 @@ impl Patience {
 }
 
 impl Failed {
+    /// `unwrap` gives the body back of a request that was not sent.
+    fn unless_unsent<B>(
+        mut error: TrySendError<Request<B>>,
+        unwrap: impl FnOnce(B) -> RequestBody,
+        upload: &Upload,
+    ) -> Self {
+        match error.take_message() {
+            Some(request) => Self::Unsent(Box::new(request.map(unwrap))),
+            None => Self::of(error.into_error(), upload),
+        }
+    }
+
     fn of(error: hyper::Error, upload: &Upload) -> Self {
         if let Some(refusal) = upload.refusal() {
             return Self::Final(Failure::new(refusal, error));

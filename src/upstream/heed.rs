@@ -94,7 +94,7 @@ pub(super) struct Watched {
 }
 
 impl Watched {
-    /// `heed`: that of the connection. A stream of HTTP/2 has none.
+    /// `heed`: that of the connection.
     pub(super) fn new(body: RequestBody, heed: Option<&Heed>) -> Self {
         Self { body, heed: heed.cloned() }
     }

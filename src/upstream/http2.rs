@@ -15,13 +15,13 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, interval};
 
 use super::health::Place;
-use super::heed::Watched;
 use super::pool::{Carrier, Lease};
 use super::socket::Socket;
 use super::target::Target;
 use super::{Failure, Upstream};
 use crate::alarm::Alarm;
 use crate::body::RequestBody;
+use crate::body::pieces::Pieces;
 use crate::refuse::{self, Refusal};
 
 /// Streams of one connection, even where the other side takes more.
@@ -43,7 +43,7 @@ const LOOK_FOR_SETTINGS: Duration = Duration::from_millis(1);
 /// A connection that exchanges share.
 pub(super) struct Shared {
     place: Arc<Place>,
-    sender: http2::SendRequest<Watched>,
+    sender: http2::SendRequest<Pieces<RequestBody>>,
     use_: Arc<Use>,
     opened: Instant,
 }
@@ -57,7 +57,7 @@ struct Use {
 
 /// One stream of a shared connection.
 pub(super) struct Stream {
-    pub(super) sender: http2::SendRequest<Watched>,
+    pub(super) sender: http2::SendRequest<Pieces<RequestBody>>,
     use_: Arc<Use>,
 }
 
@@ -125,8 +125,9 @@ impl Upstream {
         let (sender, mut connection) = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .initial_stream_window_size(window)
-            // A window for each stream, so that those whose readers stand still cannot hold up the others.
-            .initial_connection_window_size(STREAMS as u32 * window)
+            // More than the windows of all streams: those whose readers stand still cannot hold up the others. And much more:
+            // h2 gives a connection up on which more small frames wait than fit into half of its window, 256 bytes a frame.
+            .initial_connection_window_size(8 * STREAMS as u32 * window)
             .initial_max_send_streams(0)
             .max_header_list_size(head_bytes)
             .max_send_buf_size(SEND_BUFFER)

@@ -6,8 +6,8 @@ use mcp_mend::config::budget;
 use tokio::io::AsyncWriteExt;
 
 use crate::kit::frames::{
-    ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, RST_STREAM, WINDOW_UPDATE, ask, block,
-    frame, preface,
+    ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, RST_STREAM, SETTINGS, WINDOW_UPDATE, ask,
+    block, frame, preface,
 };
 use crate::kit::{Binary, Proxy, Upstream, Wire, chunk, get, ok, soon};
 
@@ -77,34 +77,48 @@ async fn heads_that_are_refused_are_not_held() {
     assert!(grown < memory / 2, "{grown}");
 }
 
+/// What the limits of the tests below follow from.
+#[cfg(target_os = "linux")]
+const MEMORY: u64 = 64 << 20;
+
+/// The program with so much memory before an upstream.
+#[cfg(target_os = "linux")]
+async fn with_little_memory(upstream: std::net::SocketAddr, more: &[&str]) -> Binary {
+    let (url, memory) = (format!("http://{upstream}"), MEMORY.to_string());
+    let arguments = [&url, "--no-probe", "--threads", "1", "--log-format", "off", "--limit-memory-bytes", &memory];
+    Binary::start(&[&arguments, more].concat()).await
+}
+
+/// An upstream that says this and takes nothing of what it is sent.
+#[cfg(target_os = "linux")]
+fn taking_nothing(greeting: Vec<u8>) -> std::net::SocketAddr {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(2048).unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let listener = socket.listen(1024).unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut taken = Vec::new();
+        while let Ok((mut stream, _)) = listener.accept().await {
+            stream.write_all(&greeting).await.unwrap();
+            taken.push(stream);
+        }
+    });
+    address
+}
+
 /// h2 keeps an entry for each DATA frame that nobody has taken, however little is in it.
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn uploads_in_frames_of_one_byte_cost_no_more_than_others() {
     const FILLING: usize = 16_000;
-    let memory = 64 << 20;
-    let socket = tokio::net::TcpSocket::new_v4().unwrap();
-    socket.set_recv_buffer_size(2048).unwrap();
-    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
-    let listener = socket.listen(1024).unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    // It takes nothing of what it is sent.
-    tokio::spawn(async move {
-        let mut taken = Vec::new();
-        while let Ok((stream, _)) = listener.accept().await {
-            taken.push(stream);
-        }
-    });
-    let memory_bytes = format!("{memory}");
-    let arguments =
-        [&url, "--no-probe", "--threads", "1", "--log-format", "off", "--limit-memory-bytes", &memory_bytes];
-    let proxy = Binary::start(&arguments).await;
+    let proxy = with_little_memory(taking_nothing(Vec::new()), &[]).await;
     let before = proxy.memory();
     let body = [frame(DATA, 0, 1, &[b'x'; FILLING]).repeat(2), frame(DATA, 0, 1, b"y").repeat(2000)].concat();
     let head = frame(HEADERS, END_HEADERS, 1, &ask("POST", "/x", &[]));
     let upload = [preface(&[]), head, body].concat();
     let mut clients = Vec::new();
-    for _ in 0..budget::Budget::of(Some(memory)).connections / 2 {
+    for _ in 0..budget::Budget::of(Some(MEMORY)).connections / 2 {
         let mut wire = proxy.connect().await;
         wire.send(&upload).await;
         // The answer comes when all before it has been read, and GOAWAY when that was too much.
@@ -113,8 +127,65 @@ async fn uploads_in_frames_of_one_byte_cost_no_more_than_others() {
         clients.push(wire);
     }
     let grown = proxy.memory().saturating_sub(before);
-    eprintln!("grown by {} KiB for {} connections", grown >> 10, clients.len());
-    assert!(grown < memory / 4, "{grown}");
+    assert!(grown < MEMORY / 4, "{} KiB", grown >> 10);
+}
+
+/// The same on the way to an upstream over HTTP/2 that is slow to read.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn uploads_in_chunks_of_one_byte_cost_no_more_than_others() {
+    const MAX_CONCURRENT_STREAMS: u16 = 3;
+    let settings = [(MAX_CONCURRENT_STREAMS, 100u32), (INITIAL_WINDOW, 1 << 22)];
+    let settings: Vec<u8> =
+        settings.iter().flat_map(|(name, value)| [&name.to_be_bytes()[..], &value.to_be_bytes()].concat()).collect();
+    let window = frame(WINDOW_UPDATE, 0, 0, &(1u32 << 30).to_be_bytes());
+    let greeting = [frame(SETTINGS, 0, 0, &settings), window, frame(SETTINGS, ACK, 0, &[])].concat();
+    let proxy = with_little_memory(taking_nothing(greeting), &["--upstream-http2", "prior-knowledge"]).await;
+    let before = proxy.memory();
+    let mut clients = Vec::new();
+    for _ in 0..20 {
+        let mut wire = proxy.connect().await;
+        wire.send("POST /x HTTP/1.1\r\nHost: mcp.test\r\nTransfer-Encoding: chunked\r\n\r\n").await;
+        let part = "1\r\ny\r\n".repeat(1000);
+        // Until the proxy takes no more.
+        let pushed = async { while wire.stream.write_all(part.as_bytes()).await.is_ok() {} };
+        let _ = tokio::time::timeout(Duration::from_millis(300), pushed).await;
+        clients.push(wire);
+    }
+    let grown = proxy.memory().saturating_sub(before);
+    assert!(grown < MEMORY / 4, "{} KiB", grown >> 10);
+}
+
+/// And of answers in small pieces to clients that give a window and do not read.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_in_small_pieces_cost_no_more_than_others() {
+    let upstream = Upstream::script(|mut conn| async move {
+        conn.next().await;
+        conn.send("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n").await;
+        let part = "1\r\nx\r\n".repeat(5000);
+        while conn.stream.write_all(part.as_bytes()).await.is_ok() {}
+    })
+    .await;
+    let proxy = with_little_memory(upstream.address, &[]).await;
+    let before = proxy.memory();
+    let window = frame(WINDOW_UPDATE, 0, 0, &(1u32 << 30).to_be_bytes());
+    let asks: Vec<u8> = (0..4).flat_map(|index| asking(2 * index + 1, "/x")).collect();
+    let mut clients = Vec::new();
+    for _ in 0..8 {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(2048).unwrap();
+        let mut wire = Wire::new(soon(socket.connect(proxy.address)).await.unwrap());
+        wire.send([&preface(&[(INITIAL_WINDOW, 1 << 24)]), &window, &asks].map(|part| &part[..]).concat()).await;
+        clients.push(wire);
+    }
+    // Nobody reads, so that nothing tells when all has come that will come.
+    let mut most = 0;
+    for _ in 0..200 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        most = most.max(proxy.memory().saturating_sub(before));
+    }
+    assert!(most < MEMORY / 4, "{} KiB", most >> 10);
 }
 
 #[tokio::test]

@@ -78,7 +78,7 @@ mod tests {
         let is_closed = |method: Method, path: &str, mcp_path: &str| {
             let target = path.parse().unwrap();
             let class = endpoint::classify_request(&method, &target, &http::HeaderMap::new(), mcp_path, &endpoints);
-            let asked = Asked { class, method: &method, path, query: "", is_form: false };
+            let asked = Asked { class, method: &method, path, query: "" };
             some.is_closed(asked.classes(mcp_path, &endpoints))
         };
         for path in [

@@ -139,6 +139,9 @@ pub struct Endpoints {
     pub token: String,
     pub register: String,
     pub revoke: String,
+    /// Places that further documents name: of a second authorization server, of the other kind of metadata, of mutual TLS
+    /// (RFC 8705 section 5). Rules hold there, and nothing is mended.
+    pub others: Vec<(Class, String)>,
 }
 
 impl Default for Endpoints {
@@ -148,6 +151,7 @@ impl Default for Endpoints {
             token: "/token".into(),
             register: "/register".into(),
             revoke: "/revoke".into(),
+            others: Vec::new(),
         }
     }
 }
@@ -199,16 +203,9 @@ pub fn session_in(query: &str) -> Option<&str> {
     pairs.find(|(name, _)| is_it(name)).map(|(_, value)| value)
 }
 
-/// Whether a lenient server finds the session of the HTTP+SSE transport in this query. Forms of a login may have a `session`
-/// of their own.
-fn names_a_session_loosely(query: &str, is_form: bool) -> bool {
-    query.split(['&', ';']).any(|pair| {
-        let Some(names) = canonical::names(pair.split('=').next().unwrap_or_default()) else { return true };
-        names.iter().any(|name| {
-            let bare: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
-            bare == "sessionid" || (bare == "session" && !is_form)
-        })
-    })
+/// Whether a lenient server finds the session of the HTTP+SSE transport in this target.
+fn names_a_session_loosely(path: &str, query: &str) -> bool {
+    canonical::may_have_parameter(&format!("{path}?{query}"), |name| matches!(name, "session" | "sessionid"))
 }
 
 /// Whether a method asks for something and changes nothing.
@@ -328,6 +325,16 @@ pub fn is_plain(path: &str) -> bool {
         && path.bytes().all(|b| b.is_ascii_alphanumeric() || b"/-._~".contains(&b))
         && !path.contains("//")
         && path.split('/').all(|segment| segment != "." && segment != "..")
+}
+
+/// Whether every server reads a path as the same one: it may have escapes, and none of what separates or ends paths.
+#[must_use]
+pub fn is_unambiguous(path: &str) -> bool {
+    let has_own_meaning = |letter: char| letter.is_control() || "/\\?#%;".contains(letter);
+    path.split('/').all(|segment| match percent_encoding::percent_decode_str(segment).decode_utf8() {
+        Ok(text) => text != "." && text != ".." && !text.contains(has_own_meaning),
+        Err(_) => false,
+    })
 }
 
 /// Where the resource metadata of an endpoint is (RFC 9728 section 3.1: inserted before the path).

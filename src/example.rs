@@ -333,6 +333,7 @@ pub fn knowledge(kind: SiteKind) -> Knowledge {
                 token: "/auth/token".into(),
                 register: "/auth/register".into(),
                 revoke: "/auth/revoke".into(),
+                others: Vec::new(),
             },
             ..own
         },

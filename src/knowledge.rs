@@ -7,7 +7,7 @@ use url::Url;
 use crate::documents;
 use crate::edit::json::Object;
 use crate::edit::origin::{Origin, after_origin};
-use crate::endpoint::Endpoints;
+use crate::endpoint::{self, Class, Endpoints};
 use crate::exchange::{Facts, Reply, Site};
 use crate::lesson::Lesson;
 
@@ -148,25 +148,50 @@ impl Knowledge {
         self.pkce_methods = strings(said.get("code_challenge_methods_supported"));
         self.scopes = self.scopes.take().or_else(|| scopes(said));
         self.promises_iss = is_true(said.get("authorization_response_iss_parameter_supported"));
-        let own_path = |name: &str| {
-            let url = said.text(name)?;
-            let rest = if url.starts_with('/') && !url.starts_with("//") {
-                url
-            } else {
-                let site = Site { facts, known: self };
-                after_origin(&url).filter(|_| site.owns(&url))?.to_owned()
-            };
-            let path = rest.split(['?', '#']).next().unwrap_or(&rest);
-            path.starts_with('/').then(|| path.to_owned())
-        };
+        let own_path = |name: &str| self.own_path(facts, said, name);
         let defaults = Endpoints::default();
         self.endpoints = Endpoints {
             authorize: own_path("authorization_endpoint").unwrap_or(defaults.authorize),
             token: own_path("token_endpoint").unwrap_or(defaults.token),
             register: own_path("registration_endpoint").unwrap_or(defaults.register),
             revoke: own_path("revocation_endpoint").unwrap_or(defaults.revoke),
+            others: Vec::new(),
         };
         self.server_document = Some(said.clone());
+    }
+
+    /// The path of an endpoint that a document names, if that is on the upstream itself.
+    fn own_path(&self, facts: &Facts, document: &Object, name: &str) -> Option<String> {
+        let url = document.text(name)?;
+        let rest = if url.starts_with('/') && !url.starts_with("//") {
+            url
+        } else {
+            let site = Site { facts, known: self };
+            after_origin(&url).filter(|_| site.owns(&url))?.to_owned()
+        };
+        let path = rest.split(['?', '#']).next().unwrap_or(&rest);
+        path.starts_with('/').then(|| path.to_owned())
+    }
+
+    /// Takes in the endpoints that a further document of the upstream's own names, or the first one for clients with a
+    /// certificate: whoever is kept out of the first endpoints is kept out of these.
+    pub fn take_further_endpoints(&mut self, facts: &Facts, document: &Object) {
+        const NAMES: [(&str, Class); 4] = [
+            ("authorization_endpoint", Class::Authorize),
+            ("token_endpoint", Class::Token),
+            ("registration_endpoint", Class::Register),
+            ("revocation_endpoint", Class::Revoke),
+        ];
+        let aliases = document.child("mtls_endpoint_aliases");
+        for document in std::iter::once(document).chain(aliases.as_ref()) {
+            for (name, class) in NAMES {
+                let Some(path) = self.own_path(facts, document, name) else { continue };
+                let place = (class, path);
+                if self.endpoints.path_of(class) != Some(&place.1) && !self.endpoints.others.contains(&place) {
+                    self.endpoints.others.push(place);
+                }
+            }
+        }
     }
 
     /// Takes in that there are no metadata, but endpoints at the default paths (MCP 2025-03-26).
@@ -198,6 +223,7 @@ impl Knowledge {
             .filter(|listed| site.owns(listed))
             .filter_map(|listed| Url::parse(listed).ok())
             .map(|url| url.path().trim_end_matches('/').to_owned())
+            .filter(|path| endpoint::is_unambiguous(path))
             .collect()
     }
 

@@ -71,7 +71,7 @@ pub fn path_class(data: &[u8]) {
                 assert!(!path.contains(['%', ';', '\\']) && !path.contains("//") && !path.contains("/../"), "{path}");
             }
             let query = target.query().unwrap_or_default();
-            let asked = Asked { class, method: &method, path, query, is_form: false };
+            let asked = Asked { class, method: &method, path, query };
             let rules = asked.classes(mcp_path, &endpoints);
             assert!(rules.contains(class), "{path}");
             if class.is_metadata() && endpoint::canonical::is_below(path, mcp_path) {

@@ -5,32 +5,36 @@
 //! (`;x=1`), backslashes and control characters (RFC 3986 sections 3.3 and 6.2.2). A rule that looked at one spelling would
 //! guard that spelling alone. So a path has several readings, and a rule holds if it holds for one of them.
 
+use icu_normalizer::ComposingNormalizerBorrowed;
+use percent_encoding::{percent_decode, percent_decode_str};
+
 use super::is_plain;
 
 /// A path that is longer and not plain, or has more forms on the way through decoders and normalisers, is not read at all.
 const LONGEST: usize = 1024;
 const MOST_FORMS: usize = 64;
-/// Names of parameters that are longer are not read either.
-const LONGEST_NAME: usize = 256;
+/// A query is decoded so often at most.
+const MOST_DECODINGS: usize = 4;
 
 /// What a proxy, a server or a framework may do to a path before it looks at it, in any order and any number of times.
-const STEPS: [fn(&str) -> String; 10] = [
+const STEPS: [fn(&str) -> String; 12] = [
     decode,
-    decode_laxly,
     decode_units,
+    decode_blanks,
+    compose,
     unite_separators,
     cut_at_end,
     drop_authority,
     drop_script,
+    begin_behind_script,
     drop_parameters,
     merge_and_resolve,
     resolve,
 ];
-/// Frameworks in PHP route what is behind this name as if it were not there (CGI calls it PATH_INFO, RFC 3875 section 4.1.5).
-const SCRIPT: &str = "index.php";
 
 /// Every path that a lenient server may read this one as: decoded, in lower case, without parameters, empty segments and a
-/// slash at its end. A plain path has one reading. `None` if there are too many to tell: then it may be any place.
+/// slash at its end. A plain path has one reading. `None` if nobody can tell, and it may be any place: there are too many
+/// readings, or it is no UTF-8. A decoder that does not check that reads `%c0%af` as a slash (RFC 3629 section 10).
 #[must_use]
 pub fn readings(path: &str) -> Option<Vec<String>> {
     if is_plain(path) && !names_script(path) {
@@ -43,6 +47,7 @@ pub fn readings(path: &str) -> Option<Vec<String>> {
     let mut at = 0;
     while let Some(form) = forms.get(at).cloned() {
         at += 1;
+        percent_decode_str(&form).decode_utf8().ok()?;
         for step in STEPS {
             let next = step(&form);
             if !forms.contains(&next) {
@@ -75,49 +80,45 @@ pub fn is_below(reading: &str, place: &str) -> bool {
     place != "/" && reading.strip_prefix(place).is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// A name as lenient readers compare it: decoded, in lower case; by the rules and by a reader that knows none. `None` if it is
-/// too long to be decoded again and again: then it may be any name.
+/// Whether a lenient reader finds a parameter of such a name in a target, decoded once or several times, before it is taken
+/// apart or after. The name is in lower case, without marks. Yes as well if nobody can tell.
 #[must_use]
-pub fn names(text: &str) -> Option<[String; 2]> {
-    (text.len() <= LONGEST_NAME).then(|| [name(text, decode), name(text, |text| decode_units(&decode_laxly(text)))])
-}
-
-fn name(text: &str, decode: impl Fn(&str) -> String) -> String {
-    let mut text = text.to_owned();
-    // Each decoding leaves fewer signs that begin an escape, or fewer letters behind them, until there is nothing to do.
-    loop {
-        let decoded = decode(&text);
+pub fn may_have_parameter(target: &str, is_meant: impl Fn(&str) -> bool) -> bool {
+    let mut text = target.as_bytes().to_vec();
+    for _ in 0..=MOST_DECODINGS {
+        let pieces = text.split(|byte| b"?&;".contains(byte)).skip(1);
+        let names = pieces.map(|piece| piece.split(|byte| *byte == b'=').next().unwrap_or_default());
+        let mut names = names.map(std::str::from_utf8);
+        if names.any(|name| name.is_ok_and(|name| is_meant(&letters(name))) || name.is_err()) {
+            return true;
+        }
+        let decoded: Vec<u8> = percent_decode(&text).collect();
         if decoded == text {
-            return fold(text.trim_matches(|c: char| c.is_whitespace() || c.is_control()));
+            return false;
         }
         text = decoded;
     }
+    true
+}
+
+/// The letters and digits of a name.
+fn letters(name: &str) -> String {
+    fold(&compose(&decode_units(name))).chars().filter(char::is_ascii_alphanumeric).collect()
 }
 
 /// One decoding.
 fn decode(text: &str) -> String {
-    percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
-/// One decoding by a reader of UTF-8 that looks neither for overlong forms nor at what bytes go on with (RFC 3629 section 10):
-/// `%c0%af` is a slash and `%c1%ad` an `m`.
-fn decode_laxly(text: &str) -> String {
-    let bytes: Vec<u8> = percent_encoding::percent_decode_str(text).collect();
-    let (mut rest, mut out) = (&bytes[..], String::with_capacity(bytes.len()));
-    while let Some(lead) = rest.first().map(|lead| u32::from(*lead)) {
-        let (length, bits) = match lead {
-            ..0x80 => (1, lead),
-            0xc0..0xe0 => (2, lead & 0x1f),
-            0xe0..0xf0 => (3, lead & 0x0f),
-            0xf0..0xf8 => (4, lead & 0x07),
-            _ => (1, u32::MAX),
-        };
-        let (letter, left) = rest.split_at(length.min(rest.len()));
-        let code = letter.iter().skip(1).fold(bits, |code, byte| code << 6 | u32::from(byte & 0x3f));
-        out.push(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER));
-        rest = left;
-    }
-    out
+/// A plus sign is a blank to decoders of forms.
+fn decode_blanks(text: &str) -> String {
+    text.replace('+', " ")
+}
+
+/// Letters that some readers take for others, as these: `\u{ff4d}` is an `m` (NFKC, UAX 15).
+fn compose(text: &str) -> String {
+    if text.is_ascii() { text.to_owned() } else { ComposingNormalizerBorrowed::new_nfkc().normalize(text).into_owned() }
 }
 
 /// The encoding of ECMAScript's `escape` (ECMA-262 appendix B.2.1.1), which some servers undo: `%u006d` is an `m`.
@@ -160,18 +161,36 @@ fn drop_authority(text: &str) -> String {
     rest.find('/').map_or("/", |end| &rest[end..]).to_owned()
 }
 
-/// Whether a segment is the script, in any case of letters; cheap for the short paths that clients ask for.
-fn names_script(path: &str) -> bool {
-    path.len() > SCRIPT.len() && path.split('/').any(is_script)
-}
-
+/// A program that serves what is behind its name: `/index.php/mcp` (PATH_INFO, RFC 3875 section 4.1.5). Any name with a
+/// suffix may be one.
 fn is_script(segment: &str) -> bool {
-    segment.eq_ignore_ascii_case(SCRIPT)
+    segment.find('.').is_some_and(|at| at > 0 && at + 1 < segment.len())
 }
 
-/// Without the script that is called for every path.
+/// Whether a script is named and something behind it; cheap for the short paths that clients ask for.
+fn names_script(path: &str) -> bool {
+    path.contains('.') && path.rsplit('/').skip(1).any(is_script)
+}
+
+/// As frameworks route that leave out the script that is called for every path.
 fn drop_script(text: &str) -> String {
-    text.split('/').filter(|segment| !is_script(segment)).collect::<Vec<_>>().join("/")
+    let mut segments: Vec<&str> = text.split('/').collect();
+    let last = segments.pop().unwrap_or_default();
+    segments.retain(|segment| !is_script(segment));
+    segments.push(last);
+    segments.join("/")
+}
+
+/// As a script sees it that stands in a folder.
+fn begin_behind_script(text: &str) -> String {
+    let mut rest = text;
+    while let Some((segment, behind)) = rest.split_once('/') {
+        if is_script(segment) {
+            return format!("/{behind}");
+        }
+        rest = behind;
+    }
+    text.to_owned()
 }
 
 /// A parameter of a segment (RFC 3986 section 3.3) is no part of its name.
@@ -240,9 +259,10 @@ mod tests {
             ("/", "/"),
             ("/mcp", "/mcp"),
             ("/Mcp/", "/mcp"),
-            ("/a.b/c", "/a.b/c"),
+            ("/a/b.c", "/a/b.c"),
             ("/mcp.", "/mcp"),
-            ("/index.phpx/mcp", "/index.phpx/mcp"),
+            ("/x/index.php", "/x/index.php"),
+            ("/.well-known/x.json", "/.well-known/x.json"),
         ] {
             assert_eq!(readings(path).unwrap(), [expected], "{path}");
         }
@@ -273,8 +293,6 @@ mod tests {
             "/mcp%09",
             "/mcp%3fx",
             "/mcp%23x",
-            "/%c0%afmcp",
-            "/x/%c0%ae%c0%ae/mcp",
             "/x/%252e%252e/mcp",
             "//x/mcp",
             "///x/mcp",
@@ -290,17 +308,20 @@ mod tests {
             "/x/%u002e%u002E/mcp",
             "/%25u006dcp",
             "/x%u002fy/%2e%2e/../%u006Dcp",
-            "/%c1%adcp",
-            "/%e0%81%adcp",
-            "/%f0%80%81%adcp",
-            "/x%e0%80%af..%e0%80%afmcp",
-            "/x/%e0%80%ae%c0%ae/mcp",
-            "/%c0%2fmcp",
-            "/x%c0%afy/%2e%2e/mcp",
             "/index.php/mcp",
             "/Index.PHP/mcp/",
             "/%69ndex.php;x/mcp",
             "/x/../index.php//mcp",
+            "/public/index.php/mcp",
+            "/a/b/server.cgi/mcp",
+            "/index.php5/mcp",
+            "/mcp+",
+            "/+mcp",
+            "/%ef%bd%8d%ef%bd%83%ef%bd%90",
+            "/%uff4dcp",
+            "/x%ef%bc%8f..%ef%bc%8fmcp",
+            "/x/%ef%bc%8e%ef%bc%8e/mcp",
+            "/%e2%93%9ccp",
         ] {
             let all = readings(path).unwrap();
             assert!(all.iter().any(|reading| reading == "/mcp"), "{path}: {all:?}");
@@ -318,18 +339,9 @@ mod tests {
 
     #[test]
     fn other_places_stay_other_places() {
-        for path in [
-            "/mcpx",
-            "/x/mcp",
-            "/%u006",
-            "/%u00e9cp",
-            "/%c3%a9cp",
-            "/x.php/mcp",
-            "/x//y/mcp",
-            "//x/y/mcp",
-            "/m%63p2",
-            "/mc/p",
-        ] {
+        for path in
+            ["/mcpx", "/x/mcp", "/%u006", "/%u00e9cp", "/%c3%a9cp", "/x//y/mcp", "//x/y/mcp", "/m%63p2", "/mc/p"]
+        {
             let all = readings(path).unwrap();
             let held = all.iter().any(|reading| is_at(reading, "/mcp") || is_below(reading, "/mcp"));
             assert!(!held, "{path}: {all:?}");
@@ -358,14 +370,48 @@ mod tests {
     }
 
     #[test]
-    fn names_are_compared_decoded_and_without_case() {
-        for text in ["sessionId", "%73essionId", "SESSIONID", "session%49d", "%2573essionid", " sessionid\t"] {
-            assert_eq!(names(text).unwrap(), ["sessionid", "sessionid"], "{text}");
+    fn what_is_no_utf_8_may_be_any_place() {
+        for path in [
+            "/%c0%afmcp",
+            "/x/%c0%ae%c0%ae/mcp",
+            "/%c1%adcp",
+            "/%e0%81%adcp",
+            "/%f8%80%80%81%adcp",
+            "/%25c1%25adcp",
+            "/x/%fc%80%80%80%80%afmcp",
+            "/%ff",
+        ] {
+            assert_eq!(readings(path), None, "{path}");
         }
-        for text in ["session%u0049d", "%c1%b3essionid", "%e0%81%b3ession%25u0069d"] {
-            assert_eq!(names(text).unwrap()[1], "sessionid", "{text}");
+    }
+
+    #[test]
+    fn parameters_are_found_however_they_are_written() {
+        let has = |target: &str| may_have_parameter(target, |name| name == "sessionid");
+        for target in [
+            "/m?sessionId=1",
+            "/m?%73essionId",
+            "/m?SESSION_ID=1",
+            "/m?x=1&session%49d=1",
+            "/m?%2573essionid",
+            "/m?a; sessionid\t=1",
+            "/m?session%u0049d=1",
+            "/m?sessionId[]=1",
+            "/m%3fsessionId=1",
+            "/m%253fsessionId=1",
+            "/m?a=1%26sessionId=1",
+            "/m?a=1?sessionId=1",
+            "/m?a%3D1%3BsessionId=1",
+            "/m;sessionId=1",
+            "/m?%ef%bd%93essionId=1",
+            // Nobody can tell.
+            "/m?%c1%b3essionId=1",
+            "/m?%25252525252573=1",
+        ] {
+            assert!(has(target), "{target}");
         }
-        // Each decoding would take two bytes of it and read all the others.
-        assert_eq!(names(&format!("%{}41", "25".repeat(8000))), None);
+        for target in ["/m", "/sessionId", "/sessionId?a=b", "/m?a=sessionId", "/m?a=%ff&b=1", "/m?session=1"] {
+            assert!(!has(target), "{target}");
+        }
     }
 }

@@ -65,8 +65,6 @@ pub struct Asked<'a> {
     pub method: &'a Method,
     pub path: &'a str,
     pub query: &'a str,
-    /// Whether the body is a form, as pages of a login send it.
-    pub is_form: bool,
 }
 
 impl Asked<'_> {
@@ -98,7 +96,7 @@ impl Asked<'_> {
             }
             set = endpoints_at(&reading, &named, set);
         }
-        if *self.method == Method::POST && names_a_session_loosely(self.query, self.is_form) {
+        if *self.method == Method::POST && names_a_session_loosely(self.path, self.query) {
             set = set.with(Class::LegacyPost);
         }
         set
@@ -115,8 +113,10 @@ impl Asked<'_> {
 /// Where the upstream's metadata say that its endpoints are, in every reading.
 fn named_places(endpoints: &Endpoints) -> Vec<(String, Class)> {
     let classes = [Class::Register, Class::Token, Class::Revoke, Class::Authorize];
-    let of = |class: Class| endpoints.path_of(class).and_then(readings).unwrap_or_default();
-    let all = classes.into_iter().flat_map(|class| of(class).into_iter().map(move |place| (place, class)));
+    let first = classes.into_iter().filter_map(|class| Some((class, endpoints.path_of(class)?)));
+    let others = endpoints.others.iter().map(|(class, path)| (*class, path.as_str()));
+    let read = |path: &str| readings(path).unwrap_or_default();
+    let all = first.chain(others).flat_map(|(class, path)| read(path).into_iter().map(move |place| (place, class)));
     all.filter(|(place, _)| place != "/").collect()
 }
 

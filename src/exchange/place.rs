@@ -25,15 +25,15 @@ impl Site<'_> {
         let (mcp_path, endpoints) = (&self.facts.mcp_path, &self.known.endpoints);
         let class = endpoint::classify_request(method, target, headers, mcp_path, endpoints);
         let method = method_asked_for(method, headers);
-        let rules = self.rules(class, &method, target, headers);
+        let rules = self.rules(class, &method, target);
         Placement { class, rules, is_document: class.is_metadata() && self.is_document_place(target.path()) }
     }
 
     /// Every class whose rules a request of this class has to keep.
     #[must_use]
-    pub fn rules(&self, class: Class, method: &Method, target: &PathAndQuery, headers: &HeaderMap) -> Classes {
+    pub fn rules(&self, class: Class, method: &Method, target: &PathAndQuery) -> Classes {
         let (path, query) = (target.path(), target.query().unwrap_or_default());
-        let asked = Asked { class, method, path, query, is_form: endpoint::is_form(headers) };
+        let asked = Asked { class, method, path, query };
         asked.classes(&self.facts.mcp_path, &self.known.endpoints)
     }
 

@@ -161,7 +161,7 @@ impl Visitor<'_> {
             answers.extend(guessed);
         }
         let listed = !own.is_empty();
-        let mut best: Option<(String, Object)> = None;
+        let (mut best, mut all): (Option<(String, Object)>, Vec<Object>) = (None, Vec::new());
         for fetched in answers.into_iter().flatten() {
             let Some(document) = fetched.document() else { continue };
             let document = documents::straightened(&document).unwrap_or(document);
@@ -172,6 +172,7 @@ impl Visitor<'_> {
                 self.note_foreign_copy(&document);
                 continue;
             }
+            all.push(document.clone());
             match &mut best {
                 None => best = Some((fetched.target, document)),
                 // The other kind of document may say what the first does not.
@@ -182,6 +183,9 @@ impl Visitor<'_> {
             Some((place, document)) => {
                 self.known.foreign = None;
                 self.known.take_server_metadata(&self.facts, &place, &document);
+                for document in all {
+                    self.known.take_further_endpoints(&self.facts, &document);
+                }
             }
             None if listed || self.known.authorization_servers.is_empty() => self.try_defaults().await,
             None => {}
@@ -303,7 +307,7 @@ impl Visitor<'_> {
         let listed = self.known.authorization_servers.iter().find(|listed| !self.site().owns(listed)).cloned();
         let Some(listed) = listed.filter(|_| self.known.issuer.is_none()) else { return };
         let Some(server) = self.foreign_upstream(&listed).await else { return };
-        let Ok(url) = Url::parse(&listed) else { return };
+        let Some(url) = Url::parse(&listed).ok().filter(|url| endpoint::is_unambiguous(url.path())) else { return };
         let headers = head(self.runtime, &server.target().authority);
         let asks: Vec<Ask> =
             endpoint::server_metadata_places(url.path()).into_iter().map(|place| Ask::get(&headers, place)).collect();

@@ -146,6 +146,41 @@ async fn an_endpoint_is_closed_before_the_first_login_has_named_it() {
     assert!(!answer.all_text().contains("secret"));
 }
 
+#[tokio::test]
+async fn endpoints_that_further_documents_name_are_closed_too() {
+    let upstream = Upstream::answering(|request| {
+        let own = format!("http://{}", request.get("host").unwrap_or_default());
+        let document = |issuer: &str, at: &str, more: &str| {
+            let text = format!(
+                r#"{{"issuer":"{own}{issuer}","authorization_endpoint":"{own}{at}/auth","token_endpoint":"{own}{at}/new",
+                "registration_endpoint":"{own}{at}/client","response_types_supported":["code"]{more}}}"#
+            );
+            json("200 OK", &text)
+        };
+        match request.target() {
+            "/.well-known/oauth-protected-resource/mcp" => json(
+                "200 OK",
+                &format!(r#"{{"resource":"{own}/mcp","authorization_servers":["{own}/a","{own}/b"]}}"#),
+            ),
+            "/.well-known/oauth-authorization-server/a" => {
+                document("/a", "/a", r#","mtls_endpoint_aliases":{"token_endpoint":"/mtls/new"}"#)
+            }
+            "/.well-known/openid-configuration/a" => document("/a", "/openid", ""),
+            "/.well-known/oauth-authorization-server/b" => document("/b", "/b", ""),
+            path if path.ends_with("/new") || path.ends_with("/client") => json("200 OK", r#"{"access_token":"secret"}"#),
+            _ => reply("404 Not Found", &[], ""),
+        }
+    })
+    .await;
+    let proxy = Proxy::to(&upstream).set("public_url", PUBLIC).set("access.allow", "anthropic").start();
+    for path in ["/a/new", "/openid/new", "/openid/client", "/b/new", "/b/client", "/mtls/new", "/B//New"] {
+        let answer = proxy.ask(post(path, &[], "grant_type=refresh_token&refresh_token=r")).await;
+        assert_eq!(answer.status(), 403, "{path}");
+    }
+    let answer = proxy.ask(post("/c/other", &[], "a=b")).await;
+    assert_eq!(answer.status(), 404, "what no document names stays open");
+}
+
 /// Where nobody can say which paths are endpoints, a stranger posts to none.
 #[tokio::test]
 async fn an_endpoint_is_closed_while_the_metadata_cannot_be_had() {

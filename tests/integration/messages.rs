@@ -42,6 +42,13 @@ async fn a_redirect_is_followed_inside_and_then_remembered() {
     for _ in 0..3 {
         let answer = proxy.ask(message(&[BOTH, "Authorization: Bearer t"], CALL)).await;
         assert_eq!((answer.status(), answer.text().as_str()), (200, RESULT));
+        // The proxy asks about it itself, and nobody waits for that.
+        soon(async {
+            while proxy.running.as_ref().unwrap().sites().first().learner.moved().is_none() {
+                proxy.ask(get("/x", &[])).await;
+            }
+        })
+        .await;
     }
     let seen = asked(&upstream);
     assert_eq!(seen.iter().filter(|seen| seen.target() == "/mcp").count(), 1, "it is remembered");

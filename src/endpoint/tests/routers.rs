@@ -213,7 +213,7 @@ fn rules(method: &Method, path: &str) -> Classes {
     let endpoints = Endpoints { token: "/oauth/issue".into(), ..Endpoints::default() };
     let target = path.parse().unwrap();
     let class = classify_request(method, &target, &HeaderMap::new(), MCP, &endpoints);
-    Asked { class, method, path, query: "", is_form: false }.classes(MCP, &endpoints)
+    Asked { class, method, path, query: "" }.classes(MCP, &endpoints)
 }
 
 /// A segment in some spelling: letters in either case, each perhaps encoded once or twice; parameters, blanks.

@@ -40,6 +40,7 @@ pub use facts::{Key, Kind, Signs};
 use rules::Rule;
 use secrets::{Secrets, Seen};
 pub use unseen::plain;
+pub use urls::path_for_logs;
 
 /// Text that is kept is cut behind so many characters; a header's value, behind so many.
 const LONGEST_TEXT: usize = 240;

@@ -86,7 +86,7 @@ impl Counted {
 /// The value of a setting with its unit.
 fn with_unit(setting: &Setting) -> String {
     match setting.key {
-        "limits.connections_per_peer" => return "half of `limits.connections`".to_owned(),
+        "limits.connections_per_peer" => return "half of what others leave of `limits.connections`".to_owned(),
         _ if setting.default.is_empty() => return "from the memory".to_owned(),
         _ => {}
     }

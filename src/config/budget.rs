@@ -94,6 +94,14 @@ impl Budget {
     }
 }
 
+/// Bytes of recorded exchanges (`--admin`, `--capture`): of those that wait to be looked at, and of those that are shown.
+/// Both are part of the fifth that is not divided up.
+#[must_use]
+pub fn recorded(memory: Option<u64>) -> (usize, usize) {
+    let share = memory.unwrap_or(u64::MAX) / 32;
+    (whole(share.min(32 * MIB)), whole(share.min(48 * MIB)))
+}
+
 /// Streams at a time of each connection, so that those of all connections together fit into what the connections have. While
 /// there is room for large buffers a connection may have as many as clients want: they fit into these.
 #[must_use]

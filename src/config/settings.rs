@@ -434,8 +434,8 @@ pub const SETTINGS: &[Setting] = &[
         default: "",
         example: "5000",
         help: "Connections of one client address at a time (of IPv6, one /64); 0: as many as there may be in all. By \
-               default half of limits.connections, and seven eighths for clients of this machine, since a proxy in front is \
-               one of them. Trusted proxies may have more.",
+               default half of what the others leave of limits.connections, and seven eighths for clients of this machine, \
+               since a proxy in front is one of them. Trusted proxies may have more.",
     },
     number(
         "limits.requests",

@@ -40,19 +40,21 @@ fn hops<'a>(
     name: &HeaderName,
     node: impl Fn(&'a str) -> Option<&'a str>,
 ) -> Option<Vec<Option<&'a str>>> {
-    let mut hops = Vec::new();
+    let mut hops: Vec<&str> = Vec::new();
     for line in headers.get_all(name) {
-        let elements = split(line.to_str().ok()?, ',');
-        hops.extend(elements.into_iter().filter(|element| !element.is_empty()).map(&node));
+        hops.extend(split(line.to_str().ok()?, ','));
     }
-    Some(hops)
+    // An empty element at the right is what a proxy wrote that knew no address.
+    let says_nothing = hops.iter().all(|hop| hop.is_empty());
+    Some(if says_nothing { Vec::new() } else { hops.into_iter().map(node).collect() })
 }
 
 /// The node after `for=` (RFC 7239 section 4).
 fn for_of(element: &str) -> Option<&str> {
-    let mut pairs = split(element, ';').into_iter().filter_map(|pair| pair.split_once('='));
-    let (_, node) = pairs.find(|(name, _)| name.trim().eq_ignore_ascii_case("for"))?;
-    Some(node.trim())
+    let pairs = split(element, ';').into_iter().filter_map(|pair| pair.split_once('='));
+    let mut nodes = pairs.filter(|(name, _)| name.trim().eq_ignore_ascii_case("for")).map(|(_, node)| node.trim());
+    // A parameter stands once (RFC 7239 section 4).
+    nodes.next().filter(|_| nodes.next().is_none())
 }
 
 /// Splits where the separator stands outside quotes.
@@ -139,6 +141,11 @@ mod tests {
             // The left quote is the client's; the right hop was added to its line.
             &[("F", "for=\"6.6.6.6, for=9.9.9.9")],
             &[("F", "for=6.6.6.6"), ("X", "9.9.9.9")],
+            &[("F", "for=9.9.9.9;for=6.6.6.6")],
+            &[("F", "for=9.9.9.9, by=10.0.0.1")],
+            &[("X", "9.9.9.9,")],
+            &[("X", "9.9.9.9, ,")],
+            &[("X", "9.9.9.9"), ("X", "")],
         ] {
             assert_eq!(client_of(lines), None, "{lines:?}");
         }

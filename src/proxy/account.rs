@@ -16,6 +16,7 @@ use crate::body::Ending;
 use crate::connection::Connection;
 use crate::endpoint::Class;
 use crate::plan::{Bug, BugKind, Report, each_once};
+use crate::redact::path_for_logs;
 use crate::refuse::{Fault, Refusal};
 use crate::repair::Mode;
 use crate::telemetry::access::Record;
@@ -178,7 +179,7 @@ impl Exchange {
             client: self.account.client.unwrap_or(self.connection.peer).to_string(),
             class: end.class,
             method: self.account.method.clone(),
-            path: self.target.path().to_owned(),
+            path: path_for_logs(self.target.path()).into_owned(),
             version: self.account.version,
             status: end.status,
             mended: ids(Mode::Fix),

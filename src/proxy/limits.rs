@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 
 use super::Exchange;
 use crate::body;
-use crate::endpoint::Class;
+use crate::endpoint::{self, Class};
 use crate::exchange::Request;
 use crate::headers;
 use crate::overload::shares::Share;
@@ -94,7 +94,7 @@ impl Exchange {
     /// Whether this client asks too often; counts the request if not.
     pub(super) fn asks_too_often(&mut self, request: &Request) -> bool {
         let runtime = &self.worker.runtime;
-        if request.method != Method::POST || !runtime.rates.counts(request.rules) {
+        if endpoint::is_read(&request.method) || !runtime.rates.counts(request.rules) {
             return false;
         }
         let client = self.connection.client(&request.headers, &runtime.trusted_proxies);

@@ -1,12 +1,32 @@
 //! URLs, targets, queries and forms: names stay, values by the rules, and every other byte as it was, for what is wrong
 //! with a URL must stay wrong.
 
+use std::borrow::Cow;
+
 use super::rules::{self, Rule};
 use super::{Pass, words};
 use crate::edit::params;
 
 /// Schemes whose rest is content.
 const CONTENT: [&str; 4] = ["data", "javascript", "blob", "mailto"];
+
+/// A path as a log shows it: whatever does not read like a name is `*`. A segment may be a key, or carry one as a parameter.
+#[must_use]
+pub fn path_for_logs(path: &str) -> Cow<'_, str> {
+    if path.split('/').all(reads_like_a_name) {
+        return path.into();
+    }
+    path.split('/')
+        .map(|segment| if reads_like_a_name(segment) { segment } else { "*" })
+        .collect::<Vec<_>>()
+        .join("/")
+        .into()
+}
+
+fn reads_like_a_name(segment: &str) -> bool {
+    let is_plain = segment.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-~*".contains(&b));
+    is_plain && (segment.len() <= 3 || words::is_name(segment))
+}
 
 impl Pass<'_> {
     /// A value by its rule.
@@ -119,10 +139,7 @@ impl Pass<'_> {
             return path.to_owned();
         }
         let segment = |segment: &str| {
-            let is_plain = segment.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-~*".contains(&b));
-            let is_short = segment.len() <= 3;
-            let is_kept = is_plain && (is_short || words::is_name(segment)) || segment.is_empty();
-            if is_kept && self.secrets.found_in(segment).is_none() {
+            if reads_like_a_name(segment) && self.secrets.found_in(segment).is_none() {
                 segment.to_owned()
             } else {
                 self.value(segment);

@@ -93,7 +93,7 @@ impl Door {
         count.accepted.fetch_add(1, Ordering::Relaxed);
         let before = count.open.fetch_add(1, Ordering::Relaxed);
         let mut entry = Entry { has_room: before < bounds.roomy, door: self.clone(), peer: None };
-        let is_free = before < bounds.connections && self.count(peer, bounds, &mut entry);
+        let is_free = before < bounds.connections && self.count(peer, before, bounds, &mut entry);
         if !is_free {
             count.refused.fetch_add(1, Ordering::Relaxed);
         }
@@ -107,16 +107,17 @@ impl Door {
         (before < MOST_PARTING).then_some(parting)
     }
 
-    fn count(&self, peer: Option<IpAddr>, bounds: &Bounds, entry: &mut Entry) -> bool {
+    fn count(&self, peer: Option<IpAddr>, before: usize, bounds: &Bounds, entry: &mut Entry) -> bool {
         let Some(peer) = peer.map(client_of) else { return true };
+        let Ok(mut peers) = self.peers.lock() else { return true };
+        let count = peers.entry(peer).or_insert(0);
+        let left_by_others = bounds.connections.saturating_sub(before.saturating_sub(*count));
         let most = match bounds.connections_per_peer {
-            None if peer.is_loopback() => Share::Most.of(bounds.connections),
-            None => Share::Half.of(bounds.connections),
+            None if peer.is_loopback() => Share::Most.of(left_by_others),
+            None => Share::Half.of(left_by_others),
             Some(0) => return true,
             Some(stated) => stated,
         };
-        let Ok(mut peers) = self.peers.lock() else { return true };
-        let count = peers.entry(peer).or_insert(0);
         if *count >= most {
             return false;
         }

@@ -25,15 +25,14 @@ use super::capture::files::{Bounds, Files};
 use super::capture::form::Head;
 use super::stamp;
 use super::tape::{Recorder, SiteFacts, Taped};
-use crate::config::Config;
+use crate::config::{Config, budget};
 use crate::redact::{Redacted, Redactor};
 use crate::secret;
 use book::{Book, Hosted, by_ranges};
 use flow::{NOBODY, Sentence};
 
-/// So many exchanges wait to be looked at, and so many bytes of them; what comes beyond that is dropped and counted.
+/// So many exchanges wait to be looked at; what comes beyond that is dropped and counted.
 const WAITING: usize = 1024;
-const WAITING_BYTES: usize = 32 * 1024 * 1024;
 /// How often it is asked what can be said because time has passed.
 const TICK: Duration = Duration::from_secs(2);
 /// Who watches and is so far behind misses some.
@@ -45,6 +44,8 @@ pub struct Setup {
     pub capture: Option<Bounds>,
     pub hosted: Option<Hosted>,
     pub started: SystemTime,
+    /// Bytes of memory that the process has; `None`: nobody knows.
+    pub memory: Option<u64>,
 }
 
 /// Who watches over all flows.
@@ -60,6 +61,7 @@ struct Shared {
     sites: ArcSwap<Vec<Arc<SiteFacts>>>,
     watchers: broadcast::Sender<Arc<str>>,
     waiting: AtomicUsize,
+    most_waiting: usize,
     dropped: AtomicU64,
     /// Captures that could not be written.
     failed: AtomicU64,
@@ -88,6 +90,7 @@ impl Flows {
             capture: process.capture.clone(),
             hosted: Some(by_ranges(process.ranges.clone())),
             started: SystemTime::now(),
+            memory: process.overload.memory.bytes,
         })
         .map(Some)
     }
@@ -99,11 +102,13 @@ impl Flows {
     pub fn start(setup: Setup) -> io::Result<Arc<Self>> {
         let files = setup.capture.map(Files::new).transpose()?;
         let (jobs, inbox) = sync_channel(WAITING);
+        let (most_waiting, most_shown) = budget::recorded(setup.memory);
         let shared = Arc::new(Shared {
-            book: Mutex::new(Book::new(setup.hosted, setup.started)),
+            book: Mutex::new(Book::new(setup.hosted, setup.started, most_shown)),
             sites: ArcSwap::default(),
             watchers: broadcast::channel(BACKLOG).0,
             waiting: AtomicUsize::new(0),
+            most_waiting,
             dropped: AtomicU64::new(0),
             failed: AtomicU64::new(0),
         });
@@ -147,7 +152,7 @@ impl Flows {
     fn hand_on(&self, taped: Taped, job: impl FnOnce(Box<Taped>) -> Job) {
         let size = size(&taped);
         let waiting = self.shared.waiting.fetch_add(size, Ordering::Relaxed);
-        if waiting + size > WAITING_BYTES || self.jobs.try_send(job(Box::new(taped))).is_err() {
+        if waiting + size > self.shared.most_waiting || self.jobs.try_send(job(Box::new(taped))).is_err() {
             self.shared.waiting.fetch_sub(size, Ordering::Relaxed);
             self.shared.dropped.fetch_add(1, Ordering::Relaxed);
         }

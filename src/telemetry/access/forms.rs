@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use http::Version;
-use percent_encoding::{CONTROLS, utf8_percent_encode};
 use serde_json::json;
 
 use super::Record;
 use crate::body::Ending;
 use crate::plan::each_once;
+use crate::redact::path_for_logs;
 use crate::repair::Mode;
 use crate::telemetry::counters::Untouched;
 
@@ -25,13 +25,12 @@ fn ids<'a>(record: &'a Record<'_>, mode: Mode) -> impl Iterator<Item = &'static 
     each_once(record.fired).filter(move |fired| fired.mode == mode).map(|fired| fired.id)
 }
 
-/// The path as the log shows it, and whether it was cut.
+/// The path as the log shows it, and whether it was cut. It is ASCII.
 fn shown(path: &str) -> (Cow<'_, str>, bool) {
-    let shown: Cow<'_, str> = utf8_percent_encode(path, CONTROLS).into();
-    match (shown.len() > PATH_CHARS, shown) {
-        (false, shown) => (shown, false),
-        (true, Cow::Borrowed(shown)) => (Cow::Borrowed(&shown[..PATH_CHARS]), true),
-        (true, Cow::Owned(mut shown)) => {
+    match path_for_logs(path) {
+        shown if shown.len() <= PATH_CHARS => (shown, false),
+        Cow::Borrowed(shown) => (Cow::Borrowed(&shown[..PATH_CHARS]), true),
+        Cow::Owned(mut shown) => {
             shown.truncate(PATH_CHARS);
             (Cow::Owned(shown), true)
         }

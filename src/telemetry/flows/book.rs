@@ -17,8 +17,6 @@ use crate::telemetry::tape::SiteFacts;
 /// So many flows are kept, for so long.
 const MOST_FLOWS: usize = 200;
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
-/// What is shown of all exchanges may take so many bytes.
-const MOST_BYTES: usize = 48 * 1024 * 1024;
 /// Who comes again within this time from the same address with the same agent goes on with the same flow.
 const SAME_CLIENT: Duration = Duration::from_secs(5 * 60);
 /// A client id is not a login: many may use it, one after the other.
@@ -46,6 +44,8 @@ pub struct Book {
     /// `None`: nobody knows whose addresses are whose.
     hosted: Option<Hosted>,
     started: SystemTime,
+    /// Bytes of what is shown of all exchanges.
+    most_bytes: usize,
     /// By id, oldest first.
     flows: BTreeMap<u64, Flow>,
     next: u64,
@@ -69,10 +69,11 @@ pub struct Placed {
 
 impl Book {
     #[must_use]
-    pub fn new(hosted: Option<Hosted>, started: SystemTime) -> Self {
+    pub fn new(hosted: Option<Hosted>, started: SystemTime, most_bytes: usize) -> Self {
         Self {
             hosted,
             started,
+            most_bytes,
             flows: BTreeMap::new(),
             next: 1,
             by_key: HashMap::new(),
@@ -196,7 +197,7 @@ impl Book {
         }
         let mut bytes: usize = self.flows.values().map(|flow| flow.bytes).sum();
         for flow in self.flows.values_mut() {
-            while bytes > MOST_BYTES {
+            while bytes > self.most_bytes {
                 let before = flow.bytes;
                 if !flow.forget_oldest() {
                     break;

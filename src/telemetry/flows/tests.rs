@@ -37,7 +37,11 @@ struct Story {
 
 impl Story {
     fn new() -> Self {
-        Self { book: Book::new(Some(by_ranges(Ranges::default())), at(0)), redactor: Redactor::new([1; 32]), number: 0 }
+        Self {
+            book: Book::new(Some(by_ranges(Ranges::default())), at(0), 48 << 20),
+            redactor: Redactor::new([1; 32]),
+            number: 0,
+        }
     }
 
     fn taped(&mut self, client: &str, class: Class, start: &str, body: &str, answer: &str) -> Taped {
@@ -274,14 +278,14 @@ fn a_hosted_client_is_one_by_its_address() {
     let mut story = Story::new();
     story.play(0, Step::Challenge);
     assert_eq!(story.book.snapshot(at(1), &[])["sentences"][0], NOBODY);
-    story.book = Book::new(Some(by_ranges(Ranges::default())), at(0));
+    story.book = Book::new(Some(by_ranges(Ranges::default())), at(0), 48 << 20);
     let hosted = story.redacted("160.79.106.35 python-httpx/0.28.1", Class::Mcp, "POST /mcp", "{}", "401");
     story.book.take(&hosted, at(0));
     let snapshot = story.book.snapshot(at(1), &[]);
     assert_eq!(snapshot["flows"][0]["hosted"], "Anthropic");
     assert_eq!(snapshot["sentences"].as_array().unwrap().len(), 0);
     // Who does not know the addresses says so only if nobody came at all.
-    story.book = Book::new(None, at(0));
+    story.book = Book::new(None, at(0), 48 << 20);
     assert_eq!(story.book.sentences(), [NOBODY]);
     story.play(0, Step::Challenge);
     assert_eq!(story.book.sentences().len(), 0);
@@ -308,10 +312,11 @@ fn what_can_be_said_is_written_into_the_capture() {
     let mut story = Story::new();
     let step = Step::Register('a').taped(&mut story);
     let shared = Arc::new(Shared {
-        book: Mutex::new(Book::new(None, at(0))),
+        book: Mutex::new(Book::new(None, at(0), 48 << 20)),
         sites: ArcSwap::default(),
         watchers: broadcast::channel(8).0,
         waiting: AtomicUsize::new(0),
+        most_waiting: 1 << 20,
         dropped: AtomicU64::new(0),
         failed: AtomicU64::new(0),
     });
@@ -332,7 +337,7 @@ fn what_can_be_said_is_written_into_the_capture() {
 
 #[test]
 fn nobody_waits_for_a_keeper_that_is_behind() {
-    let setup = Setup { capture: None, hosted: None, started: at(0) };
+    let setup = Setup { capture: None, hosted: None, started: at(0), memory: None };
     let flows = Flows::start(setup).unwrap();
     let mut story = Story::new();
     let taped = Step::Tools('a').taped(&mut story);

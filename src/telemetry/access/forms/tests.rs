@@ -70,7 +70,7 @@ fn a_line_reads_well() {
 fn combined_is_what_apache_writes() {
     let agent = HeaderValue::from_bytes(b"Mozilla \"5.0\" \\ \xff").unwrap();
     let referer = HeaderValue::from_static("https://a.example/cb?code=secret");
-    let base = record(&[], &Method::GET, "/a\"b");
+    let base = record(&[], &Method::GET, "/a\"b/x;token=secret/mcp");
     let client = Some("203.0.113.9".parse().unwrap());
     let mut out = String::new();
     combined(
@@ -80,7 +80,7 @@ fn combined_is_what_apache_writes() {
     );
     assert_eq!(
         out,
-        "203.0.113.9 - - [24/Nov/2026:16:22:01 +0000] \"GET /a\\\"b HTTP/1.1\" 401 20 \"https://a.example/cb\" \
+        "203.0.113.9 - - [24/Nov/2026:16:22:01 +0000] \"GET /*/*/mcp HTTP/1.1\" 401 20 \"https://a.example/cb\" \
          \"Mozilla \\\"5.0\\\" \\\\ \\xff\"\n"
     );
     let mut out = String::new();

@@ -14,7 +14,6 @@ import { startServer } from './server.mjs';
 import { CALL } from './sound.mjs';
 
 const AT_ONCE = 6; // cases
-const AT_ONCE_AGAIN = 2;
 const LIMIT_MS = 3_000; // of a request
 const WAIT_MS = 1_000; // for a notification
 const VISIT_MS = 20_000;
@@ -69,14 +68,6 @@ const grid = new Map();
 const panics = [];
 try {
   await forEach(cases, AT_ONCE, async (one) => grid.set(one.id, await tryOn(one, names)));
-  // Limits of seconds are short on a busy machine: what failed is tried again with little else going on.
-  await forEach(cases.filter((one) => failures(one).length), AT_ONCE_AGAIN, async (one) => {
-    const again = await tryOn(one, failures(one), true);
-    for (const [name, { verdict }] of Object.entries(again)) {
-      if (!isFailure(again[name])) console.log(`${one.id} | ${name}: ${verdict} at the second attempt`);
-    }
-    Object.assign(grid.get(one.id), again);
-  });
 } finally {
   await Promise.all(Object.values(programs).map((program) => program.stop()));
 }
@@ -89,11 +80,7 @@ async function forEach(items, atOnce, act) {
   }));
 }
 
-function failures({ id }) {
-  return names.filter((name) => grid.get(id)[name] && isFailure(grid.get(id)[name]));
-}
-
-async function tryOn(one, who, last = false) {
+async function tryOn(one, who) {
   const server = await startServer(one);
   const proxy = await startProxy(server.origin + (one.upstream ?? ''), (line) => {
     if (/panic/i.test(line)) panics.push(`${one.id}: ${line}`);
@@ -103,12 +90,12 @@ async function tryOn(one, who, last = false) {
     const judged = await Promise.all(who.filter((name) => takesPart(one, CLIENTS[name])).map(async (name) => {
       if (one.check) {
         const judgement = await judgeExact(one, proxy.origin, server);
-        print(one, name, judgement, {}, [server.origin, proxy.origin], last);
+        print(one, name, judgement, {}, [server.origin, proxy.origin]);
         return [name, judgement];
       }
       const [direct, mended] = await Promise.all([server.origin, proxy.origin].map((base) => visit(one, CLIENTS[name], base)));
       const judgement = judge(one, direct, mended, CLIENTS[name].program);
-      print(one, name, judgement, { direct, mended }, [server.origin, proxy.origin], last);
+      print(one, name, judgement, { direct, mended }, [server.origin, proxy.origin]);
       return [name, judgement];
     }));
     return Object.fromEntries(judged);
@@ -130,10 +117,10 @@ function visit(one, { program, mode }, base) {
   return programs[program].ask({ ...question, limit: one.limit ?? LIMIT_MS, wait: WAIT_MS, call: CALL }, VISIT_MS);
 }
 
-function print(one, name, judgement, steps, [direct, mended], last) {
+function print(one, name, judgement, steps, [direct, mended]) {
   const tidy = (text) => text.replaceAll(direct, 'UPSTREAM').replaceAll(mended, 'PROXY').slice(0, options.verbose ? 4000 : 240);
   const { verdict, why = '', before } = judgement;
-  if ((isFailure(judgement) && last) || options.verbose) {
+  if (isFailure(judgement) || options.verbose) {
     console.log(`${one.id} | ${name}: ${verdict}: ${tidy(why)}`);
     if (before && options.verbose) console.log(`    directly: ${tidy(before)}`);
   }

@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use http::HeaderMap;
 use sha2::{Digest as _, Sha256};
 
-use crate::endpoint::SESSION;
 use crate::exchange::is_credential;
 use crate::headers::is_forwarding;
 
@@ -62,38 +61,57 @@ fn is_of_the_way(name: &str) -> bool {
     is_forwarding(name) && name.strip_prefix("x-forwarded-").is_none_or(|what| WAY.contains(&what))
 }
 
-/// Whether a field is about one message and differs between those of one caller: its form, the page that it comes from, the
-/// program, its trace, the proof of possession of its token.
+/// Whether a field is known to be about one message, and may differ between those of one caller: its form, the page that it
+/// comes from, the program, its trace, the proof of possession of its token.
 fn is_of_one_message(name: &str) -> bool {
-    let begins =
-        ["accept", "content-", "sec-", "if-", "x-b3-", "x-datadog-"].iter().any(|start| name.starts_with(start));
-    let is_traced = ["trace", "request-id", "requestid", "correlation", "-ray"].iter().any(|part| name.contains(part));
-    let is_of_mcp = name.starts_with("mcp-") && name != SESSION;
-    begins
-        || is_traced
-        || is_of_mcp
-        || matches!(
-            name,
-            "host"
-                | "origin"
-                | "referer"
-                | "user-agent"
-                | "upgrade-insecure-requests"
-                | "dnt"
-                | "cache-control"
-                | "pragma"
-                | "priority"
-                | "date"
-                | "expect"
-                | "range"
-                | "te"
-                | "trailer"
-                | "last-event-id"
-                | "baggage"
-                | "b3"
-                | "idempotency-key"
-                | "dpop"
-        )
+    const BEGINNINGS: [&str; 6] = ["sec-fetch-", "sec-ch-", "if-", "mcp-param-", "x-b3-", "x-datadog-"];
+    const NAMES: [&str; 44] = [
+        "accept",
+        "accept-charset",
+        "accept-encoding",
+        "accept-language",
+        "content-digest",
+        "content-disposition",
+        "content-encoding",
+        "content-language",
+        "content-length",
+        "content-type",
+        "host",
+        "origin",
+        "referer",
+        "user-agent",
+        "upgrade-insecure-requests",
+        "dnt",
+        "sec-gpc",
+        "cache-control",
+        "pragma",
+        "priority",
+        "date",
+        "expect",
+        "range",
+        "te",
+        "trailer",
+        "last-event-id",
+        "mcp-protocol-version",
+        "mcp-method",
+        "mcp-name",
+        "idempotency-key",
+        "dpop",
+        "traceparent",
+        "tracestate",
+        "baggage",
+        "b3",
+        "sentry-trace",
+        "uber-trace-id",
+        "x-trace-id",
+        "x-request-id",
+        "request-id",
+        "x-correlation-id",
+        "x-amzn-trace-id",
+        "x-cloud-trace-context",
+        "cf-ray",
+    ];
+    NAMES.contains(&name) || BEGINNINGS.iter().any(|start| name.starts_with(start)) && !is_credential(name)
 }
 
 #[cfg(test)]
@@ -141,9 +159,16 @@ mod tests {
 
     #[test]
     fn what_is_about_one_message_does_not() {
-        for name in
-            ["accept", "content-type", "traceparent", "x-request-id", "mcp-protocol-version", "sec-fetch-mode", "dpop"]
-        {
+        for name in [
+            "accept",
+            "content-type",
+            "traceparent",
+            "x-request-id",
+            "mcp-protocol-version",
+            "sec-fetch-mode",
+            "dpop",
+            "mcp-param-city",
+        ] {
             assert_eq!(of(&[(name, "a")], "192.0.2.1"), of(&[(name, "b")], "192.0.2.1"), "{name}");
         }
     }

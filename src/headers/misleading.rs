@@ -31,7 +31,8 @@ fn is_ours(name: &str) -> bool {
     is_forwarding(name) || is_protected(name) || is_hop_by_hop(name) || is_override(name)
 }
 
-/// IIS, Azure, Envoy, Symfony and Zend read the path from one of these; middleware of Rack, Express and ASP.NET the method.
+/// IIS, Azure, Envoy, Symfony, Zend and gunicorn read the path or a part of it from one of these; middleware of Rack, Express
+/// and ASP.NET the method.
 fn is_override(name: &str) -> bool {
     matches!(
         name,
@@ -47,6 +48,9 @@ fn is_override(name: &str) -> bool {
             | "x-http-method-override"
             | "x-http-method"
             | "x-method-override"
+            | "script-name"
+            | "x-script-name"
+            | "path-info"
     )
 }
 
@@ -73,6 +77,8 @@ mod tests {
             "Transfer_Encoding",
             "Mcp_Session_Id",
             "X_Original_URL",
+            "SCRIPT_NAME",
+            "Path_Info",
             "X_HTTP_Method_Override",
             "CF_Connecting_IP",
             "X_Envoy_Original_Path",
@@ -93,6 +99,7 @@ mod tests {
             "X-Original-Method",
             "X-Envoy-Original-Path",
             "X-Waws-Unencoded-URL",
+            "X-Script-Name",
             "accept",
         ];
         assert_eq!(left(&names), ["accept"]);

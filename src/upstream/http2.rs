@@ -25,11 +25,11 @@ use crate::body::pieces::Pieces;
 use crate::refuse::{self, Refusal};
 
 /// Streams of one connection, even where the other side takes more.
-const STREAMS: usize = 100;
+const STREAMS: usize = 25;
 /// What may be on its way on one stream before the reader has taken it.
 const WINDOW: u32 = 256 * 1024;
 /// The same where memory is small.
-const SMALL_WINDOW: u32 = 64 * 1024;
+const SMALL_WINDOW: u32 = 32 * 1024;
 /// What is held of an upload that the other side does not take.
 const SEND_BUFFER: usize = 64 * 1024;
 /// A connection with open streams on which nothing came for so long is asked for a sign of life,
@@ -125,8 +125,9 @@ impl Upstream {
         let (sender, mut connection) = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .initial_stream_window_size(window)
-            // More than the windows of all streams: those whose readers stand still cannot hold up the others. And much more:
-            // h2 gives a connection up on which more small frames wait than fit into half of its window, 256 bytes a frame.
+            // More than the windows of all streams: those whose readers stand still cannot hold up the others. And much more,
+            // because h2 gives up a connection on which more small frames wait than fit into half of its window, at 256 bytes
+            // a frame. That is four windows a stream, so that events of 50 bytes fit.
             .initial_connection_window_size(8 * STREAMS as u32 * window)
             .initial_max_send_streams(0)
             .max_header_list_size(head_bytes)

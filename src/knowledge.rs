@@ -176,12 +176,19 @@ impl Knowledge {
     /// Takes in the endpoints that a further document of the upstream's own names, or the first one for clients with a
     /// certificate: whoever is kept out of the first endpoints is kept out of these.
     pub fn take_further_endpoints(&mut self, facts: &Facts, document: &Object) {
-        const NAMES: [(&str, Class); 4] = [
+        const NAMES: [(&str, Class); 7] = [
             ("authorization_endpoint", Class::Authorize),
             ("token_endpoint", Class::Token),
             ("registration_endpoint", Class::Register),
             ("revocation_endpoint", Class::Revoke),
+            // Credentials of clients go there as well (RFC 9126, RFC 8628, RFC 7662).
+            ("pushed_authorization_request_endpoint", Class::Token),
+            ("device_authorization_endpoint", Class::Token),
+            ("introspection_endpoint", Class::Token),
         ];
+        if let Some(origin) = document.text("issuer").and_then(|issuer| Origin::of(&issuer).ok()) {
+            self.advertise(origin);
+        }
         let aliases = document.child("mtls_endpoint_aliases");
         for document in std::iter::once(document).chain(aliases.as_ref()) {
             for (name, class) in NAMES {

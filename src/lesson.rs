@@ -48,8 +48,8 @@ const MOVED: About = About {
     id: "moved",
     changes: "messages go to the other path at once (transport.moved)",
     evidence: "the proxy's own ping, without credentials, is redirected from the MCP path to the same path with or \
-               without a slash, and is not redirected or unknown there",
-    forgotten: "a message is answered there with a redirect, 405 or 410, or with 404 outside a session",
+               without a slash, and succeeds there",
+    forgotten: "a message does not succeed there, but for 404 inside a session",
     life: 1,
     warning: None,
     is_of_server: false,

@@ -8,8 +8,7 @@ use sha2::{Digest as _, Sha256};
 use crate::exchange::is_credential;
 use crate::headers::is_forwarding;
 
-/// A fingerprint of everything in a request that may say who asks. No list of credentials is ever whole: a gateway puts the
-/// user into a field of its own. So a field counts unless it is known to be about one message alone.
+/// A fingerprint of what in a request says who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Caller([u8; 32]);
 
@@ -21,7 +20,11 @@ impl Caller {
     pub fn of(headers: &HeaderMap, client: Option<IpAddr>, trusted: bool) -> Option<Self> {
         let has_credentials = has_credentials(headers);
         let is_known = trusted || has_credentials;
-        let digest = fingerprint(headers, |name| !(is_known && is_of_the_way(name)));
+        // Proxies write a field of their own into each request, so a field counts only if it may name somebody.
+        let digest = fingerprint(headers, |name| match is_of_the_way(name) {
+            true => !is_known,
+            false => names_somebody(name) && !is_of_one_message(name),
+        });
         if has_credentials {
             return Some(Self(digest.finalize().into()));
         }
@@ -29,10 +32,12 @@ impl Caller {
         Some(Self(digest.finalize().into()))
     }
 
-    /// The caller of a request with these header fields as they came; `None` if it has no credentials.
+    /// The caller of a request with these header fields as they came; `None` if it has no credentials. Every field counts
+    /// that is not known to be about one message, so that one caller may be taken for several, and never two for one.
     #[must_use]
     pub fn with_credentials(headers: &HeaderMap) -> Option<Self> {
-        has_credentials(headers).then(|| Self(fingerprint(headers, |_| true).finalize().into()))
+        let digest = || fingerprint(headers, |name| !is_of_one_message(name));
+        has_credentials(headers).then(|| Self(digest().finalize().into()))
     }
 }
 
@@ -44,7 +49,7 @@ fn fingerprint(headers: &HeaderMap, counts: impl Fn(&str) -> bool) -> Sha256 {
     let mut fields: Vec<(&str, &[u8])> = headers
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_bytes()))
-        .filter(|(name, _)| !is_of_one_message(name) && counts(name))
+        .filter(|(name, _)| counts(name))
         .collect();
     // The order of fields depends on the client's HTTP stack and says nothing.
     fields.sort_unstable();
@@ -53,6 +58,31 @@ fn fingerprint(headers: &HeaderMap, counts: impl Fn(&str) -> bool) -> Sha256 {
         let lengths = [name.len(), value.len()].map(|length| (length as u64).to_be_bytes());
         digest.chain_update(lengths.as_flattened()).chain_update(name).chain_update(value)
     })
+}
+
+/// Whether a field is a credential, or may be the name of a user whom a gateway has let in.
+fn names_somebody(name: &str) -> bool {
+    const WORDS: [&str; 18] = [
+        "user",
+        "email",
+        "mail",
+        "tenant",
+        "principal",
+        "identity",
+        "oidc",
+        "subject",
+        "login",
+        "account",
+        "client",
+        "caller",
+        "member",
+        "customer",
+        "group",
+        "role",
+        "org",
+        "workspace",
+    ];
+    is_credential(name) || WORDS.iter().any(|word| name.contains(word)) && !name.ends_with("request-id")
 }
 
 /// Whether a field is about the way that a request took, and not about a user whom a proxy has let in.
@@ -150,9 +180,18 @@ mod tests {
         ] {
             assert_ne!(one, of(other, "192.0.2.1"), "{other:?}");
         }
-        for name in
-            ["remote-user", "x-forwarded-user", "x-tenant-id", "cf-access-jwt-assertion", "tailscale-user-login"]
-        {
+        for name in [
+            "mcp-user-id",
+            "mcp-api-key",
+            "sec-auth-token",
+            "x-correlation-token",
+            "x-amzn-oidc-data",
+            "remote-user",
+            "x-forwarded-user",
+            "x-tenant-id",
+            "cf-access-jwt-assertion",
+            "tailscale-user-login",
+        ] {
             assert_ne!(of(&[(name, "a")], "192.0.2.1"), of(&[(name, "b")], "192.0.2.1"), "{name}");
         }
     }
@@ -168,9 +207,26 @@ mod tests {
             "sec-fetch-mode",
             "dpop",
             "mcp-param-city",
+            "x-unique-id",
+            "x-azure-ref",
+            "x-request-start",
+            "via",
         ] {
             assert_eq!(of(&[(name, "a")], "192.0.2.1"), of(&[(name, "b")], "192.0.2.1"), "{name}");
         }
+    }
+
+    #[test]
+    fn for_what_is_kept_any_other_field_makes_another_caller() {
+        let of = |name: &'static str, value: &'static str| {
+            let fields = [("authorization", "Bearer a"), (name, value)];
+            let fields = fields.map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+            Caller::with_credentials(&HeaderMap::from_iter(fields))
+        };
+        assert!(of("x-zone", "a").is_some() && of("x-zone", "a") == of("x-zone", "a"));
+        assert_ne!(of("x-zone", "a"), of("x-zone", "b"));
+        assert_eq!(of("accept", "a"), of("accept", "b"));
+        assert_eq!(Caller::with_credentials(&HeaderMap::new()), None);
     }
 
     #[test]

@@ -117,11 +117,11 @@ pub fn streams(memory: Option<u64>, connections: usize) -> u32 {
 /// What a client of HTTP/2 may send of one stream before it is read, and of all streams of a connection, in bytes (RFC 9113
 /// section 5.2).
 ///
-/// A frame of one byte takes 256 bytes in h2. It holds as many of these as fit into half the window of the connection, and
-/// ends a connection that sends more.
+/// A frame of one byte takes 256 bytes in h2. It holds as many of these as fit into half the window of the connection (512
+/// without room), and ends a connection that sends more.
 #[must_use]
 pub fn windows(has_room: bool) -> (u32, u32) {
-    if has_room { (64 * 1024 - 1, 1024 * 1024) } else { (32 * 1024, 128 * 1024) }
+    if has_room { (64 * 1024 - 1, 1024 * 1024) } else { (32 * 1024, 256 * 1024) }
 }
 
 /// The size of a socket buffer while there is room for large ones, where it is to be this one otherwise.

@@ -22,11 +22,22 @@ pub fn poll_read<S: AsyncRead + Unpin>(
     if has_room || buf.remaining() <= MOST {
         return Pin::new(stream).poll_read(cx, buf);
     }
-    let mut portion = ReadBuf::new(buf.initialize_unfilled_to(MOST));
+    poll_some(stream, cx, buf, MOST).map_ok(|_| ())
+}
+
+/// Reads so many bytes at most; answers how many.
+pub fn poll_some<S: AsyncRead + Unpin>(
+    stream: &mut S,
+    cx: &mut Context<'_>,
+    buf: &mut ReadBuf<'_>,
+    most: usize,
+) -> Poll<io::Result<usize>> {
+    let most = most.min(buf.remaining());
+    let mut portion = ReadBuf::new(buf.initialize_unfilled_to(most));
     ready!(Pin::new(stream).poll_read(cx, &mut portion))?;
     let read = portion.filled().len();
     buf.advance(read);
-    Poll::Ready(Ok(()))
+    Poll::Ready(Ok(read))
 }
 
 #[cfg(test)]

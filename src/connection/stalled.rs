@@ -53,13 +53,27 @@ pub struct Stalled<S> {
     crowd: Option<Crowd>,
     /// When nothing more is read of what nobody wants, once all is written.
     lingers_until: Option<Instant>,
+    /// Bytes that were read in this turn, if there are turns.
+    turn: Option<usize>,
 }
+
+/// Bytes of one turn: no more small frames than h2 holds.
+const TURN: usize = 4 * 1024;
 
 impl<S> Stalled<S> {
     #[must_use]
     pub fn new(stream: S, connection: Arc<Connection>, limit: Duration) -> Self {
         connection.pace.begin(None);
-        Self { stream, connection, limit, since: None, alarm: Alarm::default(), crowd: None, lingers_until: None }
+        Self {
+            stream,
+            connection,
+            limit,
+            since: None,
+            alarm: Alarm::default(),
+            crowd: None,
+            lingers_until: None,
+            turn: None,
+        }
     }
 
     /// Gives a client that takes nothing less time while there is a crowd.
@@ -67,6 +81,14 @@ impl<S> Stalled<S> {
     pub fn making_room(mut self, crowd: Crowd) -> Self {
         self.connection.pace.begin(Some(crowd.load()));
         self.crowd = Some(crowd);
+        self
+    }
+
+    /// Reads in short turns, so that what was read can be taken before more comes: over HTTP/2 everything that is there would
+    /// be read at once, and a connection ends on which too many small frames wait.
+    #[must_use]
+    pub fn in_turns(mut self) -> Self {
+        self.turn = Some(0);
         self
     }
 
@@ -119,8 +141,21 @@ impl<S: AsyncRead + Unpin> Stalled<S> {
 
 impl<S: AsyncRead + Unpin> AsyncRead for Stalled<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let has_room = self.connection.pace.has_room();
-        portion::poll_read(&mut self.stream, cx, buf, has_room)
+        let Some(read) = self.turn else {
+            let has_room = self.connection.pace.has_room();
+            return portion::poll_read(&mut self.stream, cx, buf, has_room);
+        };
+        if read >= TURN {
+            self.turn = Some(0);
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let polled = portion::poll_some(&mut self.stream, cx, buf, TURN - read);
+        self.turn = Some(match &polled {
+            Poll::Ready(Ok(length)) => read + length,
+            _ => 0,
+        });
+        polled.map_ok(|_| ())
     }
 }
 

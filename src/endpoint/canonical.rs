@@ -161,10 +161,16 @@ fn drop_authority(text: &str) -> String {
     rest.find('/').map_or("/", |end| &rest[end..]).to_owned()
 }
 
-/// A program that serves what is behind its name: `/index.php/mcp` (PATH_INFO, RFC 3875 section 4.1.5). Any name with a
-/// suffix may be one.
+/// A program that serves what is behind its name: `/index.php/mcp` (PATH_INFO, RFC 3875 section 4.1.5). Servers know one by
+/// its suffix, which may have a version (`.php5`).
 fn is_script(segment: &str) -> bool {
-    segment.find('.').is_some_and(|at| at > 0 && at + 1 < segment.len())
+    const SUFFIXES: [&str; 18] = [
+        "php", "phtml", "phar", "cgi", "fcgi", "fpl", "pl", "py", "rb", "wsgi", "asp", "aspx", "ashx", "asmx", "jsp",
+        "cfm", "dll", "exe",
+    ];
+    let Some((name, suffix)) = segment.rsplit_once('.') else { return false };
+    let suffix = suffix.trim_end_matches(|c: char| c.is_ascii_digit());
+    !name.is_empty() && SUFFIXES.iter().any(|have| suffix.eq_ignore_ascii_case(have))
 }
 
 /// Whether a script is named and something behind it; cheap for the short paths that clients ask for.
@@ -259,7 +265,8 @@ mod tests {
             ("/", "/"),
             ("/mcp", "/mcp"),
             ("/Mcp/", "/mcp"),
-            ("/a/b.c", "/a/b.c"),
+            ("/docs/v1.2/mcp", "/docs/v1.2/mcp"),
+            ("/jane.doe/mcp", "/jane.doe/mcp"),
             ("/mcp.", "/mcp"),
             ("/x/index.php", "/x/index.php"),
             ("/.well-known/x.json", "/.well-known/x.json"),

@@ -81,7 +81,7 @@ async fn moved(runtime: &Arc<Runtime>, upstream: &Arc<Upstream>) -> Heard {
         }
         let Some(there) = ask(to.clone()).await else { continue };
         let status = there.reply.status;
-        if status == StatusCode::NOT_FOUND || message::takes_no_messages(status) {
+        if !status.is_success() || error_of(&there).is_some() {
             continue;
         }
         let evidence = format!("the proxy's own ping: {} from {from} to {to}, then {}", kind.as_u16(), status.as_u16());

@@ -39,20 +39,15 @@ pub fn moved(mcp_path: &str, request: &Request, first: StatusCode, target: &str)
     (is_of_endpoint && is_message && is_move(first, path, target)).then_some(Heard::Question(Lesson::Moved))
 }
 
-/// A message went to where messages moved to, without a redirect before it: whether that place is gone.
+/// A message went to where messages moved to, without a redirect before it: whether that place is the wrong one. Any failure
+/// ends the lesson, since the place may be right for some callers alone.
 #[must_use]
 pub fn still_moved(request: &Request, reply: &Reply) -> Option<Heard> {
     // A session that has ended is answered with 404 (MCP 2025-11-25, Session Management).
-    let is_place_gone = reply.status == StatusCode::NOT_FOUND && request.session().is_none();
+    let is_ended = reply.status == StatusCode::NOT_FOUND && request.session().is_some();
     // A stream that is not offered is answered with 405 (MCP 2025-11-25, Listening for Messages).
-    (request.method == Method::POST && (is_place_gone || takes_no_messages(reply.status)))
-        .then_some(Heard::Wrong(Lesson::Moved, "messages are no longer taken where they moved to"))
-}
-
-/// Whether no message is taken where this is the answer to one, whoever sends it.
-#[must_use]
-pub fn takes_no_messages(status: StatusCode) -> bool {
-    status.is_redirection() || matches!(status.as_u16(), 405 | 410)
+    (request.method == Method::POST && !is_ended && !reply.status.is_success())
+        .then_some(Heard::Wrong(Lesson::Moved, "a message did not succeed where messages moved to"))
 }
 
 /// What the answer to a probe says: it is known, or there is reason to ask.
@@ -125,7 +120,9 @@ mod tests {
             ("POST /mcp\nMcp-Session-Id: s1", "404", false),
             ("POST /mcp\nMcp-Session-Id: s1", "410", true),
             ("POST /mcp\nMcp-Session-Id: s1", "307\nLocation: /mcp", true),
-            ("POST /mcp", "401", false),
+            ("POST /mcp", "401", true),
+            ("POST /mcp", "500", true),
+            ("POST /mcp", "202", false),
             ("GET /mcp", "405", false),
         ] {
             let heard = still_moved(&request(&format!("{head}\n\n{ping}")), &example::reply(answer).unwrap());

@@ -133,6 +133,8 @@ async fn serve_h1(stream: Stream, guest: Guest) {
 async fn serve_h2(stream: Stream, guest: Guest) {
     let Guest { crew, connection, bounds, stopping, has_room } = guest;
     connection.multiplex();
+    // A trusted proxy brings many clients on few connections.
+    let has_room = has_room || connection.trusted;
     let sites = crew.sites();
     let (counters, crowd) = (sites.no_site().counters.clone(), sites.no_site().crowd());
     let of = connection.clone();
@@ -140,7 +142,10 @@ async fn serve_h2(stream: Stream, guest: Guest) {
         let serving = proxy::serve(crew.worker(&of, &request), of.clone(), request);
         Box::pin(async { serving.await.map(|answer| answer.map(|body| Pieces::of(body, Window::current()))) })
     });
-    let stalled = Stalled::new(stream, connection.clone(), bounds.stalled).making_room(crowd);
+    let mut stalled = Stalled::new(stream, connection.clone(), bounds.stalled).making_room(crowd);
+    if !has_room {
+        stalled = stalled.in_turns();
+    }
     let streams = Streams::new(bounds.stalled, crowd, counters.clone());
     let (stream_window, connection_window) = budget::windows(has_room);
     let mut serving = pin!(

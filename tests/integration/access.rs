@@ -150,30 +150,35 @@ async fn an_endpoint_is_closed_before_the_first_login_has_named_it() {
 async fn endpoints_that_further_documents_name_are_closed_too() {
     let upstream = Upstream::answering(|request| {
         let own = format!("http://{}", request.get("host").unwrap_or_default());
-        let document = |issuer: &str, at: &str, more: &str| {
+        let of = |base: &str, issuer: &str, at: &str, more: &str| {
             let text = format!(
-                r#"{{"issuer":"{own}{issuer}","authorization_endpoint":"{own}{at}/auth","token_endpoint":"{own}{at}/new",
-                "registration_endpoint":"{own}{at}/client","response_types_supported":["code"]{more}}}"#
+                r#"{{"issuer":"{base}{issuer}","authorization_endpoint":"{base}{at}/auth","token_endpoint":"{base}{at}/new",
+                "registration_endpoint":"{base}{at}/client","response_types_supported":["code"]{more}}}"#
             );
             json("200 OK", &text)
         };
+        let document = |issuer: &str, at: &str, more: &str| of(&own, issuer, at, more);
         match request.target() {
             "/.well-known/oauth-protected-resource/mcp" => json(
                 "200 OK",
-                &format!(r#"{{"resource":"{own}/mcp","authorization_servers":["{own}/a","{own}/b"]}}"#),
+                &format!(r#"{{"resource":"{own}/mcp","authorization_servers":["{own}/a","{own}/b","{own}/c"]}}"#),
             ),
             "/.well-known/oauth-authorization-server/a" => {
-                document("/a", "/a", r#","mtls_endpoint_aliases":{"token_endpoint":"/mtls/new"}"#)
+                document("/a", "/a", r#","introspection_endpoint":"/a/look","mtls_endpoint_aliases":{"token_endpoint":"/mtls/new"}"#)
             }
             "/.well-known/openid-configuration/a" => document("/a", "/openid", ""),
             "/.well-known/oauth-authorization-server/b" => document("/b", "/b", ""),
+            // Under the name that the server itself has in public.
+            "/.well-known/oauth-authorization-server/c" => of("https://public.example", "/c", "/c", ""),
             path if path.ends_with("/new") || path.ends_with("/client") => json("200 OK", r#"{"access_token":"secret"}"#),
             _ => reply("404 Not Found", &[], ""),
         }
     })
     .await;
     let proxy = Proxy::to(&upstream).set("public_url", PUBLIC).set("access.allow", "anthropic").start();
-    for path in ["/a/new", "/openid/new", "/openid/client", "/b/new", "/b/client", "/mtls/new", "/B//New"] {
+    for path in
+        ["/a/new", "/openid/new", "/openid/client", "/b/new", "/b/client", "/c/new", "/a/look", "/mtls/new", "/B//New"]
+    {
         let answer = proxy.ask(post(path, &[], "grant_type=refresh_token&refresh_token=r")).await;
         assert_eq!(answer.status(), 403, "{path}");
     }

@@ -130,6 +130,26 @@ async fn uploads_in_frames_of_one_byte_cost_no_more_than_others() {
     assert!(grown < MEMORY / 4, "{} KiB", grown >> 10);
 }
 
+/// A client may write a body token by token.
+#[tokio::test]
+async fn a_body_in_many_small_frames_comes_whole_where_there_is_no_room() {
+    const FRAMES: usize = 400;
+    let upstream = Upstream::always(ok("hello")).await;
+    let memory: u64 = 64 << 20;
+    let proxy = Proxy::to(&upstream).set("limits.memory_bytes", memory).start();
+    let mut others = Vec::new();
+    for _ in 0..budget::Budget::of(Some(memory)).roomy {
+        others.push(proxy.connect().await);
+    }
+    let mut wire = proxy.connect().await;
+    let head = frame(HEADERS, END_HEADERS, 1, &ask("POST", "/x", &[]));
+    let body = [frame(DATA, 0, 1, b"abc").repeat(FRAMES), frame(DATA, END_STREAM, 1, b"")].concat();
+    wire.send([preface(&[]), head, body].concat()).await;
+    let answer = wire.frame_that(|frame| frame.kind == HEADERS || frame.kind == GOAWAY).await.unwrap();
+    assert_eq!(answer.kind, HEADERS, "{}", answer.code());
+    assert_eq!(upstream.seen().pop().unwrap().text(), "abc".repeat(FRAMES));
+}
+
 /// The same on the way to an upstream over HTTP/2 that is slow to read.
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

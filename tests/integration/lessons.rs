@@ -172,7 +172,15 @@ async fn moved_by_a_stranger() {
 
 #[tokio::test]
 async fn where_messages_moved_to_is_forgotten_when_it_is_gone() {
-    for gone in ["404 Not Found", "405 Method Not Allowed", "410 Gone", "307 Temporary Redirect"] {
+    for gone in [
+        "404 Not Found",
+        "401 Unauthorized",
+        "403 Forbidden",
+        "500 Internal Server Error",
+        "405 Method Not Allowed",
+        "410 Gone",
+        "307 Temporary Redirect",
+    ] {
         let is_back = Arc::new(AtomicBool::new(false));
         let back = is_back.clone();
         let (_upstream, proxy) = server(move |request| match (request.target(), back.load(Ordering::SeqCst)) {

@@ -4,8 +4,9 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use http::Version;
+use http::{HeaderValue, Version};
 use serde_json::json;
+use url::Url;
 
 use super::Record;
 use crate::body::Ending;
@@ -130,11 +131,11 @@ pub(super) fn combined(out: &mut String, date: &str, record: &Record<'_>) {
         0 => out.push('-'),
         bytes => out.push_str(itoa::Buffer::new().format(bytes)),
     }
-    let referer = record.referer.map(|value| named(value.as_bytes()));
-    for field in [referer, record.agent.map(|value| [value.as_bytes(), &[]])] {
+    let referer = record.referer.and_then(place);
+    for field in [referer.as_deref().map(str::as_bytes), record.agent.map(|value| value.as_bytes())] {
         out.push_str(" \"");
         match field {
-            Some(parts) => parts.into_iter().for_each(|part| quoted(out, part)),
+            Some(text) => quoted(out, text),
             None => out.push('-'),
         }
         out.push('"');
@@ -142,14 +143,11 @@ pub(super) fn combined(out: &mut String, date: &str, record: &Record<'_>) {
     out.push('\n');
 }
 
-/// The place that a URL names, in two parts: without query and fragment, and without a user and a password (RFC 3986 section
-/// 3.2.1), which browsers leave out of a referer and others may not.
-fn named(url: &[u8]) -> [&[u8]; 2] {
-    let url = url.split(|b| matches!(b, b'?' | b'#')).next().unwrap_or(url);
-    let (scheme, rest) = url.split_at(memchr::memmem::find(url, b"//").map_or(0, |at| at + 2));
-    let authority = rest.iter().position(|b| matches!(b, b'/' | b'\\')).unwrap_or(rest.len());
-    let user = rest[..authority].iter().rposition(|b| *b == b'@').map_or(0, |at| at + 1);
-    [scheme, &rest[user..]]
+/// The place that a referer names: without user, password, query and fragment, and its path as that of a request is shown.
+fn place(referer: &HeaderValue) -> Option<String> {
+    let url = Url::parse(referer.to_str().ok()?).ok()?;
+    let port = url.port().map_or(String::new(), |port| format!(":{port}"));
+    Some(format!("{}://{}{port}{}", url.scheme(), url.host()?, path_for_logs(url.path())))
 }
 
 /// What stands between quotes: as Apache writes it.

@@ -12,6 +12,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, Method};
 
 use self::canonical::readings;
+use self::guard::Classes;
 
 /// RFC 9728 section 3.
 pub const RESOURCE_METADATA: &str = "/.well-known/oauth-protected-resource";
@@ -142,6 +143,7 @@ pub struct Endpoints {
     /// Places that further documents name: of a second authorization server, of the other kind of metadata, of mutual TLS
     /// (RFC 8705 section 5). Rules hold there, and nothing is mended.
     pub others: Vec<(Class, String)>,
+    pub guarded: guard::Guarded,
 }
 
 impl Default for Endpoints {
@@ -152,6 +154,7 @@ impl Default for Endpoints {
             register: "/register".into(),
             revoke: "/revoke".into(),
             others: Vec::new(),
+            guarded: guard::Guarded::default(),
         }
     }
 }
@@ -205,7 +208,7 @@ pub fn session_in(query: &str) -> Option<&str> {
 
 /// Whether a lenient server finds the session of the HTTP+SSE transport in this target.
 fn names_a_session_loosely(path: &str, query: &str) -> bool {
-    canonical::may_have_parameter(&format!("{path}?{query}"), |name| matches!(name, "session" | "sessionid"))
+    canonical::may_have_parameter(&format!("{path}?{query}"), |name| name == "session" || name.ends_with("sessionid"))
 }
 
 /// Whether a method asks for something and changes nothing.
@@ -274,16 +277,14 @@ fn is_below_endpoint(path: &str, mcp_path: &str) -> bool {
 /// origins may see there must not depend on how it is spelled.
 fn credentials_class(path: &str, mcp_path: &str, endpoints: &Endpoints) -> Option<Class> {
     let read = readings(path)?;
-    let is_at = |place: &str| {
-        place != "/" && readings(place).is_some_and(|places| places.iter().any(|place| read.contains(place)))
-    };
-    if is_at(mcp_path) {
+    if mcp_path != "/" && readings(mcp_path).is_some_and(|places| places.iter().any(|place| read.contains(place))) {
         return Some(Class::Mcp);
     }
-    let is_guess = |class: Class| read.iter().any(|reading| default_class(reading) == Some(class));
-    [Class::Token, Class::Register, Class::Revoke, Class::LegacySse]
-        .into_iter()
-        .find(|class| endpoints.path_of(*class).is_some_and(is_at) || is_guess(*class))
+    let first = endpoints.guarded.places(endpoints).iter().filter(|place| place.is_first);
+    let named = first.filter(|place| read.contains(&place.reading)).map(|place| place.class);
+    let guessed = read.iter().filter_map(|reading| default_class(reading));
+    let all = named.chain(guessed).fold(Classes::default(), Classes::with);
+    [Class::Token, Class::Register, Class::Revoke, Class::LegacySse].into_iter().find(|class| all.contains(*class))
 }
 
 fn metadata_class(path: &str) -> Option<Class> {

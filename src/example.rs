@@ -334,6 +334,7 @@ pub fn knowledge(kind: SiteKind) -> Knowledge {
                 register: "/auth/register".into(),
                 revoke: "/auth/revoke".into(),
                 others: Vec::new(),
+                guarded: Default::default(),
             },
             ..own
         },

@@ -11,6 +11,9 @@ use crate::endpoint::{self, Class, Endpoints};
 use crate::exchange::{Facts, Reply, Site};
 use crate::lesson::Lesson;
 
+/// Places of further endpoints that are kept.
+const MOST_FURTHER: usize = 64;
+
 /// What is known of an upstream. The default value is to know nothing, which is a sound state: identity still holds
 /// for the configured origin, and no pointer is given out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -156,6 +159,7 @@ impl Knowledge {
             register: own_path("registration_endpoint").unwrap_or(defaults.register),
             revoke: own_path("revocation_endpoint").unwrap_or(defaults.revoke),
             others: Vec::new(),
+            guarded: Default::default(),
         };
         self.server_document = Some(said.clone());
     }
@@ -186,6 +190,7 @@ impl Knowledge {
             ("device_authorization_endpoint", Class::Token),
             ("introspection_endpoint", Class::Token),
         ];
+        self.endpoints.guarded = Default::default();
         if let Some(origin) = document.text("issuer").and_then(|issuer| Origin::of(&issuer).ok()) {
             self.advertise(origin);
         }
@@ -194,8 +199,9 @@ impl Knowledge {
             for (name, class) in NAMES {
                 let Some(path) = self.own_path(facts, document, name) else { continue };
                 let place = (class, path);
-                if self.endpoints.path_of(class) != Some(&place.1) && !self.endpoints.others.contains(&place) {
-                    self.endpoints.others.push(place);
+                let others = &mut self.endpoints.others;
+                if others.len() < MOST_FURTHER && !others.contains(&place) {
+                    others.push(place);
                 }
             }
         }

@@ -34,7 +34,8 @@ const STEPS: [fn(&str) -> String; 12] = [
 
 /// Every path that a lenient server may read this one as: decoded, in lower case, without parameters, empty segments and a
 /// slash at its end. A plain path has one reading. `None` if nobody can tell, and it may be any place: there are too many
-/// readings, or it is no UTF-8. A decoder that does not check that reads `%c0%af` as a slash (RFC 3629 section 10).
+/// readings, it has strange signs, or it is no UTF-8. A decoder that does not check that reads `%c0%af` as a slash (RFC 3629
+/// section 10).
 #[must_use]
 pub fn readings(path: &str) -> Option<Vec<String>> {
     if is_plain(path) && !names_script(path) {
@@ -48,6 +49,9 @@ pub fn readings(path: &str) -> Option<Vec<String>> {
     while let Some(form) = forms.get(at).cloned() {
         at += 1;
         percent_decode_str(&form).decode_utf8().ok()?;
+        if is_strange(&form) {
+            return None;
+        }
         for step in STEPS {
             let next = step(&form);
             if !forms.contains(&next) {
@@ -146,6 +150,19 @@ fn decode_units(text: &str) -> String {
 /// A backslash separates segments on some systems, and a parser of URLs drops control characters (WHATWG URL section 4.4).
 fn unite_separators(text: &str) -> String {
     text.replace('\\', "/").chars().filter(|letter| !letter.is_control()).collect()
+}
+
+/// Whether nobody can tell how a path is read: it has a sign that no client writes, and that some readers take for a
+/// separator (in code pages of Windows), drop (invisible characters), or take out with what is around it (an escape of
+/// JavaScript, a session of ASP.NET, a stream of NTFS).
+fn is_strange(text: &str) -> bool {
+    const STRANGE: [char; 9] =
+        ['\u{a5}', '\u{ad}', '\u{20a9}', '\u{2044}', '\u{2060}', '\u{2215}', '\u{2216}', '\u{29f8}', '\u{feff}'];
+    let is_one = |letter: char| STRANGE.contains(&letter) || ('\u{200b}'..='\u{200f}').contains(&letter);
+    !text.is_ascii() && text.contains(is_one)
+        || text.contains("::$")
+        || text.contains("\\u")
+        || text.split('/').any(|part| part.starts_with('(') && part.ends_with("))"))
 }
 
 /// A program in C ends a string at a zero byte; a parser of URLs ends a path at these two.
@@ -289,25 +306,25 @@ mod tests {
             "/mcp;a=1",
             "/mcp%3ba",
             "/mcp%2f",
-            "\\mcp",
-            "/x%5c..%5cmcp",
             "/x/%2e%2e/mcp",
             "/x/..;/mcp",
+            "\\mcp",
+            "/x%5c..%5cmcp",
             "/mcp%00.png",
             "/mcp%00/../mcp",
+            "/mcp%09",
+            "/\\x/mcp",
+            "/\\/x/mcp",
+            "//x\\%6dcp",
             "/mcp%20",
             "/mcp.%20.",
-            "/mcp%09",
             "/mcp%3fx",
             "/mcp%23x",
             "/x/%252e%252e/mcp",
             "//x/mcp",
             "///x/mcp",
-            "/\\x/mcp",
-            "/\\/x/mcp",
             "//x:80/mcp",
             "//u@x/y/../mcp",
-            "//x\\%6dcp",
             "/%2fx/mcp",
             "/y/..//x/mcp",
             "/%u006dcp",
@@ -377,8 +394,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_utf_8_may_be_any_place() {
+    fn what_is_strange_or_no_utf_8_may_be_any_place() {
         for path in [
+            "/%5cu006dcp",
+            "/m%c2%adcp",
+            "/x%e2%88%95mcp",
+            "/(S(abc))/mcp",
+            "/mcp::$DATA",
             "/%c0%afmcp",
             "/x/%c0%ae%c0%ae/mcp",
             "/%c1%adcp",

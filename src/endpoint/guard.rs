@@ -1,5 +1,7 @@
 //! Which rules keep somebody out of a path: those of every place that a lenient server may take it for.
 
+use std::sync::OnceLock;
+
 use http::{HeaderMap, Method};
 
 use super::canonical::{is_at, is_below, readings};
@@ -82,7 +84,7 @@ impl Asked<'_> {
         let (Some(read), Some(mcp)) = (readings(self.path), readings(mcp_path)) else {
             return Class::ALL.into_iter().filter(|class| *class != Class::Other).fold(own, Classes::with);
         };
-        let named = named_places(endpoints);
+        let named = endpoints.guarded.places(endpoints);
         for reading in read {
             if mcp.iter().any(|place| is_at(&reading, place) || is_below(&reading, place)) {
                 set = set.with(Class::Mcp);
@@ -94,9 +96,9 @@ impl Asked<'_> {
             if is_below(&reading, LEGACY_SSE) {
                 set = set.with(Class::LegacySse);
             }
-            set = endpoints_at(&reading, &named, set);
+            set = endpoints_at(&reading, named, set);
         }
-        if *self.method == Method::POST && names_a_session_loosely(self.path, self.query) {
+        if !is_read(self.method) && names_a_session_loosely(self.path, self.query) {
             set = set.with(Class::LegacyPost);
         }
         set
@@ -110,22 +112,52 @@ impl Asked<'_> {
     }
 }
 
-/// Where the upstream's metadata say that its endpoints are, in every reading.
-fn named_places(endpoints: &Endpoints) -> Vec<(String, Class)> {
+/// A reading of a place that the upstream's metadata name.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub(super) reading: String,
+    pub(super) class: Class,
+    /// Whether it is one of the endpoints that are mended.
+    pub(super) is_first: bool,
+}
+
+/// The places that the metadata name, in every reading. Computed once, since metadata may name many.
+#[derive(Clone, Debug, Default)]
+pub struct Guarded(OnceLock<Vec<Place>>);
+
+impl Guarded {
+    pub(super) fn places(&self, endpoints: &Endpoints) -> &[Place] {
+        self.0.get_or_init(|| named_places(endpoints))
+    }
+}
+
+/// It follows from the endpoints.
+impl PartialEq for Guarded {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Guarded {}
+
+fn named_places(endpoints: &Endpoints) -> Vec<Place> {
     let classes = [Class::Register, Class::Token, Class::Revoke, Class::Authorize];
-    let first = classes.into_iter().filter_map(|class| Some((class, endpoints.path_of(class)?)));
-    let others = endpoints.others.iter().map(|(class, path)| (*class, path.as_str()));
-    let read = |path: &str| readings(path).unwrap_or_default();
-    let all = first.chain(others).flat_map(|(class, path)| read(path).into_iter().map(move |place| (place, class)));
-    all.filter(|(place, _)| place != "/").collect()
+    let first = classes.into_iter().filter_map(|class| Some((class, endpoints.path_of(class)?, true)));
+    let others = endpoints.others.iter().map(|(class, path)| (*class, path.as_str(), false));
+    // A place that nobody can read is guarded as it is written.
+    let read = |path: &str| readings(path).unwrap_or_else(|| vec![path.to_ascii_lowercase()]);
+    let all = first.chain(others).flat_map(|(class, path, is_first)| {
+        read(path).into_iter().map(move |reading| Place { reading, class, is_first })
+    });
+    all.filter(|place| place.reading != "/").collect()
 }
 
 /// The endpoints of an authorization server and the older transport at a reading: those that are named, and those that clients
 /// guess.
-fn endpoints_at(reading: &str, named: &[(String, Class)], set: Classes) -> Classes {
+fn endpoints_at(reading: &str, named: &[Place], set: Classes) -> Classes {
     let bare = reading.rsplit_once('.').map_or(reading, |(bare, _)| bare);
     let guessed = [default_class(reading), default_class(bare)].into_iter().flatten();
-    let named = named.iter().filter(|(place, _)| is_at(reading, place)).map(|(_, class)| *class);
+    let named = named.iter().filter(|place| is_at(reading, &place.reading)).map(|place| place.class);
     guessed.chain(named).fold(set, Classes::with)
 }
 

@@ -153,12 +153,28 @@ fn a_message_of_the_older_transport_is_one_in_any_spelling() {
         let asked = guard::Asked { class: Class::Other, method: &Method::POST, path, query };
         asked.classes("/mcp", &Endpoints::default())
     };
-    for (path, query) in
-        [("/m", "sessionId=1"), ("/m", "session=1"), ("/m%3fsessionId=1", ""), ("/m", "%c1%b3essionId=1")]
-    {
+    for (path, query) in [
+        ("/m", "sessionId=1"),
+        ("/m", "session=1"),
+        ("/m%3fsessionId=1", ""),
+        ("/m", "%c1%b3essionId=1"),
+        ("/m", "mcp-session-id=1"),
+    ] {
         assert!(rules(path, query).has_messages(), "{path} {query}");
     }
     assert!(!rules("/m", "x=sessionId").has_messages() && !rules("/session", "").has_messages());
+}
+
+/// Metadata may name many endpoints, each with many readings.
+#[test]
+fn the_readings_of_endpoints_are_computed_once() {
+    let odd = |at: usize| (Class::Token, format!("{}{at}", "//a".repeat(300)));
+    let endpoints = Endpoints { others: (0..64).map(odd).collect(), ..Endpoints::default() };
+    let first = endpoints.guarded.places(&endpoints).as_ptr();
+    let asked = guard::Asked { class: Class::Other, method: &Method::GET, path: "/x", query: "" };
+    assert!(!asked.classes("/mcp", &endpoints).takes_credentials());
+    assert_eq!(classify("/x", "/mcp", &endpoints), Class::Other);
+    assert_eq!(endpoints.guarded.places(&endpoints).as_ptr(), first);
 }
 
 #[test]

@@ -35,7 +35,7 @@ pub(super) fn write(known: &Knowledge) -> String {
         pkce_methods,
         scopes,
     } = known;
-    let Endpoints { authorize, token, register, revoke, others: _ } = endpoints;
+    let Endpoints { authorize, token, register, revoke, others: _, guarded: _ } = endpoints;
     let document = |document: &Option<Object>| {
         document.as_ref().map(|document| String::from_utf8_lossy(&document.to_bytes()).into_owned())
     };
@@ -84,6 +84,7 @@ pub(super) fn read(text: &str) -> Result<Knowledge, String> {
     let endpoints = match value["endpoints"].as_object().map(Members) {
         Some(paths) => Endpoints {
             others: Vec::new(),
+            guarded: Default::default(),
             authorize: paths.text("authorize").unwrap_or(defaults.authorize),
             token: paths.text("token").unwrap_or(defaults.token),
             register: paths.text("register").unwrap_or(defaults.register),

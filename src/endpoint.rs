@@ -143,6 +143,7 @@ pub struct Endpoints {
     /// Places that further documents name: of a second authorization server, of the other kind of metadata, of mutual TLS
     /// (RFC 8705 section 5). Rules hold there, and nothing is mended.
     pub others: Vec<(Class, String)>,
+    /// What rules compare paths with: all of these, read once.
     pub guarded: guard::Guarded,
 }
 

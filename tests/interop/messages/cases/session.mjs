@@ -1,6 +1,7 @@
 // Sessions: their ids, the cookies beside them, answers that come elsewhere. And servers behind HTTP
 // software of their own: the host they want to be called by, bodies without a length, pages of errors.
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ANYTHING, error } from '../judge.mjs';
 import { answerJson, answerText, event, messageOf, page, rpcError } from '../server.mjs';
 import { each } from './table.mjs';
@@ -66,6 +67,8 @@ const elsewhere = [
     async refuse(exchange) {
       const { session, wantsAnswer } = exchange;
       if (!session || !wantsAnswer) return undefined;
+      // Clients open their stream beside their first request. Who comes first is another matter.
+      for (let waits = 0; !session.stream && waits < 200; waits += 1) await sleep(5);
       const text = event(messageOf(exchange));
       if (session.stream) session.stream.write(text);
       else session.later = [...(session.later ?? []), text];

@@ -42,7 +42,7 @@ mod tests {
 
     use super::*;
     use crate::endpoint::guard::Asked;
-    use crate::endpoint::{self, Endpoints};
+    use crate::endpoint::{self, Endpoints, Paths};
 
     fn admission(networks: &[&str]) -> Admission {
         let networks: Vec<IpNet> = networks.iter().map(|text| crate::ranges::network(text).unwrap()).collect();
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn what_is_closed_stays_closed_however_it_is_spelled() {
-        let endpoints = Endpoints { token: "/OAuth/Token".into(), ..Endpoints::default() };
+        let endpoints = Endpoints::from(Paths { token: "/OAuth/Token".into(), ..Paths::default() });
         let some = admission(&[]);
         let is_closed = |method: Method, path: &str, mcp_path: &str| {
             let target = path.parse().unwrap();

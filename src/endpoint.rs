@@ -12,7 +12,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, Method};
 
 use self::canonical::readings;
-use self::guard::Classes;
+use self::guard::{Classes, Place};
 
 /// RFC 9728 section 3.
 pub const RESOURCE_METADATA: &str = "/.well-known/oauth-protected-resource";
@@ -135,51 +135,88 @@ impl Class {
 
 /// Paths of the OAuth endpoints, as the upstream's metadata name them or by the defaults of MCP 2025-03-26.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Endpoints {
+pub struct Paths {
     pub authorize: String,
     pub token: String,
     pub register: String,
     pub revoke: String,
-    /// Places that further documents name: of a second authorization server, of the other kind of metadata, of mutual TLS
-    /// (RFC 8705 section 5). Rules hold there, and nothing is mended.
-    pub others: Vec<(Class, String)>,
-    /// What rules compare paths with: all of these, read once.
-    pub guarded: guard::Guarded,
 }
 
-impl Default for Endpoints {
+impl Default for Paths {
     fn default() -> Self {
         Self {
             authorize: "/authorize".into(),
             token: "/token".into(),
             register: "/register".into(),
             revoke: "/revoke".into(),
-            others: Vec::new(),
-            guarded: guard::Guarded::default(),
         }
     }
 }
 
+/// The OAuth endpoints of an upstream, and every reading of their paths. Metadata may name many endpoints, so each path is
+/// read once, when it is taken in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoints {
+    paths: Paths,
+    /// What rules compare paths with: the endpoints that are mended, and further ones.
+    places: Vec<Place>,
+}
+
+impl From<Paths> for Endpoints {
+    fn from(paths: Paths) -> Self {
+        let mut endpoints = Self { paths, places: Vec::new() };
+        for class in Self::MENDED {
+            let path = endpoints.path_of(class).unwrap_or_default().to_owned();
+            endpoints.places.extend(Place::all(class, &path, true));
+        }
+        endpoints
+    }
+}
+
+impl Default for Endpoints {
+    fn default() -> Self {
+        Paths::default().into()
+    }
+}
+
 impl Endpoints {
+    const MENDED: [Class; 4] = [Class::Token, Class::Register, Class::Authorize, Class::Revoke];
+    /// Readings of further places that are kept.
+    const MOST_FURTHER: usize = 256;
+
+    /// The paths of the endpoints that are mended.
+    #[must_use]
+    pub fn paths(&self) -> &Paths {
+        &self.paths
+    }
+
+    /// Adds a place that a further document names: of a second authorization server, of the other kind of metadata, of mutual
+    /// TLS (RFC 8705 section 5). Rules hold there, and nothing is mended.
+    pub fn add_further(&mut self, class: Class, path: &str) {
+        if self.places.len() >= Self::MOST_FURTHER {
+            return;
+        }
+        for place in Place::all(class, path, false) {
+            let is_known = self.places.iter().any(|have| have.class == class && have.reading == place.reading);
+            if !is_known {
+                self.places.push(place);
+            }
+        }
+    }
+
     /// The class of the endpoint at this path.
     fn class_of(&self, path: &str) -> Option<Class> {
-        let all = [
-            (&self.token, Class::Token),
-            (&self.register, Class::Register),
-            (&self.authorize, Class::Authorize),
-            (&self.revoke, Class::Revoke),
-        ];
-        all.into_iter().find(|(have, _)| have.as_str() == path).map(|(_, class)| class)
+        Self::MENDED.into_iter().find(|class| self.path_of(*class) == Some(path))
     }
 
     /// The path of the endpoint of a class, if it is one of theirs.
     #[must_use]
     pub fn path_of(&self, class: Class) -> Option<&str> {
         match class {
-            Class::Token => Some(&self.token),
-            Class::Register => Some(&self.register),
-            Class::Authorize => Some(&self.authorize),
-            Class::Revoke => Some(&self.revoke),
+            Class::Token => Some(&self.paths.token),
+            Class::Register => Some(&self.paths.register),
+            Class::Authorize => Some(&self.paths.authorize),
+            Class::Revoke => Some(&self.paths.revoke),
             _ => None,
         }
     }
@@ -281,8 +318,8 @@ fn credentials_class(path: &str, mcp_path: &str, endpoints: &Endpoints) -> Optio
     if mcp_path != "/" && readings(mcp_path).is_some_and(|places| places.iter().any(|place| read.contains(place))) {
         return Some(Class::Mcp);
     }
-    let first = endpoints.guarded.places(endpoints).iter().filter(|place| place.is_first);
-    let named = first.filter(|place| read.contains(&place.reading)).map(|place| place.class);
+    let mended = endpoints.places.iter().filter(|place| place.is_mended);
+    let named = mended.filter(|place| read.contains(&place.reading)).map(|place| place.class);
     let guessed = read.iter().filter_map(|reading| default_class(reading));
     let all = named.chain(guessed).fold(Classes::default(), Classes::with);
     [Class::Token, Class::Register, Class::Revoke, Class::LegacySse].into_iter().find(|class| all.contains(*class))

@@ -11,7 +11,7 @@ use http::{HeaderName, HeaderValue, Method, StatusCode};
 use crate::edit::json::Object;
 use crate::edit::list;
 use crate::edit::origin::Origin;
-use crate::endpoint::{self, Class, Endpoints};
+use crate::endpoint::{self, Class, Endpoints, Paths};
 use crate::exchange::{
     Accepts, Ask, At, Event, Facts, Form, Opening, Placement, Preflight, Reply, ReplyBody, Request, RequestBody, Site,
     is_credential,
@@ -328,14 +328,12 @@ pub fn knowledge(kind: SiteKind) -> Knowledge {
             server_metadata_path: Some("/auth/.well-known/openid-configuration".into()),
             issuer: Some("http://localhost:3000/auth".into()),
             promises_iss: true,
-            endpoints: Endpoints {
+            endpoints: Endpoints::from(Paths {
                 authorize: "/auth/authorize".into(),
                 token: "/auth/token".into(),
                 register: "/auth/register".into(),
                 revoke: "/auth/revoke".into(),
-                others: Vec::new(),
-                guarded: Default::default(),
-            },
+            }),
             ..own
         },
         SiteKind::Foreign => Knowledge {

@@ -7,12 +7,9 @@ use url::Url;
 use crate::documents;
 use crate::edit::json::Object;
 use crate::edit::origin::{Origin, after_origin};
-use crate::endpoint::{self, Class, Endpoints};
+use crate::endpoint::{self, Class, Endpoints, Paths};
 use crate::exchange::{Facts, Reply, Site};
 use crate::lesson::Lesson;
-
-/// Places of further endpoints that are kept.
-const MOST_FURTHER: usize = 64;
 
 /// What is known of an upstream. The default value is to know nothing, which is a sound state: identity still holds
 /// for the configured origin, and no pointer is given out.
@@ -152,15 +149,14 @@ impl Knowledge {
         self.scopes = self.scopes.take().or_else(|| scopes(said));
         self.promises_iss = is_true(said.get("authorization_response_iss_parameter_supported"));
         let own_path = |name: &str| self.own_path(facts, said, name);
-        let defaults = Endpoints::default();
-        self.endpoints = Endpoints {
+        let defaults = Paths::default();
+        let paths = Paths {
             authorize: own_path("authorization_endpoint").unwrap_or(defaults.authorize),
             token: own_path("token_endpoint").unwrap_or(defaults.token),
             register: own_path("registration_endpoint").unwrap_or(defaults.register),
             revoke: own_path("revocation_endpoint").unwrap_or(defaults.revoke),
-            others: Vec::new(),
-            guarded: Default::default(),
         };
+        self.endpoints = paths.into();
         self.server_document = Some(said.clone());
     }
 
@@ -190,18 +186,14 @@ impl Knowledge {
             ("device_authorization_endpoint", Class::Token),
             ("introspection_endpoint", Class::Token),
         ];
-        self.endpoints.guarded = Default::default();
         if let Some(origin) = document.text("issuer").and_then(|issuer| Origin::of(&issuer).ok()) {
             self.advertise(origin);
         }
         let aliases = document.child("mtls_endpoint_aliases");
         for document in std::iter::once(document).chain(aliases.as_ref()) {
             for (name, class) in NAMES {
-                let Some(path) = self.own_path(facts, document, name) else { continue };
-                let place = (class, path);
-                let others = &mut self.endpoints.others;
-                if others.len() < MOST_FURTHER && !others.contains(&place) {
-                    others.push(place);
+                if let Some(path) = self.own_path(facts, document, name) {
+                    self.endpoints.add_further(class, &path);
                 }
             }
         }
@@ -211,19 +203,19 @@ impl Knowledge {
     pub fn take_defaults(&mut self, facts: &Facts) {
         let origin = facts.upstream.as_str();
         let at = |path: &str| json!(format!("{origin}{path}"));
-        let endpoints = Endpoints::default();
+        let paths = Paths::default();
         let mut document = Object::new([
             ("issuer", json!(origin)),
-            ("authorization_endpoint", at(&endpoints.authorize)),
-            ("token_endpoint", at(&endpoints.token)),
+            ("authorization_endpoint", at(&paths.authorize)),
+            ("token_endpoint", at(&paths.token)),
             ("response_types_supported", json!(["code"])),
         ]);
         if self.registers {
-            document.set("registration_endpoint", at(&endpoints.register));
+            document.set("registration_endpoint", at(&paths.register));
         }
         self.issuer = Some(origin.to_owned());
         self.advertise(facts.upstream.clone());
-        self.endpoints = endpoints;
+        self.endpoints = paths.into();
         self.server_document = Some(document);
     }
 

@@ -222,7 +222,12 @@ impl Redactor {
 
 fn own_paths(redactor: &Redactor, known: &Knowledge) -> Vec<String> {
     let endpoints = &known.endpoints;
-    let all = [&endpoints.authorize, &endpoints.token, &endpoints.register, &endpoints.revoke];
+    let all = [
+        &endpoints.paths().authorize,
+        &endpoints.paths().token,
+        &endpoints.paths().register,
+        &endpoints.paths().revoke,
+    ];
     let documents = known.resource_metadata_path.iter().chain(&known.server_metadata_path);
     all.into_iter().chain(documents).chain(&redactor.paths).cloned().collect()
 }

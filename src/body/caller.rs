@@ -62,9 +62,8 @@ fn fingerprint(headers: &HeaderMap, counts: impl Fn(&str) -> bool) -> Sha256 {
 
 /// Whether a field is a credential, or may be the name of a user whom a gateway has let in.
 fn names_somebody(name: &str) -> bool {
-    const WORDS: [&str; 18] = [
+    const WORDS: [&str; 17] = [
         "user",
-        "email",
         "mail",
         "tenant",
         "principal",

@@ -28,9 +28,34 @@ pub struct Pieces<B: Body> {
     /// Before the body: the end of the body has to know what was left.
     left: Left,
     body: B,
-    /// What comes behind what was joined, if that is no data.
-    then: Option<Option<Result<Frame<Bytes>, B::Error>>>,
+    /// What comes behind what was joined, if that is known and no data.
+    then: Option<End<B::Error>>,
     waiting: Arc<Waiting>,
+}
+
+/// What a body ends with.
+enum End<E> {
+    Nothing,
+    Trailers(Frame<Bytes>),
+    Error(E),
+}
+
+impl<E> End<E> {
+    fn of(polled: Option<Result<Frame<Bytes>, E>>) -> Self {
+        match polled {
+            None => Self::Nothing,
+            Some(Ok(trailers)) => Self::Trailers(trailers),
+            Some(Err(error)) => Self::Error(error),
+        }
+    }
+
+    fn into_polled(self) -> Option<Result<Frame<Bytes>, E>> {
+        match self {
+            Self::Nothing => None,
+            Self::Trailers(trailers) => Some(Ok(trailers)),
+            Self::Error(error) => Some(Err(error)),
+        }
+    }
 }
 
 /// What was taken from the body and is still to be handed out.
@@ -130,7 +155,7 @@ impl<B: Body<Data = Bytes> + Unpin> Pieces<B> {
                     }
                 }
                 end if self.left.joined.is_empty() => return Poll::Ready(end),
-                end => self.then = Some(end),
+                end => self.then = Some(End::of(end)),
             }
         }
         Poll::Pending
@@ -183,7 +208,7 @@ where
             Poll::Ready(end) => return Poll::Ready(end),
             Poll::Pending if !this.left.joined.is_empty() => std::task::ready!(this.joined(cx)),
             Poll::Pending => match (this.then.take(), &this.left.window) {
-                (Some(end), _) => return Poll::Ready(end),
+                (Some(end), _) => return Poll::Ready(end.into_polled()),
                 (None, window) => {
                     if let Some(window) = window {
                         window.has_nothing();
@@ -252,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn few_small_pieces_wait_at_a_time_and_the_rest_is_pieces() {
+    fn few_small_pieces_wait_at_a_time_and_the_rest_is_joined() {
         let mut body = pieces([Some(&b"a"[..]), None].into_iter().cycle().take(100));
         let waiting: Vec<Bytes> = (0..MOST_SMALL).map(|_| next(&mut body).unwrap()).collect();
         for _ in 0..20 {

@@ -22,7 +22,7 @@ use super::probes;
 use super::stand::{Answer, Probe};
 use super::walk::Walk;
 use crate::edit::params;
-use crate::endpoint::Endpoints;
+use crate::endpoint::Paths;
 use crate::secret;
 
 /// How long somebody may take to log in.
@@ -152,7 +152,7 @@ fn check_response(response: &str, state: &str) -> Result<(), String> {
 
 async fn register(walk: &mut Walk<'_>, callback: &Callback) -> Result<Registered, String> {
     let client = Client::like(&walk.wish().profile(), Some(&callback.address));
-    let path = walk.known().endpoints.register.clone();
+    let path = walk.known().endpoints.paths().register.clone();
     let answer = walk.put(client.registration(&path)).await.ok_or("at the registration: no answer")?;
     let document = json_of(&answer, "at the registration")?;
     let text = |name: &str| document[name].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
@@ -195,7 +195,7 @@ fn authorization(walk: &Walk<'_>, client: &Registered, path: &str, changed: &[(&
 /// What other clients ask of the authorization endpoint: at the place that they guess, for a scope out of habit, with what
 /// is refused. Nobody sees the pages, and nobody agrees to anything.
 async fn look_around(walk: &mut Walk<'_>, client: &Registered) {
-    let (named, guessed) = (walk.known().endpoints.authorize.clone(), Endpoints::default().authorize);
+    let (named, guessed) = (walk.known().endpoints.paths().authorize.clone(), Paths::default().authorize);
     let scopes = walk.known().scopes.clone().unwrap_or_default().join(" ");
     let offline = format!("{scopes} offline_access");
     let mut asks = vec![
@@ -234,7 +234,7 @@ async fn refused_grants(walk: &mut Walk<'_>, client: &Registered) {
 
 /// The authorization request; its answer comes at once, or somebody gives it in a browser.
 async fn authorize(walk: &mut Walk<'_>, client: &Registered, callback: &mut Callback) -> Result<String, String> {
-    let path = walk.known().endpoints.authorize.clone();
+    let path = walk.known().endpoints.paths().authorize.clone();
     let target = authorization(walk, client, &path, &[]);
     let answer = walk.put(Probe::new("an authorization request", Method::GET, target.as_str())).await;
     let to = answer.as_ref().and_then(|answer| answer.headers.get(LOCATION)?.to_str().ok());
@@ -289,7 +289,7 @@ async fn refreshed(walk: &mut Walk<'_>, client: &Registered, token: &str) -> Res
 
 /// A token request, the client shown as it registered (RFC 6749 section 2.3.1).
 fn token_request(walk: &Walk<'_>, name: &'static str, client: &Registered, form: &[(&str, &str)]) -> Probe {
-    let path = walk.known().endpoints.token.clone();
+    let path = walk.known().endpoints.paths().token.clone();
     let probe = Probe::new(name, Method::POST, path);
     let mut form = form.to_vec();
     let probe = match (&client.secret, client.auth_method.as_str()) {

@@ -266,9 +266,9 @@ impl<'a> Walk<'a> {
             ("a page's preflight for a document", document, "GET", probes::PAGE),
         ];
         if self.walked.known.has_own_authorization_server() {
-            let endpoints = self.walked.known.endpoints.clone();
-            preflights.push(("a page's preflight to register", endpoints.register, "POST", probes::PAGE));
-            preflights.push(("a page's preflight for a token", endpoints.token, "POST", probes::PAGE));
+            let paths = self.walked.known.endpoints.paths().clone();
+            preflights.push(("a page's preflight to register", paths.register, "POST", probes::PAGE));
+            preflights.push(("a page's preflight for a token", paths.token, "POST", probes::PAGE));
         }
         let preflight = |(name, path, method, origin): (&'static str, String, &str, &str)| {
             let probe = probes::preflight(name, &path, method, origin);
@@ -283,11 +283,11 @@ impl<'a> Walk<'a> {
     async fn endpoints(&mut self) {
         if !self.walked.known.has_own_authorization_server() {
             if self.walked.known.foreign.is_some() {
-                self.ask(probes::bad_authorization(&endpoint::Endpoints::default().authorize)).await;
+                self.ask(probes::bad_authorization(&endpoint::Paths::default().authorize)).await;
             }
             return;
         }
-        let (named, guessed) = (self.walked.known.endpoints.clone(), endpoint::Endpoints::default());
+        let (named, guessed) = (self.walked.known.endpoints.paths().clone(), endpoint::Paths::default());
         for path in distinct([&named.token, &guessed.token]) {
             for probe in probes::bad_grants(&path) {
                 self.ask(probe.header(ORIGIN, probes::PAGE)).await;
@@ -309,7 +309,7 @@ impl<'a> Walk<'a> {
             return;
         }
         let client = Client::like(&self.wish.profile(), None);
-        for path in distinct([&self.walked.known.endpoints.register, &endpoint::Endpoints::default().register]) {
+        for path in distinct([&self.walked.known.endpoints.paths().register, &endpoint::Paths::default().register]) {
             self.ask(
                 Probe::new("a registration that nobody can take", Method::POST, path)
                     .json(&json!({"redirect_uris": probes::NOBODY}))
@@ -321,7 +321,7 @@ impl<'a> Walk<'a> {
         if self.wish.login {
             return;
         }
-        let path = self.walked.known.endpoints.register.clone();
+        let path = self.walked.known.endpoints.paths().register.clone();
         self.ask(client.registration(&path)).await;
     }
 

@@ -1,7 +1,5 @@
 //! Which rules keep somebody out of a path: those of every place that a lenient server may take it for.
 
-use std::sync::OnceLock;
-
 use http::{HeaderMap, Method};
 
 use super::canonical::{is_at, is_below, readings};
@@ -84,7 +82,6 @@ impl Asked<'_> {
         let (Some(read), Some(mcp)) = (readings(self.path), readings(mcp_path)) else {
             return Class::ALL.into_iter().filter(|class| *class != Class::Other).fold(own, Classes::with);
         };
-        let named = endpoints.guarded.places(endpoints);
         for reading in read {
             if mcp.iter().any(|place| is_at(&reading, place) || is_below(&reading, place)) {
                 set = set.with(Class::Mcp);
@@ -96,7 +93,7 @@ impl Asked<'_> {
             if is_below(&reading, LEGACY_SSE) {
                 set = set.with(Class::LegacySse);
             }
-            set = endpoints_at(&reading, named, set);
+            set = endpoints_at(&reading, &endpoints.places, set);
         }
         if !is_read(self.method) && names_a_session_loosely(self.path, self.query) {
             set = set.with(Class::LegacyPost);
@@ -113,43 +110,26 @@ impl Asked<'_> {
 }
 
 /// A reading of a place that the upstream's metadata name.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) reading: String,
     pub(super) class: Class,
     /// Whether it is one of the endpoints that are mended.
-    pub(super) is_first: bool,
+    pub(super) is_mended: bool,
 }
 
-/// The places that the metadata name, in every reading. Computed once, since metadata may name many.
-#[derive(Clone, Debug, Default)]
-pub struct Guarded(OnceLock<Vec<Place>>);
+impl Place {
+    /// A path that metadata name and that is longer is not read: reading one takes time that grows with its length.
+    const LONGEST: usize = 256;
 
-impl Guarded {
-    pub(super) fn places(&self, endpoints: &Endpoints) -> &[Place] {
-        self.0.get_or_init(|| named_places(endpoints))
+    /// Every reading of a place. A place that nobody can read is guarded as it is written.
+    pub(super) fn all(class: Class, path: &str, is_mended: bool) -> impl Iterator<Item = Self> {
+        let read = Some(path).filter(|path| path.len() <= Self::LONGEST).and_then(readings);
+        let read = read.unwrap_or_else(|| vec![path.to_ascii_lowercase()]);
+        // At the root everything would be the endpoint.
+        let read = read.into_iter().filter(|reading| reading != "/");
+        read.map(move |reading| Self { reading, class, is_mended })
     }
-}
-
-/// It follows from the endpoints.
-impl PartialEq for Guarded {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for Guarded {}
-
-fn named_places(endpoints: &Endpoints) -> Vec<Place> {
-    let classes = [Class::Register, Class::Token, Class::Revoke, Class::Authorize];
-    let first = classes.into_iter().filter_map(|class| Some((class, endpoints.path_of(class)?, true)));
-    let others = endpoints.others.iter().map(|(class, path)| (*class, path.as_str(), false));
-    // A place that nobody can read is guarded as it is written.
-    let read = |path: &str| readings(path).unwrap_or_else(|| vec![path.to_ascii_lowercase()]);
-    let all = first.chain(others).flat_map(|(class, path, is_first)| {
-        read(path).into_iter().map(move |reading| Place { reading, class, is_first })
-    });
-    all.filter(|place| place.reading != "/").collect()
 }
 
 /// The endpoints of an authorization server and the older transport at a reading: those that are named, and those that clients

@@ -41,7 +41,7 @@ fn an_endpoint_that_takes_credentials_is_one_however_it_is_spelled() {
 
 #[test]
 fn a_guessed_path_is_an_endpoint_beside_the_named_one() {
-    let endpoints = Endpoints { token: "/oauth/token".into(), ..Endpoints::default() };
+    let endpoints = Endpoints::from(Paths { token: "/oauth/token".into(), ..Paths::default() });
     assert_eq!(classify("/oauth/token", "/mcp", &endpoints), Class::Token);
     assert_eq!(classify("/token", "/mcp", &endpoints), Class::Token);
     assert_eq!(endpoints.path_of(Class::Token), Some("/oauth/token"));
@@ -82,7 +82,7 @@ fn knows_where_documents_live() {
 
 #[test]
 fn a_login_needs_no_other_place() {
-    let endpoints = Endpoints { token: "/oauth/token".into(), ..Endpoints::default() };
+    let endpoints = Endpoints::from(Paths { token: "/oauth/token".into(), ..Paths::default() });
     for mcp_path in ["/mcp", "/a/b", "/"] {
         let places = places_of_a_login(mcp_path, &endpoints);
         for place in &places {
@@ -165,16 +165,23 @@ fn a_message_of_the_older_transport_is_one_in_any_spelling() {
     assert!(!rules("/m", "x=sessionId").has_messages() && !rules("/session", "").has_messages());
 }
 
-/// Metadata may name many endpoints, each with many readings.
 #[test]
-fn the_readings_of_endpoints_are_computed_once() {
-    let odd = |at: usize| (Class::Token, format!("{}{at}", "//a".repeat(300)));
-    let endpoints = Endpoints { others: (0..64).map(odd).collect(), ..Endpoints::default() };
-    let first = endpoints.guarded.places(&endpoints).as_ptr();
-    let asked = guard::Asked { class: Class::Other, method: &Method::GET, path: "/x", query: "" };
-    assert!(!asked.classes("/mcp", &endpoints).takes_credentials());
-    assert_eq!(classify("/x", "/mcp", &endpoints), Class::Other);
-    assert_eq!(endpoints.guarded.places(&endpoints).as_ptr(), first);
+fn further_places_are_read_when_they_are_taken_in() {
+    let mut endpoints = Endpoints::default();
+    endpoints.add_further(Class::Token, "/b//token");
+    endpoints.add_further(Class::Token, &format!("/{}", "//a".repeat(300)));
+    for at in 0..1000 {
+        endpoints.add_further(Class::Register, &format!("/c/register{at}"));
+    }
+    let takes = |path: &str| {
+        let asked = guard::Asked { class: Class::Other, method: &Method::GET, path, query: "" };
+        asked.classes("/mcp", &endpoints).takes_credentials()
+    };
+    assert!(
+        takes("/b/token") && takes("/b/%74oken") && takes("/c/register1") && !takes("/x") && !takes("/c/register999")
+    );
+    assert_eq!(classify("/b/token", "/mcp", &endpoints), Class::Other, "nothing is mended there");
+    assert!(endpoints.places.len() <= 256);
 }
 
 #[test]

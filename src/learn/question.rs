@@ -136,7 +136,7 @@ async fn documents(runtime: &Arc<Runtime>, upstream: &Arc<Upstream>) -> Heard {
     let mut asked = 0;
     for client in CLIENTS.iter().filter(|client| client.registration.document.is_some()).take(MOST_CLIENTS) {
         let Some(query) = authorization(client, &resource) else { return nothing("no random bytes can be had") };
-        let ask = Ask::get(&headers, format!("{}?{query}", known.endpoints.authorize));
+        let ask = Ask::get(&headers, format!("{}?{query}", known.endpoints.paths().authorize));
         let facts = Arc::new(runtime.facts.clone());
         let Some(answer) = ask.send(upstream.clone(), facts, question_limit(runtime)).await else {
             return nothing("the upstream does not answer");

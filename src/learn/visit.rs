@@ -251,7 +251,7 @@ impl Visitor<'_> {
         if self.known.foreign.is_some() {
             return;
         }
-        let defaults = endpoint::Endpoints::default();
+        let defaults = endpoint::Paths::default();
         let page = self.get(format!("{}?{BAD_AUTHORIZATION}", defaults.authorize));
         let authorize = self.ask_all(vec![page]).await.pop().flatten();
         let Some(authorize) = authorize.filter(may_be_authorization) else { return };
@@ -276,20 +276,20 @@ impl Visitor<'_> {
             return;
         }
         let empty = |list: &Option<Vec<String>>| list.as_ref().is_none_or(Vec::is_empty);
-        let endpoints = self.known.endpoints.clone();
+        let paths = self.known.endpoints.paths().clone();
         let mut asks = Vec::new();
         let asks_pkce = empty(&self.known.pkce_methods);
         if asks_pkce {
-            asks.push(Ask::post(&self.headers, endpoints.token.clone(), FORM, BAD_GRANT));
-            asks.push(self.get(format!("{}?{BAD_AUTHORIZATION}", endpoints.authorize)));
+            asks.push(Ask::post(&self.headers, paths.token.clone(), FORM, BAD_GRANT));
+            asks.push(self.get(format!("{}?{BAD_AUTHORIZATION}", paths.authorize)));
         }
         let grants = crate::knowledge::strings(document.get("grant_types_supported"));
         let asks_refresh = grants.is_some_and(|grants| !grants.iter().any(|grant| grant == "refresh_token"));
         if asks_refresh {
-            asks.push(Ask::post(&self.headers, endpoints.token, FORM, BAD_REFRESH));
+            asks.push(Ask::post(&self.headers, paths.token, FORM, BAD_REFRESH));
         }
         if document.text("registration_endpoint").is_none_or(|url| url.is_empty()) {
-            self.known.registers = registration::is_taken(self, endpoints.register).await;
+            self.known.registers = registration::is_taken(self, paths.register).await;
         }
         let mut answers = self.ask_all(asks).await.into_iter();
         if asks_pkce {

@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use crate::kit::frames::{
     ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, Frame, GOAWAY, HEADERS, PING, PRIORITY, RST_STREAM, SETTINGS,
     WINDOW_UPDATE, ask, frame, integer, preface,
@@ -13,8 +15,11 @@ use crate::kit::{Binary, Upstream, Wire, get, noise, ok, soon};
 const MOST_MEMORY: u64 = 32 << 20;
 /// How long the proxy may compute for the attack, in its own processor time, before it answers somebody else.
 const BEFORE_OTHERS: Duration = Duration::from_millis(500);
-/// Requests of others once all is sent: what the attack set going goes on.
+/// Requests of others that are answered before the attack ends, and once all is sent: what the attack set going goes on.
+const MEANWHILE: usize = 20;
 const AFTERWARDS: usize = 50;
+/// Requests of others after which a client that does not read may count on not being read either.
+const UNREAD: usize = 200;
 /// What the last PING of an attack carries.
 const LAST: [u8; 8] = *b"the last";
 const PROTOCOL_ERROR: u32 = 1;
@@ -84,16 +89,27 @@ async fn attack(settings: &[(u16, u32)], reads: bool, mut parts: impl FnMut(u32)
     wire.send(preface(settings)).await;
     let (read, mut write) = tokio::io::split(wire.stream);
     let over = AtomicBool::new(false);
+    let answered = watch::Sender::new(0);
+    let answered_more = async |more: usize| {
+        let mut answered = answered.subscribe();
+        let wanted = *answered.borrow() + more;
+        answered.wait_for(|answered| *answered >= wanted).await.unwrap();
+    };
     let pump = async {
         for index in 0.. {
             // The answer to the last PING shows that all before it has been read (RFC 9113 section 6.7).
             let part = parts(index);
             let is_last = part.is_none();
             let bytes = part.unwrap_or_else(|| frame(PING, 0, 0, &LAST));
-            let sent =
-                tokio::time::timeout(Duration::from_secs(2), tokio::io::AsyncWriteExt::write_all(&mut write, &bytes));
-            // The proxy stops reading from a client that does not read.
-            if !matches!(sent.await, Ok(Ok(()))) || is_last {
+            if is_last {
+                answered_more(MEANWHILE).await;
+            }
+            let is_sent = tokio::select! {
+                sent = tokio::io::AsyncWriteExt::write_all(&mut write, &bytes) => sent.is_ok(),
+                // The proxy stops reading from a client that does not read.
+                () = answered_more(UNREAD), if !reads => false,
+            };
+            if !is_sent || is_last {
                 break;
             }
         }
@@ -111,6 +127,7 @@ async fn attack(settings: &[(u16, u32)], reads: bool, mut parts: impl FnMut(u32)
             left -= usize::from(over.load(Ordering::Relaxed));
             let computed = proxy.cpu();
             assert_eq!(asked(&proxy).await, 200);
+            answered.send_modify(|answered| *answered += 1);
             let spent = proxy.cpu() - computed;
             assert!(spent < BEFORE_OTHERS, "{spent:?}");
             most = most.max(proxy.memory());

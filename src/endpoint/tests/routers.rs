@@ -210,7 +210,7 @@ impl Router {
 const MCP: &str = "/api/mcp";
 
 fn rules(method: &Method, path: &str) -> Classes {
-    let endpoints = Endpoints { token: "/oauth/issue".into(), ..Endpoints::default() };
+    let endpoints = Endpoints::from(Paths { token: "/oauth/issue".into(), ..Paths::default() });
     let target = path.parse().unwrap();
     let class = classify_request(method, &target, &HeaderMap::new(), MCP, &endpoints);
     Asked { class, method, path, query: "" }.classes(MCP, &endpoints)

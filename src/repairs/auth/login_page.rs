@@ -229,7 +229,7 @@ pub(in crate::repairs) fn leads_to_login(site: &Site<'_>, request: &Request, loc
     }
     names(LOGIN)
         || has(OF_A_LOGIN)
-        || (is_own && to.path() == site.known.endpoints.authorize)
+        || (is_own && to.path() == site.known.endpoints.paths().authorize)
         || (!request.authorized && names(PERHAPS) && has(WAY_BACK))
 }
 

@@ -56,6 +56,7 @@ fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
     if document.has("registration_endpoint") {
         return Outcome::Sound;
     }
-    document.set("registration_endpoint", json!(format!("{}{}", site.facts.public, site.known.endpoints.register)));
+    document
+        .set("registration_endpoint", json!(format!("{}{}", site.facts.public, site.known.endpoints.paths().register)));
     Outcome::mended("the registration endpoint is not named")
 }

@@ -164,7 +164,9 @@ fn add_required(site: &Site<'_>, document: &mut Object, own: bool) -> bool {
         return changed;
     }
     let endpoints = &site.known.endpoints;
-    for (name, path) in [("authorization_endpoint", &endpoints.authorize), ("token_endpoint", &endpoints.token)] {
+    for (name, path) in
+        [("authorization_endpoint", &endpoints.paths().authorize), ("token_endpoint", &endpoints.paths().token)]
+    {
         if !document.has(name) {
             document.set(name, json!(format!("{}{path}", site.facts.public)));
             changed = true;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::edit::json::Object;
 use crate::edit::origin::Origin;
-use crate::endpoint::Endpoints;
+use crate::endpoint::Paths;
 use crate::knowledge::{Foreign, Knowledge};
 
 pub(super) fn write(known: &Knowledge) -> String {
@@ -35,7 +35,7 @@ pub(super) fn write(known: &Knowledge) -> String {
         pkce_methods,
         scopes,
     } = known;
-    let Endpoints { authorize, token, register, revoke, others: _, guarded: _ } = endpoints;
+    let Paths { authorize, token, register, revoke } = endpoints.paths();
     let document = |document: &Option<Object>| {
         document.as_ref().map(|document| String::from_utf8_lossy(&document.to_bytes()).into_owned())
     };
@@ -80,11 +80,9 @@ pub(super) fn read(text: &str) -> Result<Knowledge, String> {
             authorization_endpoint: foreign.text("authorization_endpoint"),
         }
     });
-    let defaults = Endpoints::default();
-    let endpoints = match value["endpoints"].as_object().map(Members) {
-        Some(paths) => Endpoints {
-            others: Vec::new(),
-            guarded: Default::default(),
+    let defaults = Paths::default();
+    let paths = match value["endpoints"].as_object().map(Members) {
+        Some(paths) => Paths {
             authorize: paths.text("authorize").unwrap_or(defaults.authorize),
             token: paths.text("token").unwrap_or(defaults.token),
             register: paths.text("register").unwrap_or(defaults.register),
@@ -117,7 +115,7 @@ pub(super) fn read(text: &str) -> Result<Knowledge, String> {
             .iter()
             .filter_map(|origin| Origin::exactly(origin).ok())
             .collect(),
-        endpoints,
+        endpoints: paths.into(),
         auth_methods: all.list("auth_methods"),
         pkce_methods: all.list("pkce_methods"),
         scopes: all.list("scopes"),

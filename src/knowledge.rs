@@ -304,6 +304,16 @@ mod tests {
         }
     }
 
+    /// A path that servers read in several ways names no place that the proxy may ask or answer for.
+    #[test]
+    fn an_issuer_with_an_ambiguous_path_is_none_of_the_upstreams_own() {
+        let facts = example::facts(SiteKind::Cohosted);
+        let listed = ["/realms/a/", "/realms/b%20c", "/x/..%2fadmin", "/x;y", "/%2561"];
+        let authorization_servers = listed.iter().map(|path| format!("{}{path}", facts.upstream)).collect();
+        let known = Knowledge { authorization_servers, ..Knowledge::default() };
+        assert_eq!(known.own_issuer_paths(&facts), ["/realms/a", "/realms/b%20c"]);
+    }
+
     #[test]
     fn scopes_are_the_resources_or_else_the_servers() {
         let object = |text: &str| Object::parse(Bytes::copy_from_slice(text.as_bytes())).unwrap();

@@ -1,4 +1,4 @@
-//! By what two requests of one caller are known for that, without keeping what they carry.
+//! Tells whether two requests have the same caller, without keeping their credentials.
 
 use std::net::IpAddr;
 
@@ -8,19 +8,19 @@ use sha2::{Digest as _, Sha256};
 use crate::exchange::is_credential;
 use crate::headers::is_forwarding;
 
-/// A fingerprint of what in a request says who asks.
+/// A fingerprint of everything in a request that identifies its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Caller([u8; 32]);
 
 impl Caller {
-    /// The caller of a request with these header fields as they came. Without credentials the address of the client counts
-    /// as well, and what fields say of it unless `trusted`: the address is the one that a trusted proxy states. `None` if
-    /// nothing tells callers apart: there are no credentials, and the address is ambiguous.
+    /// The caller of a request, from its header fields as the client sent them. Without credentials the client's address
+    /// counts as well, and so do the fields that state an address, unless `trusted` says that a trusted proxy stated `client`.
+    /// `None` if nothing tells callers apart: there are no credentials, and the address is ambiguous.
     #[must_use]
     pub fn of(headers: &HeaderMap, client: Option<IpAddr>, trusted: bool) -> Option<Self> {
         let has_credentials = has_credentials(headers);
         let is_known = trusted || has_credentials;
-        // Proxies write a field of their own into each request, so a field counts only if it may name somebody.
+        // Proxies add fields that differ for each request, so a field counts only if it may name somebody.
         let digest = fingerprint(headers, |name| match is_of_the_way(name) {
             true => !is_known,
             false => names_somebody(name) && !is_of_one_message(name),
@@ -32,8 +32,8 @@ impl Caller {
         Some(Self(digest.finalize().into()))
     }
 
-    /// The caller of a request with these header fields as they came; `None` if it has no credentials. Every field counts
-    /// that is not known to be about one message, so that one caller may be taken for several, and never two for one.
+    /// The caller of a request, from its header fields as the client sent them; `None` without credentials. Every field
+    /// counts that is not known to be about one message. One caller may be taken for several, but never two for one.
     #[must_use]
     pub fn with_credentials(headers: &HeaderMap) -> Option<Self> {
         let digest = || fingerprint(headers, |name| !is_of_one_message(name));
@@ -54,13 +54,13 @@ fn fingerprint(headers: &HeaderMap, counts: impl Fn(&str) -> bool) -> Sha256 {
     // The order of fields depends on the client's HTTP stack and says nothing.
     fields.sort_unstable();
     fields.iter().fold(Sha256::new().chain_update(b"fields\0"), |digest, (name, value)| {
-        // With the lengths no two sets of fields are the same bytes.
+        // With the lengths, different fields never give the same bytes.
         let lengths = [name.len(), value.len()].map(|length| (length as u64).to_be_bytes());
         digest.chain_update(lengths.as_flattened()).chain_update(name).chain_update(value)
     })
 }
 
-/// Whether a field is a credential, or may be the name of a user whom a gateway has let in.
+/// Whether a field is a credential, or may name a user whom a gateway has let in.
 fn names_somebody(name: &str) -> bool {
     const WORDS: [&str; 17] = [
         "user",
@@ -84,7 +84,7 @@ fn names_somebody(name: &str) -> bool {
     is_credential(name) || WORDS.iter().any(|word| name.contains(word)) && !name.ends_with("request-id")
 }
 
-/// Whether a field is about the way that a request took, and not about a user whom a proxy has let in.
+/// Whether a field describes the path of a request through proxies, and not a user whom a proxy has let in.
 fn is_of_the_way(name: &str) -> bool {
     const WAY: [&str; 9] = ["for", "host", "port", "proto", "scheme", "server", "ssl", "by", "prefix"];
     is_forwarding(name) && name.strip_prefix("x-forwarded-").is_none_or(|what| WAY.contains(&what))

@@ -1,8 +1,8 @@
-//! The pieces in which a body goes into HTTP/2: neither large nor many small ones.
+//! Splits and joins the pieces of a body that is sent over HTTP/2.
 //!
-//! h2 takes a piece whole as soon as there is a window for one byte of it, so a long one is split. It bounds what waits to be
-//! sent in bytes, and keeps some 300 of its own for each DATA frame, so small ones are joined: an answer in pieces of one
-//! byte whose client does not read would take a hundred times its length.
+//! h2 accepts a whole piece as soon as the window has room for one byte of it, so long pieces are split. h2 limits the bytes
+//! that wait to be sent, but not the 300 or so bytes of its own that it keeps for each DATA frame, so small pieces are joined.
+//! Otherwise an answer in pieces of one byte would take a hundred times its length while its client does not read.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,20 +15,20 @@ use http_body::{Body, Frame, SizeHint};
 use super::with_prefix;
 use crate::connection::window::Window;
 
-/// Pieces that are shorter are joined as long as there are more, and few of them wait to be sent at a time.
+/// Shorter pieces are joined while more are available, and at most [`MOST_SMALL`] of them wait to be sent.
 const SMALL: usize = 512;
 const MOST_SMALL: usize = 16;
-/// So much is joined at most, and so much handed out at a time.
+/// The most that is joined, and the most that is handed out at a time.
 const LARGE: usize = 16 * 1024;
-/// The last byte of a longer piece goes by itself: it is asked for when the others have been taken.
+/// The last byte of a longer piece is sent by itself: h2 asks for it only after it has taken the others.
 const LONG: usize = 1024;
 
 /// A body in pieces.
 pub struct Pieces<B: Body> {
-    /// Before the body: the end of the body has to know what was left.
+    /// Dropped before the body, which has to know what was left.
     left: Left,
     body: B,
-    /// What comes behind what was joined, if that is known and no data.
+    /// What follows the joined data, once it is known not to be data.
     then: Option<End<B::Error>>,
     waiting: Arc<Waiting>,
 }
@@ -58,11 +58,11 @@ impl<E> End<E> {
     }
 }
 
-/// What was taken from the body and is still to be handed out.
+/// What was taken from the body and not yet handed out.
 struct Left {
     /// Small pieces.
     joined: BytesMut,
-    /// Of a long piece.
+    /// The rest of a long piece.
     rest: Bytes,
     window: Option<Arc<Window>>,
 }
@@ -75,7 +75,7 @@ impl Drop for Left {
     }
 }
 
-/// The small pieces that were handed out and are not sent yet.
+/// The small pieces that were handed out and not yet sent.
 #[derive(Default)]
 struct Waiting {
     count: AtomicUsize,
@@ -83,19 +83,19 @@ struct Waiting {
 }
 
 impl Waiting {
-    /// Whether one more may wait. If not, the task is woken as soon as it may.
+    /// Whether one more may wait. If not, the task is woken when one may.
     fn has_room(&self, cx: &Context<'_>) -> bool {
         let is_free = || self.count.load(Ordering::Acquire) < MOST_SMALL;
         if is_free() {
             return true;
         }
         *self.waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(cx.waker().clone());
-        // One may have been sent in between.
+        // One may have been sent in the meantime.
         is_free()
     }
 }
 
-/// A small piece. Whoever sends it drops it then.
+/// A small piece. It is dropped when it has been sent.
 struct Piece {
     bytes: Bytes,
     waiting: Arc<Waiting>,
@@ -117,7 +117,7 @@ impl Drop for Piece {
 }
 
 impl<B: Body<Data = Bytes>> Pieces<B> {
-    /// The pieces of a body. `window`: that of the stream, if somebody looks whether its client takes what waits.
+    /// The pieces of a body. `window` is that of the stream, if the reading of its client is watched.
     #[must_use]
     pub fn of(body: B, window: Option<Arc<Window>>) -> Self {
         Self {
@@ -138,7 +138,7 @@ impl<B: Body<Data = Bytes>> Pieces<B> {
 type Polled<E> = Poll<Option<Result<Frame<Bytes>, E>>>;
 
 impl<B: Body<Data = Bytes> + Unpin> Pieces<B> {
-    /// Takes what the body has, until that is enough. Ready when there is a frame that needs no joining.
+    /// Takes what the body has until there is enough. Ready with a frame that needs no joining.
     fn gather(&mut self, cx: &mut Context<'_>) -> Polled<B::Error> {
         while self.then.is_none() && self.left.joined.len() < LARGE {
             let next = std::task::ready!(Pin::new(&mut self.body).poll_frame(cx));
@@ -161,7 +161,7 @@ impl<B: Body<Data = Bytes> + Unpin> Pieces<B> {
         Poll::Pending
     }
 
-    /// What was joined, unless too many small pieces wait to be sent.
+    /// The joined data, unless too many small pieces wait to be sent.
     fn joined(&mut self, cx: &Context<'_>) -> Poll<Bytes> {
         if self.left.joined.len() >= SMALL {
             return Poll::Ready(self.left.joined.split().freeze());
@@ -174,7 +174,7 @@ impl<B: Body<Data = Bytes> + Unpin> Pieces<B> {
         Poll::Ready(Bytes::from_owner(piece))
     }
 
-    /// The next piece of what is there.
+    /// The next piece of the rest.
     fn split(&mut self) -> Polled<B::Error> {
         let length = match self.left.rest.len() {
             length if length > LARGE => LARGE,

@@ -188,3 +188,50 @@ impl Lock {
         Ok(Self { settings: settings.clone(), acceptor, certificates })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::config::layers::Layers;
+
+    fn door() -> (Arc<Door>, Bounds) {
+        let text = "upstream = \"http://localhost:3000\"\nlimits.connections = 120";
+        let (mut layers, mut complaints) = (Layers::default(), Vec::new());
+        layers.take_file("proxy.toml", text, &mut complaints);
+        let config = Config::check(&layers, complaints).unwrap();
+        (Arc::new(Door::new(None, "localhost", Arc::default()).unwrap()), Bounds::of(&config.process))
+    }
+
+    /// As many connections of an address as come in.
+    fn fill(door: &Arc<Door>, bounds: &Bounds, peer: &str) -> Vec<Entry> {
+        let peer = peer.parse().unwrap();
+        std::iter::from_fn(|| door.enter(Some(peer), bounds)).collect()
+    }
+
+    #[test]
+    fn each_address_leaves_half_of_what_others_leave() {
+        let (door, bounds) = door();
+        let held = ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map(|peer| fill(&door, &bounds, peer));
+        assert_eq!(held.each_ref().map(Vec::len), [60, 30, 15]);
+        let [first, ..] = held;
+        drop(first);
+        assert_eq!(fill(&door, &bounds, "192.0.2.4").len(), 38, "what is over is free again");
+    }
+
+    #[test]
+    fn what_comes_from_this_machine_leaves_an_eighth() {
+        let (door, bounds) = door();
+        let held = ["127.0.0.1", "192.0.2.1"].map(|peer| fill(&door, &bounds, peer));
+        assert_eq!(held.map(|held| held.len()), [105, 8]);
+    }
+
+    #[test]
+    fn a_number_that_is_stated_holds() {
+        let (door, bounds) = door();
+        let stated = Bounds { connections_per_peer: Some(100), ..bounds };
+        let held = fill(&door, &stated, "192.0.2.1");
+        let unlimited = Bounds { connections_per_peer: Some(0), ..bounds };
+        assert_eq!((held.len(), fill(&door, &unlimited, "192.0.2.2").len()), (100, 20));
+    }
+}

@@ -177,6 +177,8 @@ async fn the_older_transport_is_guarded_in_every_spelling() {
     // A login that comes back with a form leaves its own page.
     let form = [FOREIGN, "Content-Type: application/x-www-form-urlencoded", "Sec-Fetch-Mode: navigate"];
     assert_eq!(proxy.ask(post("/callback", &form, "code=1&state=2")).await.status(), 200);
+    // Where the query names a session it may be a message of the older transport.
+    assert_eq!(proxy.ask(post("/login?session=1", &form, "name=a")).await.status(), 403);
 }
 
 #[tokio::test]

@@ -440,7 +440,15 @@ async fn a_connection_of_several_clients_gets_no_private_one() {
             let way = way_of(&mut client, post("/mcp", &[fields, &[MINE]].concat(), "{}")).await;
             ended(&upstream, way).await;
         }
+        let mut client = Http2::to(&proxy).await;
+        for _ in 0..3 {
+            let fields =
+                fields.iter().filter_map(|field| field.split_once(": ")).filter(|(name, _)| *name != "Connection");
+            let way = client.way_with(&fields.collect::<Vec<_>>()).await;
+            ended(&upstream, way).await;
+        }
         // What is answered is pooled all the same.
+        let mut client = proxy.connect().await;
         let way = way_of(&mut client, post("/mcp", fields, PING)).await;
         assert_eq!(way_of(&mut client, post("/mcp", fields, PING)).await, way);
     }
@@ -548,7 +556,13 @@ impl Http2 {
 
     /// Is refused; answers over which connection of the upstream.
     async fn way(&mut self) -> usize {
-        let (head, _) = self.exchange("POST", "/mcp", &[("authorization", "Bearer mine")], "{}").await;
+        self.way_with(&[]).await
+    }
+
+    /// As [`Self::way`], with further fields.
+    async fn way_with(&mut self, fields: &[(&str, &str)]) -> usize {
+        let fields = [&[("authorization", "Bearer mine")], fields].concat();
+        let (head, _) = self.exchange("POST", "/mcp", &fields, "{}").await;
         assert_eq!(head.status, 401);
         head.headers["x-connection"].to_str().unwrap().parse().unwrap()
     }

@@ -10,10 +10,10 @@ use percent_encoding::{percent_decode, percent_decode_str};
 
 use super::is_plain;
 
-/// A path that is longer and not plain, or has more forms on the way through decoders and normalisers, is not read at all.
+/// A path that is longer and not plain is not read, nor is one that takes more forms on its way through [`STEPS`].
 const LONGEST: usize = 1024;
 const MOST_FORMS: usize = 64;
-/// A query is decoded so often at most.
+/// How often a query is decoded at most.
 const MOST_DECODINGS: usize = 4;
 
 /// What a proxy, a server or a framework may do to a path before it looks at it, in any order and any number of times.
@@ -33,9 +33,9 @@ const STEPS: [fn(&str) -> String; 12] = [
 ];
 
 /// Every path that a lenient server may read this one as: decoded, in lower case, without parameters, empty segments and a
-/// slash at its end. A plain path has one reading. `None` if nobody can tell, and it may be any place: there are too many
-/// readings, it has strange signs, or it is no UTF-8. A decoder that does not check that reads `%c0%af` as a slash (RFC 3629
-/// section 10).
+/// slash at its end. A plain path has one reading. `None` if the path may be read as any place: it has too many readings,
+/// characters that decoders treat differently, or is not UTF-8 after decoding. A decoder that does not check for UTF-8 reads
+/// `%c0%af` as a slash (RFC 3629 section 10).
 #[must_use]
 pub fn readings(path: &str) -> Option<Vec<String>> {
     if is_plain(path) && !names_script(path) {
@@ -77,15 +77,15 @@ pub fn is_at(reading: &str, place: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || (rest.starts_with('.') && place != "/" && !rest.contains('/')))
 }
 
-/// Whether a reading is below this place: a server that mounts a handler there hands it everything below. At the root that
-/// would be every path, so that nothing is said of it here.
+/// Whether a reading is below this place. A server that mounts a handler there passes it every path below. Nothing is below
+/// the root, because that would be every path.
 #[must_use]
 pub fn is_below(reading: &str, place: &str) -> bool {
     place != "/" && reading.strip_prefix(place).is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// Whether a lenient reader finds a parameter of such a name in a target, decoded once or several times, before it is taken
-/// apart or after. The name is in lower case, without marks. Yes as well if nobody can tell.
+/// Whether a lenient reader finds a parameter with such a name in a target. The target may be decoded several times, before
+/// or after it is split. `is_meant` gets the name in lower case and without punctuation. Also true if that cannot be decided.
 #[must_use]
 pub fn may_have_parameter(target: &str, is_meant: impl Fn(&str) -> bool) -> bool {
     let mut text = target.as_bytes().to_vec();
@@ -120,7 +120,7 @@ fn decode_blanks(text: &str) -> String {
     text.replace('+', " ")
 }
 
-/// Letters that some readers take for others, as these: `\u{ff4d}` is an `m` (NFKC, UAX 15).
+/// Some readers normalise compatibility characters: `\u{ff4d}` becomes an `m` (NFKC, UAX 15).
 fn compose(text: &str) -> String {
     if text.is_ascii() { text.to_owned() } else { ComposingNormalizerBorrowed::new_nfkc().normalize(text).into_owned() }
 }
@@ -152,9 +152,9 @@ fn unite_separators(text: &str) -> String {
     text.replace('\\', "/").chars().filter(|letter| !letter.is_control()).collect()
 }
 
-/// Whether nobody can tell how a path is read: it has a sign that no client writes, and that some readers take for a
-/// separator (in code pages of Windows), drop (invisible characters), or take out with what is around it (an escape of
-/// JavaScript, a session of ASP.NET, a stream of NTFS).
+/// Whether a path has a character that no client writes and that readers treat differently. Some take it for a separator
+/// (code pages of Windows), drop it (invisible characters), or drop what is around it as well (JavaScript escapes, ASP.NET
+/// sessions, NTFS streams).
 fn is_strange(text: &str) -> bool {
     const STRANGE: [char; 9] =
         ['\u{a5}', '\u{ad}', '\u{20a9}', '\u{2044}', '\u{2060}', '\u{2215}', '\u{2216}', '\u{29f8}', '\u{feff}'];
@@ -165,21 +165,21 @@ fn is_strange(text: &str) -> bool {
         || text.split('/').any(|part| part.starts_with('(') && part.ends_with("))"))
 }
 
-/// A program in C ends a string at a zero byte; a parser of URLs ends a path at these two.
+/// A C program ends a string at a zero byte, and a URL parser ends a path at `?` and `#`.
 fn cut_at_end(text: &str) -> String {
     text.split(['\0', '?', '#']).next().unwrap_or_default().to_owned()
 }
 
-/// What begins with two separators names a host first (RFC 3986 section 4.2): a parser of URLs that is given a target takes its
-/// first segment for one. Some skip further separators before it (WHATWG URL section 4.4).
+/// A reference that begins with two separators names a host first (RFC 3986 section 4.2), so a URL parser that is given a
+/// target takes its first segment for one. Some parsers skip further separators before it (WHATWG URL section 4.4).
 fn drop_authority(text: &str) -> String {
     let Some(rest) = text.strip_prefix("//") else { return text.to_owned() };
     let rest = rest.trim_start_matches('/');
     rest.find('/').map_or("/", |end| &rest[end..]).to_owned()
 }
 
-/// A program that serves what is behind its name: `/index.php/mcp` (PATH_INFO, RFC 3875 section 4.1.5). Servers know one by
-/// its suffix, which may have a version (`.php5`).
+/// Whether a segment names a script, which is given the rest of the path: `/index.php/mcp` (PATH_INFO, RFC 3875 section
+/// 4.1.5). Servers recognise a script by its suffix, which may have a version (`.php5`).
 fn is_script(segment: &str) -> bool {
     const SUFFIXES: [&str; 18] = [
         "php", "phtml", "phar", "cgi", "fcgi", "fpl", "pl", "py", "rb", "wsgi", "asp", "aspx", "ashx", "asmx", "jsp",
@@ -190,12 +190,12 @@ fn is_script(segment: &str) -> bool {
     !name.is_empty() && SUFFIXES.iter().any(|have| suffix.eq_ignore_ascii_case(have))
 }
 
-/// Whether a script is named and something behind it; cheap for the short paths that clients ask for.
+/// Whether the path names a script and something behind it. Cheap for the short paths that clients ask for.
 fn names_script(path: &str) -> bool {
     path.contains('.') && path.rsplit('/').skip(1).any(is_script)
 }
 
-/// As frameworks route that leave out the script that is called for every path.
+/// The path as frameworks route it that ignore the script's name wherever it stands.
 fn drop_script(text: &str) -> String {
     let mut segments: Vec<&str> = text.split('/').collect();
     let last = segments.pop().unwrap_or_default();
@@ -204,7 +204,7 @@ fn drop_script(text: &str) -> String {
     segments.join("/")
 }
 
-/// As a script sees it that stands in a folder.
+/// The path as a script in a folder gets it.
 fn begin_behind_script(text: &str) -> String {
     let mut rest = text;
     while let Some((segment, behind)) = rest.split_once('/') {
@@ -230,7 +230,7 @@ fn merge_and_resolve(text: &str) -> String {
     without_dots(text, true)
 }
 
-/// Without dot segments (RFC 3986 section 5.2.4), where an empty segment is one that `..` takes out.
+/// Without dot segments (RFC 3986 section 5.2.4). Here `..` removes an empty segment like any other.
 fn resolve(text: &str) -> String {
     without_dots(text, false)
 }
@@ -248,8 +248,8 @@ fn without_dots(text: &str, merges: bool) -> String {
     format!("/{}", out.join("/"))
 }
 
-/// A path as names of places are compared: in lower case, each segment without parameters and what file systems drop at its
-/// end, no empty segments, no slash at the end.
+/// A path in the form in which places are compared: in lower case, each segment without parameters and without the
+/// characters that file systems drop at its end, without empty segments and without a slash at its end.
 fn bare(text: &str) -> String {
     let mut path = String::with_capacity(text.len());
     for segment in text.split('/') {
@@ -264,7 +264,7 @@ fn bare(text: &str) -> String {
     if path.is_empty() { "/".to_owned() } else { fold(&path) }
 }
 
-/// In lower case; letters that some tables fold into ASCII ones (U+017F, U+212A) as those.
+/// In lower case. Letters that some tables fold into ASCII letters (U+017F, U+212A) become those.
 fn fold(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();

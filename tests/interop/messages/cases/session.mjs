@@ -67,7 +67,7 @@ const elsewhere = [
     async refuse(exchange) {
       const { session, wantsAnswer } = exchange;
       if (!session || !wantsAnswer) return undefined;
-      // Clients open their stream beside their first request. Who comes first is another matter.
+      // Clients open their stream beside their first request. Which of the two the server sees first is not what this case tests.
       for (let waits = 0; !session.stream && waits < 200; waits += 1) await sleep(5);
       const text = event(messageOf(exchange));
       if (session.stream) session.stream.write(text);

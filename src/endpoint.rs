@@ -160,11 +160,13 @@ pub struct Endpoints {
     paths: Paths,
     /// What rules compare paths with: the endpoints that are mended, and further ones.
     places: Vec<Place>,
+    /// Whether metadata name more places than are kept.
+    is_crowded: bool,
 }
 
 impl From<Paths> for Endpoints {
     fn from(paths: Paths) -> Self {
-        let mut endpoints = Self { paths, places: Vec::new() };
+        let mut endpoints = Self { paths, places: Vec::new(), is_crowded: false };
         for class in Self::MENDED {
             let path = endpoints.path_of(class).unwrap_or_default().to_owned();
             endpoints.places.extend(Place::all(class, &path, true));
@@ -193,15 +195,22 @@ impl Endpoints {
     /// Adds a place that a further document names: of a second authorization server, of the other kind of metadata, of mutual
     /// TLS (RFC 8705 section 5). Rules hold there, and nothing is mended.
     pub fn add_further(&mut self, class: Class, path: &str) {
-        if self.places.len() >= Self::MOST_FURTHER {
-            return;
-        }
         for place in Place::all(class, path, false) {
             let is_known = self.places.iter().any(|have| have.class == class && have.reading == place.reading);
+            if !is_known && self.places.len() >= Self::MOST_FURTHER {
+                self.is_crowded = true;
+                return;
+            }
             if !is_known {
                 self.places.push(place);
             }
         }
+    }
+
+    /// Whether metadata name more places than are kept. Then a request that changes something may go to any of them.
+    #[must_use]
+    pub fn is_crowded(&self) -> bool {
+        self.is_crowded
     }
 
     /// The class of the endpoint at this path.
@@ -246,7 +255,9 @@ pub fn session_in(query: &str) -> Option<&str> {
 
 /// Whether a lenient server finds the session of the HTTP+SSE transport in this target.
 fn names_a_session_loosely(path: &str, query: &str) -> bool {
-    canonical::may_have_parameter(&format!("{path}?{query}"), |name| name == "session" || name.ends_with("sessionid"))
+    canonical::may_have_parameter(&format!("{path}?{query}"), |name| {
+        matches!(name, "session" | "sessionid" | "mcpsessionid")
+    })
 }
 
 /// Whether a method asks for something and changes nothing.

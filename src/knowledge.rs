@@ -163,19 +163,14 @@ impl Knowledge {
     /// The path of an endpoint that a document names, if that is on the upstream itself.
     fn own_path(&self, facts: &Facts, document: &Object, name: &str) -> Option<String> {
         let url = document.text(name)?;
-        let rest = if url.starts_with('/') && !url.starts_with("//") {
-            url
-        } else {
-            let site = Site { facts, known: self };
-            after_origin(&url).filter(|_| site.owns(&url))?.to_owned()
-        };
-        let path = rest.split(['?', '#']).next().unwrap_or(&rest);
-        path.starts_with('/').then(|| path.to_owned())
+        let is_own = is_path(&url) || Site { facts, known: self }.owns(&url);
+        is_own.then(|| path_of(&url)).flatten()
     }
 
-    /// Takes in the endpoints that a further document of the upstream's own names, or the first one for clients with a
-    /// certificate: whoever is kept out of the first endpoints is kept out of these.
-    pub fn take_further_endpoints(&mut self, facts: &Facts, document: &Object) {
+    /// Takes in every endpoint that a document of the upstream's own names, for clients with a certificate too: whoever is kept
+    /// out of the first endpoints is kept out of these. Which host the document puts them on does not matter. The upstream may
+    /// have a name that is not known here, and a rule that guards too much does less harm.
+    pub fn take_further_endpoints(&mut self, document: &Object) {
         const NAMES: [(&str, Class); 7] = [
             ("authorization_endpoint", Class::Authorize),
             ("token_endpoint", Class::Token),
@@ -186,13 +181,10 @@ impl Knowledge {
             ("device_authorization_endpoint", Class::Token),
             ("introspection_endpoint", Class::Token),
         ];
-        if let Some(origin) = document.text("issuer").and_then(|issuer| Origin::of(&issuer).ok()) {
-            self.advertise(origin);
-        }
         let aliases = document.child("mtls_endpoint_aliases");
         for document in std::iter::once(document).chain(aliases.as_ref()) {
             for (name, class) in NAMES {
-                if let Some(path) = self.own_path(facts, document, name) {
+                if let Some(path) = document.text(name).as_deref().and_then(path_of) {
                     self.endpoints.add_further(class, &path);
                 }
             }
@@ -247,6 +239,18 @@ impl Knowledge {
             self.advertised.push(origin);
         }
     }
+}
+
+/// Whether a reference is a path on the same host (RFC 3986 section 4.2).
+fn is_path(url: &str) -> bool {
+    url.starts_with('/') && !url.starts_with("//")
+}
+
+/// The path of a URL or of a reference to the same host.
+fn path_of(url: &str) -> Option<String> {
+    let rest = if is_path(url) { url } else { after_origin(url)? };
+    let path = rest.split(['?', '#']).next().unwrap_or(rest);
+    path.starts_with('/').then(|| path.to_owned())
 }
 
 /// The scopes that a document lists, each a scope token (RFC 6749 section 3.3); `None` if it lists none.

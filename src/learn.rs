@@ -178,6 +178,11 @@ impl Learner {
             other_server = known.foreign.is_some(),
             "learned about the upstream"
         );
+        if known.endpoints.is_crowded() && !state.known.endpoints.is_crowded() {
+            tracing::warn!(
+                "the metadata name more endpoints than are kept: every request but GET, HEAD and OPTIONS keeps the rules of all of them"
+            );
+        }
         self.state.store(Arc::new(State { known, until: Some(Instant::now() + life) }));
         self.take_lessons();
     }

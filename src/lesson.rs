@@ -48,8 +48,8 @@ const MOVED: About = About {
     id: "moved",
     changes: "messages go to the other path at once (transport.moved)",
     evidence: "the proxy's own ping, without credentials, is redirected from the MCP path to the same path with or \
-               without a slash, and succeeds there",
-    forgotten: "a message does not succeed there, but for 404 inside a session",
+               without a slash, and succeeds or gets 401 there",
+    forgotten: "a message that is refused there is taken at its own path",
     life: 1,
     warning: None,
     is_of_server: false,

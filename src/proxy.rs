@@ -234,6 +234,7 @@ impl Exchange {
             is_stateless: class.has_messages() && endpoint::is_stateless(&headers),
             is_legacy: false,
             moved: if class == Class::Mcp { self.runtime().learner.moved() } else { None },
+            moved_from: None,
             target,
             origin: headers::origin(&headers),
             preflight,
@@ -288,9 +289,7 @@ impl Exchange {
         self.set_forwarding(request, host);
         let (body, upload) = self.peek(request, body).await?;
         let brought = Brought::by(&self.site(&runtime), request);
-        let target = request.target.clone();
         let (report, answer) = runtime.plan.mend_request(&self.site(&runtime), request);
-        let has_moved = request.target != target && request.moved.as_deref() == Some(request.target.as_str());
         if let Some(reply) = answer {
             self.note(report);
             Box::pin(self.leave(request, true, body)).await;
@@ -304,7 +303,7 @@ impl Exchange {
         let headers = if may_ask { request.headers.clone() } else { std::mem::take(&mut request.headers) };
         let question = question(request, request.target.clone(), headers, body, upload);
         let mut answer = self.ask(request, question).await?;
-        self.listen(request, &answer.reply, brought.as_ref(), has_moved);
+        self.listen(request, &answer.reply, brought.as_ref());
         let mut asks_left = most_asks(request.class);
         loop {
             let (mut report, ask) =

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use sha2::{Digest as _, Sha256};
 
 use crate::exchange::is_credential;
@@ -42,7 +42,7 @@ impl Caller {
 }
 
 fn has_credentials(headers: &HeaderMap) -> bool {
-    headers.keys().any(|name| is_credential(name.as_str()))
+    headers.keys().map(HeaderName::as_str).any(|name| is_credential(name) && !is_of_one_message(name))
 }
 
 fn fingerprint(headers: &HeaderMap, counts: impl Fn(&str) -> bool) -> Sha256 {
@@ -62,26 +62,48 @@ fn fingerprint(headers: &HeaderMap, counts: impl Fn(&str) -> bool) -> Sha256 {
 
 /// Whether a field is a credential, or may name a user whom a gateway has let in.
 fn names_somebody(name: &str) -> bool {
-    const WORDS: [&str; 17] = [
-        "user",
-        "mail",
-        "tenant",
-        "principal",
-        "identity",
-        "oidc",
-        "subject",
-        "login",
+    const WORDS: [&str; 19] = [
         "account",
-        "client",
+        "behalf",
         "caller",
-        "member",
+        "client",
+        "consumer",
+        "credential",
         "customer",
         "group",
-        "role",
-        "org",
+        "identity",
+        "login",
+        "mail",
+        "member",
+        "oidc",
+        "person",
+        "principal",
+        "subject",
+        "tenant",
+        "user",
         "workspace",
     ];
-    is_credential(name) || WORDS.iter().any(|word| name.contains(word)) && !name.ends_with("request-id")
+    /// Too short to be looked for inside other words.
+    const WHOLE_WORDS: [&str; 14] = [
+        "actor",
+        "company",
+        "eppn",
+        "org",
+        "owner",
+        "persistent",
+        "project",
+        "role",
+        "roles",
+        "sub",
+        "team",
+        "uid",
+        "universalid",
+        "upn",
+    ];
+    is_credential(name)
+        || (WORDS.iter().any(|word| name.contains(word))
+            || name.split(['-', '_']).any(|word| WHOLE_WORDS.contains(&word)))
+            && !name.ends_with("request-id")
 }
 
 /// Whether a field describes the path of a request through proxies, and not a user whom a proxy has let in.
@@ -145,7 +167,7 @@ fn is_of_one_message(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderName, HeaderValue};
+    use http::HeaderValue;
 
     use super::*;
 
@@ -190,6 +212,19 @@ mod tests {
             "x-tenant-id",
             "cf-access-jwt-assertion",
             "tailscale-user-login",
+            "x-consumer-custom-id",
+            "x-credential-identifier",
+            "sm-universalid",
+            "eppn",
+            "persistent-id",
+            "x-uid",
+            "x-sub",
+            "x-upn",
+            "x-team-id",
+            "x-project-id",
+            "x-company-id",
+            "x-org",
+            "x-on-behalf-of",
         ] {
             assert_ne!(of(&[(name, "a")], "192.0.2.1"), of(&[(name, "b")], "192.0.2.1"), "{name}");
         }
@@ -209,6 +244,8 @@ mod tests {
             "x-unique-id",
             "x-azure-ref",
             "x-request-start",
+            "x-subrequest",
+            "x-guid",
             "via",
         ] {
             assert_eq!(of(&[(name, "a")], "192.0.2.1"), of(&[(name, "b")], "192.0.2.1"), "{name}");
@@ -236,6 +273,8 @@ mod tests {
         assert_ne!(of(&plain, "192.0.2.1"), of(&plain, "192.0.2.2"));
         assert_eq!(of(&plain, "unknown"), None);
         assert!(of(&[("authorization", "Bearer a")], "unknown").is_some());
+        let message = [("idempotency-key", "a")];
+        assert_ne!(of(&message, "192.0.2.1"), of(&message, "192.0.2.2"), "a key of one message is no credential");
     }
 
     #[test]

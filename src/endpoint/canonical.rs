@@ -33,9 +33,8 @@ const STEPS: [fn(&str) -> String; 12] = [
 ];
 
 /// Every path that a lenient server may read this one as: decoded, in lower case, without parameters, empty segments and a
-/// slash at its end. A plain path has one reading. `None` if the path may be read as any place: it has too many readings,
-/// characters that decoders treat differently, or is not UTF-8 after decoding. A decoder that does not check for UTF-8 reads
-/// `%c0%af` as a slash (RFC 3629 section 10).
+/// slash at its end. A plain path has one reading. `None` if the path may be read as any place: it has too many readings, or is
+/// not UTF-8 after decoding. A decoder that does not check for UTF-8 reads `%c0%af` as a slash (RFC 3629 section 10).
 #[must_use]
 pub fn readings(path: &str) -> Option<Vec<String>> {
     if is_plain(path) && !names_script(path) {
@@ -49,9 +48,6 @@ pub fn readings(path: &str) -> Option<Vec<String>> {
     while let Some(form) = forms.get(at).cloned() {
         at += 1;
         percent_decode_str(&form).decode_utf8().ok()?;
-        if is_strange(&form) {
-            return None;
-        }
         for step in STEPS {
             let next = step(&form);
             if !forms.contains(&next) {
@@ -120,16 +116,28 @@ fn decode_blanks(text: &str) -> String {
     text.replace('+', " ")
 }
 
-/// Some readers normalise compatibility characters: `\u{ff4d}` becomes an `m` (NFKC, UAX 15).
+/// Some readers normalise compatibility characters, so that `\u{ff4d}` becomes an `m` (NFKC, UAX 15), and drop invisible ones
+/// (`Default_Ignorable_Code_Point`, UAX 44).
 fn compose(text: &str) -> String {
-    if text.is_ascii() { text.to_owned() } else { ComposingNormalizerBorrowed::new_nfkc().normalize(text).into_owned() }
+    if text.is_ascii() {
+        return text.to_owned();
+    }
+    let is_invisible = |letter: char| {
+        matches!(letter,
+            '\u{ad}' | '\u{34f}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}')
+    };
+    let composed = ComposingNormalizerBorrowed::new_nfkc().normalize(text);
+    composed.chars().filter(|letter| !is_invisible(*letter)).collect()
 }
 
-/// The encoding of ECMAScript's `escape` (ECMA-262 appendix B.2.1.1), which some servers undo: `%u006d` is an `m`.
+/// The encoding of ECMAScript's `escape` (ECMA-262 appendix B.2.1.1), which some servers undo: `%u006d` is an `m`. The escapes of
+/// its strings (`\u006d`) are read alike.
 fn decode_units(text: &str) -> String {
-    let mut parts = text.split('%');
-    let mut out = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
+    let marks = text.match_indices(['%', '\\']).map(|(at, _)| at);
+    let ends = marks.clone().skip(1).chain([text.len()]);
+    let mut out = text[..marks.clone().next().unwrap_or(text.len())].to_owned();
+    for (mark, end) in marks.zip(ends) {
+        let (mark, part) = text[mark..end].split_at(1);
         let digits = part.strip_prefix(['u', 'U']).and_then(|rest| rest.get(..4));
         let digits = digits.filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
         let letter = digits.and_then(|digits| char::from_u32(u32::from_str_radix(digits, 16).ok()?));
@@ -139,7 +147,7 @@ fn decode_units(text: &str) -> String {
                 out.push_str(rest);
             }
             _ => {
-                out.push('%');
+                out.push_str(mark);
                 out.push_str(part);
             }
         }
@@ -147,22 +155,11 @@ fn decode_units(text: &str) -> String {
     out
 }
 
-/// A backslash separates segments on some systems, and a parser of URLs drops control characters (WHATWG URL section 4.4).
+/// A backslash separates segments on some systems, and code pages of Windows map other characters to it or to a slash. A URL
+/// parser drops control characters (WHATWG URL section 4.4).
 fn unite_separators(text: &str) -> String {
-    text.replace('\\', "/").chars().filter(|letter| !letter.is_control()).collect()
-}
-
-/// Whether a path has a character that no client writes and that readers treat differently. Some take it for a separator
-/// (code pages of Windows), drop it (invisible characters), or drop what is around it as well (JavaScript escapes, ASP.NET
-/// sessions, NTFS streams).
-fn is_strange(text: &str) -> bool {
-    const STRANGE: [char; 9] =
-        ['\u{a5}', '\u{ad}', '\u{20a9}', '\u{2044}', '\u{2060}', '\u{2215}', '\u{2216}', '\u{29f8}', '\u{feff}'];
-    let is_one = |letter: char| STRANGE.contains(&letter) || ('\u{200b}'..='\u{200f}').contains(&letter);
-    !text.is_ascii() && text.contains(is_one)
-        || text.contains("::$")
-        || text.contains("\\u")
-        || text.split('/').any(|part| part.starts_with('(') && part.ends_with("))"))
+    const SEPARATORS: [char; 7] = ['\\', '\u{a5}', '\u{20a9}', '\u{2044}', '\u{2215}', '\u{2216}', '\u{29f8}'];
+    text.replace(SEPARATORS, "/").chars().filter(|letter| !letter.is_control()).collect()
 }
 
 /// A C program ends a string at a zero byte, and a URL parser ends a path at `?` and `#`.
@@ -195,11 +192,16 @@ fn names_script(path: &str) -> bool {
     path.contains('.') && path.rsplit('/').skip(1).any(is_script)
 }
 
-/// The path as frameworks route it that ignore the script's name wherever it stands.
+/// Whether a segment is a session of ASP.NET, which takes it out of the path: `(S(abc))`.
+fn is_session(segment: &str) -> bool {
+    segment.starts_with('(') && segment.ends_with("))")
+}
+
+/// The path as frameworks route it that ignore a script's name or a session wherever it stands.
 fn drop_script(text: &str) -> String {
     let mut segments: Vec<&str> = text.split('/').collect();
     let last = segments.pop().unwrap_or_default();
-    segments.retain(|segment| !is_script(segment));
+    segments.retain(|segment| !is_script(segment) && !is_session(segment));
     segments.push(last);
     segments.join("/")
 }
@@ -216,13 +218,10 @@ fn begin_behind_script(text: &str) -> String {
     text.to_owned()
 }
 
-/// A parameter of a segment (RFC 3986 section 3.3) is no part of its name.
+/// A parameter of a segment (RFC 3986 section 3.3) is no part of its name, nor is a stream of NTFS (`name::$DATA`).
 fn drop_parameters(text: &str) -> String {
-    each_segment(text, |segment| segment.split(';').next().unwrap_or_default())
-}
-
-fn each_segment(text: &str, change: impl Fn(&str) -> &str) -> String {
-    text.split('/').map(change).collect::<Vec<_>>().join("/")
+    let without = |segment: &str| segment.find(';').or_else(|| segment.find("::$")).unwrap_or(segment.len());
+    text.split('/').map(|segment| &segment[..without(segment)]).collect::<Vec<_>>().join("/")
 }
 
 /// Without empty and dot segments.

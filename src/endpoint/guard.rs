@@ -79,9 +79,11 @@ impl Asked<'_> {
             _ => return own,
         }
         let mut set = own;
-        let (Some(read), Some(mcp)) = (readings(self.path), readings(mcp_path)) else {
-            return Class::ALL.into_iter().filter(|class| *class != Class::Other).fold(own, Classes::with);
-        };
+        let every = || Class::ALL.into_iter().filter(|class| *class != Class::Other).fold(own, Classes::with);
+        let (Some(read), Some(mcp)) = (readings(self.path), readings(mcp_path)) else { return every() };
+        if endpoints.is_crowded() && !is_read(self.method) {
+            return every();
+        }
         for reading in read {
             if mcp.iter().any(|place| is_at(&reading, place) || is_below(&reading, place)) {
                 set = set.with(Class::Mcp);

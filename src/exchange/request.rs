@@ -51,6 +51,8 @@ pub struct Request {
     pub is_stateless: bool,
     /// Where the upstream was lately seen to redirect messages to, path and query.
     pub moved: Option<Arc<str>>,
+    /// Where it would have gone if messages had not moved (`transport.moved`).
+    pub moved_from: Option<PathAndQuery>,
     /// The session as the client names it.
     pub session_sent: Option<HeaderValue>,
     /// Content codings that the client accepts, as it wrote them.

@@ -64,7 +64,7 @@ pub(super) async fn put(runtime: &Arc<Runtime>, upstream: &Arc<Upstream>, lesson
     }
 }
 
-/// A ping at the MCP path and at its twin: one of them is redirected to the other, and taken there.
+/// A ping at the MCP path and at its twin: one of them is redirected to the other, and is taken or asked to log in there.
 async fn moved(runtime: &Arc<Runtime>, upstream: &Arc<Upstream>) -> Heard {
     let headers = head(runtime, &runtime.target.authority);
     let ask = async |path: String| {
@@ -81,7 +81,8 @@ async fn moved(runtime: &Arc<Runtime>, upstream: &Arc<Upstream>) -> Heard {
         }
         let Some(there) = ask(to.clone()).await else { continue };
         let status = there.reply.status;
-        if !status.is_success() || error_of(&there).is_some() {
+        let is_taken = status.is_success() && error_of(&there).is_none();
+        if !is_taken && status != StatusCode::UNAUTHORIZED {
             continue;
         }
         let evidence = format!("the proxy's own ping: {} from {from} to {to}, then {}", kind.as_u16(), status.as_u16());

@@ -184,7 +184,7 @@ impl Visitor<'_> {
                 self.known.foreign = None;
                 self.known.take_server_metadata(&self.facts, &place, &document);
                 for document in all {
-                    self.known.take_further_endpoints(&self.facts, &document);
+                    self.known.take_further_endpoints(&document);
                 }
             }
             None if listed || self.known.authorization_servers.is_empty() => self.try_defaults().await,
@@ -226,13 +226,15 @@ impl Visitor<'_> {
         }
     }
 
-    /// Whether a token endpoint answers there: with an OAuth error, or to a GET with anything but "not found", which
-    /// it refuses (RFC 6749 section 3.2).
+    /// Whether a token endpoint answers there: with an OAuth error, or by refusing a GET (RFC 6749 section 3.2) otherwise than
+    /// as a server does at any path, where nothing is or nobody is let in without a login.
     async fn has_token_endpoint(&mut self, path: &str) -> bool {
         let asks = vec![Ask::post(&self.headers, path, FORM, BAD_GRANT), self.get(path)];
         let answers = self.ask_all(asks).await;
         let refused = answers.first().and_then(Option::as_ref).is_some_and(is_oauth_error);
-        refused || answers.get(1).and_then(Option::as_ref).is_some_and(|get| get.reply.status != StatusCode::NOT_FOUND)
+        let is_general =
+            |status| matches!(status, StatusCode::NOT_FOUND | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+        refused || answers.get(1).and_then(Option::as_ref).is_some_and(|get| !is_general(get.reply.status))
     }
 
     /// A copy of another host's document names that host's server, even where the upstream lists itself.

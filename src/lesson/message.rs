@@ -39,16 +39,9 @@ pub fn moved(mcp_path: &str, request: &Request, first: StatusCode, target: &str)
     (is_of_endpoint && is_message && is_move(first, path, target)).then_some(Heard::Question(Lesson::Moved))
 }
 
-/// A message went to where messages moved to, without a redirect before it: whether that place is the wrong one. Any failure
-/// ends the lesson, since the place may be right for some callers alone.
-#[must_use]
-pub fn still_moved(request: &Request, reply: &Reply) -> Option<Heard> {
-    // A session that has ended is answered with 404 (MCP 2025-11-25, Session Management).
-    let is_ended = reply.status == StatusCode::NOT_FOUND && request.session().is_some();
-    // A stream that is not offered is answered with 405 (MCP 2025-11-25, Listening for Messages).
-    (request.method == Method::POST && !is_ended && !reply.status.is_success())
-        .then_some(Heard::Wrong(Lesson::Moved, "a message did not succeed where messages moved to"))
-}
+/// A message that was refused where messages moved to was taken at its own path: the lesson is wrong, for this caller at least.
+pub const NOT_MOVED: Heard =
+    Heard::Wrong(Lesson::Moved, "a message was taken at the path that messages moved away from");
 
 /// What the answer to a probe says: it is known, or there is reason to ask.
 #[must_use]
@@ -109,24 +102,6 @@ mod tests {
         for (path, twin) in [("/mcp", Some("/mcp/")), ("/mcp/", Some("/mcp")), ("/", None)] {
             assert_eq!(twin_of(path).as_deref(), twin);
             assert!(twin.is_none_or(|twin| are_twins(path, twin)));
-        }
-    }
-
-    #[test]
-    fn an_ended_session_is_no_lost_place() {
-        let ping = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
-        for (head, answer, gone) in [
-            ("POST /mcp", "404", true),
-            ("POST /mcp\nMcp-Session-Id: s1", "404", false),
-            ("POST /mcp\nMcp-Session-Id: s1", "410", true),
-            ("POST /mcp\nMcp-Session-Id: s1", "307\nLocation: /mcp", true),
-            ("POST /mcp", "401", true),
-            ("POST /mcp", "500", true),
-            ("POST /mcp", "202", false),
-            ("GET /mcp", "405", false),
-        ] {
-            let heard = still_moved(&request(&format!("{head}\n\n{ping}")), &example::reply(answer).unwrap());
-            assert_eq!(heard.is_some(), gone, "{head} {answer}");
         }
     }
 

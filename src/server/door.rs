@@ -21,6 +21,8 @@ pub(super) struct Door {
     life: Arc<Life>,
     /// Connections by peer, if they are limited.
     peers: Mutex<HashMap<IpAddr, usize>>,
+    /// Connections of trusted proxies.
+    fronts: AtomicUsize,
     /// Connections that were turned away and are about to read why.
     parting: AtomicUsize,
 }
@@ -43,11 +45,15 @@ pub(super) struct Entry {
     pub(super) has_room: bool,
     door: Arc<Door>,
     peer: Option<IpAddr>,
+    is_front: bool,
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
         self.door.life.connections.open.fetch_sub(1, Ordering::Relaxed);
+        if self.is_front {
+            self.door.fronts.fetch_sub(1, Ordering::Relaxed);
+        }
         let Some(peer) = &self.peer else { return };
         let Ok(mut peers) = self.door.peers.lock() else { return };
         if let Some(count) = peers.get_mut(peer) {
@@ -80,6 +86,7 @@ impl Door {
             tls: ArcSwapOption::new(lock.map(Arc::new)),
             life,
             peers: Mutex::default(),
+            fronts: AtomicUsize::new(0),
             parting: AtomicUsize::new(0),
         };
         door.show();
@@ -88,11 +95,15 @@ impl Door {
 
     /// Lets a connection in, if there are not too many, in all or of its peer. A peer that is not limited
     /// by itself is `None`; what comes from this machine may be a proxy in front, and leaves some room for others.
-    pub(super) fn enter(self: &Arc<Self>, peer: Option<IpAddr>, bounds: &Bounds) -> Option<Entry> {
+    /// `is_front`: the peer is a trusted proxy. It brings many clients on few connections, so the first of these have room
+    /// for large buffers whoever else is there.
+    pub(super) fn enter(self: &Arc<Self>, peer: Option<IpAddr>, is_front: bool, bounds: &Bounds) -> Option<Entry> {
         let count = &self.life.connections;
         count.accepted.fetch_add(1, Ordering::Relaxed);
         let before = count.open.fetch_add(1, Ordering::Relaxed);
-        let mut entry = Entry { has_room: before < bounds.roomy, door: self.clone(), peer: None };
+        let is_early_front = is_front && self.fronts.fetch_add(1, Ordering::Relaxed) < bounds.roomy;
+        let has_room = before < bounds.roomy || is_early_front;
+        let mut entry = Entry { has_room, door: self.clone(), peer: None, is_front };
         let is_free = before < bounds.connections && self.count(peer, before, bounds, &mut entry);
         if !is_free {
             count.refused.fetch_add(1, Ordering::Relaxed);
@@ -206,7 +217,20 @@ mod tests {
     /// As many connections of an address as come in.
     fn fill(door: &Arc<Door>, bounds: &Bounds, peer: &str) -> Vec<Entry> {
         let peer = peer.parse().unwrap();
-        std::iter::from_fn(|| door.enter(Some(peer), bounds)).collect()
+        std::iter::from_fn(|| door.enter(Some(peer), false, bounds)).collect()
+    }
+
+    #[test]
+    fn the_first_connections_of_a_trusted_proxy_have_room_beside_those_of_others() {
+        let (door, bounds) = door();
+        let bounds = Bounds { roomy: 3, ..bounds };
+        let room = |entries: &[Entry]| entries.iter().filter(|entry| entry.has_room).count();
+        let others = fill(&door, &bounds, "192.0.2.1");
+        let enter = || door.enter(None, true, &bounds).unwrap();
+        let fronts: Vec<Entry> = (0..20).map(|_| enter()).collect();
+        assert_eq!((room(&others), room(&fronts)), (3, 3));
+        drop(fronts);
+        assert!(enter().has_room);
     }
 
     #[test]

@@ -32,6 +32,8 @@ const TLS_BUFFER: usize = 16 * 1024;
 /// How often a client of HTTP/2 is asked whether it is still there, and how long it may take to say so.
 const PING_EVERY: Duration = Duration::from_secs(20);
 const PING_PATIENCE: Duration = Duration::from_secs(20);
+/// Streams that a client may have reset by its own errors, in the life of a connection (CVE-2025-8671).
+const MOST_RESETS: usize = 1024;
 /// How long a client may go on after GOAWAY if nothing is under way.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -133,8 +135,7 @@ async fn serve_h1(stream: Stream, guest: Guest) {
 async fn serve_h2(stream: Stream, guest: Guest) {
     let Guest { crew, connection, bounds, stopping, has_room } = guest;
     connection.multiplex();
-    // A trusted proxy brings many clients on few connections.
-    let has_room = has_room || connection.trusted;
+    let is_front = connection.trusted;
     let sites = crew.sites();
     let (counters, crowd) = (sites.no_site().counters.clone(), sites.no_site().crowd());
     let of = connection.clone();
@@ -148,9 +149,14 @@ async fn serve_h2(stream: Stream, guest: Guest) {
     }
     let streams = Streams::new(bounds.stalled, crowd, counters.clone());
     let (stream_window, connection_window) = budget::windows(has_room);
+    // What one client of a trusted proxy does wrong must not end the connection of its other clients.
+    let most_resets = (!is_front).then_some(MOST_RESETS);
     let mut serving = pin!(
         http2::Builder::new(streams)
             .timer(TokioTimer::new())
+            // A stream with `:protocol` is refused by itself (RFC 8441), and does not end the connection of all others.
+            .enable_connect_protocol()
+            .max_local_error_reset_streams(most_resets)
             .max_concurrent_streams(if has_room { budget::MOST_STREAMS } else { bounds.streams })
             .initial_stream_window_size(stream_window)
             .initial_connection_window_size(connection_window)

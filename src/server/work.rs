@@ -138,7 +138,7 @@ async fn accept(mut connections: Connections, crew: &Arc<Crew>, door: &Arc<Door>
                 // A number that is stated is meant for clients with an address of their own.
                 let is_local = socket.is_local() && bounds.connections_per_peer.is_some();
                 let is_limited = !connection.trusted && !is_local;
-                match door.enter(Some(connection.peer).filter(|_| is_limited), &bounds) {
+                match door.enter(Some(connection.peer).filter(|_| is_limited), connection.trusted, &bounds) {
                     Some(entry) => {
                         let (stopping, has_room) = (stop.accepting.clone(), entry.has_room);
                         let guest = Guest { crew: crew.clone(), connection, bounds, has_room, stopping };

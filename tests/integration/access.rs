@@ -167,7 +167,9 @@ async fn endpoints_that_further_documents_name_are_closed_too() {
                 document("/a", "/a", r#","introspection_endpoint":"/a/look","mtls_endpoint_aliases":{"token_endpoint":"/mtls/new"}"#)
             }
             "/.well-known/openid-configuration/a" => document("/a", "/openid", ""),
-            "/.well-known/oauth-authorization-server/b" => document("/b", "/b", ""),
+            "/.well-known/oauth-authorization-server/b" => {
+                document("/b", "/b", r#","device_authorization_endpoint":"http://mcp.internal:8080/b/device""#)
+            }
             // Under the name that the server itself has in public.
             "/.well-known/oauth-authorization-server/c" => of("https://public.example", "/c", "/c", ""),
             path if path.ends_with("/new") || path.ends_with("/client") => json("200 OK", r#"{"access_token":"secret"}"#),
@@ -176,9 +178,18 @@ async fn endpoints_that_further_documents_name_are_closed_too() {
     })
     .await;
     let proxy = Proxy::to(&upstream).set("public_url", PUBLIC).set("access.allow", "anthropic").start();
-    for path in
-        ["/a/new", "/openid/new", "/openid/client", "/b/new", "/b/client", "/c/new", "/a/look", "/mtls/new", "/B//New"]
-    {
+    for path in [
+        "/a/new",
+        "/openid/new",
+        "/openid/client",
+        "/b/new",
+        "/b/client",
+        "/b/device",
+        "/c/new",
+        "/a/look",
+        "/mtls/new",
+        "/B//New",
+    ] {
         let answer = proxy.ask(post(path, &[], "grant_type=refresh_token&refresh_token=r")).await;
         assert_eq!(answer.status(), 403, "{path}");
     }

@@ -154,6 +154,28 @@ async fn status(wire: &mut Wire, stream: u32) -> String {
     }
 }
 
+/// A proxy in front brings many clients on one connection. What one of them does wrong must not end it.
+#[tokio::test]
+async fn a_bad_request_ends_its_own_stream_alone_on_the_connection_of_a_trusted_proxy() {
+    const MORE_THAN_ONE_CLIENT_MAY: u32 = 1100;
+    let upstream = Upstream::sound().await;
+    let proxy = Proxy::to(&upstream).set("trusted_proxies", "127.0.0.1").start();
+    let mut wire = raw(&proxy).await;
+    // A WebSocket (RFC 8441), and paths that no URI has.
+    let tunnel = [(":method", "CONNECT"), (":scheme", "http"), (":authority", "mcp.test"), (":path", "/x")];
+    let tunnel = block(&[&tunnel[..], &[(":protocol", "websocket")]].concat());
+    wire.send(frame(HEADERS, END_HEADERS, 1, &tunnel)).await;
+    let refused = status(&mut wire, 1).await;
+    assert!(!refused.starts_with("goaway") && refused != "200", "{refused}");
+    for stream in 1..=MORE_THAN_ONE_CLIENT_MAY {
+        wire.send(frame(HEADERS, END_HEADERS | END_STREAM, 2 * stream + 1, &ask("GET", "/a<b", &[]))).await;
+        assert_eq!(status(&mut wire, 2 * stream + 1).await, format!("reset {PROTOCOL_ERROR}"));
+    }
+    let last = 2 * MORE_THAN_ONE_CLIENT_MAY + 3;
+    wire.send(frame(HEADERS, END_HEADERS | END_STREAM, last, &ask("GET", "/x", &[]))).await;
+    assert_eq!(status(&mut wire, last).await, "200");
+}
+
 #[tokio::test]
 async fn what_is_malformed_never_goes_up() {
     let upstream = Upstream::sound().await;

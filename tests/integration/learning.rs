@@ -47,6 +47,36 @@ async fn the_upstream_is_asked_at_the_start_if_nobody_forbids_it() {
     assert_eq!(upstream.seen().iter().map(Message::target).collect::<Vec<_>>(), ["/x"]);
 }
 
+/// A server hands on the document of the identity provider where its users log in, and asks for a login at every unknown path.
+/// So the provider's token endpoint seems to be here.
+#[tokio::test]
+async fn a_copy_of_another_servers_document_does_not_make_that_server_the_upstream() {
+    const PROVIDER: &str = "https://tenant.example";
+    let upstream = Upstream::answering(|request| match request.target().split('?').next() {
+        Some(SERVER) => server_document(request, ""),
+        Some("/.well-known/openid-configuration") => {
+            let document = value!({
+                "issuer": PROVIDER, "authorization_endpoint": format!("{PROVIDER}/authorize"),
+                "token_endpoint": format!("{PROVIDER}/oauth/token"), "response_types_supported": ["code"],
+                "jwks_uri": format!("{PROVIDER}/jwks"), "subject_types_supported": ["public"],
+                "id_token_signing_alg_values_supported": ["RS256"],
+            });
+            json("200 OK", &document.to_string())
+        }
+        Some("/authorize") => {
+            reply("302 Found", &[&format!("Location: {PROVIDER}/authorize?client_id=up&state=s")], "")
+        }
+        Some("/token") => json("400 Bad Request", r#"{"error":"invalid_grant"}"#),
+        Some(path) if path.starts_with("/.well-known/") => reply("404 Not Found", &[], ""),
+        _ => reply("401 Unauthorized", &[], ""),
+    })
+    .await;
+    let proxy = Proxy::to(&upstream).set("public_url", PUBLIC).start();
+    let query = "response_type=code&client_id=a&redirect_uri=http%3A%2F%2F127.0.0.1%3A9%2Fcb&state=z";
+    let answer = proxy.ask(get(&format!("/authorize?{query}"), &[])).await;
+    assert_eq!(answer.get("location"), Some(&*format!("{PROVIDER}/authorize?client_id=up&state=s")));
+}
+
 #[tokio::test]
 async fn a_message_never_waits_for_what_is_being_learned() {
     let upstream = Upstream::script(|mut conn| async move {

@@ -176,7 +176,7 @@ async fn where_messages_moved_to_is_forgotten_when_it_is_gone() {
         "404 Not Found",
         "401 Unauthorized",
         "403 Forbidden",
-        "500 Internal Server Error",
+        "400 Bad Request",
         "405 Method Not Allowed",
         "410 Gone",
         "307 Temporary Redirect",
@@ -198,6 +198,52 @@ async fn where_messages_moved_to_is_forgotten_when_it_is_gone() {
         assert!(!holds(&proxy, Lesson::Moved), "{gone}");
         assert_eq!(proxy.ask(call()).await.text(), RESULT, "{gone}");
         assert_eq!(counted(&proxy, Lesson::Moved, "forgotten"), 1, "{gone}");
+    }
+}
+
+/// A server that lets no stranger in refuses the proxy's own ping. What a stranger sends there, and any other bad message, changes
+/// nothing for those who log in: long messages are not held here, so that a redirect would reach the client.
+#[tokio::test]
+async fn where_messages_moved_to_is_known_at_servers_with_a_login_and_kept_when_messages_fail() {
+    const OWN: &str = "Authorization: Bearer a";
+    let (_upstream, proxy) = server(|request| match request.target() {
+        "/mcp" => Some(reply("307 Temporary Redirect", &["Location: /mcp/"], "")),
+        "/mcp/" if request.get("authorization").is_none() => Some(reply("401 Unauthorized", &[], "")),
+        "/mcp/" if request.text() == "{" => Some(reply("400 Bad Request", &[], "")),
+        "/mcp/" if is_evil(request) => Some(reply("500 Internal Server Error", &[], "")),
+        "/mcp/" => Some(json("200 OK", RESULT)),
+        _ => None,
+    })
+    .await;
+    assert_eq!(proxy.ask(message(CALL, &[OWN])).await.status(), 200);
+    until(&proxy, Lesson::Moved, "learned", 1).await;
+    for (text, headers, status) in
+        [("{", &[OWN][..], 400), (CALL, &[], 401), ("{", &[], 401), (CALL, &[OWN, "X-Evil: 0"], 500)]
+    {
+        assert_eq!(proxy.ask(message(text, headers)).await.status(), status, "{text} {headers:?}");
+        assert!(holds(&proxy, Lesson::Moved), "{text} {headers:?}");
+    }
+    let long = CALL.replace("tools/list", &format!("tools/list\",\"x\":\"{}", "x".repeat(3 << 20)));
+    assert_eq!(proxy.ask(message(&long, &[OWN])).await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_caller_for_whom_nothing_moved_is_served_where_he_asks() {
+    let (_upstream, proxy) = server(|request| match (request.target(), request.get("authorization")) {
+        ("/mcp", None) => Some(reply("307 Temporary Redirect", &["Location: /mcp/"], "")),
+        ("/mcp/", None) => Some(reply("401 Unauthorized", &[], "")),
+        ("/mcp", Some(_)) => Some(json("200 OK", RESULT)),
+        ("/mcp/", Some(_)) => Some(reply("403 Forbidden", &[], "")),
+        _ => None,
+    })
+    .await;
+    for round in 1..4 {
+        proxy.ask(message(CALL, &[])).await;
+        if round == 1 {
+            until(&proxy, Lesson::Moved, "learned", 1).await;
+        }
+        assert_eq!(proxy.ask(message(CALL, &["Authorization: Bearer victim"])).await.text(), RESULT);
+        assert!(!holds(&proxy, Lesson::Moved));
     }
 }
 

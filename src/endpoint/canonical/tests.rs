@@ -70,6 +70,16 @@ fn every_spelling_reads_as_the_place_that_a_lenient_server_takes_it_for() {
         "/x%ef%bc%8f..%ef%bc%8fmcp",
         "/x/%ef%bc%8e%ef%bc%8e/mcp",
         "/%e2%93%9ccp",
+        "/%5cu006dcp",
+        "/x/..%5cu002fmcp",
+        "/m%c2%adcp",
+        "/m%e2%80%8bcp",
+        "/x%e2%88%95..%e2%88%95mcp",
+        "/x/..%c2%a5mcp",
+        "/(S(abc))/mcp",
+        "/%28S%28abc%29%29/mcp",
+        "/mcp::$DATA",
+        "/x/..%e2%80%8b/../../mcp",
     ] {
         let all = readings(path).unwrap();
         assert!(all.iter().any(|reading| reading == "/mcp"), "{path}: {all:?}");
@@ -104,6 +114,11 @@ fn ordinary_paths_with_escapes_are_read() {
         "/fetch/https://a.example//b;v=1/%E4%BD%A0%E5%A5%BD",
         "/wp/index.php/wp-json/x%20y;z/",
         "//cdn/a%20b/./c",
+        "/wiki/%D9%85%DB%8C%E2%80%8C%D8%AE%D9%88%D8%A7%D9%87%D9%85",
+        "/p/%F0%9F%91%A8%E2%80%8D%F0%9F%91%A9%E2%80%8D%F0%9F%91%A7",
+        "/shop/%C2%A5100",
+        "/files/C:%5Cdata%5Cusers",
+        "/wiki/(f(x))",
     ] {
         assert!(readings(path).is_some(), "{path}");
     }
@@ -116,13 +131,8 @@ fn what_has_too_many_forms_is_not_read() {
 }
 
 #[test]
-fn what_is_strange_or_no_utf_8_may_be_any_place() {
+fn what_is_no_utf_8_may_be_any_place() {
     for path in [
-        "/%5cu006dcp",
-        "/m%c2%adcp",
-        "/x%e2%88%95mcp",
-        "/(S(abc))/mcp",
-        "/mcp::$DATA",
         "/%c0%afmcp",
         "/x/%c0%ae%c0%ae/mcp",
         "/%c1%adcp",

@@ -16,8 +16,9 @@ pub static REPAIR: Repair = Repair {
     why: "A redirect in front of every message doubles its time, and hosted clients lose their token on the way.",
     hits: "claude.ai (drops Authorization), VS Code and everything that turns POST into GET",
     stops: who::EVERYBODY,
-    remedy: "Sends messages to the same path with or without the slash, once a message has succeeded there, as long as \
-             limits.learned_seconds; then it is seen anew. Another replica sees it by itself.",
+    remedy: "Sends messages to the same path with or without the slash, once the proxy's own ping was redirected there, for \
+             limits.learned_seconds; then it is seen anew. A message that is refused there is asked at its own path. Another \
+             replica sees it by itself.",
     advice: "Serve the endpoint with and without the slash.",
     basis: &[basis::MCP_REDIRECT],
     default: Mode::Fix,
@@ -61,7 +62,7 @@ fn when(request: &Request) -> bool {
 
 fn run(_: &Site<'_>, request: &mut Request) -> Outcome {
     let Some(Ok(target)) = request.moved.as_deref().map(PathAndQuery::try_from) else { return Outcome::Sound };
-    request.target = target;
+    request.moved_from = Some(std::mem::replace(&mut request.target, target));
     // What is wrong is said by transport.redirected.
     Outcome::mended("messages are redirected; asking there at once").blameless_if(true)
 }

@@ -84,16 +84,24 @@ fn names_somebody(name: &str) -> bool {
         "workspace",
     ];
     /// Too short to be looked for inside other words.
-    const WHOLE_WORDS: [&str; 14] = [
+    const WHOLE_WORDS: [&str; 22] = [
         "actor",
         "company",
+        "device",
+        "dn",
+        "employee",
         "eppn",
+        "name",
+        "oid",
         "org",
         "owner",
         "persistent",
+        "profile",
         "project",
+        "realm",
         "role",
         "roles",
+        "space",
         "sub",
         "team",
         "uid",
@@ -224,6 +232,8 @@ mod tests {
             "x-project-id",
             "x-company-id",
             "x-org",
+            "remote-name",
+            "x-employee-id",
             "x-on-behalf-of",
         ] {
             assert_ne!(of(&[(name, "a")], "192.0.2.1"), of(&[(name, "b")], "192.0.2.1"), "{name}");

@@ -24,10 +24,9 @@ use crate::seal::SealKeys;
 /// Stands in an example's reply for `Reply::decode`, which is no header field.
 const DECODE: &str = "x-decoded";
 
-/// Stand in an example's request for `Request::is_legacy`, `Request::moved` and `Request::moved_from`.
+/// Stand in an example's request for `Request::is_legacy` and `Request::moved`.
 const LEGACY: &str = "x-legacy";
 const MOVED: &str = "x-moved";
-const MOVED_FROM: &str = "x-moved-from";
 
 /// Stands in the request of a further ask for `Ask::bridge`.
 const BRIDGE: &str = "x-bridge";
@@ -67,7 +66,6 @@ pub fn request(text: &str, facts: &Facts, known: &Knowledge) -> Result<Request, 
         is_stateless: endpoint::is_stateless(&headers),
         is_legacy: headers.remove(LEGACY).is_some(),
         moved,
-        moved_from: headers.remove(MOVED_FROM).and_then(|from| from.to_str().ok()?.try_into().ok()),
         target,
         origin: headers.get(ORIGIN).cloned(),
         preflight: preflight(&method, &headers),

@@ -184,7 +184,7 @@ impl Knowledge {
         let aliases = document.child("mtls_endpoint_aliases");
         for document in std::iter::once(document).chain(aliases.as_ref()) {
             for (name, class) in NAMES {
-                if let Some(path) = document.text(name).as_deref().and_then(path_of) {
+                if let Some(path) = document.text(name).as_deref().and_then(path_anywhere) {
                     self.endpoints.add_further(class, &path);
                 }
             }
@@ -244,6 +244,12 @@ impl Knowledge {
 /// Whether a reference is a path on the same host (RFC 3986 section 4.2).
 fn is_path(url: &str) -> bool {
     url.starts_with('/') && !url.starts_with("//")
+}
+
+/// The path of a URL, or of a reference to any host.
+fn path_anywhere(reference: &str) -> Option<String> {
+    let base = Url::parse("http://localhost/").ok()?;
+    base.join(reference).ok().map(|url| url.path().to_owned())
 }
 
 /// The path of a URL or of a reference to the same host.

@@ -49,7 +49,7 @@ const MOVED: About = About {
     changes: "messages go to the other path at once (transport.moved)",
     evidence: "the proxy's own ping, without credentials, is redirected from the MCP path to the same path with or \
                without a slash, and succeeds or gets 401 there",
-    forgotten: "a message that is refused there is taken at its own path",
+    forgotten: "the proxy's own ping is no longer redirected, which is tried when a message fails there",
     life: 1,
     warning: None,
     is_of_server: false,

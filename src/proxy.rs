@@ -234,7 +234,6 @@ impl Exchange {
             is_stateless: class.has_messages() && endpoint::is_stateless(&headers),
             is_legacy: false,
             moved: if class == Class::Mcp { self.runtime().learner.moved() } else { None },
-            moved_from: None,
             target,
             origin: headers::origin(&headers),
             preflight,
@@ -289,7 +288,9 @@ impl Exchange {
         self.set_forwarding(request, host);
         let (body, upload) = self.peek(request, body).await?;
         let brought = Brought::by(&self.site(&runtime), request);
+        let target = request.target.clone();
         let (report, answer) = runtime.plan.mend_request(&self.site(&runtime), request);
+        let has_moved = request.target != target && request.moved.as_deref() == Some(request.target.as_str());
         if let Some(reply) = answer {
             self.note(report);
             Box::pin(self.leave(request, true, body)).await;
@@ -303,7 +304,7 @@ impl Exchange {
         let headers = if may_ask { request.headers.clone() } else { std::mem::take(&mut request.headers) };
         let question = question(request, request.target.clone(), headers, body, upload);
         let mut answer = self.ask(request, question).await?;
-        self.listen(request, &answer.reply, brought.as_ref());
+        self.listen(request, &answer.reply, brought.as_ref(), has_moved);
         let mut asks_left = most_asks(request.class);
         loop {
             let (mut report, ask) =

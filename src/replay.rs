@@ -338,7 +338,6 @@ fn request(site: &Site<'_>, recorded: &Recorded) -> Option<Request> {
         is_stateless: class.has_messages() && endpoint::is_stateless(&headers),
         is_legacy: false,
         moved: moved.map(Into::into),
-        moved_from: None,
         origin: headers.get(ORIGIN).cloned(),
         preflight,
         authorized,

@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use http::{HeaderMap, HeaderName};
+use http::header::{AUTHORIZATION, COOKIE};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use sha2::{Digest as _, Sha256};
 
 use crate::exchange::is_credential;
@@ -13,19 +14,19 @@ use crate::headers::is_forwarding;
 pub struct Caller([u8; 32]);
 
 impl Caller {
-    /// The caller of a request, from its header fields as the client sent them. Without credentials the client's address
+    /// The caller of a request, from its header fields as the client sent them. Without a secret among them the client's address
     /// counts as well, and so do the fields that state an address, unless `trusted` says that a trusted proxy stated `client`.
-    /// `None` if nothing tells callers apart: there are no credentials, and the address is ambiguous.
+    /// `None` if nothing tells callers apart: there is no secret, and the address is ambiguous.
     #[must_use]
     pub fn of(headers: &HeaderMap, client: Option<IpAddr>, trusted: bool) -> Option<Self> {
-        let has_credentials = has_credentials(headers);
-        let is_known = trusted || has_credentials;
+        let has_secret = headers.iter().any(|(name, value)| is_secret(name, value));
+        let is_known = trusted || has_secret;
         // Proxies add fields that differ for each request, so a field counts only if it may name somebody.
         let digest = fingerprint(headers, |name| match is_of_the_way(name) {
             true => !is_known,
             false => names_somebody(name) && !is_of_one_message(name),
         });
-        if has_credentials {
+        if has_secret {
             return Some(Self(digest.finalize().into()));
         }
         let digest = digest.chain_update(b"address\0").chain_update(client?.to_canonical().to_string());
@@ -45,6 +46,15 @@ fn has_credentials(headers: &HeaderMap) -> bool {
     headers.keys().map(HeaderName::as_str).any(|name| is_credential(name) && !is_of_one_message(name))
 }
 
+/// Whether a field is a credential that nobody else has. Some fields are merely named like one, and are the same in the requests
+/// of many.
+fn is_secret(name: &HeaderName, value: &HeaderValue) -> bool {
+    const SHORTEST: usize = 16;
+    let is_long = value.len() >= SHORTEST && !value.as_bytes().starts_with(b"http");
+    *name == AUTHORIZATION
+        || is_long && *name != COOKIE && is_credential(name.as_str()) && !is_of_one_message(name.as_str())
+}
+
 fn fingerprint(headers: &HeaderMap, counts: impl Fn(&str) -> bool) -> Sha256 {
     let mut fields: Vec<(&str, &[u8])> = headers
         .iter()
@@ -62,7 +72,7 @@ fn fingerprint(headers: &HeaderMap, counts: impl Fn(&str) -> bool) -> Sha256 {
 
 /// Whether a field is a credential, or may name a user whom a gateway has let in.
 fn names_somebody(name: &str) -> bool {
-    const WORDS: [&str; 19] = [
+    const WORDS: [&str; 21] = [
         "account",
         "behalf",
         "caller",
@@ -76,15 +86,17 @@ fn names_somebody(name: &str) -> bool {
         "mail",
         "member",
         "oidc",
+        "org",
         "person",
         "principal",
+        "role",
         "subject",
         "tenant",
         "user",
         "workspace",
     ];
     /// Too short to be looked for inside other words.
-    const WHOLE_WORDS: [&str; 22] = [
+    const WHOLE_WORDS: [&str; 19] = [
         "actor",
         "company",
         "device",
@@ -93,14 +105,11 @@ fn names_somebody(name: &str) -> bool {
         "eppn",
         "name",
         "oid",
-        "org",
         "owner",
         "persistent",
         "profile",
         "project",
         "realm",
-        "role",
-        "roles",
         "space",
         "sub",
         "team",
@@ -175,8 +184,6 @@ fn is_of_one_message(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     fn of(fields: &[(&'static str, &'static str)], client: &str) -> Option<Caller> {
@@ -231,7 +238,9 @@ mod tests {
             "x-team-id",
             "x-project-id",
             "x-company-id",
-            "x-org",
+            "x-scope-orgid",
+            "x-organization-id",
+            "x-roles",
             "remote-name",
             "x-employee-id",
             "x-on-behalf-of",
@@ -283,8 +292,16 @@ mod tests {
         assert_ne!(of(&plain, "192.0.2.1"), of(&plain, "192.0.2.2"));
         assert_eq!(of(&plain, "unknown"), None);
         assert!(of(&[("authorization", "Bearer a")], "unknown").is_some());
-        let message = [("idempotency-key", "a")];
-        assert_ne!(of(&message, "192.0.2.1"), of(&message, "192.0.2.2"), "a key of one message is no credential");
+        for field in [
+            ("idempotency-key", "5f1d7a84db00d2fce00b31a7fc73224f"),
+            ("cookie", "lang=en; theme=dark; consent=all"),
+            ("x-auth-type", "none"),
+            ("x-auth-provider", "https://login.example.com"),
+        ] {
+            assert_ne!(of(&[field], "192.0.2.1"), of(&[field], "192.0.2.2"), "{field:?} is no secret");
+        }
+        let key = [("x-api-key", "5f1d7a84db00d2fce00b31a7fc73224f")];
+        assert_eq!(of(&key, "192.0.2.1"), of(&key, "192.0.2.2"));
     }
 
     #[test]

@@ -124,7 +124,8 @@ fn compose(text: &str) -> String {
     }
     let is_invisible = |letter: char| {
         matches!(letter,
-            '\u{ad}' | '\u{34f}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}')
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{e0000}'..='\u{e0fff}')
     };
     let composed = ComposingNormalizerBorrowed::new_nfkc().normalize(text);
     composed.chars().filter(|letter| !is_invisible(*letter)).collect()
@@ -249,7 +250,7 @@ fn without_dots(text: &str, merges: bool) -> String {
 
 /// A path in the form in which places are compared: in lower case, each segment without parameters and without the
 /// characters that file systems drop at its end, without empty segments and without a slash at its end.
-fn bare(text: &str) -> String {
+pub(super) fn bare(text: &str) -> String {
     let mut path = String::with_capacity(text.len());
     for segment in text.split('/') {
         let segment = segment.split(';').next().unwrap_or_default().trim();

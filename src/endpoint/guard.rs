@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, Method};
 
-use super::canonical::{is_at, is_below, readings};
+use super::canonical::{bare, is_at, is_below, readings};
 use super::{
     Class, Endpoints, KEYS, LEGACY_SSE, WELL_KNOWN, default_class, is_document, is_read, names_a_session_loosely,
 };
@@ -127,7 +127,7 @@ impl Place {
     /// Every reading of a place. A place that nobody can read is guarded as it is written.
     pub(super) fn all(class: Class, path: &str, is_mended: bool) -> impl Iterator<Item = Self> {
         let read = Some(path).filter(|path| path.len() <= Self::LONGEST).and_then(readings);
-        let read = read.unwrap_or_else(|| vec![path.to_ascii_lowercase()]);
+        let read = read.unwrap_or_else(|| vec![bare(path)]);
         // At the root everything would be the endpoint.
         let read = read.into_iter().filter(|reading| reading != "/");
         read.map(move |reading| Self { reading, class, is_mended })

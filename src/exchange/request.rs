@@ -9,8 +9,8 @@ use http::uri::PathAndQuery;
 
 use crate::edit::json::Object;
 use crate::edit::list;
-use crate::endpoint::Class;
 use crate::endpoint::guard::Classes;
+use crate::endpoint::{Class, SESSION};
 use crate::jsonrpc::Envelope;
 
 /// A request, as it stands before the upstream is asked.
@@ -51,8 +51,6 @@ pub struct Request {
     pub is_stateless: bool,
     /// Where the upstream was lately seen to redirect messages to, path and query.
     pub moved: Option<Arc<str>>,
-    /// Where it would have gone if messages had not moved (`transport.moved`).
-    pub moved_from: Option<PathAndQuery>,
     /// The session as the client names it.
     pub session_sent: Option<HeaderValue>,
     /// Content codings that the client accepts, as it wrote them.
@@ -150,6 +148,20 @@ impl Request {
     #[must_use]
     pub fn path(&self) -> &str {
         self.target.path()
+    }
+
+    /// Whether it can be asked a second time: it has no body, or one that was read.
+    #[must_use]
+    pub fn is_repeatable(&self) -> bool {
+        let has_body = matches!(self.method, Method::POST | Method::PUT | Method::PATCH);
+        !has_body || !matches!(self.body, RequestBody::Unread)
+    }
+
+    /// Whether nothing in it may tell its sender from any other stranger, but for a session.
+    #[must_use]
+    pub fn is_anonymous(&self) -> bool {
+        let mut names = self.headers.keys().filter(|name| **name != SESSION);
+        !self.authorized && self.query().is_none_or(str::is_empty) && !names.any(|name| is_credential(name.as_str()))
     }
 
     /// Whether it is a POST of a message that wants an answer.

@@ -145,12 +145,12 @@ impl Lessons {
         }
     }
 
-    /// Whether the upstream may be asked about a lesson now; then it counts as asked. Once in the life of a lesson, and once
-    /// more in its second half if it holds.
+    /// Whether the upstream may be asked about a lesson now; then it counts as asked. Once in the life of a lesson, and eight times
+    /// while it holds, since there may be doubts.
     #[must_use]
     pub fn may_ask(&self, lesson: Lesson, unit: Duration) -> bool {
         let life = unit.saturating_mul(lesson.about().life);
-        let pause = if self.get(lesson).is_some_and(|held| held.is_half_over()) { life / 2 } else { life };
+        let pause = if self.get(lesson).is_some() { life / 8 } else { life };
         let Ok(mut asked) = self.asked.lock() else { return false };
         let now = Instant::now();
         if asked[lesson as usize].is_some_and(|then| now.saturating_duration_since(then) < pause) {

@@ -72,8 +72,10 @@ async fn moved(runtime: &Arc<Runtime>, upstream: &Arc<Upstream>) -> Heard {
         tokio::time::timeout(SILENCE, ping.once(upstream)).await.ok().flatten()
     };
     let path = &runtime.facts.mcp_path;
+    let mut is_answered = false;
     for from in [Some(path.clone()), message::twin_of(path)].into_iter().flatten() {
         let Some(first) = ask(from.clone()).await else { continue };
+        is_answered = true;
         let Some(to) = own_target(&first.reply, &runtime.facts) else { continue };
         let kind = first.reply.status;
         if !message::is_move(kind, &from, &to) {
@@ -88,7 +90,14 @@ async fn moved(runtime: &Arc<Runtime>, upstream: &Arc<Upstream>) -> Heard {
         let evidence = format!("the proxy's own ping: {} from {from} to {to}, then {}", kind.as_u16(), status.as_u16());
         return Heard::Evidence(Lesson::Moved, evidence.into(), Some(to));
     }
-    Heard::Nothing(Lesson::Moved, "the proxy's own ping is not redirected by a slash")
+    if !is_answered {
+        return Heard::Nothing(Lesson::Moved, "the upstream does not answer");
+    }
+    let reason = "the proxy's own ping is not redirected by a slash";
+    match runtime.learner.moved() {
+        Some(_) => Heard::Wrong(Lesson::Moved, reason),
+        None => Heard::Nothing(Lesson::Moved, reason),
+    }
 }
 
 /// A probe and, beside it, a ping: an upstream that answers neither is slow or down, and not an older one.

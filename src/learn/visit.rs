@@ -226,15 +226,18 @@ impl Visitor<'_> {
         }
     }
 
-    /// Whether a token endpoint answers there: with an OAuth error, or by refusing a GET (RFC 6749 section 3.2) otherwise than
-    /// as a server does at any path, where nothing is or nobody is let in without a login.
+    /// Whether a token endpoint answers there: with an OAuth error, or by refusing a GET (RFC 6749 section 3.2). What the server
+    /// says at a path beside it as well is no sign: many ask for a login everywhere, or show a page.
     async fn has_token_endpoint(&mut self, path: &str) -> bool {
-        let asks = vec![Ask::post(&self.headers, path, FORM, BAD_GRANT), self.get(path)];
+        let beside = format!("{path}-mcp-mend");
+        let post = |path: &str| Ask::post(&self.headers, path, FORM, BAD_GRANT);
+        let asks = vec![post(path), post(&beside), self.get(path), self.get(&beside)];
         let answers = self.ask_all(asks).await;
-        let refused = answers.first().and_then(Option::as_ref).is_some_and(is_oauth_error);
-        let is_general =
-            |status| matches!(status, StatusCode::NOT_FOUND | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
-        refused || answers.get(1).and_then(Option::as_ref).is_some_and(|get| !is_general(get.reply.status))
+        let [posted, posted_beside, got, got_beside] = answers.as_slice() else { return false };
+        let refuses = |answer: &Option<Fetched>| answer.as_ref().is_some_and(is_oauth_error);
+        let status = |answer: &Option<Fetched>| answer.as_ref().map(|answer| answer.reply.status);
+        let is_there = status(got).is_some_and(|status| status != StatusCode::NOT_FOUND);
+        (refuses(posted) && !refuses(posted_beside)) || (is_there && status(got) != status(got_beside))
     }
 
     /// A copy of another host's document names that host's server, even where the upstream lists itself.

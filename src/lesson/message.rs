@@ -39,9 +39,16 @@ pub fn moved(mcp_path: &str, request: &Request, first: StatusCode, target: &str)
     (is_of_endpoint && is_message && is_move(first, path, target)).then_some(Heard::Question(Lesson::Moved))
 }
 
-/// A message that was refused where messages moved to was taken at its own path: the lesson is wrong, for this caller at least.
-pub const NOT_MOVED: Heard =
-    Heard::Wrong(Lesson::Moved, "a message was taken at the path that messages moved away from");
+/// A message went to where messages moved to, without a redirect before it, and did not succeed: a reason to ask whether that is
+/// still the place. Whoever sends bad messages must not end the lesson.
+#[must_use]
+pub fn still_moved(request: &Request, reply: &Reply) -> Option<Heard> {
+    // A session that has ended is answered with 404 (MCP 2025-11-25, Session Management), and a stream that is not offered with
+    // 405 (Listening for Messages).
+    let is_ended = reply.status == StatusCode::NOT_FOUND && request.session().is_some();
+    let has_failed = request.method == Method::POST && !is_ended && !reply.status.is_success();
+    has_failed.then_some(Heard::Question(Lesson::Moved))
+}
 
 /// What the answer to a probe says: it is known, or there is reason to ask.
 #[must_use]
@@ -102,6 +109,23 @@ mod tests {
         for (path, twin) in [("/mcp", Some("/mcp/")), ("/mcp/", Some("/mcp")), ("/", None)] {
             assert_eq!(twin_of(path).as_deref(), twin);
             assert!(twin.is_none_or(|twin| are_twins(path, twin)));
+        }
+    }
+
+    #[test]
+    fn a_message_that_fails_is_a_reason_to_ask_and_an_ended_session_is_none() {
+        let ping = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
+        for (head, answer, asks) in [
+            ("POST /mcp", "404", true),
+            ("POST /mcp\nMcp-Session-Id: s1", "404", false),
+            ("POST /mcp\nMcp-Session-Id: s1", "410", true),
+            ("POST /mcp\nMcp-Session-Id: s1", "307\nLocation: /mcp", true),
+            ("POST /mcp", "500", true),
+            ("POST /mcp", "202", false),
+            ("GET /mcp", "405", false),
+        ] {
+            let heard = still_moved(&request(&format!("{head}\n\n{ping}")), &example::reply(answer).unwrap());
+            assert_eq!(heard, asks.then_some(Heard::Question(Lesson::Moved)), "{head} {answer}");
         }
     }
 

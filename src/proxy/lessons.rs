@@ -10,11 +10,16 @@ use crate::lesson::response::Brought;
 use crate::lesson::{Heard, message, response};
 
 impl Exchange {
-    /// What the upstream's first answer says.
-    pub(super) fn listen(&self, request: &Request, reply: &Reply, brought: Option<&Brought>) {
+    /// What the upstream's first answer says. `has_moved`: whether the message went to where messages moved to.
+    pub(super) fn listen(&self, request: &Request, reply: &Reply, brought: Option<&Brought>, has_moved: bool) {
         let runtime = self.runtime();
         match (request.class, brought) {
-            (Class::Mcp, _) => self.hear(message::probe(request, reply)),
+            (Class::Mcp, _) => {
+                self.hear(message::probe(request, reply));
+                if has_moved {
+                    self.hear(message::still_moved(request, reply));
+                }
+            }
             (_, Some(brought)) => self.hear(response::heard(&self.site(runtime), brought, request, reply)),
             (_, None) => {}
         }
@@ -23,9 +28,6 @@ impl Exchange {
     /// What the better answer to a further ask says.
     pub(super) fn listen_again(&self, request: &Request, first: &Reply, ask: &Ask) {
         let Some(target) = ask.target.as_deref().filter(|_| request.class == Class::Mcp) else { return };
-        if request.moved_from.as_ref().is_some_and(|from| from.as_str() == target) {
-            return self.hear(Some(message::NOT_MOVED));
-        }
         self.hear(message::moved(&self.runtime().facts.mcp_path, request, first.status, target));
     }
 

@@ -205,7 +205,10 @@ mod tests {
     #[tokio::test]
     async fn the_next_address_is_tried_when_one_refuses() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        // Bound, so that nobody else gets the port, and not listening.
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let gone = socket.local_addr().unwrap();
         let there = listener.local_addr().unwrap();
         assert_eq!(race(vec![gone, gone, there], None).await.unwrap().peer_addr().unwrap(), there);
         assert!(race(vec![gone, gone], None).await.is_err());

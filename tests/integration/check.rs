@@ -295,9 +295,7 @@ async fn a_configuration_is_written_once() {
 
 #[tokio::test]
 async fn what_cannot_be_asked_is_said() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let nobody = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
+    let nobody = format!("http://{}", Upstream::down().await);
     let (code, out, _) = run(&["check", &nobody]).await;
     assert!(code == 2 && out.contains("the server could not be reached"), "{code} {out}");
     for (arguments, hint) in [

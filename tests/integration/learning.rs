@@ -51,8 +51,20 @@ async fn the_upstream_is_asked_at_the_start_if_nobody_forbids_it() {
 /// So the provider's token endpoint seems to be here.
 #[tokio::test]
 async fn a_copy_of_another_servers_document_does_not_make_that_server_the_upstream() {
+    for unknown in [
+        reply("401 Unauthorized", &[], ""),
+        json("401 Unauthorized", r#"{"detail":"Not authenticated"}"#),
+        json("401 Unauthorized", r#"{"error":"invalid_token"}"#),
+        reply("200 OK", &["Content-Type: text/html"], "<p>"),
+    ] {
+        leads_to_the_provider(unknown).await;
+    }
+}
+
+/// A login at a server that answers so at unknown paths.
+async fn leads_to_the_provider(unknown: Vec<u8>) {
     const PROVIDER: &str = "https://tenant.example";
-    let upstream = Upstream::answering(|request| match request.target().split('?').next() {
+    let upstream = Upstream::answering(move |request| match request.target().split('?').next() {
         Some(SERVER) => server_document(request, ""),
         Some("/.well-known/openid-configuration") => {
             let document = value!({
@@ -68,7 +80,7 @@ async fn a_copy_of_another_servers_document_does_not_make_that_server_the_upstre
         }
         Some("/token") => json("400 Bad Request", r#"{"error":"invalid_grant"}"#),
         Some(path) if path.starts_with("/.well-known/") => reply("404 Not Found", &[], ""),
-        _ => reply("401 Unauthorized", &[], ""),
+        _ => unknown.clone(),
     })
     .await;
     let proxy = Proxy::to(&upstream).set("public_url", PUBLIC).start();

@@ -27,8 +27,7 @@ async fn started(upstream: &Upstream, endpoint: &str, more: &[&str]) -> Binary {
     let url = format!("http://{}", upstream.address);
     let mut all = vec![url.as_str(), "--no-probe", "--log-format", "json", "--otlp-endpoint", endpoint];
     all.extend(more);
-    let address = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    Binary::start_at(address, &all).await
+    Binary::start_at(Upstream::down().await, &all).await
 }
 
 fn spans(collector: &Upstream) -> Vec<Span> {

@@ -16,9 +16,10 @@ pub static REPAIR: Repair = Repair {
     why: "A redirect in front of every message doubles its time, and hosted clients lose their token on the way.",
     hits: "claude.ai (drops Authorization), VS Code and everything that turns POST into GET",
     stops: who::EVERYBODY,
-    remedy: "Sends messages to the same path with or without the slash, once the proxy's own ping was redirected there, for \
-             limits.learned_seconds; then it is seen anew. A message that is refused there is asked at its own path. Another \
-             replica sees it by itself.",
+    remedy: "Sends messages to the same path with or without the slash for limits.learned_seconds after the proxy's own ping was \
+             redirected there; then it is seen anew. Only messages without credentials, which the upstream receives as it \
+             received the ping, and messages that are too long to be sent a second time: the redirect of any other is followed \
+             for it alone (transport.redirected). Another replica sees it by itself.",
     advice: "Serve the endpoint with and without the slash.",
     basis: &[basis::MCP_REDIRECT],
     default: Mode::Fix,
@@ -31,6 +32,20 @@ pub static REPAIR: Repair = Repair {
             request: "POST /mcp\nX-Moved: /mcp/\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
             reply: "",
             then: Then::Becomes("POST /mcp/\nX-Moved: /mcp/\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}"),
+        },
+        Example {
+            note: "with a token: it may be redirected, or not",
+            site: SiteKind::Open,
+            request: "POST /mcp\nAuthorization: Bearer a\nX-Moved: /mcp/\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
+            reply: "",
+            then: Then::Sound,
+        },
+        Example {
+            note: "with a token, and too long to be sent twice",
+            site: SiteKind::Open,
+            request: "POST /mcp\nAuthorization: Bearer a\nX-Moved: /mcp/",
+            reply: "",
+            then: Then::Becomes("POST /mcp/\nAuthorization: Bearer a\nX-Moved: /mcp/"),
         },
         Example {
             note: "there already",
@@ -57,12 +72,13 @@ pub static REPAIR: Repair = Repair {
 };
 
 fn when(request: &Request) -> bool {
-    request.moved.as_deref().is_some_and(|to| are_twins(request.target.as_str(), to))
+    let has_moved = request.moved.as_deref().is_some_and(|to| are_twins(request.target.as_str(), to));
+    has_moved && (request.is_anonymous() || !request.is_repeatable())
 }
 
 fn run(_: &Site<'_>, request: &mut Request) -> Outcome {
     let Some(Ok(target)) = request.moved.as_deref().map(PathAndQuery::try_from) else { return Outcome::Sound };
-    request.moved_from = Some(std::mem::replace(&mut request.target, target));
+    request.target = target;
     // What is wrong is said by transport.redirected.
     Outcome::mended("messages are redirected; asking there at once").blameless_if(true)
 }

@@ -1,7 +1,6 @@
 //! F-01, G-04: a redirect in answer to a message.
 
 use http::header::LOCATION;
-use http::uri::PathAndQuery;
 use http::{HeaderValue, StatusCode};
 
 use crate::client::who;
@@ -23,8 +22,7 @@ pub static REPAIR: Repair = Repair {
     stops: who::EVERYBODY,
     remedy: "Asks again inside where a redirect leads, with method, body and token kept, if that is on the \
              upstream itself, on the same site, no login and nothing that this client may not ask, for this message \
-             alone. A slash at the end is remembered (transport.moved). A message that is refused where messages moved to is \
-             asked at its own path.",
+             alone. A slash at the end is remembered (transport.moved).",
     advice: "Serve the endpoint with and without the slash (`redirect_slashes=False`, \
              `streamable_http_path=\"/mcp/\"`), and know the scheme that clients use.",
     basis: &[basis::MCP_REDIRECT],
@@ -75,20 +73,6 @@ pub static REPAIR: Repair = Repair {
             then: Then::Sound,
         },
         Example {
-            note: "refused where messages moved to",
-            site: SiteKind::Open,
-            request: "POST /mcp/\nX-Moved-From: /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
-            reply: "404",
-            then: Then::Asks("POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}"),
-        },
-        Example {
-            note: "refused where nothing moved",
-            site: SiteKind::Open,
-            request: "POST /mcp/\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
-            reply: "404",
-            then: Then::Sound,
-        },
-        Example {
             note: "to itself",
             site: SiteKind::Open,
             request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
@@ -99,22 +83,10 @@ pub static REPAIR: Repair = Repair {
 };
 
 fn when(request: &Request, reply: &Reply) -> bool {
-    let is_redirected = reply.status.is_redirection() && reply.headers.contains_key(LOCATION);
-    request.preflight.is_none() && (is_redirected || place_before(request, reply).is_some())
-}
-
-/// The path that a message was sent to, if it was refused where messages moved to. That place may be right for some callers
-/// alone, or no longer.
-fn place_before<'a>(request: &'a Request, reply: &Reply) -> Option<&'a str> {
-    let is_refused = reply.status.is_client_error() && reply.status != StatusCode::TOO_MANY_REQUESTS;
-    request.moved_from.as_ref().filter(|_| is_refused).map(PathAndQuery::as_str)
+    request.preflight.is_none() && reply.status.is_redirection() && reply.headers.contains_key(LOCATION)
 }
 
 fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
-    if let Some(before) = place_before(request, reply) {
-        return Outcome::again("refused where messages moved to; asking at its own path", Ask::at(before))
-            .blameless_if(true);
-    }
     let Some(location) = reply.headers.get(LOCATION).map(HeaderValue::to_str).and_then(Result::ok) else {
         return Outcome::Sound;
     };

@@ -78,9 +78,15 @@ impl Upstream {
         Self::answering(move |_| reply.clone()).await
     }
 
-    /// An address where nothing listens.
+    /// An address where nothing listens. It stays bound for as long as the tests run, so that no other test gets it. Whoever wants
+    /// to listen there later still can (SO_REUSEADDR, socket(7)).
     pub async fn down() -> SocketAddr {
-        TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.set_reuseaddr(true).unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = socket.local_addr().unwrap();
+        std::mem::forget(socket);
+        address
     }
 
     /// An upstream that greets.

@@ -279,7 +279,8 @@ pub fn start(runtime: &Arc<Runtime>, upstream: &Arc<Upstream>) {
     let turn = Turn(runtime.clone());
     let upstream = upstream.clone();
     tokio::spawn(async move {
-        let visit = visit::visit(&turn.0, &upstream).await;
+        let is_last = turn.0.learner.open_visits.load(Ordering::Relaxed) + 1 >= OPEN_VISITS;
+        let visit = visit::visit(&turn.0, &upstream, is_last).await;
         turn.0.learner.store(visit, turn.0.bounds.learned);
         renew(&turn.0, &upstream);
     });

@@ -150,29 +150,75 @@ impl Fetched {
     }
 }
 
-/// Asks all at once. One answer for each, in their order. One that is later than the first limit has none; but where most of
-/// many are late, it is the upstream or this machine that is slow, and they have until the second.
+/// How long questions may take.
+pub(super) struct Patience {
+    /// One question, where those before it were answered quickly.
+    question: Duration,
+    /// When all have to be answered.
+    until: Instant,
+    /// How long the slowest answer took.
+    slowest: Duration,
+}
+
+impl Patience {
+    pub(super) fn new(question: Duration, until: Instant) -> Self {
+        Self { question, until, slowest: Duration::ZERO }
+    }
+
+    /// The same for another server, which may be faster or slower.
+    pub(super) fn afresh(&self) -> Self {
+        Self::new(self.question, self.until)
+    }
+
+    /// Until when an answer is waited for: twice as long as the slowest one took. A server that takes just as long as one
+    /// question may would lose some of many answers, and seem to lack what they say.
+    fn deadline(&self, asked: Instant) -> Instant {
+        (asked + self.question.max(self.slowest * 2)).min(self.until)
+    }
+}
+
+/// Asks all at once. One answer for each, in their order. One that is later than the others has none; but where most of many
+/// are late, it is the upstream or this machine that is slow, and they have all the time there is.
 pub(super) async fn ask_all(
     upstream: &Arc<Upstream>,
     facts: &Arc<Facts>,
-    (limit, last): (Duration, Duration),
+    patience: &mut Patience,
     asks: Vec<Ask>,
 ) -> Vec<Option<Fetched>> {
-    let begun = Instant::now();
-    let mut answers: Vec<Option<Fetched>> = asks.iter().map(|_| None).collect();
+    let asked = Instant::now();
+    let left = patience.until.saturating_duration_since(asked);
     let mut asking = JoinSet::new();
+    let count = asks.len();
     for (at, ask) in asks.into_iter().enumerate() {
         let (upstream, facts) = (upstream.clone(), facts.clone());
-        asking.spawn(async move { (at, ask.send(upstream, facts, last).await) });
+        asking.spawn(async move { (at, ask.send(upstream, facts, left).await) });
     }
+    let mut answers = Vec::new();
+    answers.resize_with(count, || None);
+    gather_all(patience, asked, &mut asking, &mut answers).await;
+    answers
+}
+
+/// Takes the answers in as they come, for as long as they are waited for.
+async fn gather_all<T: 'static>(
+    patience: &mut Patience,
+    asked: Instant,
+    asking: &mut JoinSet<(usize, Option<T>)>,
+    answers: &mut [Option<T>],
+) {
     loop {
         let come = answers.iter().flatten().count();
         let is_slow = answers.len() >= MANY && come * 2 < answers.len();
-        let until = begun + if is_slow { last } else { limit };
+        let until = if is_slow { patience.until } else { patience.deadline(asked) };
         match tokio::time::timeout_at(until, asking.join_next()).await {
-            Ok(Some(Ok((at, answer)))) => answers[at] = answer,
+            Ok(Some(Ok((at, answer)))) => {
+                if answer.is_some() {
+                    patience.slowest = patience.slowest.max(asked.elapsed());
+                }
+                answers[at] = answer;
+            }
             Ok(Some(Err(_))) => {}
-            Ok(None) | Err(_) => return answers,
+            Ok(None) | Err(_) => return,
         }
     }
 }
@@ -209,4 +255,48 @@ pub(super) fn head(runtime: &Runtime, authority: &HeaderValue) -> HeaderMap {
         Forwarding { peer: &peer, host: &public, forwarded: &forwarded, proto: runtime.proto(), trusted: false };
     headers::set_forwarding(&mut headers, &forwarding);
     headers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Which of the questions have an answer, if each takes so many milliseconds; 0: for ever.
+    async fn answered(patience: &mut Patience, times: &[u64]) -> Vec<bool> {
+        let mut asking = JoinSet::new();
+        for (at, time) in times.iter().copied().enumerate() {
+            asking.spawn(async move {
+                match time {
+                    0 => std::future::pending().await,
+                    time => tokio::time::sleep(Duration::from_millis(time)).await,
+                }
+                (at, Some(()))
+            });
+        }
+        let mut answers = vec![None; times.len()];
+        gather_all(patience, Instant::now(), &mut asking, &mut answers).await;
+        answers.iter().map(Option::is_some).collect()
+    }
+
+    fn patience() -> Patience {
+        Patience::new(Duration::from_secs(4), Instant::now() + Duration::from_secs(9))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_question_without_an_answer_does_not_delay_the_others() {
+        let begun = Instant::now();
+        assert_eq!(answered(&mut patience(), &[10, 0, 20, 0, 30]).await, [true, false, true, false, true]);
+        assert_eq!(begun.elapsed().as_secs(), 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_upstream_loses_no_answer() {
+        // More than half have come by the time that one question may take.
+        assert_eq!(answered(&mut patience(), &[3_600, 3_900, 4_100, 3_800, 5_000]).await, [true; 5]);
+        assert_eq!(answered(&mut patience(), &[8_000, 8_100, 8_200, 8_300]).await, [true; 4]);
+        let mut patience = patience();
+        assert_eq!(answered(&mut patience, &[3_000, 3_100]).await, [true; 2]);
+        assert_eq!(answered(&mut patience, &[5_000]).await, [true], "it is known to be slow");
+        assert_eq!(answered(&mut patience, &[2_000]).await, [false], "all time is over");
+    }
 }

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use url::Url;
 
-use super::ask::{Ask, Fetched, ask_all, head};
+use super::ask::{Ask, Fetched, Patience, ask_all, head};
 use super::read::{complete, is_oauth_error, is_refusal, is_same_issuer, may_be_authorization, speaks_of_pkce};
 use crate::documents;
 use crate::edit::challenge::Challenges;
@@ -59,12 +59,22 @@ pub(super) struct Visit {
     pub(super) is_open: bool,
 }
 
-/// Asks the upstream for its metadata, everywhere they may be, and for what they do not say.
-pub(super) async fn visit(runtime: &Arc<Runtime>, upstream: &Arc<Upstream>) -> Visit {
-    let facts = Arc::new(runtime.facts.clone());
-    let headers = head(runtime, &runtime.target.authority);
-    let (known, until) = (Knowledge::default(), Instant::now() + LIMIT.max(2 * question_limit(runtime)));
-    let mut visitor = Visitor { runtime, upstream, facts, headers, known, until, reached: false, is_open: false };
+/// Asks the upstream for its metadata, everywhere they may be, and for what they do not say. On the last of several visits that
+/// left something open, silence is an answer.
+pub(super) async fn visit(runtime: &Arc<Runtime>, upstream: &Arc<Upstream>, is_last: bool) -> Visit {
+    let limit = question_limit(runtime);
+    let mut visitor = Visitor {
+        runtime,
+        upstream,
+        facts: Arc::new(runtime.facts.clone()),
+        headers: head(runtime, &runtime.target.authority),
+        known: Knowledge::default(),
+        patience: Patience::new(limit, Instant::now() + LIMIT.max(2 * limit)),
+        is_last,
+        reached: false,
+        is_open: false,
+        met_silence: false,
+    };
     visitor.look_at_endpoint_and_metadata().await;
     visitor.look_at_endpoints().await;
     visitor.look_at_foreign_server().await;
@@ -78,10 +88,12 @@ struct Visitor<'a> {
     facts: Arc<Facts>,
     headers: HeaderMap,
     known: Knowledge,
-    /// When the visit has to end.
-    until: Instant,
+    patience: Patience,
+    is_last: bool,
     reached: bool,
     is_open: bool,
+    /// Whether a question had no answer at all.
+    met_silence: bool,
 }
 
 impl Visitor<'_> {
@@ -251,9 +263,10 @@ impl Visitor<'_> {
     }
 
     /// No metadata anywhere: the endpoints may still be at the default paths, if there is something to log in to. A
-    /// server without an authorization page is asked nothing more.
+    /// server without an authorization page is asked nothing more. A document that did not come in time may say
+    /// something else.
     async fn try_defaults(&mut self) {
-        if self.known.foreign.is_some() {
+        if self.known.foreign.is_some() || self.met_silence && !self.is_last {
             return;
         }
         let defaults = endpoint::Paths::default();
@@ -317,7 +330,7 @@ impl Visitor<'_> {
         let asks: Vec<Ask> =
             endpoint::server_metadata_places(url.path()).into_iter().map(|place| Ask::get(&headers, place)).collect();
         let facts = Arc::new(Facts { upstream: server.target().origin.clone(), ..(*self.facts).clone() });
-        let answers = ask_all(&server, &facts, self.limits(), asks).await;
+        let answers = ask_all(&server, &facts, &mut self.patience.afresh(), asks).await;
         self.is_open |= answers.iter().any(Option::is_none);
         for fetched in answers.into_iter().flatten() {
             let Some(document) = fetched.document().filter(documents::is_server_metadata) else { continue };
@@ -356,20 +369,13 @@ impl Visitor<'_> {
         endpoint::is_plain(path).then(|| path.to_owned())
     }
 
-    /// How long a question may take now, and how long it may where most others beside it take as long.
-    fn limits(&self) -> (Duration, Duration) {
-        let left = self.until.saturating_duration_since(Instant::now());
-        (left.min(question_limit(self.runtime)), left)
-    }
-
     async fn ask_all(&mut self, asks: Vec<Ask>) -> Vec<Option<Fetched>> {
         let may_wait: Vec<bool> = asks.iter().map(|ask| ask.may_wait).collect();
-        let answers = ask_all(self.upstream, &self.facts, self.limits(), asks).await;
+        let answers = ask_all(self.upstream, &self.facts, &mut self.patience, asks).await;
         self.reached |= answers.iter().any(Option::is_some);
-        self.is_open |= answers.iter().zip(may_wait).any(|(answer, may_wait)| match answer {
-            None => !may_wait,
-            Some(fetched) => matches!(fetched.reply.status.as_u16(), 429 | 502..=504),
-        });
+        self.met_silence |= answers.iter().zip(may_wait).any(|(answer, may_wait)| answer.is_none() && !may_wait);
+        let may_pass = |answer: &Fetched| matches!(answer.reply.status.as_u16(), 429 | 502..=504);
+        self.is_open |= self.met_silence || answers.iter().flatten().any(may_pass);
         answers
     }
 

@@ -89,6 +89,44 @@ async fn leads_to_the_provider(unknown: Vec<u8>) {
     assert_eq!(answer.get("location"), Some(&*format!("{PROVIDER}/authorize?client_id=up&state=s")));
 }
 
+/// The answer to one question is lost. The document that it asked for is there; the endpoints at the default paths are no
+/// sign that it is not.
+#[tokio::test]
+async fn a_document_whose_answer_was_lost_is_not_made_up() {
+    let lost = Arc::new(AtomicUsize::new(0));
+    let upstream = Upstream::script(move |mut conn| {
+        let lost = lost.clone();
+        async move {
+            while let Some(request) = conn.next().await {
+                let answer = match request.target().split('?').next() {
+                    Some(SERVER) if lost.fetch_add(1, Ordering::SeqCst) == 0 => return,
+                    Some(SERVER) => server_document(&request, "/oauth"),
+                    Some("/authorize") => json("400 Bad Request", r#"{"error":"invalid_client"}"#),
+                    Some("/token") => json("400 Bad Request", r#"{"error":"invalid_grant"}"#),
+                    Some("/mcp") => reply("401 Unauthorized", &[], ""),
+                    _ => reply("404 Not Found", &[], ""),
+                };
+                conn.send(answer).await;
+            }
+        }
+    })
+    .await;
+    let proxy = Proxy::to(&upstream).set("public_url", PUBLIC).start();
+    let openid = async || proxy.ask(get("/.well-known/openid-configuration", &[])).await;
+    assert_eq!(openid().await.status(), 404, "nothing is known");
+    // The upstream is asked again soon.
+    let found = soon(async {
+        loop {
+            let answer = openid().await;
+            if answer.status() == 200 {
+                return answer.json();
+            }
+        }
+    })
+    .await;
+    assert_eq!(found["token_endpoint"], format!("{PUBLIC}/oauth/token"));
+}
+
 #[tokio::test]
 async fn a_message_never_waits_for_what_is_being_learned() {
     let upstream = Upstream::script(|mut conn| async move {

@@ -311,22 +311,31 @@ fn is_read(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
-/// A small body from the upstream, gathered for somebody who needs it whole (metadata).
+/// Why a body is not there as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Incomplete {
+    /// It is longer than the limit.
+    TooLong,
+    /// The connection ended before the body did.
+    Cut,
+}
+
+/// A small body from the upstream, gathered for somebody who needs it whole (metadata). The limit is in bytes.
 ///
 /// # Errors
 /// When it is too long or the connection ends.
-pub async fn gather(mut body: Incoming, limit: usize) -> Result<Bytes, ()> {
+pub async fn gather(mut body: Incoming, limit: usize) -> Result<Bytes, Incomplete> {
     use http_body::Body as _;
     let mut all = bytes::BytesMut::new();
     loop {
         let frame = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await;
         match frame {
             None => return Ok(all.freeze()),
-            Some(Err(_)) => return Err(()),
+            Some(Err(_)) => return Err(Incomplete::Cut),
             Some(Ok(frame)) => {
                 if let Ok(data) = frame.into_data() {
                     if all.len() + data.len() > limit {
-                        return Err(());
+                        return Err(Incomplete::TooLong);
                     }
                     all.extend_from_slice(&data);
                 }

@@ -20,7 +20,7 @@ use crate::exchange::{Facts, Reply, Site};
 use crate::headers::{self, Forwarding};
 use crate::knowledge::Knowledge;
 use crate::runtime::Runtime;
-use crate::upstream::{Proof, Question, Route, Upstream, gather};
+use crate::upstream::{Incomplete, Proof, Question, Route, Upstream, gather};
 
 /// A document longer than this is no metadata.
 const DOCUMENT_BYTES: usize = 256 * 1024;
@@ -44,6 +44,8 @@ pub(super) struct Ask {
 pub(super) struct Fetched {
     pub(super) reply: Reply,
     pub(super) body: Bytes,
+    /// Whether the connection ended before the body did.
+    pub(super) is_cut: bool,
     /// The target that answered, after redirects.
     pub(super) target: String,
 }
@@ -117,15 +119,17 @@ impl Ask {
         let reply = Reply::new(parts.status, parts.headers);
         if reply.is_of("text/event-stream") {
             // The connection goes with the body: an event stream would never end.
-            return Some(Fetched { reply, body: Bytes::new(), target: self.target });
+            return Some(Fetched { reply, body: Bytes::new(), is_cut: false, target: self.target });
         }
-        let body = gather(incoming, DOCUMENT_BYTES).await.unwrap_or_default();
+        let body = gather(incoming, DOCUMENT_BYTES).await;
+        let is_cut = body == Err(Incomplete::Cut);
+        let body = body.unwrap_or_default();
         lease.give_back(Instant::now());
         let body = match reply.coding {
             Some(coding) => coding::decode(coding, &body, DOCUMENT_BYTES).unwrap_or_default(),
             None => body,
         };
-        Some(Fetched { reply, body, target: self.target })
+        Some(Fetched { reply, body, is_cut, target: self.target })
     }
 }
 
@@ -133,6 +137,11 @@ impl Fetched {
     /// The JSON object, whatever it was served as.
     pub(super) fn document(&self) -> Option<Object> {
         (self.reply.status == StatusCode::OK).then(|| self.object()).flatten()
+    }
+
+    /// Whether another answer may come to the same question soon.
+    pub(super) fn may_pass(&self) -> bool {
+        self.is_cut || matches!(self.reply.status.as_u16(), 429 | 502..=504)
     }
 
     /// The JSON object of an answer of any status.

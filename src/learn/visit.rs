@@ -55,12 +55,13 @@ pub(super) struct Visit {
     pub(super) known: Knowledge,
     /// Whether the upstream answered at all.
     pub(super) reached: bool,
-    /// Whether a question was not answered, or only for the moment (502, 503, 504, 429): then what is missing may be there.
+    /// Whether a question was not answered as a whole, or only for the moment (429, 502, 503, 504): then what is missing may be
+    /// there.
     pub(super) is_open: bool,
 }
 
 /// Asks the upstream for its metadata, everywhere they may be, and for what they do not say. On the last of several visits that
-/// left something open, silence is an answer.
+/// left something open, a question without an answer counts as a no.
 pub(super) async fn visit(runtime: &Arc<Runtime>, upstream: &Arc<Upstream>, is_last: bool) -> Visit {
     let limit = question_limit(runtime);
     let mut visitor = Visitor {
@@ -73,7 +74,6 @@ pub(super) async fn visit(runtime: &Arc<Runtime>, upstream: &Arc<Upstream>, is_l
         is_last,
         reached: false,
         is_open: false,
-        met_silence: false,
     };
     visitor.look_at_endpoint_and_metadata().await;
     visitor.look_at_endpoints().await;
@@ -92,8 +92,6 @@ struct Visitor<'a> {
     is_last: bool,
     reached: bool,
     is_open: bool,
-    /// Whether a question had no answer at all.
-    met_silence: bool,
 }
 
 impl Visitor<'_> {
@@ -263,10 +261,10 @@ impl Visitor<'_> {
     }
 
     /// No metadata anywhere: the endpoints may still be at the default paths, if there is something to log in to. A
-    /// server without an authorization page is asked nothing more. A document that did not come in time may say
-    /// something else.
+    /// server without an authorization page is asked nothing more. While a question is open, the document may still come
+    /// and say something else.
     async fn try_defaults(&mut self) {
-        if self.known.foreign.is_some() || self.met_silence && !self.is_last {
+        if self.known.foreign.is_some() || self.is_open && !self.is_last {
             return;
         }
         let defaults = endpoint::Paths::default();
@@ -373,9 +371,11 @@ impl Visitor<'_> {
         let may_wait: Vec<bool> = asks.iter().map(|ask| ask.may_wait).collect();
         let answers = ask_all(self.upstream, &self.facts, &mut self.patience, asks).await;
         self.reached |= answers.iter().any(Option::is_some);
-        self.met_silence |= answers.iter().zip(may_wait).any(|(answer, may_wait)| answer.is_none() && !may_wait);
-        let may_pass = |answer: &Fetched| matches!(answer.reply.status.as_u16(), 429 | 502..=504);
-        self.is_open |= self.met_silence || answers.iter().flatten().any(may_pass);
+        let is_open = |(answer, may_wait): (&Option<Fetched>, bool)| match answer {
+            Some(answer) => answer.may_pass(),
+            None => !may_wait,
+        };
+        self.is_open |= answers.iter().zip(may_wait).any(is_open);
         answers
     }
 

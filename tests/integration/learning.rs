@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json as value};
+use tokio::task::JoinSet;
 
 use crate::kit::{Message, PUBLIC, Proxy, Upstream, get, json, post, reply, soon};
 
@@ -89,17 +90,40 @@ async fn leads_to_the_provider(unknown: Vec<u8>) {
     assert_eq!(answer.get("location"), Some(&*format!("{PROVIDER}/authorize?client_id=up&state=s")));
 }
 
-/// The answer to one question is lost. The document that it asked for is there; the endpoints at the default paths are no
-/// sign that it is not.
 #[tokio::test]
 async fn a_document_whose_answer_was_lost_is_not_made_up() {
-    let lost = Arc::new(AtomicUsize::new(0));
+    assert_not_made_up(None).await;
+}
+
+#[tokio::test]
+async fn a_document_that_is_refused_for_the_moment_is_not_made_up() {
+    let statuses = ["429 Too Many Requests", "502 Bad Gateway", "503 Service Unavailable", "504 Gateway Timeout"];
+    let cases: JoinSet<()> =
+        statuses.into_iter().map(|status| assert_not_made_up(Some(reply(status, &[], "")))).collect();
+    cases.join_all().await;
+}
+
+#[tokio::test]
+async fn a_document_that_was_cut_is_not_made_up() {
+    let half = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n{\"issuer\":";
+    assert_not_made_up(Some(half.into())).await;
+}
+
+/// The first question for a document gets this answer, or none, and the connection ends. The document is there; the endpoints
+/// at the default paths are no sign that it is not.
+async fn assert_not_made_up(first: Option<Vec<u8>>) {
+    let asked = Arc::new(AtomicUsize::new(0));
     let upstream = Upstream::script(move |mut conn| {
-        let lost = lost.clone();
+        let (asked, first) = (asked.clone(), first.clone());
         async move {
             while let Some(request) = conn.next().await {
                 let answer = match request.target().split('?').next() {
-                    Some(SERVER) if lost.fetch_add(1, Ordering::SeqCst) == 0 => return,
+                    Some(SERVER) if asked.fetch_add(1, Ordering::SeqCst) == 0 => {
+                        if let Some(first) = first {
+                            conn.send(first).await;
+                        }
+                        return;
+                    }
                     Some(SERVER) => server_document(&request, "/oauth"),
                     Some("/authorize") => json("400 Bad Request", r#"{"error":"invalid_client"}"#),
                     Some("/token") => json("400 Bad Request", r#"{"error":"invalid_grant"}"#),

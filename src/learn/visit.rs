@@ -61,7 +61,7 @@ pub(super) struct Visit {
 }
 
 /// Asks the upstream for its metadata, everywhere they may be, and for what they do not say. On the last of several visits that
-/// left something open, a question without an answer counts as a no.
+/// left something open, what was not answered counts as absent.
 pub(super) async fn visit(runtime: &Arc<Runtime>, upstream: &Arc<Upstream>, is_last: bool) -> Visit {
     let limit = question_limit(runtime);
     let mut visitor = Visitor {

@@ -138,8 +138,7 @@ fn tcp(address: SocketAddr, threads: usize, balance: Balance) -> io::Result<(Vec
     for _ in 0..count {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         if listeners.is_empty() && count > 1 && address.port() != 0 {
-            // Sharing a port is for our own threads: a port that another process serves is taken.
-            StdTcpListener::bind(address)?;
+            drop(claim(address)?);
         }
         socket.set_reuse_address(true)?;
         share_port(&socket, count > 1)?;
@@ -151,6 +150,17 @@ fn tcp(address: SocketAddr, threads: usize, balance: Balance) -> io::Result<(Vec
         listeners.push(listener);
     }
     Ok((listeners, address))
+}
+
+/// A socket that is bound to `address` and shares it with nobody: an error if another process serves there.
+///
+/// Only the threads of this process may share a port. The socket does not listen: a client that connects before the
+/// real listeners are there is refused and tries again. A queue that is dropped would reset it.
+fn claim(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&SockAddr::from(address))?;
+    Ok(socket)
 }
 
 #[cfg(unix)]
@@ -165,7 +175,23 @@ fn share_port(_: &Socket, _: bool) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpStream;
+
     use super::*;
+
+    #[test]
+    fn a_client_that_connects_too_early_is_refused_and_not_reset() {
+        let claimed = claim(HERE).unwrap();
+        let address = claimed.local_addr().unwrap().as_socket().unwrap();
+        assert_eq!(TcpStream::connect(address).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+    }
+
+    #[test]
+    fn a_port_that_another_process_serves_is_taken() {
+        let server = StdTcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let error = tcp(server.local_addr().unwrap(), 2, Balance::Kernel).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    }
 
     #[test]
     fn all_descriptors_together_are_no_more_than_there_are() {

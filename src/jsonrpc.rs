@@ -7,6 +7,8 @@ use bytes::Bytes;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::edit::json::scan;
+
 /// JSON-RPC 2.0 section 5.1, and what MCP adds.
 pub const PARSE_ERROR: i64 = -32700;
 pub const INVALID_REQUEST: i64 = -32600;
@@ -41,6 +43,37 @@ impl Envelope {
     /// Reads the outermost members; `None` if the text is no JSON object and no array.
     #[must_use]
     pub fn peek(text: &Bytes) -> Option<Self> {
+        Self::scan(text).or_else(|| Self::read(text))
+    }
+
+    /// The members of an object that the scan can read.
+    fn scan(text: &Bytes) -> Option<Self> {
+        let mut found = Self::default();
+        let mut params = None;
+        scan::members(text, |name, place| {
+            let value = text.get(place.clone())?;
+            match text.get(name)? {
+                b"jsonrpc" => found.is_versioned = value == b"\"2.0\"",
+                b"id" => found.id = Some(text.slice(place)),
+                b"result" => found.result = Some(text.slice(place)),
+                b"error" => found.error = Some(text.slice(place)),
+                b"method" => found.method = Some(plain_string(value)?.to_owned()),
+                b"params" => params = Some(value != b"null"),
+                _ => found.has_more = true,
+            }
+            Some(())
+        })?;
+        found.note_params(params);
+        Some(found)
+    }
+
+    /// Takes in whether there are `params`, and whether they say something.
+    fn note_params(&mut self, params: Option<bool>) {
+        self.has_more |= params.is_some_and(|says_something| !says_something || self.method.is_none());
+    }
+
+    /// The members of any object.
+    fn read(text: &Bytes) -> Option<Self> {
         let mut reader = serde_json::Deserializer::from_slice(text);
         let mut found = Self::default();
         Outline { text, found: &mut found }.deserialize(&mut reader).ok()?;
@@ -152,6 +185,12 @@ pub fn empty_result(to: Option<&Envelope>) -> Bytes {
     format!(r#"{{"jsonrpc":"2.0","id":{},"result":{{}}}}"#, String::from_utf8_lossy(id)).into()
 }
 
+/// The inside of a JSON string without escapes.
+fn plain_string(text: &[u8]) -> Option<&str> {
+    let inner = text.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    std::str::from_utf8(inner).ok().filter(|inner| !inner.contains('\\'))
+}
+
 /// Whether two ids mean the same, however they are written.
 #[must_use]
 pub fn is_same_id(one: &[u8], other: &[u8]) -> bool {
@@ -207,7 +246,7 @@ impl<'de> Visitor<'de> for Outline<'_> {
                 Member::Params | Member::Other => found.has_more = true,
             }
         }
-        found.has_more |= params.is_some_and(|says_something| !says_something || found.method.is_none());
+        found.note_params(params);
         Ok(())
     }
 
@@ -332,6 +371,20 @@ mod tests {
             let whole = peek(text).unwrap();
             prop_assert!(start.method.is_none() || start.method == whole.method);
             prop_assert!(start.id.is_none() || start.id == whole.id);
+        }
+
+        #[test]
+        fn the_scan_tells_what_the_reader_tells(
+            members in prop::collection::vec(
+                "\"(jsonrpc|id|method|params|result|error|x|\\\\u0069d)\"[ ]?:[ ]?\
+                 (\"(a|é|\\\\n|\\\\u0061|\\\\ud800|\\\\|\t|2.0)*\"|-?[0-9]{0,2}(\\.[0-9]{0,2})?(e[+-]?1?)?|null|true|tru|\
+                 \\{(\"a\":[1n])?\\}|\\[1?,?[2\\[\\]]?\\])", 0..5),
+            separator in "(,|, |,|,,|)",
+        ) {
+            let text = Bytes::from(format!("{{{}}}", members.join(&separator)));
+            if let Some(found) = Envelope::scan(&text) {
+                prop_assert_eq!(Some(found), Envelope::read(&text));
+            }
         }
 
         #[test]

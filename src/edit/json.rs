@@ -4,9 +4,11 @@
 //! is a range of the source text; an edit replaces that range alone (reliability: JSON fidelity).
 
 mod list;
+pub mod scan;
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
@@ -25,21 +27,34 @@ const MAX_VALUES: usize = 10_000;
 #[derive(Clone, Debug)]
 pub struct Object {
     source: Bytes,
-    members: Vec<Member>,
+    /// Shared by all copies until one of them is changed.
+    members: Arc<Vec<Member>>,
     changed: bool,
 }
 
 #[derive(Clone, Debug)]
 struct Member {
-    name: String,
+    name: Name,
     /// Where name and value stand in the source; `None` for a member that was added.
     span: Option<Span>,
     state: State,
 }
 
+/// A name without quotation marks and escapes.
+#[derive(Clone, Debug)]
+enum Name {
+    /// As it stands in the source.
+    Plain(Range<usize>),
+    Other(String),
+}
+
 impl Member {
     fn is_as(&self, other: &Self) -> bool {
-        let is_named_alike = || self.span.is_some() || self.name == other.name;
+        let is_named_alike = || match (&self.name, &other.name) {
+            (Name::Plain(_), Name::Plain(_)) => true,
+            (Name::Other(own), Name::Other(other)) => own == other,
+            _ => false,
+        };
         match (&self.state, &other.state) {
             (State::Kept, State::Kept) | (State::Removed, State::Removed) => is_named_alike(),
             (State::Set(own), State::Set(other)) => is_named_alike() && own == other,
@@ -49,7 +64,7 @@ impl Member {
     }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Span {
     name: usize,
     value: Range<usize>,
@@ -83,6 +98,9 @@ impl Object {
     /// # Errors
     /// When the text is no JSON object, not UTF-8, nested too deep, or has too many members or values.
     pub fn parse(source: Bytes) -> Result<Self, NotAnObject> {
+        if let Some((object, values)) = Self::scan(&source) {
+            return if values > MAX_VALUES { Err(NotAnObject::TooMany) } else { Ok(object) };
+        }
         let (depth, values) = extent(&source);
         if depth > MAX_DEPTH {
             return Err(NotAnObject::TooDeep);
@@ -90,7 +108,7 @@ impl Object {
         if values > MAX_VALUES {
             return Err(NotAnObject::TooMany);
         }
-        Self::parse_message(source)
+        Self::read(source)
     }
 
     /// As [`Object::parse`], for messages: lists of tools are long and deep, and nobody looks for every member of theirs.
@@ -98,6 +116,22 @@ impl Object {
     /// # Errors
     /// When the text is no JSON object, not UTF-8, or has too many members.
     pub fn parse_message(source: Bytes) -> Result<Self, NotAnObject> {
+        Self::scan(&source).map_or_else(|| Self::read(source), |(object, _)| Ok(object))
+    }
+
+    /// The object, if the scan can read it and it has not too many members, and about how many values it has.
+    fn scan(source: &Bytes) -> Option<(Self, usize)> {
+        let mut members = Vec::new();
+        let values = scan::members(source, |name, value| {
+            let span = Span { name: name.start - 1, value };
+            members.push(Member { name: Name::Plain(name), span: Some(span), state: State::Kept });
+            (members.len() <= MAX_MEMBERS).then_some(())
+        })?;
+        Some((Self { source: source.clone(), members: Arc::new(members), changed: false }, values))
+    }
+
+    /// Reads any object.
+    fn read(source: Bytes) -> Result<Self, NotAnObject> {
         let text = std::str::from_utf8(&source).map_err(|_| NotAnObject::NotText)?;
         let mut reader = serde_json::Deserializer::from_str(text);
         let members = reader.deserialize_map(Outline { text }).map_err(|_| NotAnObject::NotJson)?;
@@ -105,23 +139,39 @@ impl Object {
         if members.len() > MAX_MEMBERS {
             return Err(NotAnObject::TooMany);
         }
-        Ok(Self { source, members, changed: false })
+        Ok(Self { source, members: Arc::new(members), changed: false })
     }
 
     /// An object that came from nowhere: every member is added.
     #[must_use]
     pub fn new(members: impl IntoIterator<Item = (&'static str, Value)>) -> Self {
-        let mut object = Self { source: Bytes::from_static(b"{}"), members: Vec::new(), changed: true };
+        let mut object = Self { source: Bytes::from_static(b"{}"), members: Arc::default(), changed: true };
         for (name, value) in members {
             object.set(name, value);
         }
         object
     }
 
+    /// The last member of this name.
+    fn member(&self, name: &str) -> Option<&Member> {
+        self.members.iter().rev().find(|member| !matches!(member.state, State::Removed) && self.is_named(member, name))
+    }
+
+    fn is_named(&self, member: &Member, name: &str) -> bool {
+        self.name_of(member) == name.as_bytes()
+    }
+
+    fn name_of<'a>(&'a self, member: &'a Member) -> &'a [u8] {
+        match &member.name {
+            Name::Plain(place) => &self.source[place.clone()],
+            Name::Other(name) => name.as_bytes(),
+        }
+    }
+
     /// The value of a member. Of a name given twice the last one counts, as in every parser that clients use.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Value> {
-        let member = self.members.iter().rev().find(|m| m.name == name && !matches!(m.state, State::Removed))?;
+        let member = self.member(name)?;
         match &member.state {
             State::Set(value) => Some(value.clone()),
             State::Spliced(text) => serde_json::from_slice(text).ok(),
@@ -133,7 +183,7 @@ impl Object {
     /// The JSON text of a member as it stands.
     #[must_use]
     pub fn raw(&self, name: &str) -> Option<Bytes> {
-        let member = self.members.iter().rev().find(|m| m.name == name && !matches!(m.state, State::Removed))?;
+        let member = self.member(name)?;
         match (&member.state, &member.span) {
             (State::Set(value), _) => Some(value.to_string().into()),
             (State::Spliced(text), _) => Some(text.clone()),
@@ -165,14 +215,13 @@ impl Object {
 
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
-        self.members.iter().any(|m| m.name == name && !matches!(m.state, State::Removed))
+        self.member(name).is_some()
     }
 
     /// Whether a member is null: by its text, without building it.
     #[must_use]
     pub fn is_null(&self, name: &str) -> bool {
-        let live = |m: &&Member| m.name == name && !matches!(m.state, State::Removed);
-        let Some(member) = self.members.iter().rev().find(live) else { return false };
+        let Some(member) = self.member(name) else { return false };
         match (&member.state, &member.span) {
             (State::Set(value), _) => value.is_null(),
             (State::Spliced(text), _) => &text[..] == b"null",
@@ -185,9 +234,10 @@ impl Object {
     #[must_use]
     pub fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = Vec::with_capacity(self.members.len());
-        for member in self.members.iter().filter(|m| !matches!(m.state, State::Removed)) {
-            if !names.contains(&member.name) {
-                names.push(member.name.clone());
+        for member in self.members.iter().filter(|member| !matches!(member.state, State::Removed)) {
+            let name = String::from_utf8_lossy(self.name_of(member));
+            if !names.iter().any(|have| *have == name) {
+                names.push(name.into_owned());
             }
         }
         names
@@ -205,28 +255,33 @@ impl Object {
 
     fn put(&mut self, name: &str, state: State) {
         self.changed = true;
-        let mut last = None;
-        for (index, member) in self.members.iter_mut().enumerate().rev() {
-            if member.name != name || matches!(member.state, State::Removed) {
-                continue;
-            }
-            if last.is_none() {
-                last = Some(index);
-            } else {
-                member.state = State::Removed;
-            }
+        let mut all = self.places(name);
+        let members = Arc::make_mut(&mut self.members);
+        match all.pop() {
+            Some(last) => members[last].state = state,
+            None => members.push(Member { name: Name::Other(name.to_owned()), span: None, state }),
         }
-        match last {
-            Some(index) => self.members[index].state = state,
-            None => self.members.push(Member { name: name.to_owned(), span: None, state }),
+        for earlier in all {
+            members[earlier].state = State::Removed;
         }
+    }
+
+    /// Which members have this name.
+    fn places(&self, name: &str) -> Vec<usize> {
+        let is_it = |member: &Member| !matches!(member.state, State::Removed) && self.is_named(member, name);
+        self.members.iter().enumerate().filter(|(_, member)| is_it(member)).map(|(place, _)| place).collect()
     }
 
     /// Takes a member out, all of its duplicates too.
     pub fn remove(&mut self, name: &str) {
-        for member in self.members.iter_mut().filter(|m| m.name == name && !matches!(m.state, State::Removed)) {
-            member.state = State::Removed;
-            self.changed = true;
+        let all = self.places(name);
+        if all.is_empty() {
+            return;
+        }
+        self.changed = true;
+        let members = Arc::make_mut(&mut self.members);
+        for place in all {
+            members[place].state = State::Removed;
         }
     }
 
@@ -248,7 +303,8 @@ impl Object {
         place(self) == place(other)
             && self.changed == other.changed
             && self.members.len() == other.members.len()
-            && self.members.iter().zip(&other.members).all(|(own, other)| own.is_as(other))
+            && (Arc::ptr_eq(&self.members, &other.members)
+                || self.members.iter().zip(other.members.iter()).all(|(own, other)| own.is_as(other)))
     }
 
     /// The text: the source itself when nothing changed, else the source with the changed members spliced.
@@ -271,7 +327,7 @@ impl Object {
         out.extend_from_slice(first.map_or(b"{", |span| &self.source[..span.name]));
         let mut written = false;
         let mut previous_end = None;
-        for member in &self.members {
+        for member in self.members.iter() {
             let separator = match (&member.span, previous_end) {
                 (Some(span), Some(end)) => &self.source[end..span.name],
                 _ => b",",
@@ -302,7 +358,8 @@ impl Object {
         match &member.span {
             Some(span) => out.extend_from_slice(&self.source[span.name..span.value.start]),
             None => {
-                out.extend_from_slice(Value::from(member.name.as_str()).to_string().as_bytes());
+                let name = String::from_utf8_lossy(self.name_of(member));
+                out.extend_from_slice(Value::from(name).to_string().as_bytes());
                 out.push(b':');
             }
         }
@@ -370,7 +427,7 @@ impl<'de> Visitor<'de> for Outline<'de> {
             let start = self.offset(value.get());
             let span = Span { name: self.offset(name.get()), value: start..start + value.get().len() };
             let name = serde_json::from_str(name.get()).map_err(serde::de::Error::custom)?;
-            members.push(Member { name, span: Some(span), state: State::Kept });
+            members.push(Member { name: Name::Other(name), span: Some(span), state: State::Kept });
             if members.len() > MAX_MEMBERS {
                 // The rest has to be read all the same: it must be JSON.
                 while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}

@@ -7,6 +7,8 @@ use bytes::Bytes;
 use serde::de::{Deserializer as _, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::scan;
+
 /// A JSON array and what became of its elements.
 #[derive(Clone, Debug)]
 pub struct List {
@@ -18,6 +20,14 @@ impl List {
     /// Reads where the elements stand; `None` if the text is no JSON array.
     #[must_use]
     pub fn parse(source: Bytes) -> Option<Self> {
+        let mut elements = Vec::new();
+        let scanned = scan::elements(&source, |element| {
+            elements.push((element, None));
+            Some(())
+        });
+        if scanned.is_some() {
+            return Some(Self { source, elements });
+        }
         let text = std::str::from_utf8(&source).ok()?;
         let mut reader = serde_json::Deserializer::from_str(text);
         let elements = reader.deserialize_seq(Outline { text }).ok()?;

@@ -105,6 +105,34 @@ proptest! {
         prop_assert_eq!(reread, Value::Object(model));
     }
 
+    /// What the scan accepts, the reader accepts, and both find the same.
+    #[test]
+    fn the_scan_finds_what_the_reader_finds(
+        parts in prop::collection::vec(
+            "\"(a|b)\"|:|,|\\{|\\}|\\[|\\]|\"(x|é|\\\\u00e9|\\\\u|\\\\|\n)*\"|-?[0-9]{1,2}|1\\.[0-9]?|1e[+-]?1?|null|true|fals|[ ]", 0..12),
+        is_list: bool,
+    ) {
+        let inside = parts.concat();
+        if is_list {
+            let text = Bytes::from(format!("[{inside}]"));
+            let mut found = Vec::new();
+            let scanned = scan::elements(&text, |element| { found.push(element); Some(()) });
+            if scanned.is_some() {
+                let read: Vec<Box<RawValue>> = serde_json::from_slice(&text).unwrap();
+                let found: Vec<&[u8]> = found.into_iter().map(|place| &text[place]).collect();
+                prop_assert_eq!(found, read.iter().map(|value| value.get().as_bytes()).collect::<Vec<_>>());
+            }
+        } else {
+            let text = Bytes::from(format!("{{{inside}}}"));
+            if let Some((found, _)) = Object::scan(&text) {
+                let read = Object::read(text).unwrap();
+                prop_assert_eq!(found.names(), read.names());
+                let places = |object: &Object| object.members.iter().map(|member| member.span.clone().unwrap()).collect::<Vec<_>>();
+                prop_assert_eq!(places(&found), places(&read));
+            }
+        }
+    }
+
     #[test]
     fn never_panics(text in "[{}\\[\\]\":,a0\\\\ ]{0,40}") {
         if let Ok(mut it) = Object::parse(Bytes::from(text)) {

@@ -340,7 +340,12 @@ mod challenges {
     fn write(bencher: Bencher, (_, text): (&str, &str)) {
         let reply = example::reply(text).unwrap();
         let challenges = Challenges::read(&reply.headers);
-        bencher.with_inputs(|| reply.headers.clone()).bench_local_refs(|headers| challenges.write(headers));
+        bencher.with_inputs(|| reply.headers.clone()).bench_local_refs(|headers| {
+            headers.remove(http::header::WWW_AUTHENTICATE);
+            for line in challenges.lines() {
+                headers.append(http::header::WWW_AUTHENTICATE, line);
+            }
+        });
     }
 }
 

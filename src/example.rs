@@ -1,21 +1,14 @@
 //! The text form of messages in examples: a start line, header lines, a blank line, a body.
 
 use bytes::Bytes;
-use http::header::{
-    ACCEPT, ACCEPT_ENCODING, ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION,
-    CONTENT_TYPE, HeaderMap, ORIGIN,
-};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
 use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 
 use crate::edit::json::Object;
-use crate::edit::list;
 use crate::edit::origin::Origin;
 use crate::endpoint::{self, Class, Endpoints, Paths};
-use crate::exchange::{
-    Accepts, Ask, At, Event, Facts, Form, Opening, Placement, Preflight, Reply, ReplyBody, Request, RequestBody, Site,
-    is_credential,
-};
+use crate::exchange::{Ask, At, Event, Facts, Form, Head, Opening, Reply, ReplyBody, Request, RequestBody, Site};
 use crate::jsonrpc::Envelope;
 use crate::knowledge::{Foreign, Knowledge};
 use crate::repair::SiteKind;
@@ -46,40 +39,25 @@ pub fn request(text: &str, facts: &Facts, known: &Knowledge) -> Result<Request, 
     let (method, target) = start.split_once(' ').ok_or("the first line is METHOD /target")?;
     let target: PathAndQuery = target.parse().map_err(|_| format!("no target: {target}"))?;
     let method: Method = method.parse().map_err(|_| format!("no method: {method}"))?;
-    let Placement { class, rules, is_document } = (Site { facts, known }).place(&method, &target, &headers);
-    let message = class.has_messages().then(|| Envelope::peek(&Bytes::copy_from_slice(body.as_bytes()))).flatten();
+    let mut headers = headers;
+    let text = |value: HeaderValue| value.to_str().map(str::to_owned).ok();
+    let moved = headers.remove(MOVED).and_then(text);
+    let is_legacy = headers.remove(LEGACY).is_some();
+    let request = Request::new(&Site { facts, known }, Head { method, target, headers }, || CLOCK);
+    let (class, bytes) = (request.class, Bytes::copy_from_slice(body.as_bytes()));
     let body = match body {
         "" => RequestBody::Unread,
         text if text.starts_with('{') => RequestBody::Json(object(text)?),
-        text if class.has_messages() => RequestBody::Whole(Bytes::copy_from_slice(text.as_bytes())),
+        _ if class.has_messages() => RequestBody::Whole(bytes.clone()),
         text => RequestBody::Form(text.to_owned()),
     };
-    let mut headers = headers;
-    let moved = headers.remove(MOVED).and_then(|to| to.to_str().ok().map(Into::into));
     Ok(Request {
-        class,
-        rules,
-        is_document,
-        accepts: Accepts::of(&headers),
-        message,
-        session_sent: headers.get(endpoint::SESSION).cloned(),
-        is_stateless: endpoint::is_stateless(&headers),
-        is_legacy: headers.remove(LEGACY).is_some(),
-        moved,
-        target,
-        origin: headers.get(ORIGIN).cloned(),
-        preflight: preflight(&method, &headers),
-        authorized: headers.contains_key(AUTHORIZATION),
-        keyed: headers.keys().any(|name| *name != AUTHORIZATION && is_credential(name.as_str())),
-        expired: headers.get(AUTHORIZATION).is_some_and(|value| crate::edit::jwt::has_expired(value, CLOCK)),
-        guarded: (Site { facts, known }).serves_resource_metadata(),
-        wants_page: list::contains(&headers, ACCEPT, "text/html"),
-        accept_encoding: headers.get(ACCEPT_ENCODING).cloned(),
-        method,
-        headers,
+        message: class.has_messages().then(|| Envelope::peek(&bytes)).flatten(),
+        is_legacy,
+        moved: moved.map(Into::into),
         body,
         // What the client sent before the request repairs is not told by an example.
-        sent: RequestBody::Unread,
+        ..request
     })
 }
 
@@ -147,17 +125,6 @@ pub fn write_event(event: &Event) -> String {
         At::Silence { .. } => "",
     };
     format!("{before}{}{}", text(&event.text), if event.ends { "(the stream ends)" } else { "" })
-}
-
-/// What a preflight asks for, if the request is one (Fetch section 4.8: both Origin and the method it is about).
-#[must_use]
-pub fn preflight(method: &Method, headers: &HeaderMap) -> Option<Preflight> {
-    if *method != Method::OPTIONS || !headers.contains_key(ORIGIN) {
-        return None;
-    }
-    let method = headers.get(ACCESS_CONTROL_REQUEST_METHOD)?.to_str().ok()?;
-    let headers = list::members(headers, ACCESS_CONTROL_REQUEST_HEADERS);
-    Some(Preflight { method: method.to_owned(), headers: headers.map(str::to_owned).collect() })
 }
 
 /// Writes a request as examples are written, with the changes of a further ask.

@@ -1,6 +1,8 @@
 //! What a repair sees of an exchange: the site, the request, the reply. Pure values, no I/O.
 
+pub mod edits;
 mod event;
+pub mod features;
 mod outcome;
 mod place;
 mod reply;
@@ -13,7 +15,7 @@ pub use event::{At, Event};
 pub use outcome::{Ask, Finding, Outcome};
 pub use place::Placement;
 pub use reply::{Form, OF_THE_ANSWER, Opening, Reply, ReplyBody};
-pub use request::{Accepts, BOTH_FORMS, Preflight, Request, RequestBody, is_credential};
+pub use request::{Accepts, BOTH_FORMS, Head, Preflight, Request, RequestBody, is_credential};
 pub use site::{Facts, Site};
 
 /// `application/json` or a `+json` type, with any parameters.

@@ -11,6 +11,7 @@ pub use self::found::{Bug, BugKind, Findings, Fired, Mark, Report, each_once};
 use self::lists::{Replies, Requests};
 use self::run::{End, ask_each, run};
 use crate::endpoint::Class;
+use crate::exchange::features::Features;
 use crate::exchange::{Ask, Reply, Request, Site};
 use crate::repair::{Hook, Mode, Needs, Repair};
 
@@ -29,12 +30,29 @@ struct Lists {
     message: Vec<Step>,
 }
 
+/// Sets of features that a gate may have.
+pub const MOST_SETS: usize = 4;
+
 #[derive(Clone, Copy)]
 struct Step {
     repair: &'static Repair,
     /// Its place in the registry.
     slot: usize,
     mode: Mode,
+    /// The repair's gate.
+    gate: [Option<Features>; MOST_SETS],
+}
+
+impl Step {
+    fn new(repair: &'static Repair, slot: usize, mode: Mode) -> Self {
+        let mut sets = repair.gate.iter().map(|set| Features::of(set));
+        Self { repair, slot, mode, gate: std::array::from_fn(|_| sets.next()) }
+    }
+
+    /// Whether the repair may have something to do with what shows these features.
+    fn is_open_to(&self, features: Features) -> bool {
+        self.gate.iter().flatten().all(|set| set.intersects(features))
+    }
 }
 
 impl Plan {
@@ -49,13 +67,14 @@ impl Plan {
             }
             for class in repair.on {
                 let Some(lists) = classes.get_mut(*class as usize) else { continue };
-                match repair.hook {
-                    Hook::Request { .. } => lists.request.push(Step { repair, slot, mode }),
-                    Hook::Reply { .. } => lists.reply.push(Step { repair, slot, mode }),
-                    Hook::Event { .. } => lists.event.push(Step { repair, slot, mode }),
-                    Hook::Silence { .. } => lists.silence.push(Step { repair, slot, mode }),
-                    Hook::Message { .. } => lists.message.push(Step { repair, slot, mode }),
-                }
+                let list = match repair.hook {
+                    Hook::Request { .. } => &mut lists.request,
+                    Hook::Reply { .. } => &mut lists.reply,
+                    Hook::Event { .. } => &mut lists.event,
+                    Hook::Silence { .. } => &mut lists.silence,
+                    Hook::Message { .. } => &mut lists.message,
+                };
+                list.push(Step::new(repair, slot, mode));
             }
         }
         Self { classes }
@@ -69,10 +88,12 @@ impl Plan {
     #[must_use]
     pub fn request_needs(&self, request: &Request) -> Needs {
         let steps = self.lists(request.class).map_or(&[][..], |lists| &lists.request);
-        let mut wanted = None;
+        let (mut wanted, features) = (None, Features::of_request(request));
         // A `when` that panics wants nothing; the run that follows tells of it.
         ask_each(steps, |step| match step.repair.hook {
-            Hook::Request { needs, when, .. } if needs != Needs::Head && Some(needs) > wanted && when(request) => {
+            Hook::Request { needs, when, .. }
+                if needs != Needs::Head && Some(needs) > wanted && step.is_open_to(features) && when(request) =>
+            {
                 wanted = Some(needs);
             }
             _ => {}
@@ -94,9 +115,11 @@ impl Plan {
     #[must_use]
     pub fn reply_needs(&self, request: &Request, reply: &Reply) -> Needs {
         let steps = self.lists(request.class).map_or(&[][..], |lists| &lists.reply);
-        let mut wanted = Needs::Head;
+        let (mut wanted, features) = (Needs::Head, Features::of_request(request).with_reply(reply));
         ask_each(steps, |step| match step.repair.hook {
-            Hook::Reply { needs, when, .. } if needs > wanted && when(request, reply) => wanted = needs,
+            Hook::Reply { needs, when, .. } if needs > wanted && step.is_open_to(features) && when(request, reply) => {
+                wanted = needs;
+            }
             _ => {}
         });
         wanted

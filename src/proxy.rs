@@ -21,9 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use http::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderValue, RETRY_AFTER, TRAILER,
-};
+use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HeaderValue, RETRY_AFTER};
 use http::uri::PathAndQuery;
 use http::{Method, Request as HttpRequest, Response};
 use http_body::Body as _;
@@ -36,12 +34,8 @@ use self::answer::{Answer, question};
 use crate::body::caller::Caller;
 use crate::body::{self, Read, ReplyBody, Upload};
 use crate::connection::{Connection, Phase, Turn};
-use crate::edit::{jwt, list};
-use crate::endpoint::{self, Class};
-use crate::example::preflight;
-use crate::exchange::{
-    Accepts, Form, Placement, Reply, ReplyBody as ReplyText, Request, RequestBody, Site, is_credential,
-};
+use crate::endpoint::Class;
+use crate::exchange::{Form, Head, Reply, ReplyBody as ReplyText, Request, RequestBody, Site};
 use crate::headers::{self, Forwarding};
 use crate::jsonrpc::Envelope;
 use crate::knowledge::Knowledge;
@@ -213,48 +207,13 @@ impl Exchange {
     /// The request as repairs see it.
     fn describe(&self, parts: http::request::Parts) -> Request {
         let http::request::Parts { method, mut headers, .. } = parts;
-        let preflight = preflight(&method, &headers);
-        headers::strip_hop_by_hop(&mut headers);
-        headers::drop_misleading(&mut headers);
-        // Its trailers do not go up.
-        headers.remove(TRAILER);
         if self.connection.is_multiplexed() {
             headers::join_cookies(&mut headers);
         }
-        let target = self.target.clone();
-        let Placement { class, rules, is_document } = self.place(&method, &target, &headers);
-        let guarded = !self.known.is_without_oauth();
-        Request {
-            class,
-            rules,
-            is_document,
-            accepts: Accepts::of(&headers),
-            message: None,
-            session_sent: headers.get(endpoint::SESSION).cloned(),
-            is_stateless: class.has_messages() && endpoint::is_stateless(&headers),
-            is_legacy: false,
-            moved: if class == Class::Mcp { self.runtime().learner.moved() } else { None },
-            target,
-            origin: headers::origin(&headers),
-            preflight,
-            authorized: headers.contains_key(AUTHORIZATION),
-            keyed: guarded && is_keyed(class, &headers),
-            expired: guarded && has_expired(class, &headers),
-            guarded,
-            wants_page: !matches!(method, Method::POST) && list::contains(&headers, ACCEPT, "text/html"),
-            accept_encoding: headers.get(ACCEPT_ENCODING).cloned(),
-            method,
-            headers,
-            body: RequestBody::Unread,
-            sent: RequestBody::Unread,
-        }
-    }
-
-    /// What a request is. One with more parameters than any login has is nobody's login.
-    fn place(&self, method: &Method, target: &PathAndQuery, headers: &HeaderMap) -> Placement {
-        let place = self.site(self.runtime()).place(method, target, headers);
-        let is_flooded = || admit::has_too_many_parameters(target.query().unwrap_or_default().as_bytes());
-        if place.class == Class::Authorize && is_flooded() { Placement { class: Class::Other, ..place } } else { place }
+        let head = Head { method, target: self.target.clone(), headers };
+        let request = Request::new(&self.site(self.runtime()), head, seconds_now);
+        let moved = if request.class == Class::Mcp { self.runtime().learner.moved() } else { None };
+        Request { moved, ..request }
     }
 
     /// From an admitted request to a mended answer.
@@ -264,7 +223,7 @@ impl Exchange {
         let may_be_closed = self.is_stranger && request.class == Class::Other;
         if may_be_closed || admit::is_about_oauth(request) {
             Box::pin(self.learn(request)).await;
-            let place = self.place(&request.method, &request.target, &request.headers);
+            let place = self.site(self.runtime()).place(&request.method, &request.target, &request.headers);
             (request.class, request.rules, request.is_document) = (place.class, place.rules, place.is_document);
             if may_be_closed && runtime.learner.may_miss_endpoints() {
                 request.rules = admit::rules_of_any_endpoint(request);
@@ -357,12 +316,7 @@ impl Exchange {
     /// Goes on with what is known now.
     fn take(&mut self, known: Arc<Knowledge>, request: &mut Request) {
         self.known = known;
-        request.guarded = !self.known.is_without_oauth();
-        // Once they were sent the fields are gone, and what they said is known.
-        if !request.headers.is_empty() {
-            request.keyed = request.guarded && is_keyed(request.class, &request.headers);
-            request.expired = request.guarded && has_expired(request.class, &request.headers);
-        }
+        request.take_login(!self.known.is_without_oauth(), seconds_now);
     }
 
     fn set_forwarding(&self, request: &mut Request, host: &HeaderValue) {
@@ -552,21 +506,6 @@ pub(crate) fn most_asks(class: Class) -> usize {
         class if class.has_messages() => 3,
         class => usize::from(class.may_ask_again()),
     }
-}
-
-/// Whether a message without a token carries another credential.
-pub(crate) fn is_keyed(class: Class, headers: &HeaderMap) -> bool {
-    class.has_messages()
-        && !headers.contains_key(AUTHORIZATION)
-        && headers.keys().any(|name| is_credential(name.as_str()))
-}
-
-/// Whether a message carries a token whose time is over.
-fn has_expired(class: Class, headers: &HeaderMap) -> bool {
-    class.has_messages()
-        && headers
-            .get(AUTHORIZATION)
-            .is_some_and(|value| jwt::may_expire(value) && jwt::has_expired(value, seconds_now()))
 }
 
 /// Seconds since 1970.

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use crate::client::Clients;
 use crate::edit::json::Object;
 use crate::endpoint::Class;
+use crate::exchange::features::Gate;
 use crate::exchange::{Event, Outcome, Reply, Request, Site};
 use crate::jsonrpc::Envelope;
 
@@ -33,6 +34,8 @@ pub struct Repair {
     pub default: Mode,
     /// Endpoint classes where it may act.
     pub on: &'static [Class],
+    /// What an exchange has to show before `hook` is called at all.
+    pub gate: Gate,
     pub hook: Hook,
     /// Broken and sound examples; these are its tests.
     pub examples: &'static [Example],
@@ -119,21 +122,21 @@ pub enum Needs {
     Body,
 }
 
-/// Where a repair acts. `when` decides from the heads alone whether anything is read or run at all; `run` finds and
-/// fixes in one go, so that what is reported and what is mended cannot differ.
+/// Where a repair acts. `when` decides from the heads alone whether anything is read or run at all; `run` finds
+/// what is wrong and says how to change it in one go, so that what is reported and what is mended cannot differ.
 pub enum Hook {
     /// Before the upstream is asked. `goes_on` says that it only takes further what this proxy has done to an earlier
     /// answer: that says nothing of the server.
-    Request { needs: Needs, when: fn(&Request) -> bool, run: fn(&Site<'_>, &mut Request) -> Outcome, goes_on: bool },
+    Request { needs: Needs, when: fn(&Request) -> bool, run: fn(&Site<'_>, &Request) -> Outcome, goes_on: bool },
     /// After the upstream answered.
-    Reply { needs: Needs, when: fn(&Request, &Reply) -> bool, run: fn(&Site<'_>, &Request, &mut Reply) -> Outcome },
+    Reply { needs: Needs, when: fn(&Request, &Reply) -> bool, run: fn(&Site<'_>, &Request, &Reply) -> Outcome },
     /// On each event of an answer that streams events, and on what is left when the stream ends.
-    Event { when: fn(&Request, &Reply) -> bool, run: fn(&Site<'_>, &Request, &mut Event) -> Outcome },
+    Event { when: fn(&Request, &Reply) -> bool, run: fn(&Site<'_>, &Request, &Event) -> Outcome },
     /// Whenever an event stream has been silent for a while.
-    Silence { when: fn(&Request, &Reply) -> bool, run: fn(&Site<'_>, &Request, &mut Event) -> Outcome },
+    Silence { when: fn(&Request, &Reply) -> bool, run: fn(&Site<'_>, &Request, &Event) -> Outcome },
     /// On one message of an answer, whether it is the body or the data of an event. `when` decides from its outermost
     /// members whether it is read.
-    Message { when: fn(&Request, &Envelope) -> bool, run: fn(&Site<'_>, &Request, &mut Object) -> Outcome },
+    Message { when: fn(&Request, &Envelope) -> bool, run: fn(&Site<'_>, &Request, &Object) -> Outcome },
 }
 
 /// A message and what the repair makes of it, as text (`example.rs` reads it).

@@ -8,15 +8,11 @@ mod parts;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, ORIGIN};
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
-use crate::edit::list;
-use crate::endpoint::{self, Class};
-use crate::example::preflight;
-use crate::exchange::{
-    Accepts, Ask, Facts, Form, Opening, Placement, Reply, ReplyBody, Request, RequestBody, Site, is_credential,
-};
+use crate::endpoint::Class;
+use crate::exchange::{Ask, Facts, Form, Head, Opening, Reply, ReplyBody, Request, RequestBody, Site};
 use crate::headers;
 use crate::knowledge::Knowledge;
 use crate::plan::{Findings, Fired, Plan, Report};
@@ -318,40 +314,13 @@ fn request(site: &Site<'_>, recorded: &Recorded) -> Option<Request> {
     let (method, target) = recorded.asked.start.split_once(' ')?;
     let (method, target): (Method, http::uri::PathAndQuery) = (method.parse().ok()?, target.parse().ok()?);
     let class = Class::ALL.into_iter().find(|class| class.name() == recorded.class)?;
-    let mut headers = headers_of(&recorded.asked);
-    let Placement { is_document, rules, .. } = site.place(&method, &target, &headers);
-    let preflight = preflight(&method, &headers);
-    headers::strip_hop_by_hop(&mut headers);
-    let guarded = !site.known.is_without_oauth();
-    let authorized = headers.contains_key(AUTHORIZATION);
-    let keyed = class.has_messages() && !authorized && headers.keys().any(|name| is_credential(name.as_str()));
     // Where messages were seen to go at once.
     let first = recorded.turns.first().map(|(asked, _)| asked.start.split_once(' ').map_or("", |(_, to)| to));
     let moved = first.filter(|to| class == Class::Mcp && to.split('?').next() != Some(target.path()));
-    Some(Request {
-        class,
-        rules,
-        is_document,
-        accepts: Accepts::of(&headers),
-        message: None,
-        session_sent: headers.get(endpoint::SESSION).cloned(),
-        is_stateless: class.has_messages() && endpoint::is_stateless(&headers),
-        is_legacy: false,
-        moved: moved.map(Into::into),
-        origin: headers.get(ORIGIN).cloned(),
-        preflight,
-        authorized,
-        keyed: guarded && keyed,
-        expired: guarded && class.has_messages() && recorded.is_expired,
-        guarded,
-        wants_page: method != Method::POST && list::contains(&headers, ACCEPT, "text/html"),
-        accept_encoding: headers.get(ACCEPT_ENCODING).cloned(),
-        target,
-        method,
-        headers,
-        body: RequestBody::Unread,
-        sent: RequestBody::Unread,
-    })
+    // The token itself was not recorded, only whether it had expired.
+    let request = Request::new(site, Head { method, target, headers: headers_of(&recorded.asked) }, || 0);
+    let expired = request.guarded && request.class.has_messages() && recorded.is_expired;
+    Some(Request { class, moved: moved.map(Into::into), expired, ..request })
 }
 
 /// What of an answer's head an event repair may ask for.

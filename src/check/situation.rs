@@ -9,6 +9,7 @@ use http::{Method, StatusCode};
 use crate::edit::params;
 use crate::endpoint::Class;
 use crate::example;
+use crate::exchange::Preflight;
 use crate::jsonrpc::Envelope;
 use crate::repair::{Example, Hook, Repair, Then};
 use crate::telemetry::tape::Taped;
@@ -113,7 +114,7 @@ impl Situation {
     #[must_use]
     pub fn of(taped: &Taped) -> Self {
         let asked = &taped.asked;
-        let is_preflight = example::preflight(&asked.method, &asked.headers).is_some();
+        let is_preflight = Preflight::of(&asked.method, &asked.headers).is_some();
         let asked = what(taped.class, &asked.method, is_preflight, &asked.body.bytes);
         let message = Envelope::peek(&taped.answered.body.bytes);
         // A tool that does not exist shows nothing of how results look.

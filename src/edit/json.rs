@@ -48,22 +48,6 @@ enum Name {
     Other(String),
 }
 
-impl Member {
-    fn is_as(&self, other: &Self) -> bool {
-        let is_named_alike = || match (&self.name, &other.name) {
-            (Name::Plain(_), Name::Plain(_)) => true,
-            (Name::Other(own), Name::Other(other)) => own == other,
-            _ => false,
-        };
-        match (&self.state, &other.state) {
-            (State::Kept, State::Kept) | (State::Removed, State::Removed) => is_named_alike(),
-            (State::Set(own), State::Set(other)) => is_named_alike() && own == other,
-            (State::Spliced(own), State::Spliced(other)) => is_named_alike() && own == other,
-            _ => false,
-        }
-    }
-}
-
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Span {
     name: usize,
@@ -293,18 +277,6 @@ impl Object {
     #[must_use]
     pub fn is_changed(&self) -> bool {
         self.changed
-    }
-
-    /// Whether this is the same source with the same changes. Cheaper than to compare the texts; two objects that differ here
-    /// may still have the same text.
-    #[must_use]
-    pub fn is_as(&self, other: &Self) -> bool {
-        let place = |object: &Self| (object.source.as_ptr(), object.source.len());
-        place(self) == place(other)
-            && self.changed == other.changed
-            && self.members.len() == other.members.len()
-            && (Arc::ptr_eq(&self.members, &other.members)
-                || self.members.iter().zip(other.members.iter()).all(|(own, other)| own.is_as(other)))
     }
 
     /// The text: the source itself when nothing changed, else the source with the changed members spliced.

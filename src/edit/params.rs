@@ -15,6 +15,15 @@ pub fn is_well_formed(text: &[u8]) -> bool {
     text.contains(&b'=') && text.iter().all(may_be)
 }
 
+/// More than any OAuth request has: looking for each parameter among them would take too long.
+const TOO_MANY: usize = 200;
+
+/// Whether a query or a form has more parameters than any OAuth request.
+#[must_use]
+pub fn are_too_many(text: &[u8]) -> bool {
+    memchr::memchr_iter(b'&', text).nth(TOO_MANY).is_some()
+}
+
 /// The decoded value of the first parameter called `name`.
 #[must_use]
 pub fn get<'a>(text: &'a str, name: &str) -> Option<Cow<'a, str>> {

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::header::LOCATION;
 use http::{HeaderName, HeaderValue, StatusCode};
 
+use super::edits::Edits;
 use super::{Reply, RequestBody};
 use crate::client::Clients;
 use crate::edit::json::Object;
@@ -31,13 +32,13 @@ impl Finding {
     }
 }
 
-/// What a repair did with the message it was given.
+/// What a repair makes of the message it was given.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
-    /// Nothing is wrong, nothing was changed.
+    /// Nothing is wrong.
     Sound,
-    /// Something was wrong and has been changed.
-    Mended(Finding),
+    /// Something is wrong, and these changes mend it.
+    Mended(Finding, Edits),
     /// Something is wrong that only the upstream can mend: ask it once more, so.
     Again(Finding, Box<Ask>),
     /// What a sound server says to this request is known without asking the upstream (request hooks alone).
@@ -45,9 +46,14 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// The message was changed because of this.
-    pub fn mended(what: impl Into<Cow<'static, str>>) -> Self {
-        Self::Mended(Finding::new(what))
+    /// The message shall be changed so because of this.
+    pub fn mended(what: impl Into<Cow<'static, str>>, edits: Edits) -> Self {
+        Self::Mended(Finding::new(what), edits)
+    }
+
+    /// As [`Self::mended`]; nothing is wrong if nothing is to be changed.
+    pub fn mended_if_any(what: impl Into<Cow<'static, str>>, edits: Edits) -> Self {
+        if edits.is_empty() { Self::Sound } else { Self::mended(what, edits) }
     }
 
     /// The upstream shall be asked again because of this.
@@ -79,7 +85,7 @@ impl Outcome {
     }
 
     fn with(mut self, change: impl FnOnce(&mut Finding)) -> Self {
-        if let Self::Mended(finding) | Self::Again(finding, _) | Self::Answer(finding, _) = &mut self {
+        if let Self::Mended(finding, _) | Self::Again(finding, _) | Self::Answer(finding, _) = &mut self {
             change(finding);
         }
         self

@@ -4,6 +4,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, Method};
 
 use super::Site;
+use crate::edit::params;
 use crate::endpoint::guard::{Asked, Classes, method_asked_for};
 use crate::endpoint::{self, Class, LEGACY_SSE};
 
@@ -23,7 +24,10 @@ impl Site<'_> {
     #[must_use]
     pub fn place(&self, method: &Method, target: &PathAndQuery, headers: &HeaderMap) -> Placement {
         let (mcp_path, endpoints) = (&self.facts.mcp_path, &self.known.endpoints);
-        let class = endpoint::classify_request(method, target, headers, mcp_path, endpoints);
+        let class = match endpoint::classify_request(method, target, headers, mcp_path, endpoints) {
+            Class::Authorize if params::are_too_many(target.query().unwrap_or_default().as_bytes()) => Class::Other,
+            class => class,
+        };
         let method = method_asked_for(method, headers);
         let rules = self.rules(class, &method, target);
         Placement { class, rules, is_document: class.is_metadata() && self.is_document_place(target.path()) }

@@ -4,10 +4,10 @@ use bytes::Bytes;
 use http::StatusCode;
 use http::header::{
     ACCEPT_RANGES, AGE, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_LOCATION,
-    CONTENT_RANGE, CONTENT_TYPE, ETAG, EXPIRES, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED, LOCATION, REFRESH,
-    WWW_AUTHENTICATE,
+    CONTENT_RANGE, CONTENT_TYPE, ETAG, EXPIRES, HeaderMap, HeaderName, LAST_MODIFIED, LOCATION, REFRESH,
 };
 
+use super::edits::Edits;
 use super::{is_json, is_media_type};
 use crate::coding::Coding;
 use crate::edit::json::Object;
@@ -158,14 +158,6 @@ impl Reply {
         }
     }
 
-    /// The JSON object of the body, to be changed.
-    pub fn json_mut(&mut self) -> Option<&mut Object> {
-        match &mut self.body {
-            ReplyBody::Json(object) => Some(object),
-            _ => None,
-        }
-    }
-
     /// Whether it is a success that carries an error, as far as it was peeked at.
     #[must_use]
     pub fn is_error_inside(&self) -> bool {
@@ -178,37 +170,11 @@ impl Reply {
         self.headers.get(CONTENT_TYPE).is_some_and(is_json)
     }
 
-    /// Says something else instead: `message`, or nothing. What described the body or led elsewhere goes, the rest stays.
+    /// Says something else instead: `message`, or nothing.
     pub fn say(&mut self, status: StatusCode, message: Option<Bytes>) {
-        for name in OF_THE_ANSWER {
-            self.headers.remove(name);
-        }
-        self.headers.remove(CONTENT_TYPE);
-        self.status = status;
-        self.body = match message {
-            Some(message) => {
-                self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-                ReplyBody::Text(message)
-            }
-            None => ReplyBody::Empty,
-        };
-        (self.coding, self.decode, self.form) = (None, false, Form::AsItCame);
-        (self.message, self.opening) = (None, Opening::Unseen);
-    }
-
-    /// Replaces the answer by a JSON document of ours. The upstream's header fields go: they described its body. Its
-    /// challenges stay: they are about the request.
-    pub fn replace_with_json(&mut self, status: StatusCode, mut object: Object) {
-        object.touch();
-        let challenges: Vec<HeaderValue> = self.headers.get_all(WWW_AUTHENTICATE).iter().cloned().collect();
-        self.status = status;
-        self.headers.clear();
-        self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        for challenge in challenges {
-            self.headers.append(WWW_AUTHENTICATE, challenge);
-        }
-        self.body = ReplyBody::Json(object);
-        self.message = None;
-        (self.coding, self.decode) = (None, false);
+        let mut edits = Edits::new();
+        edits.say(status, message);
+        // A reply can take all of these.
+        let _ = edits.apply_to_reply(self);
     }
 }

@@ -3,14 +3,19 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::Method;
-use http::header::{ACCEPT, HeaderMap, HeaderValue};
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, HeaderMap,
+    HeaderValue, ORIGIN, TRAILER,
+};
 use http::uri::PathAndQuery;
+use http::{HeaderName, Method};
 
+use super::{Placement, Site};
 use crate::edit::json::Object;
-use crate::edit::list;
+use crate::edit::{jwt, list};
 use crate::endpoint::guard::Classes;
-use crate::endpoint::{Class, SESSION};
+use crate::endpoint::{self, Class, SESSION};
+use crate::headers;
 use crate::jsonrpc::Envelope;
 
 /// A request, as it stands before the upstream is asked.
@@ -119,6 +124,27 @@ pub struct Preflight {
     pub headers: Vec<String>,
 }
 
+impl Preflight {
+    /// What the request asks for, if it is a preflight: it has an origin and a method to ask about.
+    #[must_use]
+    pub fn of(method: &Method, headers: &HeaderMap) -> Option<Self> {
+        if *method != Method::OPTIONS || !headers.contains_key(ORIGIN) {
+            return None;
+        }
+        let method = headers.get(ACCESS_CONTROL_REQUEST_METHOD)?.to_str().ok()?;
+        let headers = list::members(headers, ACCESS_CONTROL_REQUEST_HEADERS);
+        Some(Self { method: method.to_owned(), headers: headers.map(str::to_owned).collect() })
+    }
+}
+
+/// The head of a request, as the client sent it.
+#[derive(Debug)]
+pub struct Head {
+    pub method: Method,
+    pub target: PathAndQuery,
+    pub headers: HeaderMap,
+}
+
 /// A request body, as far as a repair asked to see it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum RequestBody {
@@ -145,6 +171,60 @@ impl RequestBody {
 }
 
 impl Request {
+    /// A request as its head tells it, of whose body nothing was read. What does not go up is taken out of the head. `clock`
+    /// gives the seconds since 1970, and is read only where a token has an expiry.
+    #[must_use]
+    pub fn new(site: &Site<'_>, head: Head, clock: fn() -> i64) -> Self {
+        let Head { method, target, mut headers } = head;
+        // Before fields go that `Connection` names.
+        let preflight = Preflight::of(&method, &headers);
+        headers::strip_hop_by_hop(&mut headers);
+        headers::drop_misleading(&mut headers);
+        // The trailers of a request do not go up.
+        headers.remove(TRAILER);
+        let Placement { class, rules, is_document } = site.place(&method, &target, &headers);
+        let mut request = Self {
+            class,
+            rules,
+            is_document,
+            preflight,
+            origin: headers::origin(&headers),
+            authorized: headers.contains_key(AUTHORIZATION),
+            keyed: false,
+            expired: false,
+            guarded: false,
+            wants_page: method != Method::POST && list::contains(&headers, ACCEPT, "text/html"),
+            accepts: Accepts::of(&headers),
+            message: None,
+            is_legacy: false,
+            is_stateless: class.has_messages() && endpoint::is_stateless(&headers),
+            moved: None,
+            session_sent: headers.get(endpoint::SESSION).cloned(),
+            accept_encoding: headers.get(ACCEPT_ENCODING).cloned(),
+            method,
+            target,
+            headers,
+            body: RequestBody::Unread,
+            sent: RequestBody::Unread,
+        };
+        request.take_login(!site.known.is_without_oauth(), clock);
+        request
+    }
+
+    /// Takes in whether clients log in to the site. Only then it matters what else may let the client in.
+    pub fn take_login(&mut self, guarded: bool, clock: fn() -> i64) {
+        self.guarded = guarded;
+        // Once they were sent the fields are gone, and what they said is known.
+        if self.headers.is_empty() {
+            return;
+        }
+        let matters = guarded && self.class.has_messages();
+        let is_other_credential = |name: &HeaderName| *name != AUTHORIZATION && is_credential(name.as_str());
+        self.keyed = matters && !self.authorized && self.headers.keys().any(is_other_credential);
+        let token = self.headers.get(AUTHORIZATION).filter(|token| matters && jwt::may_expire(token));
+        self.expired = token.is_some_and(|token| jwt::has_expired(token, clock()));
+    }
+
     #[must_use]
     pub fn path(&self) -> &str {
         self.target.path()
@@ -199,17 +279,6 @@ impl Request {
     #[must_use]
     pub fn query(&self) -> Option<&str> {
         self.target.query()
-    }
-
-    /// Replaces the query. Answers whether it could stand in a request target.
-    pub fn set_query(&mut self, query: &str) -> bool {
-        match PathAndQuery::try_from(format!("{}?{query}", self.path())) {
-            Ok(target) => {
-                self.target = target;
-                true
-            }
-            Err(_) => false,
-        }
     }
 
     /// The JSON object of the body, if it was read.

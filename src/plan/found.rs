@@ -35,8 +35,8 @@ pub enum BugKind {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Report {
     pub fired: Vec<Fired>,
-    /// Repairs that failed. If one of them had its hand on the message, the message is as it was before the list ran, and
-    /// nothing counts as mended.
+    /// Repairs that failed. If one of them broke a promise, the message is as it was before the list ran, and nothing counts as
+    /// mended.
     pub bugs: Vec<Bug>,
 }
 
@@ -153,9 +153,10 @@ pub fn each_once(fired: &[Fired]) -> impl Iterator<Item = &Fired> {
 mod tests {
     use super::*;
     use crate::exchange::Outcome;
+    use crate::exchange::edits::Edits;
 
     fn fired(slot: usize, what: &'static str) -> Fired {
-        let Outcome::Mended(finding) = Outcome::mended(what) else { unreachable!() };
+        let Outcome::Mended(finding, _) = Outcome::mended(what, Edits::new()) else { unreachable!() };
         Fired { id: ["a.a", "b.b", "c.c"][slot], slot, mode: Mode::Fix, finding }
     }
 

@@ -4,7 +4,9 @@ use bytes::Bytes;
 
 use super::run::{List, Verdict};
 use crate::edit::json::Object;
-use crate::exchange::{Ask, At, Event, Outcome, Reply, ReplyBody, Request, RequestBody, Site};
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Features;
+use crate::exchange::{Ask, At, Event, Outcome, Reply, Request, Site};
 use crate::fence;
 use crate::jsonrpc::Envelope;
 use crate::repair::Hook;
@@ -17,29 +19,23 @@ pub(super) struct Requests<'a> {
 impl List for Requests<'_> {
     type Subject = Request;
 
+    fn features(&self, request: &Request) -> Features {
+        Features::of_request(request)
+    }
+
     fn accepts(&self, hook: &Hook, request: &Request) -> bool {
         matches!(hook, Hook::Request { when, .. } if when(request))
     }
 
-    fn run(&self, hook: &Hook, request: &mut Request) -> Outcome {
+    fn run(&self, hook: &Hook, request: &Request) -> Outcome {
         match hook {
             Hook::Request { run, .. } => run(self.site, request),
             _ => Outcome::Sound,
         }
     }
 
-    fn is_same(before: &Request, after: &Request) -> bool {
-        before.target == after.target
-            && before.method == after.method
-            && before.class == after.class
-            && before.origin == after.origin
-            && before.authorized == after.authorized
-            && is_same_map(&before.headers, &after.headers)
-            && match (&before.body, &after.body) {
-                (RequestBody::Json(before), RequestBody::Json(after)) => before.is_as(after),
-                (RequestBody::Whole(before), RequestBody::Whole(after)) => is_same_text(before, after),
-                (before, after) => before == after,
-            }
+    fn apply(&self, edits: Edits, request: &mut Request) -> Verdict {
+        edits.apply_to_request(request)
     }
 
     fn judge(&self, before: &Request, after: &Request) -> Verdict {
@@ -61,27 +57,23 @@ pub(super) struct Replies<'a> {
 impl List for Replies<'_> {
     type Subject = Reply;
 
+    fn features(&self, reply: &Reply) -> Features {
+        Features::of_request(self.request).with_reply(reply)
+    }
+
     fn accepts(&self, hook: &Hook, reply: &Reply) -> bool {
         matches!(hook, Hook::Reply { when, .. } if when(self.request, reply))
     }
 
-    fn run(&self, hook: &Hook, reply: &mut Reply) -> Outcome {
+    fn run(&self, hook: &Hook, reply: &Reply) -> Outcome {
         match hook {
             Hook::Reply { run, .. } => run(self.site, self.request, reply),
             _ => Outcome::Sound,
         }
     }
 
-    fn is_same(before: &Reply, after: &Reply) -> bool {
-        before.status == after.status
-            && (before.cut_off, before.coding, before.decode, before.form)
-                == (after.cut_off, after.coding, after.decode, after.form)
-            && is_same_map(&before.headers, &after.headers)
-            && match (&before.body, &after.body) {
-                (ReplyBody::Json(before), ReplyBody::Json(after)) => before.is_as(after),
-                (ReplyBody::Text(before), ReplyBody::Text(after)) => is_same_text(before, after),
-                (before, after) => before == after,
-            }
+    fn apply(&self, edits: Edits, reply: &mut Reply) -> Verdict {
+        edits.apply_to_reply(reply)
     }
 
     fn judge(&self, before: &Reply, after: &Reply) -> Verdict {
@@ -124,6 +116,11 @@ impl Message {
 impl List for Messages<'_> {
     type Subject = Message;
 
+    fn features(&self, message: &Message) -> Features {
+        let envelope = message.envelope.as_ref().unwrap_or(self.envelope);
+        Features::of_request(self.request).with_message(envelope)
+    }
+
     fn accepts(&self, hook: &Hook, message: &Message) -> bool {
         let envelope = message.envelope.as_ref().unwrap_or(self.envelope);
         matches!(hook, Hook::Message { when, .. } if when(self.request, envelope))
@@ -136,18 +133,19 @@ impl List for Messages<'_> {
         message.object.is_some()
     }
 
-    fn run(&self, hook: &Hook, message: &mut Message) -> Outcome {
-        match (hook, &mut message.object) {
+    fn run(&self, hook: &Hook, message: &Message) -> Outcome {
+        match (hook, &message.object) {
             (Hook::Message { run, .. }, Some(object)) => run(self.site, self.request, object),
             _ => Outcome::Sound,
         }
     }
 
-    fn is_same(before: &Message, after: &Message) -> bool {
-        match (&before.object, &after.object) {
-            (Some(before), Some(after)) => before.is_as(after),
-            (before, after) => before.is_none() && after.is_none(),
-        }
+    fn apply(&self, edits: Edits, message: &mut Message) -> Verdict {
+        let object = edits.into_document().ok_or("a message was made something else")?;
+        message.text = object.to_bytes();
+        message.envelope = Envelope::peek(&message.text);
+        message.object = Some(object);
+        Ok(())
     }
 
     fn judge(&self, before: &Message, after: &Message) -> Verdict {
@@ -160,13 +158,6 @@ impl List for Messages<'_> {
     /// What one change has put in order another may tell as a text: that is not what came.
     fn judge_all(&self, _: &Message, _: &Message) -> Verdict {
         Ok(())
-    }
-
-    fn accept(&self, message: &mut Message) {
-        if let Some(object) = &message.object {
-            message.text = object.to_bytes();
-            message.envelope = Envelope::peek(&message.text);
-        }
     }
 }
 
@@ -181,19 +172,23 @@ pub(super) struct Events<'a> {
 impl List for Events<'_> {
     type Subject = Event;
 
+    fn features(&self, _: &Event) -> Features {
+        Features::of_request(self.request).with_reply(self.reply)
+    }
+
     fn accepts(&self, hook: &Hook, _: &Event) -> bool {
         matches!(hook, Hook::Event { when, .. } | Hook::Silence { when, .. } if when(self.request, self.reply))
     }
 
-    fn run(&self, hook: &Hook, event: &mut Event) -> Outcome {
+    fn run(&self, hook: &Hook, event: &Event) -> Outcome {
         match hook {
             Hook::Event { run, .. } | Hook::Silence { run, .. } => run(self.site, self.request, event),
             _ => Outcome::Sound,
         }
     }
 
-    fn is_same(before: &Event, after: &Event) -> bool {
-        before.at == after.at && before.ends == after.ends && is_same_text(&before.text, &after.text)
+    fn apply(&self, edits: Edits, event: &mut Event) -> Verdict {
+        edits.apply_to_event(event)
     }
 
     fn judge(&self, before: &Event, after: &Event) -> Verdict {
@@ -207,14 +202,4 @@ impl List for Events<'_> {
     fn is_done(&self, event: &Event) -> bool {
         matches!(event.at, At::Silence { .. }) && (event.ends || !event.text.is_empty())
     }
-}
-
-/// Whether a text is the one that it was. Nearly always it is the same place in memory.
-fn is_same_text(before: &Bytes, after: &Bytes) -> bool {
-    (before.as_ptr(), before.len()) == (after.as_ptr(), after.len()) || before == after
-}
-
-/// Whether header fields are what they were. Nearly always nobody has touched them, and then they stand in the same order.
-fn is_same_map(before: &http::HeaderMap, after: &http::HeaderMap) -> bool {
-    before.len() == after.len() && (before.iter().eq(after.iter()) || before == after)
 }

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::lists::{Events, Message, Messages};
 use super::run::{ask_each, run};
 use super::{Plan, Report, Step};
+use crate::exchange::features::Features;
 use crate::exchange::{At, Event, Reply, Request, Site};
 use crate::jsonrpc::Envelope;
 use crate::repair::Hook;
@@ -130,10 +131,10 @@ impl Plan {
 
 /// Whether a step wants to see the events of this reply, or is broken: then the run over the first event tells of it.
 fn wants(steps: &[Step], request: &Request, reply: &Reply) -> bool {
-    let mut is_wanted = false;
+    let (mut is_wanted, features) = (false, Features::of_request(request).with_reply(reply));
     let has_panicked = ask_each(steps, |step| {
-        is_wanted = is_wanted
-            || matches!(step.repair.hook, Hook::Event { when, .. } | Hook::Silence { when, .. } if when(request, reply));
+        let accepts = || matches!(step.repair.hook, Hook::Event { when, .. } | Hook::Silence { when, .. } if when(request, reply));
+        is_wanted = is_wanted || step.is_open_to(features) && accepts();
     });
     is_wanted || has_panicked
 }

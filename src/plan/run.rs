@@ -6,19 +6,21 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::Step;
 use super::found::{Bug, BugKind, Fired, Report};
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Features;
 use crate::exchange::{Ask, Finding, Outcome, Reply};
 use crate::repair::{Hook, Mode};
 
 /// What the fence answers: `Err` names the promise that was broken.
 pub(super) type Verdict = Result<(), &'static str>;
 
-const UNSAID: &str = "a message was changed and nothing was said of it";
-const CHANGED_AND_ASKED: &str = "a message was changed that the upstream is asked for again";
-
 /// One kind of list: how its repairs are called, and what the fence says to their work.
 pub(super) trait List {
     /// The message that the list is run over.
     type Subject: Clone;
+
+    /// What the message shows at a glance.
+    fn features(&self, subject: &Self::Subject) -> Features;
 
     /// Whether a repair's `when` accepts the message.
     fn accepts(&self, hook: &Hook, subject: &Self::Subject) -> bool;
@@ -30,10 +32,13 @@ pub(super) trait List {
     }
 
     /// Calls a repair's `run`.
-    fn run(&self, hook: &Hook, subject: &mut Self::Subject) -> Outcome;
+    fn run(&self, hook: &Hook, subject: &Self::Subject) -> Outcome;
 
-    /// Whether nothing was changed. It is asked after every repair that ran, so it must be cheap.
-    fn is_same(before: &Self::Subject, after: &Self::Subject) -> bool;
+    /// Makes the changes that a repair wants.
+    ///
+    /// # Errors
+    /// When they do not fit the message.
+    fn apply(&self, edits: Edits, subject: &mut Self::Subject) -> Verdict;
 
     /// What the fence says to a change.
     fn judge(&self, before: &Self::Subject, after: &Self::Subject) -> Verdict;
@@ -58,9 +63,6 @@ pub(super) trait List {
         false
     }
 
-    /// A change was accepted.
-    fn accept(&self, _: &mut Self::Subject) {}
-
     /// Whether the rest of the list has nothing to do with what the message is now.
     fn is_done(&self, _: &Self::Subject) -> bool {
         false
@@ -76,23 +78,20 @@ pub(super) enum End {
 
 /// Runs a list. The first repair that knows the answer, or wants the upstream asked again, ends the run.
 ///
-/// A repair whose `run` panics or breaks a promise ends it too: the message is put back as it came, and nothing counts as
-/// mended. One that only observes, or whose `when` panics, has not touched the message: it is passed over.
+/// A repair that panics is passed over: it has not touched the message. One whose changes break a promise of the fence ends the
+/// run: the message is put back as it came, and nothing counts as mended.
 pub(super) fn run<L: List>(list: &L, steps: &[Step], subject: &mut L::Subject) -> (Report, Option<End>) {
-    let mut run = Run { list, report: Report::default(), came: None, before: None, changes: 0 };
-    let at = Position::default();
+    let features = list.features(subject);
+    let mut run = Run { list, features, report: Report::default(), came: None };
+    let at = Cell::new(0);
     loop {
         let went = catch_unwind(AssertUnwindSafe(|| run.go(steps, &at, subject)));
         match went {
             Ok(end) => return (run.report, end),
             Err(_) => {
-                let Some(step) = steps.get(at.step.get()) else { return (run.report, None) };
+                let Some(step) = steps.get(at.get()) else { return (run.report, None) };
                 run.report.bugs.push(bug(step, BugKind::Panic));
-                if at.runs.get() && step.mode == Mode::Fix {
-                    run.give_up(subject);
-                    return (run.report, None);
-                }
-                at.step.set(at.step.get() + 1);
+                at.set(at.get() + 1);
             }
         }
     }
@@ -117,125 +116,98 @@ fn bug(step: &Step, kind: BugKind) -> Bug {
     Bug { id: step.repair.id, slot: step.slot, kind }
 }
 
-/// Which step is under way, readable after a panic.
-#[derive(Default)]
-struct Position {
-    step: Cell<usize>,
-    /// Whether its `run` was called, and not only its `when`.
-    runs: Cell<bool>,
-}
-
 /// A list under way.
 struct Run<'a, L: List> {
     list: &'a L,
+    /// What the message shows, as the last change left it.
+    features: Features,
     report: Report,
-    /// The message as it came. Taken before the first repair runs.
+    /// The message as it came, once it was changed.
     came: Option<L::Subject>,
-    /// The message as the last change left it, unless that is how it came.
-    before: Option<L::Subject>,
-    /// How many changes were accepted.
-    changes: usize,
 }
 
 impl<L: List> Run<'_, L> {
-    fn go(&mut self, steps: &[Step], at: &Position, subject: &mut L::Subject) -> Option<End> {
-        while let Some(step) = steps.get(at.step.get()) {
-            at.runs.set(false);
-            if self.list.accepts(&step.repair.hook, subject) {
-                at.runs.set(true);
-                if step.mode == Mode::Observe {
-                    self.observe(step, subject);
-                } else if let ControlFlow::Break(end) = self.mend(step, subject) {
-                    return end;
-                }
+    /// Goes on with the step at `at`, which can be read after a panic.
+    fn go(&mut self, steps: &[Step], at: &Cell<usize>, subject: &mut L::Subject) -> Option<End> {
+        while let Some(step) = steps.get(at.get()) {
+            let is_wanted = step.is_open_to(self.features) && self.list.accepts(&step.repair.hook, subject);
+            if is_wanted
+                && self.list.open(subject)
+                && let ControlFlow::Break(end) = self.take(step, subject)
+            {
+                return end;
             }
-            at.step.set(at.step.get() + 1);
+            at.set(at.get() + 1);
         }
         None
     }
 
-    fn mend(&mut self, step: &Step, subject: &mut L::Subject) -> ControlFlow<Option<End>> {
-        if !self.list.open(subject) {
-            return ControlFlow::Continue(());
-        }
-        self.remember(subject);
+    /// Calls a repair, and does what it wants unless it only observes.
+    fn take(&mut self, step: &Step, subject: &mut L::Subject) -> ControlFlow<Option<End>> {
         let outcome = self.list.run(&step.repair.hook, subject);
-        let changed = match self.judge(subject, &outcome) {
-            Ok(changed) => changed,
+        let is_fix = step.mode == Mode::Fix;
+        let end = match self.judge(subject, outcome) {
+            Ok(None) => return ControlFlow::Continue(()),
+            Ok(Some((finding, Deed::Change(after)))) => {
+                self.note(step, finding);
+                if !is_fix {
+                    return ControlFlow::Continue(());
+                }
+                let before = std::mem::replace(subject, *after);
+                self.came.get_or_insert(before);
+                self.features = self.list.features(subject);
+                return match self.list.is_done(subject) {
+                    true => ControlFlow::Break(Some(End::Done)),
+                    false => ControlFlow::Continue(()),
+                };
+            }
+            Ok(Some((_, Deed::Ask(_)))) if is_fix && !self.list.may_ask() => return ControlFlow::Continue(()),
+            Ok(Some((finding, deed))) => {
+                self.note(step, finding);
+                match deed {
+                    Deed::Ask(ask) => End::Ask(ask),
+                    Deed::Answer(reply) => End::Answer(reply),
+                    Deed::Change(_) => End::Done,
+                }
+            }
             Err(promise) => {
                 self.report.bugs.push(bug(step, BugKind::Violation(promise)));
+                if !is_fix {
+                    return ControlFlow::Continue(());
+                }
                 self.give_up(subject);
                 return ControlFlow::Break(None);
             }
         };
-        if changed {
-            self.changes += 1;
-            self.before = None;
-            self.list.accept(subject);
-        }
-        match outcome {
-            Outcome::Mended(finding) => self.note(step, finding),
-            Outcome::Again(finding, ask) if self.list.may_ask() => {
-                self.note(step, finding);
-                return ControlFlow::Break(Some(End::Ask(ask)));
+        if is_fix { ControlFlow::Break(Some(end)) } else { ControlFlow::Continue(()) }
+    }
+
+    /// What a repair wants, if the fence allows it. Nothing is changed yet.
+    fn judge(
+        &self,
+        before: &L::Subject,
+        outcome: Outcome,
+    ) -> Result<Option<(Finding, Deed<L::Subject>)>, &'static str> {
+        Ok(Some(match outcome {
+            Outcome::Sound => return Ok(None),
+            Outcome::Mended(finding, edits) => {
+                let mut after = Box::new(before.clone());
+                self.list.apply(edits, &mut after)?;
+                self.list.judge(before, &after)?;
+                if let Some(came) = &self.came {
+                    self.list.judge_all(came, &after)?;
+                }
+                (finding, Deed::Change(after))
+            }
+            Outcome::Again(finding, ask) => {
+                self.list.judge_ask(before, &ask)?;
+                (finding, Deed::Ask(ask))
             }
             Outcome::Answer(finding, reply) => {
-                self.note(step, finding);
-                return ControlFlow::Break(Some(End::Answer(reply)));
+                self.list.judge_answer(&reply)?;
+                (finding, Deed::Answer(reply))
             }
-            Outcome::Sound | Outcome::Again(..) => {}
-        }
-        if changed && self.list.is_done(subject) {
-            return ControlFlow::Break(Some(End::Done));
-        }
-        ControlFlow::Continue(())
-    }
-
-    /// Runs a repair on a copy.
-    fn observe(&mut self, step: &Step, subject: &mut L::Subject) {
-        if !self.list.open(subject) {
-            return;
-        }
-        self.remember(subject);
-        let mut copy = subject.clone();
-        let outcome = self.list.run(&step.repair.hook, &mut copy);
-        match (self.judge(&copy, &outcome), outcome) {
-            (Err(promise), _) => self.report.bugs.push(bug(step, BugKind::Violation(promise))),
-            (Ok(_), Outcome::Mended(finding) | Outcome::Again(finding, _) | Outcome::Answer(finding, _)) => {
-                self.note(step, finding);
-            }
-            (Ok(_), Outcome::Sound) => {}
-        }
-    }
-
-    /// Keeps the message as it is before a repair runs, unless that is kept already.
-    fn remember(&mut self, subject: &L::Subject) {
-        if self.came.is_none() {
-            self.came = Some(subject.clone());
-        } else if self.changes > 0 && self.before.is_none() {
-            self.before = Some(subject.clone());
-        }
-    }
-
-    /// What the fence says to what a repair did. Answers whether it changed anything.
-    fn judge(&self, after: &L::Subject, outcome: &Outcome) -> Result<bool, &'static str> {
-        let Some(came) = &self.came else { return Ok(false) };
-        let before = self.before.as_ref().unwrap_or(came);
-        let changed = !L::is_same(before, after);
-        match outcome {
-            Outcome::Sound if changed => return Err(UNSAID),
-            Outcome::Again(..) if changed => return Err(CHANGED_AND_ASKED),
-            Outcome::Again(_, ask) => self.list.judge_ask(before, ask)?,
-            Outcome::Answer(_, reply) => self.list.judge_answer(reply)?,
-            Outcome::Sound | Outcome::Mended(_) => {}
-        }
-        if changed {
-            self.list.judge(before, after)?;
-        }
-        if changed && self.changes > 0 {
-            self.list.judge_all(came, after)?;
-        }
-        Ok(changed)
+        }))
     }
 
     /// Puts the message back as it came.
@@ -249,4 +221,12 @@ impl<L: List> Run<'_, L> {
     fn note(&mut self, step: &Step, finding: Finding) {
         self.report.fired.push(Fired { id: step.repair.id, slot: step.slot, mode: step.mode, finding });
     }
+}
+
+/// What a repair wants done.
+enum Deed<S> {
+    /// The message, changed.
+    Change(Box<S>),
+    Ask(Box<Ask>),
+    Answer(Box<Reply>),
 }

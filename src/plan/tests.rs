@@ -1,9 +1,11 @@
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode};
+use http::header::HOST;
+use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::*;
 use crate::edit::json::Object;
 use crate::example;
+use crate::exchange::edits::Edits;
 use crate::exchange::{At, Event, Outcome};
 use crate::knowledge::Knowledge;
 use crate::repair::{Basis, Example, Level, SiteKind};
@@ -25,47 +27,56 @@ const fn repair(id: &'static str, hook: Hook) -> Repair {
         basis: &[Basis { text: "", url: "", level: Level::Interop, is_of_browsers: false }],
         default: Mode::Fix,
         on: &[Class::Mcp],
+        gate: &[],
         hook,
         examples: &[] as &[Example],
     }
 }
 
-const fn of_requests(id: &'static str, run: fn(&Site<'_>, &mut Request) -> Outcome) -> Repair {
+const fn of_requests(id: &'static str, run: fn(&Site<'_>, &Request) -> Outcome) -> Repair {
     repair(id, Hook::Request { needs: Needs::Head, when: |_| true, run, goes_on: false })
 }
 
-const fn of_replies(id: &'static str, run: fn(&Site<'_>, &Request, &mut Reply) -> Outcome) -> Repair {
+const fn of_replies(id: &'static str, run: fn(&Site<'_>, &Request, &Reply) -> Outcome) -> Repair {
     repair(id, Hook::Reply { needs: Needs::Head, when: |_, _| true, run })
 }
 
-const fn of_messages(id: &'static str, run: fn(&Site<'_>, &Request, &mut Object) -> Outcome) -> Repair {
+const fn of_messages(id: &'static str, run: fn(&Site<'_>, &Request, &Object) -> Outcome) -> Repair {
     repair(id, Hook::Message { when: |_, _| true, run })
 }
 
-const fn of_events(id: &'static str, run: fn(&Site<'_>, &Request, &mut Event) -> Outcome) -> Repair {
+const fn of_events(id: &'static str, run: fn(&Site<'_>, &Request, &Event) -> Outcome) -> Repair {
     repair(id, Hook::Event { when: |_, _| true, run })
 }
 
-const fn of_silences(id: &'static str, run: fn(&Site<'_>, &Request, &mut Event) -> Outcome) -> Repair {
+const fn of_silences(id: &'static str, run: fn(&Site<'_>, &Request, &Event) -> Outcome) -> Repair {
     repair(id, Hook::Silence { when: |_, _| true, run })
 }
 
+/// The changes that a function makes.
+fn edits(make: impl FnOnce(&mut Edits)) -> Edits {
+    let mut edits = Edits::new();
+    make(&mut edits);
+    edits
+}
+
+fn with_member(message: &Object, name: &str, value: serde_json::Value) -> Edits {
+    let mut message = message.clone();
+    message.set(name, value);
+    Edits::to_document(message)
+}
+
 /// Does something that is allowed, before the one that is tested.
-static OTHER_REQUEST: Repair = of_requests("test.other", |_, request| {
-    request.headers.insert(http::header::ACCEPT, HeaderValue::from_static("*/*"));
-    Outcome::mended("found")
+static OTHER_REQUEST: Repair = of_requests("test.other", |_, _| {
+    Outcome::mended("found", edits(|edits| edits.set(http::header::ACCEPT, HeaderValue::from_static("*/*"))))
 });
-static OTHER_REPLY: Repair = of_replies("test.other", |_, _, reply| {
-    reply.headers.insert("x-b", HeaderValue::from_static("1"));
-    Outcome::mended("found")
+static OTHER_REPLY: Repair = of_replies("test.other", |_, _, _| {
+    Outcome::mended("found", edits(|edits| edits.set(HeaderName::from_static("x-b"), HeaderValue::from_static("1"))))
 });
-static OTHER_MESSAGE: Repair = of_messages("test.other", |_, _, message| {
-    message.set("x", 1.into());
-    Outcome::mended("found")
-});
+static OTHER_MESSAGE: Repair =
+    of_messages("test.other", |_, _, message| Outcome::mended("found", with_member(message, "x", 1.into())));
 static OTHER_EVENT: Repair = of_events("test.other", |_, _, event| {
-    event.text = crate::sse::with_field(&event.text, "event", "message").into();
-    Outcome::mended("found")
+    Outcome::mended("found", Edits::to_text(crate::sse::with_field(&event.text, "event", "message")))
 });
 
 /// What a list came to: its report, and the message as text before and after.
@@ -129,38 +140,26 @@ fn bugs(report: &Report) -> Vec<(&'static str, BugKind)> {
 
 /// Repairs with a bug, each behind one that does its work well, and the promise that it breaks.
 fn breaking() -> Vec<(Vec<&'static Repair>, &'static str)> {
-    static REQUEST: Repair = of_requests("test.broken", |_, request| {
-        request.headers.insert("host", HeaderValue::from_static("elsewhere"));
-        Outcome::mended("sent it elsewhere")
+    static REQUEST: Repair = of_requests("test.broken", |_, _| {
+        Outcome::mended("sent it elsewhere", edits(|edits| edits.set(HOST, HeaderValue::from_static("elsewhere"))))
     });
-    static REPLY: Repair = of_replies("test.broken", |_, _, reply| {
-        reply.status = StatusCode::OK;
-        Outcome::mended("opened the door")
+    static REPLY: Repair = of_replies("test.broken", |_, _, _| {
+        Outcome::mended("opened the door", edits(|edits| edits.status(StatusCode::OK)))
     });
     static MESSAGE: Repair = of_messages("test.broken", |_, _, message| {
-        message.set("result", serde_json::json!({ "content": [] }));
-        Outcome::mended("made the tool say nothing")
+        let silent = with_member(message, "result", serde_json::json!({ "content": [] }));
+        Outcome::mended("made the tool say nothing", silent)
     });
-    static EVENT: Repair = of_events("test.broken", |_, _, event| {
-        event.text = Bytes::new();
-        Outcome::mended("dropped the answer")
-    });
-    static SILENCE: Repair = of_silences("test.broken", |_, _, event| {
-        event.text = Bytes::from_static(b"data: {}\n\n");
-        Outcome::mended("said something")
-    });
+    static EVENT: Repair =
+        of_events("test.broken", |_, _, _| Outcome::mended("dropped the answer", Edits::to_text(Bytes::new())));
+    static SILENCE: Repair =
+        of_silences("test.broken", |_, _, _| Outcome::mended("said something", Edits::to_text("data: {}\n\n")));
+    static MISPLACED: Repair =
+        of_events("test.broken", |_, _, _| Outcome::mended("answered", edits(|edits| edits.status(StatusCode::OK))));
     static ASK: Repair =
         of_replies("test.broken", |_, _, _| Outcome::again("asked elsewhere", Ask::at("https://evil.example/")));
     static OWN_ANSWER: Repair = of_requests("test.broken", |_, _| {
         Outcome::answer("let somebody in", Reply::new(StatusCode::OK, http::HeaderMap::new()))
-    });
-    static UNSAID: Repair = of_replies("test.broken", |_, _, reply| {
-        reply.headers.clear();
-        Outcome::Sound
-    });
-    static CHANGED_AND_ASKED: Repair = of_replies("test.broken", |_, _, reply| {
-        reply.headers.clear();
-        Outcome::again("asked again", Ask::at("/"))
     });
     vec![
         (vec![&OTHER_REQUEST, &REQUEST], "a header field was touched that no repair needs"),
@@ -170,8 +169,7 @@ fn breaking() -> Vec<(Vec<&'static Repair>, &'static str)> {
         (vec![&SILENCE], "something else than a comment was said into a silence"),
         (vec![&OTHER_REPLY, &ASK], "a further ask leaves the upstream"),
         (vec![&OTHER_REQUEST, &OWN_ANSWER], "a request was let in without asking the upstream"),
-        (vec![&OTHER_REPLY, &UNSAID], "a message was changed and nothing was said of it"),
-        (vec![&OTHER_REPLY, &CHANGED_AND_ASKED], "a message was changed that the upstream is asked for again"),
+        (vec![&OTHER_EVENT, &MISPLACED], "an edit does not fit the kind of message"),
     ]
 }
 
@@ -203,14 +201,11 @@ fn a_violation_of_one_that_observes_is_reported_and_stops_nobody() {
 
 #[test]
 fn two_changes_are_judged_together() {
-    static CLOSED: Repair = of_replies("test.other", |_, _, reply| {
-        reply.status = StatusCode::NOT_FOUND;
-        Outcome::mended("called it missing")
+    static CLOSED: Repair = of_replies("test.other", |_, _, _| {
+        Outcome::mended("called it missing", edits(|edits| edits.status(StatusCode::NOT_FOUND)))
     });
-    static OPENED: Repair = of_replies("test.broken", |_, _, reply| {
-        reply.status = StatusCode::OK;
-        Outcome::mended("found it")
-    });
+    static OPENED: Repair =
+        of_replies("test.broken", |_, _, _| Outcome::mended("found it", edits(|edits| edits.status(StatusCode::OK))));
     let ran = play(&[&CLOSED, &OPENED], Mode::Fix);
     let promise = BugKind::Violation("a refusal of the MCP endpoint became a success");
     assert_eq!((bugs(&ran.report), &ran.left), (vec![("test.broken", promise)], &ran.came));
@@ -218,26 +213,11 @@ fn two_changes_are_judged_together() {
 
 /// The same repair of each kind, panicking when it runs.
 fn panicking() -> Vec<Vec<&'static Repair>> {
-    static REQUEST: Repair = of_requests("test.broken", |_, request| {
-        request.headers.clear();
-        panic!("bug in a repair")
-    });
-    static REPLY: Repair = of_replies("test.broken", |_, _, reply| {
-        reply.headers.clear();
-        panic!("bug in a repair")
-    });
-    static MESSAGE: Repair = of_messages("test.broken", |_, _, message| {
-        message.remove("result");
-        panic!("bug in a repair")
-    });
-    static EVENT: Repair = of_events("test.broken", |_, _, event| {
-        event.text = Bytes::new();
-        panic!("bug in a repair")
-    });
-    static SILENCE: Repair = of_silences("test.broken", |_, _, event| {
-        event.ends = true;
-        panic!("bug in a repair")
-    });
+    static REQUEST: Repair = of_requests("test.broken", |_, _| panic!("bug in a repair"));
+    static REPLY: Repair = of_replies("test.broken", |_, _, _| panic!("bug in a repair"));
+    static MESSAGE: Repair = of_messages("test.broken", |_, _, _| panic!("bug in a repair"));
+    static EVENT: Repair = of_events("test.broken", |_, _, _| panic!("bug in a repair"));
+    static SILENCE: Repair = of_silences("test.broken", |_, _, _| panic!("bug in a repair"));
     vec![
         vec![&OTHER_REQUEST, &REQUEST],
         vec![&OTHER_REPLY, &REPLY],
@@ -248,15 +228,14 @@ fn panicking() -> Vec<Vec<&'static Repair>> {
 }
 
 #[test]
-fn a_panic_restores_the_message_and_is_reported() {
+fn a_panic_is_reported_and_the_others_do_their_work() {
     for repairs in panicking() {
-        let ran = play(&repairs, Mode::Fix);
-        assert_eq!(bugs(&ran.report), [("test.broken", BugKind::Panic)]);
-        assert_eq!(ran.left, ran.came);
-        assert!(ran.report.fired.is_empty(), "{ran:?}");
-        let observed = play(&repairs, Mode::Observe);
-        assert_eq!(bugs(&observed.report), [("test.broken", BugKind::Panic)]);
-        assert_eq!(observed.report.fired.len(), repairs.len() - 1, "the others did their work");
+        for mode in [Mode::Fix, Mode::Observe] {
+            let ran = play(&repairs, mode);
+            assert_eq!(bugs(&ran.report), [("test.broken", BugKind::Panic)]);
+            assert_eq!(ran.report.fired.len(), repairs.len() - 1);
+            assert_eq!(ran.left == ran.came, repairs.len() == 1);
+        }
     }
 }
 
@@ -276,10 +255,7 @@ fn a_panic_in_when_passes_over_that_repair_alone() {
         repair("test.broken", Hook::Event { when: |_, _| panic!("bug"), run: |_, _, _| Outcome::Sound });
     static SILENCE: Repair =
         repair("test.broken", Hook::Silence { when: |_, _| panic!("bug"), run: |_, _, _| Outcome::Sound });
-    static COMMENT: Repair = of_silences("test.other", |_, _, event| {
-        event.text = Bytes::from_static(b":\n\n");
-        Outcome::mended("found")
-    });
+    static COMMENT: Repair = of_silences("test.other", |_, _, _| Outcome::mended("found", Edits::to_text(":\n\n")));
     for (broken, other) in [
         (&REQUEST, &OTHER_REQUEST),
         (&REPLY, &OTHER_REPLY),

@@ -17,8 +17,6 @@ use crate::refuse::{self, Refusal};
 use crate::repair::Needs;
 use crate::runtime::Runtime;
 
-/// Parameters of a query or a form.
-const MOST_PARAMETERS: usize = 200;
 /// Header lines of a request or an answer; more are refused.
 pub const MAX_HEADERS: usize = 100;
 /// Bytes of a request body that is read whole: the longest of them carry a statement or a key set.
@@ -170,17 +168,12 @@ pub fn carries(request: &Request, needs: Needs) -> bool {
     }
 }
 
-/// What no OAuth request has: looking for each parameter among them would take too long.
-pub fn has_too_many_parameters(text: &[u8]) -> bool {
-    memchr::memchr_iter(b'&', text).nth(MOST_PARAMETERS).is_some()
-}
-
 /// The body as repairs see it, if it is what it says and no larger than such a message ever is.
 pub fn parse(needs: Needs, bytes: Bytes) -> RequestBody {
     match needs {
         Needs::Head => RequestBody::Unread,
         Needs::Json => Object::parse(bytes).map_or(RequestBody::Unread, RequestBody::Json),
-        Needs::Form if has_too_many_parameters(&bytes) => RequestBody::Unread,
+        Needs::Form if params::are_too_many(&bytes) => RequestBody::Unread,
         Needs::Form => String::from_utf8(bytes.to_vec()).map_or(RequestBody::Unread, RequestBody::Form),
         Needs::Body => match parse(Needs::Json, bytes.clone()) {
             RequestBody::Unread => parse(Needs::Form, bytes),

@@ -285,7 +285,7 @@ impl Exchange {
     /// that has not been checked. The client's own parameters may decide where a redirect leads.
     fn may_ask_at(&self, request: &Request, target: &str) -> bool {
         let Ok(target) = PathAndQuery::try_from(target) else { return false };
-        let there = self.place(&request.method, &target, &request.headers).rules;
+        let there = self.site(self.runtime()).place(&request.method, &target, &request.headers).rules;
         let is_closed = self.is_stranger && admit::is_closed(self.runtime(), there);
         let is_here = self.worker.sites.as_ref().is_none_or(|sites| sites.keeps(&self.worker.runtime, target.path()));
         is_here && !is_closed && there.adds_nothing_to(request.rules)

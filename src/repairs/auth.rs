@@ -17,14 +17,15 @@ pub mod token_expired;
 pub mod token_refused_otherwise;
 mod words;
 
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use http::{Method, StatusCode};
 use serde_json::json;
 
 use crate::edit::challenge::{Challenge, Challenges};
 use crate::edit::json::Object;
 use crate::endpoint::RESOURCE_METADATA;
-use crate::exchange::{OF_THE_ANSWER, Reply, ReplyBody, Request, Site, is_credential};
+use crate::exchange::edits::Edits;
+use crate::exchange::{OF_THE_ANSWER, Reply, Request, Site, is_credential};
 
 /// Why there is a 401.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +65,7 @@ fn is_of_a_foreign_page(site: &Site<'_>, request: &Request) -> bool {
 
 /// Makes the answer the 401 that a sound server gives (protocol 5.1). What the upstream's answer says of the request
 /// stays.
-fn refuse(site: &Site<'_>, request: &Request, reply: &mut Reply, lack: Lack) {
+fn refuse(site: &Site<'_>, request: &Request, reply: &Reply, lack: Lack) -> Edits {
     let mut found = Challenges::read(&reply.headers);
     if lack == Lack::Token {
         for bearer in found.list.iter_mut().filter(|challenge| challenge.is_bearer()) {
@@ -80,9 +81,24 @@ fn refuse(site: &Site<'_>, request: &Request, reply: &mut Reply, lack: Lack) {
     }
     complete(site, &mut bearer);
     found.list.insert(0, bearer);
-    found.write(&mut reply.headers);
-    reply.status = StatusCode::UNAUTHORIZED;
-    explain(request, reply, lack);
+    let mut edits = with_challenges(&found);
+    edits.status(StatusCode::UNAUTHORIZED);
+    edits.extend(explain(request, lack));
+    edits
+}
+
+/// A 401 of our own, where the upstream is not asked.
+fn refusal(site: &Site<'_>, request: &Request, lack: Lack) -> Option<Reply> {
+    let mut reply = Reply::new(StatusCode::UNAUTHORIZED, HeaderMap::new());
+    let edits = refuse(site, request, &reply, lack);
+    edits.apply_to_reply(&mut reply).is_ok().then_some(reply)
+}
+
+/// Makes these the challenges of the answer, a line each.
+fn with_challenges(found: &Challenges) -> Edits {
+    let mut edits = Edits::new();
+    edits.set_all(&WWW_AUTHENTICATE, found.lines());
+    edits
 }
 
 /// Takes the first Bearer challenge out of a list, to be put at its head; a new one if there is none.
@@ -100,18 +116,21 @@ fn brings_credentials(request: &Request) -> bool {
 }
 
 /// Replaces the body by one that says why there is a 401.
-fn explain(request: &Request, reply: &mut Reply, lack: Lack) {
+fn explain(request: &Request, lack: Lack) -> Edits {
+    let mut edits = Edits::new();
     for name in OF_THE_ANSWER {
-        reply.headers.remove(name);
+        edits.remove(name.clone());
     }
-    reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    reply.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    reply.body = if request.method == Method::HEAD {
-        ReplyBody::Empty
+    edits.set(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    edits.set(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if request.method == Method::HEAD {
+        edits.empty();
     } else {
-        ReplyBody::Json(Object::new([("error", json!(lack.error())), ("error_description", json!(lack.description()))]))
-    };
-    (reply.coding, reply.decode) = (None, false);
+        let description = ("error_description", json!(lack.description()));
+        edits.document(Object::new([("error", json!(lack.error())), description]));
+    }
+    edits.anew();
+    edits
 }
 
 /// The error that a Bearer challenge of the answer names.

@@ -21,6 +21,7 @@ use url::Url;
 use crate::edit::origin::Origin;
 use crate::edit::params;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
 use crate::exchange::{Ask, Reply, Request, Site};
 
 /// A URL as it is written, cut in three.
@@ -59,11 +60,11 @@ fn location(reply: &Reply) -> Option<&str> {
     first.to_str().ok().filter(|_| lines.next().is_none())
 }
 
-/// Sends the browser elsewhere. Answers whether that could be written; nothing is changed if not.
-fn set_location(reply: &mut Reply, location: &str) -> bool {
-    let Ok(location) = HeaderValue::from_str(location) else { return false };
-    reply.headers.insert(LOCATION, location);
-    true
+/// Sends the browser elsewhere; `None` if that cannot be written.
+fn set_location(location: &str) -> Option<Edits> {
+    let mut edits = Edits::new();
+    edits.set(LOCATION, HeaderValue::from_str(location).ok()?);
+    Some(edits)
 }
 
 /// Whether a redirect leads away from the site: to a client. Relative ones are the upstream's own.

@@ -19,6 +19,7 @@ use http::Method;
 
 use crate::edit::json::Object;
 use crate::exchange::Request;
+use crate::exchange::edits::Edits;
 use crate::jsonrpc::Envelope;
 
 /// Whether a message brings a result that is an object.
@@ -50,6 +51,13 @@ fn looks_like(request: &Request, result: &Bytes, method: &str) -> bool {
         let is_it = |name: &&str| if method == "initialize" { result.has(name) } else { result.list(name).is_some() };
         named.iter().any(is_it) && !["content", "structuredContent"].iter().any(|name| result.has(name))
     })
+}
+
+/// The message with another text of one member.
+fn with(message: &Object, name: &str, text: Bytes) -> Edits {
+    let mut message = message.clone();
+    message.splice(name, text);
+    Edits::to_document(message)
 }
 
 /// Whether an object is no JSON-RPC message but what an HTTP server or an authorization server says: only an `error` that

@@ -73,11 +73,12 @@ fn is_our_server(site: &Site<'_>, request: &Request) -> bool {
         .any(|path| endpoint::server_metadata_places(path).iter().any(|place| place == request.path()))
 }
 
-/// The metadata of our own issuer, to be changed: after `identity.server-metadata` they name it as clients know it.
-fn own_server<'a>(site: &Site<'_>, reply: &'a mut Reply) -> Option<&'a mut Object> {
-    reply.json_mut().filter(|document| {
+/// A copy of our own issuer's metadata, to change: after `identity.server-metadata` they name it as clients know it.
+fn own_server(site: &Site<'_>, reply: &Reply) -> Option<Object> {
+    let is_own = |document: &&Object| {
         site.has_own_authorization_server()
             && documents::is_server_metadata(document)
             && document.text("issuer").as_deref() == Some(site.issuer())
-    })
+    };
+    reply.json().filter(is_own).cloned()
 }

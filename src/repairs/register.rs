@@ -81,9 +81,9 @@ fn names_client(document: &Object) -> bool {
     }
 }
 
-/// The document of an accepted registration, to be changed.
-fn registration(reply: &mut Reply) -> Option<&mut Object> {
-    reply.json_mut().filter(|document| names_client(document))
+/// A copy of the document of an accepted registration, to be changed.
+fn registration(reply: &Reply) -> Option<Object> {
+    reply.json().filter(|document| names_client(document)).cloned()
 }
 
 /// The values that the request, as it was last sent, has for a member that is a text or a list of them.

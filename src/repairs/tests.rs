@@ -18,6 +18,7 @@ use crate::repair::{Example, Hook, Mode, Repair, SiteKind, Then};
 
 mod any;
 mod fidelity;
+mod gates;
 mod messages;
 mod weight;
 

@@ -29,7 +29,8 @@ use self::said::Said;
 use crate::edit::json::Object;
 use crate::edit::params;
 use crate::endpoint::Class;
-use crate::exchange::{Reply, ReplyBody, Request, RequestBody};
+use crate::exchange::edits::Edits;
+use crate::exchange::{Reply, Request, RequestBody};
 
 /// The value of a parameter of the request, if its body was read.
 fn parameter(request: &Request, name: &str) -> Option<String> {
@@ -61,9 +62,9 @@ fn is_refused(request: &Request, reply: &Reply) -> bool {
     is_for_endpoint(request) && (reply.status.is_client_error() || reply.status.is_server_error())
 }
 
-/// The document of a token that was granted, to be changed.
-fn tokens(reply: &mut Reply) -> Option<&mut Object> {
-    reply.json_mut().filter(|document| holds_token(document))
+/// A copy of the document of a token that was granted, to be changed.
+fn tokens(reply: &Reply) -> Option<Object> {
+    reply.json().filter(|document| holds_token(document)).cloned()
 }
 
 fn holds_token(document: &Object) -> bool {
@@ -71,18 +72,21 @@ fn holds_token(document: &Object) -> bool {
 }
 
 /// Answers with a document of ours in the upstream's place. Its other header fields stay: `Retry-After` among them.
-fn put(reply: &mut Reply, document: Object) {
-    reply.body = ReplyBody::Json(document);
-    reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+fn put(document: Object) -> Edits {
+    let mut edits = Edits::to_document(document);
+    edits.set(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    edits
 }
 
 /// Answers with an error in the form of RFC 6749 section 5.2, in the upstream's words. What else its document says
 /// stays.
-fn refuse(reply: &mut Reply, status: StatusCode, code: &str, said: &Said) {
-    reply.status = status;
-    let Some(document) = reply.json_mut() else {
+fn refuse(reply: &Reply, status: StatusCode, code: &str, said: &Said) -> Edits {
+    let mut edits = Edits::new();
+    edits.status(status);
+    let Some(mut document) = reply.json().cloned() else {
         let members = [("error", code.into()), ("error_description", said.description.as_str().into())];
-        return put(reply, Object::new(members));
+        edits.extend(put(Object::new(members)));
+        return edits;
     };
     if document.text("error").as_deref() != Some(code) {
         document.set("error", code.into());
@@ -96,9 +100,11 @@ fn refuse(reply: &mut Reply, status: StatusCode, code: &str, said: &Said) {
     if !matches!(document.get("error_uri"), None | Some(Value::String(_))) {
         document.remove("error_uri");
     }
+    edits.document(document);
     if !reply.is_json() {
-        reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        edits.set(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
+    edits
 }
 
 #[cfg(test)]

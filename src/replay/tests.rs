@@ -35,7 +35,7 @@ fn taped(repair: &Repair, example: &Example) -> Option<Taped> {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     }
     let (method, target): (Method, http::uri::PathAndQuery) = (method.parse().ok()?, target.parse().ok()?);
-    let class = endpoint::classify_request(&method, &target, &headers, &facts.mcp_path, &known.endpoints);
+    let class = crate::endpoint::classify_request(&method, &target, &headers, &facts.mcp_path, &known.endpoints);
     let asked = Asked { method, target, headers, body: text(body) };
     let (status, headers, body) = match repair.hook {
         Hook::Request { .. } => ("404", HeaderMap::new(), ""),

@@ -1,9 +1,10 @@
 //! a Bearer challenge that strict parsers do not find or cannot read.
 
-use super::{is_ours, is_unauthorized};
+use super::{is_ours, is_unauthorized, with_challenges};
 use crate::client::who;
 use crate::edit::challenge::{Challenge, Challenges};
 use crate::endpoint::Class;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -23,6 +24,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::CHALLENGE_GRAMMAR],
     default: Mode::Fix,
     on: Class::OF_MESSAGES,
+    gate: &[&[Feature::Unauthorized]],
     hook: Hook::Reply { needs: Needs::Head, when: is_unauthorized, run },
     examples: &[
         Example {
@@ -58,7 +60,7 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, _: &Request, reply: &Reply) -> Outcome {
     if is_ours(site, reply) {
         return Outcome::Sound;
     }
@@ -81,6 +83,5 @@ fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
         }
     }
     let list = std::iter::once(first).chain(others).collect();
-    Challenges { list, irregular: None }.write(&mut reply.headers);
-    Outcome::mended(what)
+    Outcome::mended(what, with_challenges(&Challenges { list, irregular: None }))
 }

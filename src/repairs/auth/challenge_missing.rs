@@ -2,10 +2,11 @@
 
 use http::header::WWW_AUTHENTICATE;
 
-use super::{complete, is_ours, is_unauthorized};
+use super::{complete, is_ours, is_unauthorized, with_challenges};
 use crate::client::who;
 use crate::edit::challenge::{Challenge, Challenges};
 use crate::endpoint::Class;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -25,6 +26,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::CHALLENGE, basis::CHALLENGE_MCP],
     default: Mode::Fix,
     on: Class::OF_MESSAGES,
+    gate: &[&[Feature::Unauthorized]],
     hook: Hook::Reply { needs: Needs::Head, when: is_unauthorized, run },
     examples: &[
         Example {
@@ -66,7 +68,7 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, _: &Request, reply: &Reply) -> Outcome {
     if is_ours(site, reply) {
         return Outcome::Sound;
     }
@@ -80,6 +82,5 @@ fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
     let mut bearer = Challenge::new("Bearer");
     complete(site, &mut bearer);
     found.list.insert(0, bearer);
-    found.write(&mut reply.headers);
-    Outcome::mended("401 without a Bearer challenge")
+    Outcome::mended("401 without a Bearer challenge", with_challenges(&found))
 }

@@ -3,11 +3,12 @@
 use http::StatusCode;
 use http::header::WWW_AUTHENTICATE;
 
-use super::{is_ours, leading_bearer};
+use super::{is_ours, leading_bearer, with_challenges};
 use crate::client::who;
 use crate::edit::challenge::{Challenge, Challenges};
 use crate::edit::origin::after_origin;
 use crate::endpoint::{self, Class};
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -26,6 +27,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::CHALLENGE, basis::RESOURCE_PLACE],
     default: Mode::Fix,
     on: Class::OF_MESSAGES,
+    gate: &[&[Feature::Unauthorized, Feature::Forbidden], &[Feature::Challenge]],
     hook: Hook::Reply { needs: Needs::Head, when, run },
     examples: &[
         Example {
@@ -125,7 +127,7 @@ fn of_the_stream(site: &Site<'_>, request: &Request, have: Option<&str>) -> Opti
     (request.class == Class::LegacySse && path == own).then(|| format!("{}{own}", site.facts.public))
 }
 
-fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     if is_ours(site, reply) {
         return Outcome::Sound;
     }
@@ -157,6 +159,5 @@ fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     if let Some(first) = found.list.first_mut() {
         *first = bearer;
     }
-    found.write(&mut reply.headers);
-    Outcome::mended(what)
+    Outcome::mended(what, with_challenges(&found))
 }

@@ -5,6 +5,8 @@ use http::header::{HeaderValue, WWW_AUTHENTICATE};
 
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -25,6 +27,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::CHALLENGE_GRAMMAR],
     default: Mode::Fix,
     on: &[Class::Mcp, Class::LegacySse, Class::LegacyPost, Class::Token],
+    gate: &[&[Feature::RenamedChallenge]],
     hook: Hook::Reply { needs: Needs::Head, when, run },
     examples: &[
         Example {
@@ -65,16 +68,17 @@ fn when(_: &Request, reply: &Reply) -> bool {
     reply.headers.contains_key(REMAPPED)
 }
 
-fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
+fn run(_: &Site<'_>, _: &Request, reply: &Reply) -> Outcome {
     let renamed: Vec<HeaderValue> = reply.headers.get_all(REMAPPED).iter().cloned().collect();
     if renamed.is_empty() {
         return Outcome::Sound;
     }
-    reply.headers.remove(REMAPPED);
+    let mut edits = Edits::new();
+    edits.remove(REMAPPED);
     if !reply.headers.contains_key(WWW_AUTHENTICATE) {
         for line in renamed {
-            reply.headers.append(WWW_AUTHENTICATE, line);
+            edits.add(WWW_AUTHENTICATE, line);
         }
     }
-    Outcome::mended("the challenge has another name")
+    Outcome::mended("the challenge has another name", edits)
 }

@@ -1,8 +1,9 @@
 //! a challenge that does not name the scopes that the operator states.
 
-use super::{is_unauthorized, leading_bearer};
+use super::{is_unauthorized, leading_bearer, with_challenges};
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -21,6 +22,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::CHALLENGE_SCOPE],
     default: Mode::Fix,
     on: Class::OF_MESSAGES,
+    gate: &[&[Feature::Unauthorized]],
     hook: Hook::Reply { needs: Needs::Head, when: is_unauthorized, run },
     examples: &[
         Example {
@@ -52,7 +54,7 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, _: &Request, reply: &Reply) -> Outcome {
     if site.facts.scopes.is_empty() {
         return Outcome::Sound;
     }
@@ -64,6 +66,5 @@ fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
     if let Some(first) = found.list.first_mut() {
         *first = bearer;
     }
-    found.write(&mut reply.headers);
-    Outcome::mended("the challenge names no scope")
+    Outcome::mended("the challenge names no scope", with_challenges(&found))
 }

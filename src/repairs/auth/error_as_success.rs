@@ -5,6 +5,7 @@ use http::{Method, StatusCode};
 use super::{Lack, may_be_refused, refuse, said, words};
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -26,6 +27,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::TOKEN_HANDLING, basis::BEARER_ERRORS],
     default: Mode::Fix,
     on: Class::OF_MESSAGES,
+    gate: &[&[Feature::WithoutToken], &[Feature::Ok], &[Feature::ErrorInside]],
     hook: Hook::Reply { needs: Needs::Json, when, run },
     examples: &[
         Example {
@@ -123,7 +125,7 @@ fn when(request: &Request, reply: &Reply) -> bool {
         && reply.declared_length().is_none_or(|length| length <= LONGEST)
 }
 
-fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let Some(object) = reply.json() else { return Outcome::Sound };
     let is_error = object.has("error") && !object.has("result");
     if !is_error || !site.serves_resource_metadata() || site.known.is_open() {
@@ -137,6 +139,6 @@ fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     if !says_so || said::is_about_the_message(reply) {
         return Outcome::Sound;
     }
-    refuse(site, request, reply, Lack::Token);
-    Outcome::mended("200 with an error instead of 401 for a missing token")
+    let edits = refuse(site, request, reply, Lack::Token);
+    Outcome::mended("200 with an error instead of 401 for a missing token", edits)
 }

@@ -5,6 +5,7 @@ use http::{Method, StatusCode};
 use super::{Lack, brings_credentials, is_of_a_foreign_page, may_be_refused, refuse};
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -22,6 +23,11 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::CHALLENGE_MCP, basis::HEAD_METHOD],
     default: Mode::Fix,
     on: &[Class::Mcp],
+    gate: &[
+        &[Feature::Head],
+        &[Feature::WithoutToken],
+        &[Feature::NotFound, Feature::BadRequest, Feature::MethodNotAllowed, Feature::InternalServerError],
+    ],
     hook: Hook::Reply { needs: Needs::Head, when, run },
     examples: &[
         Example {
@@ -72,11 +78,10 @@ fn when(request: &Request, reply: &Reply) -> bool {
         )
 }
 
-fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let refuses = site.known.stranger.is_some_and(|status| status.is_client_error());
     if !refuses || is_of_a_foreign_page(site, request) || !site.serves_resource_metadata() {
         return Outcome::Sound;
     }
-    refuse(site, request, reply, Lack::Token);
-    Outcome::mended("a HEAD that needs a token without one")
+    Outcome::mended("a HEAD that needs a token without one", refuse(site, request, reply, Lack::Token))
 }

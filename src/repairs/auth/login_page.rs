@@ -7,6 +7,7 @@ use url::Url;
 use super::{Lack, may_be_refused, refuse};
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -69,6 +70,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::TOKEN_HANDLING, basis::BEARER_ERRORS],
     default: Mode::Fix,
     on: Class::OF_MESSAGES,
+    gate: &[&[Feature::Guarded], &[Feature::Html, Feature::Redirect]],
     hook: Hook::Reply { needs: Needs::Head, when, run },
     examples: &[
         Example {
@@ -194,7 +196,7 @@ fn when(request: &Request, reply: &Reply) -> bool {
     reply.status.is_redirection() && reply.headers.contains_key(LOCATION)
 }
 
-fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     if !site.serves_resource_metadata() {
         return Outcome::Sound;
     }
@@ -207,8 +209,8 @@ fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
         }
         _ => return Outcome::Sound,
     };
-    refuse(site, request, reply, if request.authorized { Lack::ValidToken } else { Lack::Token });
-    Outcome::mended(what)
+    let lack = if request.authorized { Lack::ValidToken } else { Lack::Token };
+    Outcome::mended(what, refuse(site, request, reply, lack))
 }
 
 /// Whether a redirect takes people to where they log in.

@@ -1,12 +1,12 @@
 //! a GET without a token that is let in or left waiting, although a message is refused.
 
-use http::header::HeaderMap;
-use http::{Method, StatusCode};
+use http::Method;
 
-use super::{Lack, brings_credentials, is_of_a_foreign_page, may_be_refused, refuse};
+use super::{Lack, brings_credentials, is_of_a_foreign_page, may_be_refused, refusal};
 use crate::client::who;
 use crate::endpoint::Class;
-use crate::exchange::{Outcome, Reply, Request, Site};
+use crate::exchange::features::Feature;
+use crate::exchange::{Outcome, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
 
@@ -24,6 +24,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::TOKEN_HANDLING, basis::TOKEN_USAGE],
     default: Mode::Fix,
     on: &[Class::Mcp],
+    gate: &[&[Feature::Get, Feature::Head], &[Feature::WithoutToken], &[Feature::Guarded]],
     hook: Hook::Request { needs: Needs::Head, when, run, goes_on: false },
     examples: &[
         Example {
@@ -102,11 +103,10 @@ fn when(request: &Request) -> bool {
         && !brings_credentials(request)
 }
 
-fn run(site: &Site<'_>, request: &mut Request) -> Outcome {
+fn run(site: &Site<'_>, request: &Request) -> Outcome {
     if !site.known.open_get || is_of_a_foreign_page(site, request) || !site.serves_resource_metadata() {
         return Outcome::Sound;
     }
-    let mut reply = Reply::new(StatusCode::UNAUTHORIZED, HeaderMap::new());
-    refuse(site, request, &mut reply, Lack::Token);
+    let Some(reply) = refusal(site, request, Lack::Token) else { return Outcome::Sound };
     Outcome::answer("a GET that needs a token without one", reply)
 }

@@ -5,6 +5,7 @@ use http::Method;
 use super::{Lack, explain, is_unauthorized};
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -22,6 +23,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::BEARER_ERRORS],
     default: Mode::Fix,
     on: Class::OF_MESSAGES,
+    gate: &[&[Feature::Unauthorized], &[Feature::Html, Feature::OtherType]],
     hook: Hook::Reply { needs: Needs::Head, when, run },
     examples: &[
         Example {
@@ -78,8 +80,8 @@ fn when(request: &Request, reply: &Reply) -> bool {
         && (reply.is_of("text/html") || reply.is_of("application/xhtml+xml"))
 }
 
-fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
-    explain(request, reply, if request.authorized { Lack::ValidToken } else { Lack::Token });
+fn run(_: &Site<'_>, request: &Request, _: &Reply) -> Outcome {
+    let lack = if request.authorized { Lack::ValidToken } else { Lack::Token };
     // The rule is about the challenge; what the body has to be is nowhere said.
-    Outcome::mended("a 401 with a page").within_the_rules()
+    Outcome::mended("a 401 with a page", explain(request, lack)).within_the_rules()
 }

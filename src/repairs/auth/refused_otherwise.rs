@@ -8,6 +8,7 @@ use super::{Lack, brings_credentials, may_be_refused, refuse, said, words};
 use crate::client::who;
 use crate::edit::challenge::{Challenge, Challenges};
 use crate::endpoint::Class;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, ReplyBody, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -30,6 +31,11 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::TOKEN_HANDLING, basis::BEARER_ERRORS],
     default: Mode::Fix,
     on: Class::OF_MESSAGES,
+    gate: &[
+        &[Feature::WithoutToken],
+        &[Feature::Guarded],
+        &[Feature::Forbidden, Feature::BadRequest, Feature::OtherClientError, Feature::InternalServerError],
+    ],
     hook: Hook::Reply { needs: Needs::Body, when, run },
     examples: &[
         Example {
@@ -265,13 +271,12 @@ fn when(request: &Request, reply: &Reply) -> bool {
         )
 }
 
-fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     if !site.serves_resource_metadata() || site.known.is_open() || !wants_login(site, request, reply) {
         return Outcome::Sound;
     }
     let what = format!("{} instead of 401 for a missing token", reply.status.as_u16());
-    refuse(site, request, reply, Lack::Token);
-    Outcome::mended(what)
+    Outcome::mended(what, refuse(site, request, reply, Lack::Token))
 }
 
 /// Whether the answer means that a token is missing.

@@ -3,11 +3,12 @@
 use http::StatusCode;
 use serde_json::Value;
 
-use super::{complete, may_be_refused, said, take_bearer, words};
+use super::{complete, may_be_refused, said, take_bearer, with_challenges, words};
 use crate::client::who;
 use crate::edit::challenge::{Challenge, Challenges};
 use crate::edit::json::Object;
 use crate::endpoint::Class;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -32,6 +33,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::STEP_UP, basis::BEARER_ERRORS],
     default: Mode::Fix,
     on: Class::OF_MESSAGES,
+    gate: &[&[Feature::WithToken], &[Feature::Forbidden]],
     hook: Hook::Reply { needs: Needs::Body, when, run },
     examples: &[
         Example {
@@ -103,7 +105,7 @@ fn when(request: &Request, reply: &Reply) -> bool {
     request.authorized && may_be_refused(request) && reply.status == StatusCode::FORBIDDEN
 }
 
-fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, _: &Request, reply: &Reply) -> Outcome {
     let text = said::of(reply).unwrap_or_default();
     if !site.serves_resource_metadata() || !words::speaks_of_scope(&text) {
         return Outcome::Sound;
@@ -122,8 +124,7 @@ fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
     }
     complete(site, &mut bearer);
     found.list.insert(0, bearer);
-    found.write(&mut reply.headers);
-    Outcome::mended("403 for a missing scope without insufficient_scope")
+    Outcome::mended("403 for a missing scope without insufficient_scope", with_challenges(&found))
 }
 
 /// The scopes that members of the body name.

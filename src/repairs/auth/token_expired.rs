@@ -1,12 +1,10 @@
 //! a bearer token that says itself that its time is over (field report 31).
 
-use http::StatusCode;
-use http::header::HeaderMap;
-
-use super::{Lack, is_of_a_foreign_page, may_be_refused, refuse};
+use super::{Lack, is_of_a_foreign_page, may_be_refused, refusal};
 use crate::client::who;
 use crate::endpoint::Class;
-use crate::exchange::{Outcome, Reply, Request, Site};
+use crate::exchange::features::Feature;
+use crate::exchange::{Outcome, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
 
@@ -24,6 +22,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::TOKEN_HANDLING, basis::BEARER_ERRORS, basis::JWT_EXPIRY],
     default: Mode::Fix,
     on: Class::OF_MESSAGES,
+    gate: &[&[Feature::WithToken], &[Feature::Guarded]],
     hook: Hook::Request { needs: Needs::Head, when, run, goes_on: false },
     examples: &[
         Example {
@@ -84,11 +83,10 @@ fn when(request: &Request) -> bool {
     request.expired && may_be_refused(request)
 }
 
-fn run(site: &Site<'_>, request: &mut Request) -> Outcome {
+fn run(site: &Site<'_>, request: &Request) -> Outcome {
     if is_of_a_foreign_page(site, request) || !site.serves_resource_metadata() {
         return Outcome::Sound;
     }
-    let mut reply = Reply::new(StatusCode::UNAUTHORIZED, HeaderMap::new());
-    refuse(site, request, &mut reply, Lack::FreshToken);
+    let Some(reply) = refusal(site, request, Lack::FreshToken) else { return Outcome::Sound };
     Outcome::answer("the token has expired", reply)
 }

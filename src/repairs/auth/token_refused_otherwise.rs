@@ -6,6 +6,7 @@ use super::{Lack, challenged_error, may_be_refused, refuse, said, words};
 use crate::client::who;
 use crate::edit::json::Object;
 use crate::endpoint::Class;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -28,6 +29,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::TOKEN_HANDLING, basis::BEARER_ERRORS],
     default: Mode::Fix,
     on: Class::OF_MESSAGES,
+    gate: &[&[Feature::WithToken], &[Feature::Guarded]],
     hook: Hook::Reply { needs: Needs::Body, when, run },
     examples: &[
         Example {
@@ -183,15 +185,14 @@ fn when(request: &Request, reply: &Reply) -> bool {
     }
 }
 
-fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let text = said::of(reply).unwrap_or_default();
     if !site.serves_resource_metadata() || words::speaks_of_rights(&text) || !means_a_bad_token(reply, &text) {
         return Outcome::Sound;
     }
     let what = format!("{} instead of 401 for a bad token", reply.status.as_u16());
     let lack = if words::speaks_of_expiry(&text) { Lack::FreshToken } else { Lack::ValidToken };
-    refuse(site, request, reply, lack);
-    Outcome::mended(what)
+    Outcome::mended(what, refuse(site, request, reply, lack))
 }
 
 fn means_a_bad_token(reply: &Reply, text: &str) -> bool {

@@ -9,7 +9,9 @@ use crate::client::who;
 use crate::edit::origin::Origin;
 use crate::edit::params;
 use crate::endpoint::Class;
-use crate::exchange::{Outcome, Reply, ReplyBody, Request, Site};
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
+use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
 
@@ -27,6 +29,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::SERVER_DEFAULTS],
     default: Mode::Fix,
     on: &[Class::Authorize],
+    gate: &[&[Feature::NotFound, Feature::MethodNotAllowed]],
     hook: Hook::Reply { needs: Needs::Head, when, run },
     examples: &[
         Example {
@@ -69,7 +72,7 @@ fn when(request: &Request, reply: &Reply) -> bool {
         && request.query().is_some_and(|query| params::has(query, "response_type") && params::has(query, "client_id"))
 }
 
-fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let endpoint = site.known.foreign.as_ref().and_then(|foreign| foreign.authorization_endpoint.as_deref());
     let (Some(endpoint), Some(query)) = (endpoint, request.query()) else { return Outcome::Sound };
     if site.has_own_authorization_server() || !is_usable(site, endpoint) {
@@ -78,14 +81,14 @@ fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     // An endpoint may have a query of its own, which is to be kept (RFC 6749 section 3.1).
     let separator = if endpoint.contains('?') { '&' } else { '?' };
     let Ok(location) = HeaderValue::from_str(&format!("{endpoint}{separator}{query}")) else { return Outcome::Sound };
+    let mut edits = Edits::new();
+    edits.status(StatusCode::FOUND);
     // The upstream's header fields go: they described its page.
-    reply.status = StatusCode::FOUND;
-    reply.headers.clear();
-    reply.headers.insert(LOCATION, location);
-    reply.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    reply.body = ReplyBody::Empty;
-    (reply.coding, reply.decode) = (None, false);
-    Outcome::mended("the authorization endpoint is on another host")
+    let head = [(LOCATION, location), (CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+    edits.set_head(&reply.headers, head.into_iter().collect());
+    edits.empty();
+    edits.anew();
+    Outcome::mended("the authorization endpoint is on another host", edits)
 }
 
 /// Whether a browser may be sent there: to another host, as the document names it, by https; by http to this machine

@@ -11,6 +11,8 @@ use crate::edit::csp::{self, Place};
 use crate::edit::origin::Origin;
 use crate::edit::params;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -60,6 +62,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::FORM_ACTION, basis::PRIVATE_USE_SCHEME, basis::AUTHORIZATION_ERROR],
     default: Mode::Fix,
     on: &[Class::Authorize, Class::Other],
+    gate: &[&[Feature::Ok], &[Feature::Html]],
     hook: Hook::Reply { needs: Needs::Head, when, run },
     examples: &[
         Example {
@@ -176,7 +179,7 @@ fn when(request: &Request, reply: &Reply) -> bool {
         && (request.class == Class::Authorize || (names("client_id") && names("redirect_uri")))
 }
 
-fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     if !site.has_own_authorization_server() {
         return Outcome::Sound;
     }
@@ -187,17 +190,19 @@ fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
         .filter(|uri| is_well_known(uri) || (request.class == Class::Authorize && is_program(uri)));
     let places = uri.and_then(|uri| places(&uri)).unwrap_or_default();
     let mut any = false;
-    for (name, value) in reply.headers.iter_mut() {
-        if name != CONTENT_SECURITY_POLICY {
-            continue;
-        }
-        let wider = value.to_str().ok().and_then(|policies| csp::widened(policies, &places, &site.facts.public));
-        if let Some(wider) = wider.and_then(|wider| HeaderValue::from_str(&wider).ok()) {
-            *value = wider;
-            any = true;
-        }
+    let lines = reply.headers.get_all(CONTENT_SECURITY_POLICY).iter().map(|line| {
+        let wider = line.to_str().ok().and_then(|policies| csp::widened(policies, &places, &site.facts.public));
+        let wider = wider.and_then(|wider| HeaderValue::from_str(&wider).ok());
+        any |= wider.is_some();
+        wider.unwrap_or_else(|| line.clone())
+    });
+    let lines: Vec<HeaderValue> = lines.collect();
+    if !any {
+        return Outcome::Sound;
     }
-    if any { Outcome::mended("form-action stops the way back to the client") } else { Outcome::Sound }
+    let mut edits = Edits::new();
+    edits.set_all(&CONTENT_SECURITY_POLICY, lines);
+    Outcome::mended("form-action stops the way back to the client", edits)
 }
 
 /// The one redirect_uri of the request, in its query or its form.

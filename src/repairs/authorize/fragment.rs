@@ -6,6 +6,7 @@ use super::{Cut, is_get, is_redirect, is_response, leads_back, location, set_loc
 use crate::client::who;
 use crate::edit::params;
 use crate::endpoint::Class;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -24,6 +25,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::RESPONSE_MODE, basis::AUTHORIZATION_RESPONSE],
     default: Mode::Fix,
     on: &[Class::Authorize],
+    gate: &[&[Feature::Location]],
     hook: Hook::Reply { needs: Needs::Head, when, run },
     examples: &[
         Example {
@@ -68,7 +70,7 @@ fn when(request: &Request, reply: &Reply) -> bool {
     is_get(request) && is_redirect(reply) && reply.headers.contains_key(LOCATION)
 }
 
-fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let asked = request.query().unwrap_or_default();
     // A code alone comes in the query unless something else is asked for; whatever else comes is a secret that must
     // not get into anybody's log.
@@ -86,9 +88,6 @@ fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
         None | Some("") => response.to_owned(),
         Some(query) => format!("{query}&{response}"),
     };
-    let moved = format!("{}?{query}", cut.before);
-    if !set_location(reply, &moved) {
-        return Outcome::Sound;
-    }
-    Outcome::mended("the response is in the fragment")
+    let Some(edits) = set_location(&format!("{}?{query}", cut.before)) else { return Outcome::Sound };
+    Outcome::mended("the response is in the fragment", edits)
 }

@@ -5,6 +5,7 @@ use http::header::LOCATION;
 use super::{is_redirect, leads_back, location, set_location, with_promised_iss};
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -22,6 +23,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::ISS_SENT, basis::ISS],
     default: Mode::Fix,
     on: &[Class::Authorize, Class::Other],
+    gate: &[&[Feature::Location]],
     hook: Hook::Reply { needs: Needs::Head, when, run },
     examples: &[
         Example {
@@ -95,11 +97,9 @@ fn when(_: &Request, reply: &Reply) -> bool {
     is_redirect(reply) && reply.headers.contains_key(LOCATION)
 }
 
-fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let Some(location) = location(reply) else { return Outcome::Sound };
     let is_answer = request.class == Class::Authorize && leads_back(site, request, location);
-    match with_promised_iss(site, location, is_answer) {
-        Some(named) if set_location(reply, &named) => Outcome::mended("the promised iss is missing"),
-        _ => Outcome::Sound,
-    }
+    let edits = with_promised_iss(site, location, is_answer).and_then(|named| set_location(&named));
+    edits.map_or(Outcome::Sound, |edits| Outcome::mended("the promised iss is missing", edits))
 }

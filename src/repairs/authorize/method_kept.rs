@@ -7,6 +7,8 @@ use super::{Cut, is_response, leads_to_client, location};
 use crate::client::who;
 use crate::edit::params;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -25,6 +27,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::REDIRECT_METHOD, basis::AUTHORIZATION_RESPONSE],
     default: Mode::Fix,
     on: &[Class::Authorize, Class::Other],
+    gate: &[&[Feature::Location]],
     hook: Hook::Reply { needs: Needs::Head, when, run },
     examples: &[
         Example {
@@ -91,7 +94,7 @@ fn when(_: &Request, reply: &Reply) -> bool {
         && reply.headers.contains_key(LOCATION)
 }
 
-fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     if request.class == Class::Other && !site.has_own_authorization_server() {
         return Outcome::Sound;
     }
@@ -105,6 +108,7 @@ fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     if !answers_client {
         return Outcome::Sound;
     }
-    reply.status = StatusCode::SEE_OTHER;
-    Outcome::mended("the redirect to the client keeps the method")
+    let mut edits = Edits::new();
+    edits.status(StatusCode::SEE_OTHER);
+    Outcome::mended("the redirect to the client keeps the method", edits)
 }

@@ -57,6 +57,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::AUTHORIZATION_REQUEST],
     default: Mode::Fix,
     on: &[Class::Authorize],
+    gate: &[],
     hook: Hook::Reply { needs: Needs::Body, when: is_refused, run },
     examples: &[
         Example {
@@ -136,7 +137,7 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(_: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let Some(query) = request.query() else { return Outcome::Sound };
     let Some(refusal) = Refusal::of(reply).filter(|refusal| refusal.is("invalid_request")) else {
         return Outcome::Sound;

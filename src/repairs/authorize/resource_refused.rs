@@ -33,6 +33,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::RESOURCE_PARAMETER, basis::AUTHORIZATION_REQUEST],
     default: Mode::Fix,
     on: &[Class::Authorize],
+    gate: &[],
     hook: Hook::Reply { needs: Needs::Body, when, run },
     examples: &[
         Example {
@@ -86,7 +87,7 @@ fn when(request: &Request, reply: &Reply) -> bool {
     request.query().is_some_and(|query| params::has(query, "resource")) && is_refused(request, reply)
 }
 
-fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(_: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let without = request.query().and_then(|query| params::without(query, "resource"));
     match (without, Refusal::of(reply)) {
         (Some(query), Some(refusal)) if is_about_resource(&refusal) => {

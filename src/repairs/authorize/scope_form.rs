@@ -4,11 +4,13 @@ use std::collections::HashSet;
 use std::hash::Hash;
 
 use http::Method;
+use http::uri::PathAndQuery;
 
 use crate::client::who;
 use crate::edit::params;
 use crate::endpoint::Class;
-use crate::exchange::{Outcome, Request, RequestBody, Site};
+use crate::exchange::edits::Edits;
+use crate::exchange::{Outcome, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
 
@@ -26,6 +28,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::AUTHORIZATION_REQUEST, basis::SCOPE],
     default: Mode::Fix,
     on: &[Class::Authorize],
+    gate: &[],
     hook: Hook::Request { needs: Needs::Form, when, run, goes_on: false },
     examples: &[
         Example {
@@ -70,18 +73,17 @@ fn when(request: &Request) -> bool {
     request.method == Method::POST || request.query().is_some_and(|query| params::has(query, "scope"))
 }
 
-fn run(_: &Site<'_>, request: &mut Request) -> Outcome {
-    let mut changed = false;
-    if let Some(query) = request.query().and_then(tidied) {
-        changed = request.set_query(&query);
-    }
-    if let RequestBody::Form(form) = &request.body
-        && let Some(form) = tidied(form)
+fn run(_: &Site<'_>, request: &Request) -> Outcome {
+    let mut edits = Edits::new();
+    if let Some(query) = request.query().and_then(tidied)
+        && let Ok(target) = PathAndQuery::try_from(format!("{}?{query}", request.path()))
     {
-        request.body = RequestBody::Form(form);
-        changed = true;
+        edits.target(target);
     }
-    if changed { Outcome::mended("scope is no list of scope tokens") } else { Outcome::Sound }
+    if let Some(form) = request.form().and_then(tidied) {
+        edits.fields(form);
+    }
+    Outcome::mended_if_any("scope is no list of scope tokens", edits)
 }
 
 /// The parameters with a `scope` that is well formed, or without one that is empty; `None` if nothing is wrong.

@@ -28,6 +28,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::SCOPE, basis::AUTHORIZATION_ERROR],
     default: Mode::Fix,
     on: &[Class::Authorize],
+    gate: &[],
     hook: Hook::Reply { needs: Needs::Body, when, run },
     examples: &[
         Example {
@@ -86,7 +87,7 @@ fn when(request: &Request, reply: &Reply) -> bool {
     request.query().is_some_and(|query| params::has(query, "scope")) && is_refused(request, reply)
 }
 
-fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let Some(query) = request.query() else { return Outcome::Sound };
     let Some(scope) = params::only(query, "scope") else { return Outcome::Sound };
     if !Refusal::of(reply).is_some_and(|refusal| refusal.is("invalid_scope")) {

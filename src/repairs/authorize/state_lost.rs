@@ -7,6 +7,7 @@ use super::{Cut, is_get, is_redirect, is_response, leads_back, location, set_loc
 use crate::client::who;
 use crate::edit::params;
 use crate::endpoint::Class;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -25,6 +26,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::AUTHORIZATION_RESPONSE, basis::AUTHORIZATION_ERROR],
     default: Mode::Fix,
     on: &[Class::Authorize],
+    gate: &[&[Feature::Location]],
     hook: Hook::Reply { needs: Needs::Head, when, run },
     examples: &[
         Example {
@@ -83,7 +85,7 @@ fn when(request: &Request, reply: &Reply) -> bool {
     is_get(request) && is_redirect(reply) && reply.headers.contains_key(LOCATION)
 }
 
-fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let state = request.query().and_then(|query| params::only(query, "state"));
     // What does not decode to text is not known well enough to be written again.
     let Some(state) = state.filter(|state| !state.is_empty() && !state.contains('\u{FFFD}')) else {
@@ -107,11 +109,9 @@ fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
         Some(params::with(query, "state", &state))
     };
     let is_error = params::has(query, "error");
-    let Some(restored) = restored.map(|query| cut.with_query(&query)) else { return Outcome::Sound };
-    if !set_location(reply, &restored) {
-        return Outcome::Sound;
-    }
-    let outcome = Outcome::mended("state is not the one that was sent");
+    let edits = restored.and_then(|query| set_location(&cut.with_query(&query)));
+    let Some(edits) = edits else { return Outcome::Sound };
+    let outcome = Outcome::mended("state is not the one that was sent", edits);
     // Where the login has failed, nobody can go on in any case.
     if is_error { outcome.stopping(who::NOBODY) } else { outcome }
 }

@@ -5,6 +5,8 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -23,6 +25,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::ACCEPT_ENCODING],
     default: Mode::Fix,
     on: &Class::ALL,
+    gate: &[&[Feature::Coded]],
     hook: Hook::Reply { needs: Needs::Head, when, run },
     examples: &[
         Example {
@@ -68,9 +71,10 @@ fn when(request: &Request, reply: &Reply) -> bool {
     }
 }
 
-fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
-    reply.decode = true;
-    reply.headers.remove(CONTENT_ENCODING);
-    reply.headers.remove(CONTENT_LENGTH);
-    Outcome::mended("a content coding that the client did not ask for")
+fn run(_: &Site<'_>, _: &Request, _: &Reply) -> Outcome {
+    let mut edits = Edits::new();
+    edits.decode();
+    edits.remove(CONTENT_ENCODING);
+    edits.remove(CONTENT_LENGTH);
+    Outcome::mended("a content coding that the client did not ask for", edits)
 }

@@ -7,6 +7,8 @@ use super::{LISTED, allowed_origin};
 use crate::client::who;
 use crate::edit::list;
 use crate::endpoint::SESSION;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -31,6 +33,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::FETCH_EXPOSE],
     default: Mode::Fix,
     on: LISTED,
+    gate: &[&[Feature::Origin, Feature::Unauthorized]],
     hook: Hook::Reply { needs: Needs::Head, when, run },
     examples: &[
         Example {
@@ -75,7 +78,7 @@ fn when(request: &Request, reply: &Reply) -> bool {
     request.preflight.is_none() && (request.origin.is_some() || reply.status == StatusCode::UNAUTHORIZED)
 }
 
-fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let read_by_page = reply.status == StatusCode::UNAUTHORIZED || allowed_origin(site, request).is_some();
     if !read_by_page || exposes_all(&reply.headers) {
         return Outcome::Sound;
@@ -86,12 +89,14 @@ fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
             && !list::contains(&reply.headers, ACCESS_CONTROL_EXPOSE_HEADERS, name.as_str())
     };
     let hides_none = !is_hidden(WWW_AUTHENTICATE) && !is_hidden(SESSION);
-    if reply.headers.contains_key(ACCESS_CONTROL_EXPOSE_HEADERS) {
-        list::add(&mut reply.headers, &ACCESS_CONTROL_EXPOSE_HEADERS, &NAMES);
-    } else {
-        reply.headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(LINE));
-    }
-    Outcome::mended("the challenge or the session is hidden from pages").blameless_if(hides_none)
+    let line = match reply.headers.contains_key(ACCESS_CONTROL_EXPOSE_HEADERS) {
+        true => list::with(&reply.headers, &ACCESS_CONTROL_EXPOSE_HEADERS, &NAMES),
+        false => Some(HeaderValue::from_static(LINE)),
+    };
+    let Some(line) = line else { return Outcome::Sound };
+    let mut edits = Edits::new();
+    edits.set(ACCESS_CONTROL_EXPOSE_HEADERS, line);
+    Outcome::mended("the challenge or the session is hidden from pages", edits).blameless_if(hides_none)
 }
 
 /// `*` exposes everything but Authorization to a page that sends no cookies, as MCP clients do not.

@@ -1,10 +1,12 @@
 //! H-02, H-04, H-06, A-15: `Access-Control-Allow-Origin` missing, doubled, contradictory or too wide.
 
-use http::header::{ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN, VARY};
+use http::header::{ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN, HeaderMap, VARY};
 
 use super::{CALLED_BY_PAGES, allowed_origin};
 use crate::client::who;
 use crate::edit::list;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -24,6 +26,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::FETCH_CHECK],
     default: Mode::Fix,
     on: CALLED_BY_PAGES,
+    gate: &[&[Feature::Document, Feature::Origin, Feature::AllowsOrigin]],
     hook: Hook::Reply { needs: Needs::Head, when, run },
     examples: &[
         Example {
@@ -90,9 +93,9 @@ fn when(request: &Request, reply: &Reply) -> bool {
         && (request.is_document || request.origin.is_some() || reply.headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN))
 }
 
-fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let right = allowed_origin(site, request);
-    let headers = &mut reply.headers;
+    let (headers, mut edits) = (&reply.headers, Edits::new());
     let mut have = headers.get_all(ACCESS_CONTROL_ALLOW_ORIGIN).iter();
     let (first, second) = (have.next(), have.next());
     let what = match (&right, first) {
@@ -102,31 +105,37 @@ fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
         (Some(_), Some(_)) if second.is_some() => "several origins were allowed",
         (Some(right), Some(first)) if right != first => "another origin was allowed",
         (Some(_), Some(_)) if request.is_document => {
-            if headers.remove(ACCESS_CONTROL_ALLOW_CREDENTIALS).is_none() {
+            if !headers.contains_key(ACCESS_CONTROL_ALLOW_CREDENTIALS) {
                 return Outcome::Sound;
             }
-            return Outcome::mended("credentials were allowed beside `*`");
+            edits.remove(ACCESS_CONTROL_ALLOW_CREDENTIALS);
+            return Outcome::mended("credentials were allowed beside `*`", edits);
         }
         (Some(_), Some(_)) if list::contains(headers, VARY, "Origin") || list::contains(headers, VARY, "*") => {
             return Outcome::Sound;
         }
         (Some(_), Some(_)) => {
-            list::add(headers, &VARY, &["Origin"]);
-            return Outcome::mended("Vary lacks Origin").stopping(who::NOBODY);
+            vary_by_origin(headers, &mut edits);
+            return Outcome::mended_if_any("Vary lacks Origin", edits).stopping(who::NOBODY);
         }
     };
     // A page that is let in by more than its name is let in.
     let is_open = second.is_none() && first.is_some_and(|first| first == "*" || right.is_none());
-    let public = request.is_document;
     match right {
-        Some(origin) => headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin),
-        None => headers.remove(ACCESS_CONTROL_ALLOW_ORIGIN),
-    };
-    // An origin that we let in is let in without cookies: the upstream did not say otherwise of that origin.
-    headers.remove(ACCESS_CONTROL_ALLOW_CREDENTIALS);
-    if !public && !list::contains(headers, VARY, "*") {
-        list::add(headers, &VARY, &["Origin"]);
+        Some(origin) => edits.set(ACCESS_CONTROL_ALLOW_ORIGIN, origin),
+        None => edits.remove(ACCESS_CONTROL_ALLOW_ORIGIN),
     }
-    let outcome = Outcome::mended(what);
+    // An origin that we let in is let in without cookies: the upstream did not say otherwise of that origin.
+    edits.remove(ACCESS_CONTROL_ALLOW_CREDENTIALS);
+    if !request.is_document && !list::contains(headers, VARY, "*") {
+        vary_by_origin(headers, &mut edits);
+    }
+    let outcome = Outcome::mended(what, edits);
     if is_open { outcome.stopping(who::NOBODY) } else { outcome }
+}
+
+fn vary_by_origin(headers: &HeaderMap, edits: &mut Edits) {
+    if let Some(line) = list::with(headers, &VARY, &["Origin"]) {
+        edits.set(VARY, line);
+    }
 }

@@ -9,7 +9,9 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use super::{CALLED_BY_PAGES, allowed_origin};
 use crate::client::{Clients, who};
 use crate::edit::list;
-use crate::exchange::{Outcome, Preflight, Reply, ReplyBody, Request, Site};
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
+use crate::exchange::{Outcome, Preflight, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
 
@@ -33,6 +35,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::FETCH_PREFLIGHT],
     default: Mode::Fix,
     on: CALLED_BY_PAGES,
+    gate: &[&[Feature::Options]],
     hook: Hook::Reply { needs: Needs::Head, when, run },
     examples: &[
         Example {
@@ -115,7 +118,7 @@ fn when(request: &Request, _: &Reply) -> bool {
     request.method == Method::OPTIONS && is_asked && super::concerns(request)
 }
 
-fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let Some(origin) = allowed_origin(site, request) else { return Outcome::Sound };
     // Checklists of clients ask for POST beside a document. No browser looks for it there: it is a safelisted method (Fetch
     // section 2.2.1), and a preflight for a POST is none for a document.
@@ -127,10 +130,11 @@ fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
         return Outcome::Sound;
     }
     let Some((wrong, clients)) = defect(reply, &origin, asked) else { return Outcome::Sound };
-    reply.status = StatusCode::NO_CONTENT;
-    reply.body = ReplyBody::Empty;
-    reply.headers = answer(request, origin, methods, asked);
-    Outcome::mended(wrong).stopping(clients)
+    let mut edits = Edits::new();
+    edits.status(StatusCode::NO_CONTENT);
+    edits.set_head(&reply.headers, answer(request, origin, methods, asked));
+    edits.empty();
+    Outcome::mended(wrong, edits).stopping(clients)
 }
 
 /// What is wrong with the answer, and who would not go on.

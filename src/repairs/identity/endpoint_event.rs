@@ -1,11 +1,12 @@
 //! G-01: the first event of an HTTP+SSE stream that sends the client to the upstream's own address.
 
-use bytes::Bytes;
 use http::Method;
 use http::header::CONTENT_TYPE;
 
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Event, Outcome, Reply, Request, Site, is_media_type};
 use crate::repair::{Example, Hook, Mode, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -24,6 +25,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::ENDPOINT_EVENT],
     default: Mode::Fix,
     on: &[Class::LegacySse, Class::Mcp, Class::Other],
+    gate: &[&[Feature::Get], &[Feature::Events]],
     hook: Hook::Event { when, run },
     examples: &[
         Example {
@@ -55,13 +57,13 @@ fn when(request: &Request, reply: &Reply) -> bool {
         && reply.headers.get(CONTENT_TYPE).is_some_and(|kind| is_media_type(kind, "text/event-stream"))
 }
 
-fn run(site: &Site<'_>, _: &Request, event: &mut Event) -> Outcome {
+fn run(site: &Site<'_>, _: &Request, event: &Event) -> Outcome {
     if sse::field(&event.text, "event").as_deref() != Some("endpoint") {
         return Outcome::Sound;
     }
     let Some(public) = sse::field(&event.text, "data").and_then(|url| site.to_public(url.trim())) else {
         return Outcome::Sound;
     };
-    event.text = Bytes::from(sse::with_field(&event.text, "data", &public));
-    Outcome::mended("the endpoint event names another address")
+    let edits = Edits::to_text(sse::with_field(&event.text, "data", &public));
+    Outcome::mended("the endpoint event names another address", edits)
 }

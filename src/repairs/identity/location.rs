@@ -1,10 +1,12 @@
 //! C-16, C-17: header fields that lead to the upstream's own address, and `iss` in a redirect that passes through.
 
 use http::HeaderValue;
-use http::header::{CONTENT_LOCATION, HeaderMap, HeaderName, LINK, LOCATION};
+use http::header::{CONTENT_LOCATION, LINK, LOCATION};
 
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -23,6 +25,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::ISS, basis::LOCATION],
     default: Mode::Fix,
     on: &Class::ALL,
+    gate: &[&[Feature::Location, Feature::Link]],
     hook: Hook::Reply { needs: Needs::Head, when, run },
     examples: &[
         Example {
@@ -79,39 +82,49 @@ fn when(_: &Request, reply: &Reply) -> bool {
     headers.contains_key(LOCATION) || headers.contains_key(LINK) || headers.contains_key(CONTENT_LOCATION)
 }
 
-fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
-    let headers = &mut reply.headers;
+fn run(site: &Site<'_>, _: &Request, reply: &Reply) -> Outcome {
+    let headers = &reply.headers;
     let said = headers.get(LOCATION).and_then(|to| to.to_str().ok()).and_then(super::iss_of);
     let [location, content_location] =
-        [LOCATION, CONTENT_LOCATION].map(|name| change(headers, &name, |text| site.to_public(text)));
-    let moved = location || content_location;
-    let named = change(headers, &LOCATION, |text| super::with_public_iss(site, text));
-    let linked = change(headers, &LINK, |text| links(site, text));
-    match (moved || linked, named) {
+        [LOCATION, CONTENT_LOCATION].map(|name| changed(headers.get_all(name).iter(), |text| site.to_public(text)));
+    let with_iss = |text: &str| super::with_public_iss(site, text);
+    let named = match &location {
+        Some(moved) => changed(moved.iter(), with_iss),
+        None => changed(headers.get_all(LOCATION).iter(), with_iss),
+    };
+    let linked = changed(headers.get_all(LINK).iter(), |text| links(site, text));
+    let is_moved = location.is_some() || content_location.is_some() || linked.is_some();
+    let is_named = named.is_some();
+    let mut edits = Edits::new();
+    for (name, lines) in [(LOCATION, location), (CONTENT_LOCATION, content_location), (LOCATION, named), (LINK, linked)]
+    {
+        if let Some(lines) = lines {
+            edits.set_all(&name, lines);
+        }
+    }
+    match (is_moved, is_named) {
         (false, false) => Outcome::Sound,
-        (true, _) => Outcome::mended("a header leads to the upstream's own address"),
+        (true, _) => Outcome::mended("a header leads to the upstream's own address", edits),
         (false, true) => {
             let is_right = said.is_some_and(|iss| super::is_its_own_issuer(site, &iss));
-            Outcome::mended("iss is not the public issuer").blameless_if(is_right)
+            Outcome::mended("iss is not the public issuer", edits).blameless_if(is_right)
         }
     }
 }
 
-/// Changes every line of a field. Answers whether any was.
-fn change(headers: &mut HeaderMap, name: &HeaderName, new: impl Fn(&str) -> Option<String>) -> bool {
-    let lines: Vec<HeaderValue> = headers.get_all(name).iter().cloned().collect();
-    let changed: Vec<Option<HeaderValue>> = lines
-        .iter()
-        .map(|line| line.to_str().ok().and_then(&new).and_then(|text| HeaderValue::from_str(&text).ok()))
-        .collect();
-    if changed.iter().all(Option::is_none) {
-        return false;
-    }
-    headers.remove(name);
-    for (line, changed) in lines.into_iter().zip(changed) {
-        headers.append(name.clone(), changed.unwrap_or(line));
-    }
-    true
+/// All lines of a field as they shall be; `None` if none of them changes.
+fn changed<'a>(
+    lines: impl Iterator<Item = &'a HeaderValue>,
+    new: impl Fn(&str) -> Option<String>,
+) -> Option<Vec<HeaderValue>> {
+    let mut any = false;
+    let lines = lines.map(|line| {
+        let other = line.to_str().ok().and_then(&new).and_then(|text| HeaderValue::from_str(&text).ok());
+        any |= other.is_some();
+        other.unwrap_or_else(|| line.clone())
+    });
+    let lines = lines.collect();
+    any.then_some(lines)
 }
 
 /// The targets of links (RFC 8288 section 3): what stands in angle brackets.

@@ -1,11 +1,12 @@
 //! 4.0: pages that the upstream serves call it from the public origin, which it does not know.
 
 use http::HeaderValue;
-use http::header::{HeaderMap, HeaderName, ORIGIN, REFERER};
+use http::header::{ORIGIN, REFERER};
 
 use crate::client::who;
 use crate::edit::origin::{Origin, after_origin};
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
 use crate::exchange::{Outcome, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -24,6 +25,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::LOCATION],
     default: Mode::Fix,
     on: &[Class::Authorize, Class::Register, Class::Token, Class::Revoke, Class::Other],
+    gate: &[],
     hook: Hook::Request { needs: Needs::Head, when, run, goes_on: false },
     examples: &[
         Example {
@@ -56,12 +58,12 @@ fn when(request: &Request) -> bool {
     request.origin.is_some() || request.headers.contains_key(REFERER)
 }
 
-fn run(site: &Site<'_>, request: &mut Request) -> Outcome {
+fn run(site: &Site<'_>, request: &Request) -> Outcome {
     let own = site.known.advertised.first().unwrap_or(&site.facts.upstream);
     let public = site.facts.public.as_str();
     let is_public =
         |text: &str| text.starts_with(public) && Origin::of(text).is_ok_and(|origin| origin == site.facts.public);
-    let mut changed = false;
+    let mut edits = Edits::new();
     for name in [ORIGIN, REFERER] {
         let new =
             request.headers.get(&name).and_then(|value| value.to_str().ok()).filter(|text| is_public(text)).and_then(
@@ -70,13 +72,9 @@ fn run(site: &Site<'_>, request: &mut Request) -> Outcome {
                     (new != text).then(|| HeaderValue::from_str(&new).ok()).flatten()
                 },
             );
-        changed |= replace(&mut request.headers, name, new);
+        if let Some(new) = new {
+            edits.set(name, new);
+        }
     }
-    if changed { Outcome::mended("a page of the upstream's own calls from the public origin") } else { Outcome::Sound }
-}
-
-fn replace(headers: &mut HeaderMap, name: HeaderName, new: Option<HeaderValue>) -> bool {
-    let Some(new) = new else { return false };
-    headers.insert(name, new);
-    true
+    Outcome::mended_if_any("a page of the upstream's own calls from the public origin", edits)
 }

@@ -5,6 +5,8 @@ use serde_json::json;
 
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::authorize::with_promised_iss;
@@ -30,6 +32,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::ISS],
     default: Mode::Fix,
     on: &[Class::Other, Class::Authorize],
+    gate: &[&[Feature::Ok]],
     hook: Hook::Reply { needs: Needs::Json, when, run },
     examples: &[
         Example {
@@ -73,12 +76,12 @@ fn when(request: &Request, reply: &Reply) -> bool {
         && reply.declared_length().is_none_or(|length| length <= LONGEST)
 }
 
-fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, _: &Request, reply: &Reply) -> Outcome {
     // Only an upstream that is its own authorization server sends authorization responses.
     if !site.has_own_authorization_server() {
         return Outcome::Sound;
     }
-    let Some(document) = reply.json_mut() else { return Outcome::Sound };
+    let Some(mut document) = reply.json().cloned() else { return Outcome::Sound };
     let (mut any, mut blameless) = (false, true);
     for name in MEMBERS {
         let Some(url) = document.text(name) else { continue };
@@ -89,9 +92,9 @@ fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
             blameless &= super::iss_of(&url).is_some_and(|iss| super::is_its_own_issuer(site, &iss));
         }
     }
-    if any {
-        Outcome::mended("iss is not the public issuer, or missing").blameless_if(blameless)
-    } else {
-        Outcome::Sound
+    if !any {
+        return Outcome::Sound;
     }
+    let edits = Edits::to_document(document);
+    Outcome::mended("iss is not the public issuer, or missing", edits).blameless_if(blameless)
 }

@@ -2,6 +2,8 @@
 
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::{Feature, SUCCESS};
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -18,6 +20,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::REGISTRATION_MANAGEMENT],
     default: Mode::Fix,
     on: &[Class::Register],
+    gate: &[SUCCESS, &[Feature::Json]],
     hook: Hook::Reply { needs: Needs::Json, when: |_, reply| reply.status.is_success() && reply.is_json(), run },
     examples: &[
         Example {
@@ -64,11 +67,10 @@ const NOT_OF_THE_SERVER: &[&str] = &[
     "sector_identifier_uri",
 ];
 
-fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
-    let Some(document) = reply.json_mut() else { return Outcome::Sound };
-    if super::publish_members(site, document, NOT_OF_THE_SERVER) {
-        Outcome::mended("the registration names another address")
-    } else {
-        Outcome::Sound
+fn run(site: &Site<'_>, _: &Request, reply: &Reply) -> Outcome {
+    let Some(mut document) = reply.json().cloned() else { return Outcome::Sound };
+    if !super::publish_members(site, &mut document, NOT_OF_THE_SERVER) {
+        return Outcome::Sound;
     }
+    Outcome::mended("the registration names another address", Edits::to_document(document))
 }

@@ -5,6 +5,8 @@ use serde_json::json;
 
 use crate::client::who;
 use crate::endpoint::{self, Class};
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::knowledge::strings;
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -25,6 +27,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::RESOURCE_IDENTICAL, basis::ISSUER],
     default: Mode::Fix,
     on: &[Class::ResourceMetadata],
+    gate: &[&[Feature::Ok], &[Feature::Json]],
     hook: Hook::Reply { needs: Needs::Json, when: |_, reply| reply.status == StatusCode::OK && reply.is_json(), run },
     examples: &[
         Example {
@@ -69,9 +72,9 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let ours = endpoint::resource_metadata_places(&site.facts.mcp_path).iter().any(|place| place == request.path());
-    let Some(document) = reply.json_mut() else { return Outcome::Sound };
+    let Some(mut document) = reply.json().cloned() else { return Outcome::Sound };
     let Some(resource) = document.text("resource") else { return Outcome::Sound };
     let right = if ours { Some(site.resource()) } else { site.to_public(&resource) };
     let (mut changed, mut blameless) = (false, true);
@@ -87,14 +90,15 @@ fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
             changed = true;
         }
     }
-    if super::publish_members(site, document, &["resource", "authorization_servers"]) {
+    if super::publish_members(site, &mut document, &["resource", "authorization_servers"]) {
         (changed, blameless) = (true, false);
     }
     if !changed {
         return Outcome::Sound;
     }
     document.remove("signed_metadata");
-    Outcome::mended("the resource metadata name another address").blameless_if(blameless)
+    let edits = Edits::to_document(document);
+    Outcome::mended("the resource metadata name another address", edits).blameless_if(blameless)
 }
 
 /// The issuers with our own one in its only form, each once.

@@ -1,12 +1,14 @@
 //! E-07, E-08: `resource` in requests goes back to exactly what the upstream advertises.
 
 use http::Method;
+use http::uri::PathAndQuery;
 
 use crate::client::who;
 use crate::edit::origin::Origin;
 use crate::edit::params;
 use crate::endpoint::Class;
-use crate::exchange::{Outcome, Request, RequestBody, Site};
+use crate::exchange::edits::Edits;
+use crate::exchange::{Outcome, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
 
@@ -24,6 +26,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::RESOURCE_PARAMETER],
     default: Mode::Fix,
     on: &[Class::Authorize, Class::Token],
+    gate: &[],
     hook: Hook::Request { needs: Needs::Form, when, run, goes_on: false },
     examples: &[
         Example {
@@ -72,19 +75,18 @@ fn has_form(request: &Request) -> bool {
     request.method == Method::POST
 }
 
-fn run(site: &Site<'_>, request: &mut Request) -> Outcome {
+fn run(site: &Site<'_>, request: &Request) -> Outcome {
     let back = |resource: &str| to_upstream(site, resource);
-    let mut changed = false;
-    if let Some(query) = request.query().and_then(|query| params::map_values(query, "resource", back)) {
-        changed = request.set_query(&query);
-    }
-    if let RequestBody::Form(form) = &request.body
-        && let Some(form) = params::map_values(form, "resource", back)
+    let mut edits = Edits::new();
+    if let Some(query) = request.query().and_then(|query| params::map_values(query, "resource", back))
+        && let Ok(target) = PathAndQuery::try_from(format!("{}?{query}", request.path()))
     {
-        request.body = RequestBody::Form(form);
-        changed = true;
+        edits.target(target);
     }
-    if changed { Outcome::mended("resource names the public address") } else { Outcome::Sound }
+    if let Some(form) = request.form().and_then(|form| params::map_values(form, "resource", back)) {
+        edits.fields(form);
+    }
+    Outcome::mended_if_any("resource names the public address", edits)
 }
 
 /// What the upstream calls the resource that a client names, if it is ours and called otherwise.

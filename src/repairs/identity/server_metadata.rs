@@ -6,6 +6,8 @@ use serde_json::json;
 use crate::client::who;
 use crate::documents;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -24,6 +26,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::ISSUER],
     default: Mode::Fix,
     on: &[Class::ServerMetadata],
+    gate: &[&[Feature::Ok], &[Feature::Json]],
     hook: Hook::Reply { needs: Needs::Json, when: |_, reply| reply.status == StatusCode::OK && reply.is_json(), run },
     examples: &[
         Example {
@@ -59,8 +62,8 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
-    let Some(document) = reply.json_mut().filter(|document| documents::is_server_metadata(document)) else {
+fn run(site: &Site<'_>, _: &Request, reply: &Reply) -> Outcome {
+    let Some(mut document) = reply.json().filter(|document| documents::is_server_metadata(document)).cloned() else {
         return Outcome::Sound;
     };
     let issuer = document.text("issuer").filter(|issuer| !issuer.is_empty());
@@ -71,11 +74,12 @@ fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
         document.set("issuer", json!(site.issuer()));
         changed = true;
     }
-    let names_another = super::publish_members(site, document, &["issuer"]);
+    let names_another = super::publish_members(site, &mut document, &["issuer"]);
     if !changed && !names_another {
         return Outcome::Sound;
     }
     document.remove("signed_metadata");
     let is_right = issuer.is_some_and(|issuer| super::is_its_own_issuer(site, &issuer));
-    Outcome::mended("the server metadata name another address").blameless_if(is_right && !names_another)
+    let edits = Edits::to_document(document);
+    Outcome::mended("the server metadata name another address", edits).blameless_if(is_right && !names_another)
 }

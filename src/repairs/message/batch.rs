@@ -7,6 +7,8 @@ use http::header::CONTENT_TYPE;
 use crate::client::who;
 use crate::edit::json::List;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Opening, Outcome, Reply, ReplyBody, Request, Site};
 use crate::jsonrpc::Envelope;
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -27,6 +29,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::MESSAGE_SENT],
     default: Mode::Fix,
     on: &[Class::Mcp],
+    gate: &[&[Feature::Asks], &[Feature::OpensList]],
     hook: Hook::Reply { needs: Needs::Head, when, run },
     examples: &[
         Example {
@@ -73,7 +76,7 @@ fn when(request: &Request, reply: &Reply) -> bool {
     request.asks() && reply.status.is_success() && reply.opening == Opening::List
 }
 
-fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(_: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let ReplyBody::Text(text) = &reply.body else { return Outcome::Sound };
     let Some(messages) = messages_in(text) else { return Outcome::Sound };
     let is_answer = |text: &&Bytes| {
@@ -91,10 +94,11 @@ fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
             None => return Outcome::Sound,
         },
     };
-    reply.opening = if kind == "application/json" { Opening::Object } else { Opening::Events };
-    reply.body = ReplyBody::Text(body);
-    reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    Outcome::mended("a list of messages in answer to one")
+    let mut edits = Edits::new();
+    edits.opening(if kind == "application/json" { Opening::Object } else { Opening::Events });
+    edits.text(body);
+    edits.set(CONTENT_TYPE, HeaderValue::from_static(kind));
+    Outcome::mended("a list of messages in answer to one", edits)
 }
 
 /// The messages of a list, if it has nothing else.

@@ -5,6 +5,7 @@ use http::StatusCode;
 use super::batch::messages_in;
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::features::Feature;
 use crate::exchange::{Ask, Outcome, Reply, Request, RequestBody, Site};
 use crate::jsonrpc;
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -24,6 +25,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::MESSAGE_SENT],
     default: Mode::Fix,
     on: &[Class::Mcp],
+    gate: &[&[Feature::Batch]],
     hook: Hook::Reply { needs: Needs::Body, when, run },
     examples: &[
         Example {
@@ -78,7 +80,7 @@ fn when(request: &Request, reply: &Reply) -> bool {
     is_refused && !reply.cut_off && request.message.as_ref().is_some_and(|message| message.is_batch)
 }
 
-fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(_: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let code = reply.json().and_then(|message| message.child("error")?.get("code")?.as_i64());
     let is_unread = matches!(code, Some(jsonrpc::PARSE_ERROR | jsonrpc::INVALID_REQUEST));
     if reply.status == StatusCode::OK && !is_unread {

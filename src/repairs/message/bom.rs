@@ -2,6 +2,8 @@
 
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Opening, Outcome, Reply, ReplyBody, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -19,6 +21,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::MESSAGE_SENT],
     default: Mode::Fix,
     on: &[Class::Mcp],
+    gate: &[&[Feature::Asks], &[Feature::ReadAsText]],
     hook: Hook::Reply { needs: Needs::Head, when, run },
     examples: &[
         Example {
@@ -46,8 +49,7 @@ fn when(request: &Request, reply: &Reply) -> bool {
     is_marked && request.asks() && reply.opening == Opening::Object
 }
 
-fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
+fn run(_: &Site<'_>, _: &Request, reply: &Reply) -> Outcome {
     let ReplyBody::Text(text) = &reply.body else { return Outcome::Sound };
-    reply.body = ReplyBody::Text(text.slice(MARK.len()..));
-    Outcome::mended("a byte order mark before a message")
+    Outcome::mended("a byte order mark before a message", Edits::to_text(text.slice(MARK.len()..)))
 }

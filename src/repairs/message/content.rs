@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 use crate::client::who;
 use crate::edit::json::Object;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Request, Site};
 use crate::jsonrpc::Envelope;
 use crate::repair::{Example, Hook, Mode, Repair, SiteKind, Then};
@@ -23,6 +25,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::SCHEMA],
     default: Mode::Fix,
     on: Class::OF_MESSAGES,
+    gate: &[&[Feature::Response]],
     hook: Hook::Message { when, run },
     examples: &[
         Example {
@@ -125,11 +128,12 @@ fn when(request: &Request, message: &Envelope) -> bool {
         && message.result.as_deref().is_some_and(|result| result != b"null" && !is_plain(result))
 }
 
-fn run(_: &Site<'_>, _: &Request, message: &mut Object) -> Outcome {
+fn run(_: &Site<'_>, _: &Request, message: &Object) -> Outcome {
     let Some(mut result) = message.child("result") else {
         let Some(said) = message.get("result").filter(|said| !said.is_null()) else { return Outcome::Sound };
+        let mut message = message.clone();
         message.set("result", json!({ "content": block(said) }));
-        return Outcome::mended("a tool's result that is no object");
+        return Outcome::mended("a tool's result that is no object", Edits::to_document(message));
     };
     let is_other = result.text("resultType").is_some_and(|kind| kind != "complete") || result.has("task");
     if is_other || result.raw("content").is_some_and(|content| content.first() == Some(&b'[')) {
@@ -148,8 +152,7 @@ fn run(_: &Site<'_>, _: &Request, message: &mut Object) -> Outcome {
         }
         _ => without_content(message, &mut result),
     }
-    message.splice("result", result.to_bytes());
-    Outcome::mended("a tool's result without a list of blocks")
+    Outcome::mended("a tool's result without a list of blocks", super::with(message, "result", result.to_bytes()))
 }
 
 /// A result that says it elsewhere, or not at all.

@@ -5,6 +5,8 @@ use serde_json::json;
 use crate::client::who;
 use crate::edit::json::Object;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Request, Site};
 use crate::jsonrpc::Envelope;
 use crate::repair::{Example, Hook, Mode, Repair, SiteKind, Then};
@@ -25,6 +27,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::JSONRPC_ANSWER],
     default: Mode::Fix,
     on: Class::OF_MESSAGES,
+    gate: &[&[Feature::Unsound]],
     hook: Hook::Message { when, run },
     examples: &[
         Example {
@@ -104,12 +107,13 @@ fn when(_: &Request, message: &Envelope) -> bool {
     !message.is_surely_sound() && message.is_message() && !super::is_foreign(message)
 }
 
-fn run(_: &Site<'_>, request: &Request, message: &mut Object) -> Outcome {
-    let has_error = is_something(message, "error");
+fn run(_: &Site<'_>, request: &Request, message: &Object) -> Outcome {
+    let mut message = message.clone();
+    let has_error = is_something(&message, "error");
     if message.is_null("result") && !has_error && NOTHING_TO_SAY.iter().any(|method| request.calls(method)) {
         message.set("result", json!({}));
     }
-    let has_result = is_something(message, "result");
+    let has_result = is_something(&message, "result");
     if has_result && message.is_null("error") {
         message.remove("error");
     }
@@ -121,14 +125,17 @@ fn run(_: &Site<'_>, request: &Request, message: &mut Object) -> Outcome {
         let names = message.names();
         names.iter().filter(|name| !KNOWN.contains(&name.as_str())).for_each(|name| message.remove(name));
     } else if message.has("method") {
-        let may_go = |name: &&&str| **name != "id" || is_notification(message);
+        let may_go = |name: &&&str| **name != "id" || is_notification(&message);
         let nulls = ["id", "params", "result", "error"].iter().filter(may_go).filter(|name| message.is_null(name));
         nulls.copied().collect::<Vec<_>>().into_iter().for_each(|name| message.remove(name));
     }
     if message.text("jsonrpc").as_deref() != Some("2.0") {
         message.set("jsonrpc", "2.0".into());
     }
-    if message.is_changed() { Outcome::mended("a message that JSON-RPC does not know") } else { Outcome::Sound }
+    if !message.is_changed() {
+        return Outcome::Sound;
+    }
+    Outcome::mended("a message that JSON-RPC does not know", Edits::to_document(message))
 }
 
 /// Whether it is a notification by its name: one with an id would be none (JSON-RPC 2.0, section 4.1).

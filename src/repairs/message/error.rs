@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 use crate::client::who;
 use crate::edit::json::Object;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Request, Site};
 use crate::jsonrpc::{self, Envelope};
 use crate::repair::{Example, Hook, Mode, Repair, SiteKind, Then};
@@ -23,6 +25,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::JSONRPC_ANSWER],
     default: Mode::Fix,
     on: Class::OF_MESSAGES,
+    gate: &[&[Feature::Response], &[Feature::HasError]],
     hook: Hook::Message { when, run },
     examples: &[
         Example {
@@ -80,7 +83,7 @@ fn when(_: &Request, message: &Envelope) -> bool {
         && !super::is_foreign(message)
 }
 
-fn run(_: &Site<'_>, _: &Request, message: &mut Object) -> Outcome {
+fn run(_: &Site<'_>, _: &Request, message: &Object) -> Outcome {
     let Some(mut error) = message.child("error") else { return from_text(message) };
     let code = error.get("code");
     let is_integer = code.as_ref().is_some_and(|code| code.is_i64() || code.is_u64());
@@ -100,16 +103,16 @@ fn run(_: &Site<'_>, _: &Request, message: &mut Object) -> Outcome {
     if !error.is_changed() {
         return Outcome::Sound;
     }
-    message.splice("error", error.to_bytes());
-    Outcome::mended("an error that is no number and text")
+    Outcome::mended("an error that is no number and text", super::with(message, "error", error.to_bytes()))
 }
 
 /// An error that is only a text, or a list of whatever.
-fn from_text(message: &mut Object) -> Outcome {
+fn from_text(message: &Object) -> Outcome {
     let Some(said) = message.get("error").filter(|said| !said.is_null()) else { return Outcome::Sound };
     let text = said.as_str().map_or_else(|| said.to_string(), str::to_owned);
+    let mut message = message.clone();
     message.set("error", json!({ "code": jsonrpc::INTERNAL_ERROR, "message": text }));
-    Outcome::mended("an error that is only a text")
+    Outcome::mended("an error that is only a text", Edits::to_document(message))
 }
 
 /// The integer that a code stands for.

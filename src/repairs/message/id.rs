@@ -3,6 +3,7 @@
 use crate::client::who;
 use crate::edit::json::Object;
 use crate::endpoint::Class;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Request, Site};
 use crate::jsonrpc::Envelope;
 use crate::repair::{Example, Hook, Mode, Repair, SiteKind, Then};
@@ -22,6 +23,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::JSONRPC_ANSWER],
     default: Mode::Fix,
     on: &[Class::Mcp],
+    gate: &[&[Feature::Asks], &[Feature::Response]],
     hook: Hook::Message { when, run },
     examples: &[
         Example {
@@ -85,8 +87,7 @@ fn when(request: &Request, message: &Envelope) -> bool {
         && !super::is_foreign(message)
 }
 
-fn run(_: &Site<'_>, request: &Request, message: &mut Object) -> Outcome {
+fn run(_: &Site<'_>, request: &Request, message: &Object) -> Outcome {
     let Some(id) = request.message.as_ref().and_then(|asked| asked.id.clone()) else { return Outcome::Sound };
-    message.splice("id", id);
-    Outcome::mended("an answer without the id of its request")
+    Outcome::mended("an answer without the id of its request", super::with(message, "id", id))
 }

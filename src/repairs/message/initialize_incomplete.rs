@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::client::who;
 use crate::edit::json::Object;
 use crate::endpoint::Class;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Request, Site};
 use crate::jsonrpc::Envelope;
 use crate::repair::{Example, Hook, Mode, Repair, SiteKind, Then};
@@ -25,6 +26,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::VERSION_NEGOTIATION],
     default: Mode::Fix,
     on: Class::OF_MESSAGES,
+    gate: &[&[Feature::Initialize, Feature::Get], &[Feature::HasResult]],
     hook: Hook::Message { when, run },
     examples: &[
         Example {
@@ -59,7 +61,7 @@ fn when(request: &Request, message: &Envelope) -> bool {
     super::is_answer_to(request, message, "initialize")
 }
 
-fn run(site: &Site<'_>, _: &Request, message: &mut Object) -> Outcome {
+fn run(site: &Site<'_>, _: &Request, message: &Object) -> Outcome {
     let Some(mut result) = message.child("result") else { return Outcome::Sound };
     let mut capabilities = result.child("capabilities").unwrap_or_else(|| Object::new([]));
     for name in capabilities.names() {
@@ -86,6 +88,5 @@ fn run(site: &Site<'_>, _: &Request, message: &mut Object) -> Outcome {
     if !result.is_changed() {
         return Outcome::Sound;
     }
-    message.splice("result", result.to_bytes());
-    Outcome::mended("an incomplete answer to initialize")
+    Outcome::mended("an incomplete answer to initialize", super::with(message, "result", result.to_bytes()))
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::client::who;
 use crate::edit::json::Object;
 use crate::endpoint::Class;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Request, Site};
 use crate::jsonrpc::Envelope;
 use crate::repair::{Example, Hook, Mode, Repair, SiteKind, Then};
@@ -25,6 +26,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::SCHEMA],
     default: Mode::Fix,
     on: Class::OF_MESSAGES,
+    gate: &[&[Feature::HasResult]],
     hook: Hook::Message { when, run },
     examples: &[
         Example {
@@ -100,7 +102,7 @@ fn when(request: &Request, message: &Envelope) -> bool {
     super::is_answer_to(request, message, "tools/list")
 }
 
-fn run(_: &Site<'_>, request: &Request, message: &mut Object) -> Outcome {
+fn run(_: &Site<'_>, request: &Request, message: &Object) -> Outcome {
     let Some(mut result) = message.child("result") else { return Outcome::Sound };
     let Some(mut tools) = result.list("tools") else { return Outcome::Sound };
     let of_objects: &[&str] = if request.is_modern() { &["inputSchema"] } else { &["inputSchema", "outputSchema"] };
@@ -108,8 +110,7 @@ fn run(_: &Site<'_>, request: &Request, message: &mut Object) -> Outcome {
         return Outcome::Sound;
     }
     result.splice("tools", tools.to_bytes());
-    message.splice("result", result.to_bytes());
-    Outcome::mended("a tool without a schema of an object")
+    Outcome::mended("a tool without a schema of an object", super::with(message, "result", result.to_bytes()))
 }
 
 fn mended(text: Bytes, of_objects: &[&str]) -> Option<Bytes> {

@@ -6,6 +6,7 @@ use super::shape::{Shape, shape_by_request, shape_of};
 use crate::client::who;
 use crate::edit::json::Object;
 use crate::endpoint::Class;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Request, Site};
 use crate::jsonrpc::Envelope;
 use crate::repair::{Example, Hook, Mode, Repair, SiteKind, Then};
@@ -26,6 +27,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::SCHEMA],
     default: Mode::Fix,
     on: Class::OF_MESSAGES,
+    gate: &[&[Feature::Response]],
     hook: Hook::Message { when, run },
     examples: &[
         Example {
@@ -110,7 +112,7 @@ fn when(request: &Request, message: &Envelope) -> bool {
             .is_some_and(|text| has(text, b"null") || (is_paged() && has(text, b"\"nextCursor\"")))
 }
 
-fn run(_: &Site<'_>, request: &Request, message: &mut Object) -> Outcome {
+fn run(_: &Site<'_>, request: &Request, message: &Object) -> Outcome {
     let Some(mut result) = message.child("result") else { return Outcome::Sound };
     let shape = shape_of(request, message.raw("result").as_ref());
     shape.tidy(&mut result);
@@ -120,6 +122,5 @@ fn run(_: &Site<'_>, request: &Request, message: &mut Object) -> Outcome {
     if !result.is_changed() {
         return Outcome::Sound;
     }
-    message.splice("result", result.to_bytes());
-    Outcome::mended("null where a member shall be left out")
+    Outcome::mended("null where a member shall be left out", super::with(message, "result", result.to_bytes()))
 }

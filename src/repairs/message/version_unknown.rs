@@ -3,6 +3,7 @@
 use crate::client::who;
 use crate::edit::json::Object;
 use crate::endpoint::{Class, NEGOTIATED};
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Request, Site};
 use crate::jsonrpc::Envelope;
 use crate::repair::{Example, Hook, Mode, Repair, SiteKind, Then};
@@ -23,6 +24,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::VERSION_NEGOTIATION],
     default: Mode::Fix,
     on: Class::OF_MESSAGES,
+    gate: &[&[Feature::Initialize, Feature::Get], &[Feature::HasResult]],
     hook: Hook::Message { when, run },
     examples: &[
         Example {
@@ -82,7 +84,7 @@ fn when(request: &Request, message: &Envelope) -> bool {
     super::is_answer_to(request, message, "initialize")
 }
 
-fn run(_: &Site<'_>, request: &Request, message: &mut Object) -> Outcome {
+fn run(_: &Site<'_>, request: &Request, message: &Object) -> Outcome {
     let Some(mut result) = message.child("result") else { return Outcome::Sound };
     let answered = result.text("protocolVersion");
     if answered.as_deref().is_some_and(|version| NEGOTIATED.contains(&version)) {
@@ -101,8 +103,7 @@ fn run(_: &Site<'_>, request: &Request, message: &mut Object) -> Outcome {
     let oldest = asked.as_deref().filter(|asked| is_date(asked) && *asked < NEGOTIATED[0]).unwrap_or(NEGOTIATED[0]);
     let version = NEGOTIATED.iter().filter(fits).max().copied().unwrap_or(oldest);
     result.set("protocolVersion", version.into());
-    message.splice("result", result.to_bytes());
-    Outcome::mended("a version that nobody negotiates")
+    Outcome::mended("a version that nobody negotiates", super::with(message, "result", result.to_bytes()))
 }
 
 fn is_too_new(version: &str) -> bool {

@@ -4,6 +4,8 @@ use serde_json::json;
 
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::knowledge::strings;
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -23,6 +25,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::SERVER_MEMBERS],
     default: Mode::Fix,
     on: &[Class::ServerMetadata],
+    gate: &[&[Feature::Ok], &[Feature::Json]],
     hook: Hook::Reply { needs: Needs::Json, when: |_, reply| super::may_be_document(reply), run },
     examples: &[
         Example {
@@ -51,8 +54,8 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
-    let Some(document) = super::own_server(site, reply) else { return Outcome::Sound };
+fn run(site: &Site<'_>, _: &Request, reply: &Reply) -> Outcome {
+    let Some(mut document) = super::own_server(site, reply) else { return Outcome::Sound };
     let methods = strings(document.get("code_challenge_methods_supported")).unwrap_or_default();
     let has_pkce = methods.iter().any(|method| method == "S256");
     if !has_pkce || document.has("token_endpoint_auth_methods_supported") {
@@ -60,5 +63,5 @@ fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
     }
     let all = json!(["none", "client_secret_post", "client_secret_basic"]);
     document.set("token_endpoint_auth_methods_supported", all);
-    Outcome::mended("no client authentication methods")
+    Outcome::mended("no client authentication methods", Edits::to_document(document))
 }

@@ -6,6 +6,7 @@ use http::header::{CACHE_CONTROL, EXPIRES};
 use crate::client::who;
 use crate::edit::list;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -24,6 +25,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::CACHE],
     default: Mode::Fix,
     on: &[Class::ResourceMetadata, Class::ServerMetadata],
+    gate: &[],
     hook: Hook::Reply { needs: Needs::Head, when: |_, _| true, run },
     examples: &[
         Example {
@@ -43,13 +45,12 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(_: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     if list::contains(&reply.headers, CACHE_CONTROL, "no-store") || request.preflight.is_some() {
         return Outcome::Sound;
     }
-    reply
-        .headers
-        .insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store, no-cache, must-revalidate, max-age=0"));
-    reply.headers.remove(EXPIRES);
-    Outcome::mended("a discovery document without no-store")
+    let mut edits = Edits::new();
+    edits.set(CACHE_CONTROL, HeaderValue::from_static("private, no-store, no-cache, must-revalidate, max-age=0"));
+    edits.remove(EXPIRES);
+    Outcome::mended("a discovery document without no-store", edits)
 }

@@ -2,6 +2,8 @@
 
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::knowledge::is_true;
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -21,6 +23,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::CLIENT_DOCUMENTS],
     default: Mode::Fix,
     on: &[Class::ServerMetadata],
+    gate: &[&[Feature::Ok], &[Feature::Json]],
     hook: Hook::Reply { needs: Needs::Json, when: |_, reply| super::may_be_document(reply), run },
     examples: &[
         Example {
@@ -49,15 +52,15 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, _: &Request, reply: &Reply) -> Outcome {
     if !site.known.refuses_documents {
         return Outcome::Sound;
     }
-    let Some(document) = super::own_server(site, reply) else { return Outcome::Sound };
+    let Some(mut document) = super::own_server(site, reply) else { return Outcome::Sound };
     let claimed = is_true(document.get("client_id_metadata_document_supported"));
     if !claimed || !document.has("registration_endpoint") {
         return Outcome::Sound;
     }
     document.set("client_id_metadata_document_supported", false.into());
-    Outcome::mended("client id metadata documents are claimed and refused")
+    Outcome::mended("client id metadata documents are claimed and refused", Edits::to_document(document))
 }

@@ -7,6 +7,8 @@ use super::is_read;
 use crate::client::who;
 use crate::documents;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -23,6 +25,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::RESOURCE_RESPONSE, basis::SERVER_RESPONSE],
     default: Mode::Fix,
     on: &[Class::ResourceMetadata, Class::ServerMetadata],
+    gate: &[&[Feature::Get, Feature::Head], &[Feature::Ok]],
     hook: Hook::Reply {
         needs: Needs::Body,
         when: |request, reply| is_read(request) && reply.status == StatusCode::OK && !reply.is_json(),
@@ -48,7 +51,7 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(_: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let is_document = reply.json().is_some_and(|document| match request.class {
         Class::ResourceMetadata => documents::is_resource_metadata(document),
         _ => documents::straightened(document).is_some() || documents::is_server_metadata(document),
@@ -56,6 +59,7 @@ fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     if !is_document {
         return Outcome::Sound;
     }
-    reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    Outcome::mended("a document that is not labelled as JSON")
+    let mut edits = Edits::new();
+    edits.set(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Outcome::mended("a document that is not labelled as JSON", edits)
 }

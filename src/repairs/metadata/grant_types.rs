@@ -4,6 +4,8 @@ use serde_json::Value;
 
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -20,6 +22,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::SERVER_MEMBERS],
     default: Mode::Fix,
     on: &[Class::ServerMetadata],
+    gate: &[&[Feature::Ok], &[Feature::Json]],
     hook: Hook::Reply { needs: Needs::Json, when: |_, reply| super::may_be_document(reply), run },
     examples: &[
         Example {
@@ -48,16 +51,16 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, _: &Request, reply: &Reply) -> Outcome {
     if !site.known.refreshes {
         return Outcome::Sound;
     }
-    let Some(document) = super::own_server(site, reply) else { return Outcome::Sound };
+    let Some(mut document) = super::own_server(site, reply) else { return Outcome::Sound };
     let Some(Value::Array(mut grants)) = document.get("grant_types_supported") else { return Outcome::Sound };
     if grants.iter().any(|grant| grant == "refresh_token") {
         return Outcome::Sound;
     }
     grants.push("refresh_token".into());
     document.set("grant_types_supported", Value::Array(grants));
-    Outcome::mended("refresh tokens are not named")
+    Outcome::mended("refresh tokens are not named", Edits::to_document(document))
 }

@@ -2,6 +2,8 @@
 
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::knowledge::is_true;
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -20,6 +22,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::ISS],
     default: Mode::Fix,
     on: &[Class::ServerMetadata],
+    gate: &[&[Feature::Ok], &[Feature::Json]],
     hook: Hook::Reply { needs: Needs::Json, when: |_, reply| super::may_be_document(reply), run },
     examples: &[
         Example {
@@ -48,14 +51,14 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, _: &Request, reply: &Reply) -> Outcome {
     if !site.known.sends_iss {
         return Outcome::Sound;
     }
-    let Some(document) = super::own_server(site, reply) else { return Outcome::Sound };
+    let Some(mut document) = super::own_server(site, reply) else { return Outcome::Sound };
     if is_true(document.get("authorization_response_iss_parameter_supported")) {
         return Outcome::Sound;
     }
     document.set("authorization_response_iss_parameter_supported", true.into());
-    Outcome::mended("iss is sent and not announced")
+    Outcome::mended("iss is sent and not announced", Edits::to_document(document))
 }

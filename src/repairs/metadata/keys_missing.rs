@@ -6,6 +6,8 @@ use serde_json::json;
 use crate::client::who;
 use crate::edit::json::Object;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -22,6 +24,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::OPENID_MEMBERS],
     default: Mode::Fix,
     on: &[Class::Keys],
+    gate: &[&[Feature::Get, Feature::Head]],
     hook: Hook::Reply { needs: Needs::Json, when: super::tells, run },
     examples: &[
         Example {
@@ -48,11 +51,12 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let named = site.known.server_document.as_ref().is_some_and(|document| document.has("jwks_uri"));
     if !site.has_own_authorization_server() || named || reply.cut_off || super::is_document(request, reply) {
         return Outcome::Sound;
     }
-    reply.replace_with_json(StatusCode::OK, Object::new([("keys", json!([]))]));
-    Outcome::mended("no keys")
+    let mut edits = Edits::new();
+    edits.replace_with_json(reply, StatusCode::OK, Object::new([("keys", json!([]))]));
+    Outcome::mended("no keys", edits)
 }

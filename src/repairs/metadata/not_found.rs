@@ -9,6 +9,8 @@ use crate::edit::json::Object;
 use crate::edit::origin::after_origin;
 use crate::endpoint::Class;
 use crate::endpoint::RESOURCE_METADATA;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -28,6 +30,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::RESOURCE_RESPONSE, basis::SERVER_RESPONSE, basis::METADATA_FALLBACK],
     default: Mode::Fix,
     on: &[Class::ResourceMetadata, Class::ServerMetadata],
+    gate: &[&[Feature::Get, Feature::Head]],
     hook: Hook::Reply { needs: Needs::Json, when: tells, run },
     examples: &[
         Example {
@@ -75,7 +78,7 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let says_so = reply.status == StatusCode::NOT_FOUND && !reply.is_of("text/html");
     let others = is_of_another_resource(site, request, reply);
     if reply.cut_off || says_so || (is_document(request, reply) && !others) {
@@ -83,9 +86,11 @@ fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     }
     let what = if others { "the document of another resource" } else { "no document, and no 404 either" };
     let is_told = reply.status == StatusCode::NOT_FOUND && !others;
-    reply.replace_with_json(StatusCode::NOT_FOUND, Object::new([("error", json!("not_found"))]));
+    let mut edits = Edits::new();
+    edits.replace_with_json(reply, StatusCode::NOT_FOUND, Object::new([("error", json!("not_found"))]));
+    let outcome = Outcome::mended(what, edits);
     // Whatever the body of a 404 is: the status says it.
-    if is_told { Outcome::mended(what).within_the_rules().stopping(who::CLAUDE) } else { Outcome::mended(what) }
+    if is_told { outcome.within_the_rules().stopping(who::CLAUDE) } else { outcome }
 }
 
 /// Whether a document at another endpoint's place names another resource than the place does (RFC 9728 section 3.3).

@@ -5,6 +5,8 @@ use serde_json::json;
 use crate::client::who;
 use crate::endpoint;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -23,6 +25,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::OPENID_MEMBERS],
     default: Mode::Fix,
     on: &[Class::ServerMetadata],
+    gate: &[&[Feature::Ok], &[Feature::Json]],
     hook: Hook::Reply { needs: Needs::Json, when: |_, reply| super::may_be_document(reply), run },
     examples: &[
         Example {
@@ -51,11 +54,11 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     if !request.path().contains(endpoint::OPENID_CONFIGURATION) {
         return Outcome::Sound;
     }
-    let Some(document) = super::own_server(site, reply) else { return Outcome::Sound };
+    let Some(mut document) = super::own_server(site, reply) else { return Outcome::Sound };
     let required = [
         ("jwks_uri", json!(format!("{}{}", site.facts.public, endpoint::KEYS))),
         ("subject_types_supported", json!(["public"])),
@@ -68,5 +71,8 @@ fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
             changed = true;
         }
     }
-    if changed { Outcome::mended("members that OpenID requires are missing") } else { Outcome::Sound }
+    if !changed {
+        return Outcome::Sound;
+    }
+    Outcome::mended("members that OpenID requires are missing", Edits::to_document(document))
 }

@@ -4,6 +4,8 @@ use serde_json::json;
 
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -21,6 +23,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::PKCE],
     default: Mode::Fix,
     on: &[Class::ServerMetadata],
+    gate: &[&[Feature::Ok], &[Feature::Json]],
     hook: Hook::Reply { needs: Needs::Json, when: |_, reply| super::may_be_document(reply), run },
     examples: &[
         Example {
@@ -49,15 +52,15 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, _: &Request, reply: &Reply) -> Outcome {
     let listed = site.known.pkce_methods.as_ref().is_some_and(|methods| methods.iter().any(|method| method == "S256"));
     if !site.known.checks_pkce && !listed {
         return Outcome::Sound;
     }
-    let Some(document) = super::own_server(site, reply) else { return Outcome::Sound };
+    let Some(mut document) = super::own_server(site, reply) else { return Outcome::Sound };
     if document.has("code_challenge_methods_supported") {
         return Outcome::Sound;
     }
     document.set("code_challenge_methods_supported", json!(["S256"]));
-    Outcome::mended("PKCE is checked and not named")
+    Outcome::mended("PKCE is checked and not named", Edits::to_document(document))
 }

@@ -4,6 +4,8 @@ use serde_json::json;
 
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -20,6 +22,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::SERVER_MEMBERS],
     default: Mode::Fix,
     on: &[Class::ServerMetadata],
+    gate: &[&[Feature::Ok], &[Feature::Json]],
     hook: Hook::Reply { needs: Needs::Json, when: |_, reply| super::may_be_document(reply), run },
     examples: &[
         Example {
@@ -48,15 +51,15 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, _: &Request, reply: &Reply) -> Outcome {
     if !site.known.registers {
         return Outcome::Sound;
     }
-    let Some(document) = super::own_server(site, reply) else { return Outcome::Sound };
+    let Some(mut document) = super::own_server(site, reply) else { return Outcome::Sound };
     if document.has("registration_endpoint") {
         return Outcome::Sound;
     }
     document
         .set("registration_endpoint", json!(format!("{}{}", site.facts.public, site.known.endpoints.paths().register)));
-    Outcome::mended("the registration endpoint is not named")
+    Outcome::mended("the registration endpoint is not named", Edits::to_document(document))
 }

@@ -7,6 +7,8 @@ use super::{is_document, is_our_resource, tells};
 use crate::client::who;
 use crate::edit::json::Object;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -25,6 +27,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::RESOURCE_MUST],
     default: Mode::Fix,
     on: &[Class::ResourceMetadata],
+    gate: &[&[Feature::Get, Feature::Head]],
     hook: Hook::Reply { needs: Needs::Json, when: tells, run },
     examples: &[
         Example {
@@ -48,7 +51,7 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     if is_document(request, reply) || !is_our_resource(site, request) {
         return Outcome::Sound;
     }
@@ -63,6 +66,7 @@ fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
         ]),
         (None, None) => return Outcome::Sound,
     };
-    reply.replace_with_json(StatusCode::OK, document);
-    Outcome::mended("no resource metadata")
+    let mut edits = Edits::new();
+    edits.replace_with_json(reply, StatusCode::OK, document);
+    Outcome::mended("no resource metadata", edits)
 }

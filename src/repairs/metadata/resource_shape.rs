@@ -7,6 +7,8 @@ use crate::client::who;
 use crate::documents;
 use crate::edit::json::Object;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -36,6 +38,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::RESOURCE_MEMBERS, basis::RESOURCE_MUST],
     default: Mode::Fix,
     on: &[Class::ResourceMetadata],
+    gate: &[&[Feature::Ok], &[Feature::Json]],
     hook: Hook::Reply { needs: Needs::Json, when: |_, reply| super::may_be_document(reply), run },
     examples: &[
         Example {
@@ -98,23 +101,26 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     if !is_document(request, reply) {
         return Outcome::Sound;
     }
     let ours = is_our_resource(site, request);
-    let Some(document) = reply.json_mut() else { return Outcome::Sound };
+    let Some(mut document) = reply.json().cloned() else { return Outcome::Sound };
     let origin = site.facts.public.as_str();
-    let mut changed = servers(site, document, ours);
-    changed |= LISTS.iter().fold(false, |any, name| shape::list(document, name) | any);
-    changed |= ADDRESSES.iter().fold(false, |any, name| shape::address(document, name, origin) | any);
-    changed |= FLAGS.iter().fold(false, |any, name| shape::flag(document, name) | any);
-    changed |= TEXTS.iter().fold(false, |any, name| shape::text(document, name) | any);
+    let mut changed = servers(site, &mut document, ours);
+    changed |= LISTS.iter().fold(false, |any, name| shape::list(&mut document, name) | any);
+    changed |= ADDRESSES.iter().fold(false, |any, name| shape::address(&mut document, name, origin) | any);
+    changed |= FLAGS.iter().fold(false, |any, name| shape::flag(&mut document, name) | any);
+    changed |= TEXTS.iter().fold(false, |any, name| shape::text(&mut document, name) | any);
     if ours && document.text("resource").is_none_or(|resource| resource.is_empty()) {
         document.set("resource", json!(site.resource()));
         changed = true;
     }
-    if changed { Outcome::mended("members that parsers cannot read") } else { Outcome::Sound }
+    if !changed {
+        return Outcome::Sound;
+    }
+    Outcome::mended("members that parsers cannot read", Edits::to_document(document))
 }
 
 /// The list of authorization servers as issuers; where there is none, the one that is known.

@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 use super::may_be_document;
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::knowledge::strings;
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -24,6 +26,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::SCOPES],
     default: Mode::Fix,
     on: &[Class::ResourceMetadata, Class::ServerMetadata],
+    gate: &[&[Feature::Ok], &[Feature::Json]],
     hook: Hook::Reply { needs: Needs::Json, when: |_, reply| may_be_document(reply), run },
     examples: &[
         Example {
@@ -69,9 +72,9 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let stated = &site.facts.scopes;
-    let Some(document) = reply.json_mut() else { return Outcome::Sound };
+    let Some(mut document) = reply.json().cloned() else { return Outcome::Sound };
     // Anything without its required member is not the document that its place promises.
     let required = if request.class == Class::ResourceMetadata { "resource" } else { "issuer" };
     if !document.has(required) {
@@ -99,5 +102,5 @@ fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
         Some(list) => document.set("scopes_supported", list),
         None => document.remove("scopes_supported"),
     }
-    Outcome::mended("scopes_supported is wrong or lacks stated scopes")
+    Outcome::mended("scopes_supported is wrong or lacks stated scopes", Edits::to_document(document))
 }

@@ -3,6 +3,7 @@
 use super::{is_document, is_our_server, tells};
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::features::Feature;
 use crate::exchange::{Ask, Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -20,6 +21,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::ISSUER_PLACE],
     default: Mode::Fix,
     on: &[Class::ServerMetadata],
+    gate: &[&[Feature::Get, Feature::Head]],
     hook: Hook::Reply { needs: Needs::Json, when: tells, run },
     examples: &[
         Example {
@@ -53,7 +55,7 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let Some(place) = &site.known.server_metadata_path else { return Outcome::Sound };
     if is_document(request, reply)
         || !site.has_own_authorization_server()

@@ -5,6 +5,8 @@ use http::StatusCode;
 use super::{is_document, is_our_server, tells};
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -23,6 +25,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::ISSUER_PLACE, basis::SERVER_DEFAULTS],
     default: Mode::Fix,
     on: &[Class::ServerMetadata],
+    gate: &[&[Feature::Get, Feature::Head]],
     hook: Hook::Reply { needs: Needs::Json, when: tells, run },
     examples: &[
         Example {
@@ -61,11 +64,12 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     if is_document(request, reply) || !site.has_own_authorization_server() || !is_our_server(site, request) {
         return Outcome::Sound;
     }
     let Some(document) = &site.known.server_document else { return Outcome::Sound };
-    reply.replace_with_json(StatusCode::OK, document.clone());
-    Outcome::mended("no metadata of the authorization server")
+    let mut edits = Edits::new();
+    edits.replace_with_json(reply, StatusCode::OK, document.clone());
+    Outcome::mended("no metadata of the authorization server", edits)
 }

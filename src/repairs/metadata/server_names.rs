@@ -4,7 +4,8 @@ use super::may_be_document;
 use crate::client::who;
 use crate::documents;
 use crate::endpoint::Class;
-use crate::exchange::ReplyBody;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -22,6 +23,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::SERVER_MEMBERS],
     default: Mode::Fix,
     on: &[Class::ServerMetadata],
+    gate: &[&[Feature::Ok], &[Feature::Json]],
     hook: Hook::Reply { needs: Needs::Json, when: |_, reply| may_be_document(reply), run },
     examples: &[
         Example {
@@ -58,8 +60,7 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
+fn run(_: &Site<'_>, _: &Request, reply: &Reply) -> Outcome {
     let Some(straight) = reply.json().and_then(documents::straightened) else { return Outcome::Sound };
-    reply.body = ReplyBody::Json(straight);
-    Outcome::mended("the endpoints have other names")
+    Outcome::mended("the endpoints have other names", Edits::to_document(straight))
 }

@@ -7,6 +7,8 @@ use crate::client::who;
 use crate::edit::json::Object;
 use crate::edit::origin::Origin;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -92,6 +94,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::SERVER_MEMBERS],
     default: Mode::Fix,
     on: &[Class::ServerMetadata],
+    gate: &[&[Feature::Ok], &[Feature::Json]],
     hook: Hook::Reply { needs: Needs::Json, when: |_, reply| super::may_be_document(reply), run },
     examples: &[
         Example {
@@ -136,20 +139,23 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     if !is_document(request, reply) {
         return Outcome::Sound;
     }
-    let Some(document) = reply.json_mut() else { return Outcome::Sound };
+    let Some(mut document) = reply.json().cloned() else { return Outcome::Sound };
     let issuer = document.text("issuer").and_then(|issuer| Origin::of(&issuer).ok());
     let own = site.has_own_authorization_server() && issuer.as_ref().is_none_or(|issuer| site.owns_origin(issuer));
     let origin = issuer.unwrap_or_else(|| site.facts.public.clone());
-    let mut changed = LISTS.iter().fold(false, |any, name| shape::list(document, name) | any);
-    changed |= ADDRESSES.iter().fold(false, |any, name| shape::address(document, name, origin.as_str()) | any);
-    changed |= FLAGS.iter().fold(false, |any, name| shape::flag(document, name) | any);
-    changed |= OBJECTS.iter().fold(false, |any, name| shape::null(document, name) | any);
-    changed |= add_required(site, document, own);
-    if changed { Outcome::mended("members that parsers cannot read, or required ones missing") } else { Outcome::Sound }
+    let mut changed = LISTS.iter().fold(false, |any, name| shape::list(&mut document, name) | any);
+    changed |= ADDRESSES.iter().fold(false, |any, name| shape::address(&mut document, name, origin.as_str()) | any);
+    changed |= FLAGS.iter().fold(false, |any, name| shape::flag(&mut document, name) | any);
+    changed |= OBJECTS.iter().fold(false, |any, name| shape::null(&mut document, name) | any);
+    changed |= add_required(site, &mut document, own);
+    if !changed {
+        return Outcome::Sound;
+    }
+    Outcome::mended("members that parsers cannot read, or required ones missing", Edits::to_document(document))
 }
 
 /// What RFC 8414 section 2 requires: an MCP server's flow is the code flow, and the endpoints of our own issuer are

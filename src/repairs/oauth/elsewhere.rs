@@ -6,6 +6,7 @@ use super::is_repeatable;
 use crate::client::who;
 use crate::edit::origin::after_origin;
 use crate::endpoint::{self, Class};
+use crate::exchange::features::Feature;
 use crate::exchange::{Ask, Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -22,6 +23,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::SERVER_DEFAULTS],
     default: Mode::Fix,
     on: &[Class::Authorize, Class::Register, Class::Token, Class::Revoke],
+    gate: &[&[Feature::NotFound, Feature::MethodNotAllowed]],
     hook: Hook::Reply { needs: Needs::Head, when, run },
     examples: &[
         Example {
@@ -75,7 +77,7 @@ fn when(request: &Request, reply: &Reply) -> bool {
     is_absent && (is_visit || is_repeatable(request))
 }
 
-fn run(site: &Site<'_>, request: &Request, _: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, request: &Request, _: &Reply) -> Outcome {
     let Some(place) = site.known.endpoints.path_of(request.class) else { return Outcome::Sound };
     if !site.has_own_authorization_server() || place == request.path() || !endpoint::is_plain(place) {
         return Outcome::Sound;

@@ -7,6 +7,7 @@ use super::is_repeatable;
 use crate::client::who;
 use crate::edit::origin::after_origin;
 use crate::endpoint::{self, Class};
+use crate::exchange::features::Feature;
 use crate::exchange::{Ask, Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -26,6 +27,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::REDIRECT],
     default: Mode::Fix,
     on: &[Class::Register, Class::Token, Class::Revoke],
+    gate: &[&[Feature::Location]],
     hook: Hook::Reply { needs: Needs::Head, when, run },
     examples: &[
         Example {
@@ -84,7 +86,7 @@ fn when(request: &Request, reply: &Reply) -> bool {
     is_repeatable(request) && reply.status.is_redirection() && reply.headers.contains_key(LOCATION)
 }
 
-fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let location = reply.headers.get(LOCATION).and_then(|location| location.to_str().ok());
     let Some(target) = location.and_then(|location| own_target(site, request.path(), location)) else {
         return Outcome::Sound;

@@ -5,6 +5,8 @@ use serde_json::Value;
 use super::{asked_for, is_accepted, registration};
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::{Feature, SUCCESS};
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::knowledge::strings;
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -29,6 +31,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::REGISTRATION],
     default: Mode::Fix,
     on: &[Class::Register],
+    gate: &[&[Feature::Post], SUCCESS, &[Feature::Json]],
     hook: Hook::Reply { needs: Needs::Json, when: is_accepted, run },
     examples: &[
         Example {
@@ -122,9 +125,9 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let asked = asked_for(request, "token_endpoint_auth_method").into_iter().next();
-    let Some(document) = registration(reply) else { return Outcome::Sound };
+    let Some(mut document) = registration(reply) else { return Outcome::Sound };
     let secret = match document.get("client_secret") {
         Some(Value::String(secret)) => Some(secret),
         Some(Value::Null) | None => None,
@@ -159,7 +162,7 @@ fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     if !is_right {
         document.set("token_endpoint_auth_method", right);
     }
-    let outcome = Outcome::mended("auth method and secret do not go together");
+    let outcome = Outcome::mended("auth method and secret do not go together", Edits::to_document(document));
     // Who is told no method sends its secret by one of its own choice; the Python SDK sends none.
     if have.is_none() && has_secret { outcome.stopping(who::PYTHON) } else { outcome }
 }

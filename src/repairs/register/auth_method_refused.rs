@@ -6,6 +6,7 @@ use super::auth_method::WITH_SECRET;
 use super::{is_refused, is_refused_for_content, reduce, refusal};
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::features::{CLIENT_ERROR, Feature};
 use crate::exchange::{Ask, Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -26,6 +27,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::REGISTRATION_REQUEST],
     default: Mode::Fix,
     on: &[Class::Register],
+    gate: &[&[Feature::Post], CLIENT_ERROR],
     hook: Hook::Reply { needs: Needs::Body, when: is_refused, run },
     examples: &[
         Example {
@@ -75,7 +77,7 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let Some(asked) = request.json() else { return Outcome::Sound };
     // Stating nothing is asking for client_secret_basic (RFC 7591 section 2).
     let method = asked.text("token_endpoint_auth_method").unwrap_or_else(|| WITH_SECRET[0].to_owned());

@@ -5,6 +5,8 @@ use serde_json::Value;
 use super::{is_accepted, registration};
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::{Feature, SUCCESS};
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -21,6 +23,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::REGISTRATION],
     default: Mode::Fix,
     on: &[Class::Register],
+    gate: &[&[Feature::Post], SUCCESS, &[Feature::Json]],
     hook: Hook::Reply { needs: Needs::Json, when: is_accepted, run },
     examples: &[
         Example {
@@ -40,9 +43,9 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
-    let Some(document) = registration(reply) else { return Outcome::Sound };
+fn run(_: &Site<'_>, _: &Request, reply: &Reply) -> Outcome {
+    let Some(mut document) = registration(reply) else { return Outcome::Sound };
     let Some(Value::Number(number)) = document.get("client_id") else { return Outcome::Sound };
     document.set("client_id", number.to_string().into());
-    Outcome::mended("client_id is a number")
+    Outcome::mended("client_id is a number", Edits::to_document(document))
 }

@@ -6,6 +6,8 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use super::registration;
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::{Feature, SUCCESS};
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -23,6 +25,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::REGISTRATION],
     default: Mode::Fix,
     on: &[Class::Register],
+    gate: &[&[Feature::Post], SUCCESS],
     hook: Hook::Reply {
         needs: Needs::Body,
         when: |request, reply| request.method == Method::POST && reply.status.is_success() && !reply.is_json(),
@@ -53,10 +56,11 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
+fn run(_: &Site<'_>, _: &Request, reply: &Reply) -> Outcome {
     if registration(reply).is_none() {
         return Outcome::Sound;
     }
-    reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    Outcome::mended("a registration that is not called JSON")
+    let mut edits = Edits::new();
+    edits.set(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Outcome::mended("a registration that is not called JSON", edits)
 }

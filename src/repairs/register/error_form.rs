@@ -8,6 +8,8 @@ use super::{asks_for_client, names_client, refusal};
 use crate::client::who;
 use crate::edit::json::Object;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, ReplyBody, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -30,6 +32,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::REGISTRATION_ERROR],
     default: Mode::Fix,
     on: &[Class::Register],
+    gate: &[&[Feature::Post]],
     hook: Hook::Reply {
         needs: Needs::Body,
         when: |request, reply| {
@@ -134,7 +137,7 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, _: &Request, reply: &Reply) -> Outcome {
     let is_success = reply.status.is_success();
     let code = match &reply.body {
         ReplyBody::Json(document) if is_success && !is_failure(document) => return Outcome::Sound,
@@ -149,17 +152,14 @@ fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
         return Outcome::Sound;
     }
     let said = description(site, reply);
-    let (status, fitting) = form_of(reply.status, &said);
-    if !has_code || is_success {
-        reply.status = status;
-    }
+    let (right, fitting) = form_of(reply.status, &said);
+    let status = if !has_code || is_success { right } else { reply.status };
     let mut document = reply.json().cloned().unwrap_or_else(|| Object::new([]));
     if !has_code {
         document.set("error", json!(fitting));
     }
-    set_description(&mut document, &said, reply.status, has_code);
-    answer(reply, document);
-    Outcome::mended("a refusal that is not in the form of RFC 7591")
+    set_description(&mut document, &said, status, has_code);
+    Outcome::mended("a refusal that is not in the form of RFC 7591", answer(status, document))
 }
 
 /// What is no registration is a failure, if it says so of itself.
@@ -187,15 +187,13 @@ fn has_plain_description(document: &Object) -> bool {
 }
 
 /// A success that is a page: where there is no authorization server, it stands for every path that is not there.
-fn page_for_every_path(site: &Site<'_>, reply: &mut Reply) -> Outcome {
+fn page_for_every_path(site: &Site<'_>, reply: &Reply) -> Outcome {
     if site.has_own_authorization_server() || !reply.is_of("text/html") {
         return Outcome::Sound;
     }
-    reply.status = StatusCode::NOT_FOUND;
     let document =
         Object::new([("error", json!("not_found")), ("error_description", json!("No clients are registered here."))]);
-    answer(reply, document);
-    Outcome::mended("a page where no clients are registered")
+    Outcome::mended("a page where no clients are registered", answer(StatusCode::NOT_FOUND, document))
 }
 
 /// Status and code of a refusal that has none of RFC 7591 section 3.2.2.
@@ -245,7 +243,10 @@ fn set_description(document: &mut Object, said: &str, status: StatusCode, has_co
     }
 }
 
-fn answer(reply: &mut Reply, document: Object) {
-    reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    reply.body = ReplyBody::Json(document);
+fn answer(status: StatusCode, document: Object) -> Edits {
+    let mut edits = Edits::new();
+    edits.status(status);
+    edits.set(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    edits.document(document);
+    edits
 }

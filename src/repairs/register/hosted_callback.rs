@@ -6,7 +6,9 @@ use serde_json::Value;
 use super::HOSTED_CALLBACKS;
 use crate::client::who;
 use crate::endpoint::Class;
-use crate::exchange::{Outcome, Request, RequestBody, Site};
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
+use crate::exchange::{Outcome, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
 
@@ -24,6 +26,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::HOSTED_CALLBACKS],
     default: Mode::Fix,
     on: &[Class::Register],
+    gate: &[&[Feature::Post]],
     hook: Hook::Request { needs: Needs::Json, when: |request| request.method == Method::POST, run, goes_on: false },
     examples: &[
         Example {
@@ -49,14 +52,15 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(_: &Site<'_>, request: &mut Request) -> Outcome {
-    let RequestBody::Json(asked) = &mut request.body else { return Outcome::Sound };
+fn run(_: &Site<'_>, request: &Request) -> Outcome {
+    let Some(asked) = request.json() else { return Outcome::Sound };
     let Some(Value::Array(mut list)) = asked.get("redirect_uris") else { return Outcome::Sound };
     let missing: Vec<&str> = HOSTED_CALLBACKS.into_iter().filter(|one| !list.iter().any(|have| have == one)).collect();
     if missing.len() != 1 {
         return Outcome::Sound;
     }
     list.extend(missing.into_iter().map(Value::from));
+    let mut asked = asked.clone();
     asked.set("redirect_uris", Value::Array(list));
-    Outcome::mended("one of the two hosted callbacks is missing")
+    Outcome::mended("one of the two hosted callbacks is missing", Edits::to_document(asked))
 }

@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 use super::{is_accepted, registration};
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::{Feature, SUCCESS};
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -25,6 +27,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::REGISTRATION],
     default: Mode::Fix,
     on: &[Class::Register],
+    gate: &[&[Feature::Post], SUCCESS, &[Feature::Json]],
     hook: Hook::Reply { needs: Needs::Json, when: is_accepted, run },
     examples: &[
         Example {
@@ -51,8 +54,8 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
-    let Some(document) = registration(reply) else { return Outcome::Sound };
+fn run(_: &Site<'_>, _: &Request, reply: &Reply) -> Outcome {
+    let Some(mut document) = registration(reply) else { return Outcome::Sound };
     let mut any = false;
     let places = LISTS.iter().map(|name| (*name, true)).chain([("scope", false)]);
     for (name, is_list) in places {
@@ -67,7 +70,11 @@ fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
         }
         any = true;
     }
-    if any { Outcome::mended("a list that is a string, or the reverse") } else { Outcome::Sound }
+    if any {
+        Outcome::mended("a list that is a string, or the reverse", Edits::to_document(document))
+    } else {
+        Outcome::Sound
+    }
 }
 
 fn list(name: &str, have: &Value) -> Option<Value> {

@@ -9,6 +9,7 @@ use super::{asks_for_client, is_refused_for_content, refusal};
 use crate::client::who;
 use crate::edit::json::Object;
 use crate::endpoint::Class;
+use crate::exchange::features::Feature;
 use crate::exchange::{Ask, Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -27,6 +28,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::REGISTRATION_JSON],
     default: Mode::Fix,
     on: &[Class::Register],
+    gate: &[&[Feature::Post], &[Feature::BadRequest, Feature::OtherClientError]],
     hook: Hook::Reply {
         needs: Needs::Body,
         when: |request, reply| is_refused_for_content(request, reply) && asks_for_client(request),
@@ -71,7 +73,7 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(_: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let (Some(asked), Some(words)) = (request.json(), refusal::words(reply)) else { return Outcome::Sound };
     let is_type_refused = reply.status == StatusCode::UNSUPPORTED_MEDIA_TYPE;
     let wants_form = refusal::has(&words, &["urlencoded", "form data", "form-data"]);

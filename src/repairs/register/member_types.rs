@@ -5,6 +5,8 @@ use serde_json::Value;
 use super::{is_accepted, registration};
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::{Feature, SUCCESS};
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -30,6 +32,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::REGISTRATION_REQUEST],
     default: Mode::Fix,
     on: &[Class::Register],
+    gate: &[&[Feature::Post], SUCCESS, &[Feature::Json]],
     hook: Hook::Reply { needs: Needs::Json, when: is_accepted, run },
     examples: &[
         Example {
@@ -62,8 +65,8 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
-    let Some(document) = registration(reply) else { return Outcome::Sound };
+fn run(_: &Site<'_>, _: &Request, reply: &Reply) -> Outcome {
+    let Some(mut document) = registration(reply) else { return Outcome::Sound };
     let mut any = false;
     for (name, takes_number) in TEXTS {
         match document.get(name) {
@@ -77,5 +80,5 @@ fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
         document.remove("jwks");
         any = true;
     }
-    if any { Outcome::mended("a text that is none") } else { Outcome::Sound }
+    if any { Outcome::mended("a text that is none", Edits::to_document(document)) } else { Outcome::Sound }
 }

@@ -8,6 +8,8 @@ use super::nulls::OPTIONAL;
 use crate::client::who;
 use crate::edit::json::Object;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::{Feature, SUCCESS};
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -40,6 +42,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::REGISTRATION],
     default: Mode::Fix,
     on: &[Class::Register],
+    gate: &[&[Feature::Post], SUCCESS],
     hook: Hook::Reply {
         needs: Needs::Body,
         when: |request, reply| request.method == Method::POST && reply.status.is_success(),
@@ -102,8 +105,8 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
-    let Some(document) = reply.json_mut() else { return Outcome::Sound };
+fn run(_: &Site<'_>, _: &Request, reply: &Reply) -> Outcome {
+    let Some(document) = reply.json() else { return Outcome::Sound };
     let states = |name: &str| document.has(name) && !document.is_null(name);
     if states("client_id") || states("error") {
         return Outcome::Sound;
@@ -119,8 +122,7 @@ fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
     if !names_client(&straight) {
         return Outcome::Sound;
     }
-    *document = straight;
-    Outcome::mended("the registration is wrapped or in camel case")
+    Outcome::mended("the registration is wrapped or in camel case", Edits::to_document(straight))
 }
 
 /// The registered name that is meant by this one.

@@ -4,6 +4,7 @@ use super::reduce::{add_name, ease, reduce, says_nothing};
 use super::{asks_for_client, is_refused_for_content, refusal};
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::features::Feature;
 use crate::exchange::{Ask, Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -22,6 +23,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::REGISTRATION_REQUEST],
     default: Mode::Fix,
     on: &[Class::Register],
+    gate: &[&[Feature::Post], &[Feature::BadRequest, Feature::OtherClientError]],
     hook: Hook::Reply {
         needs: Needs::Body,
         when: |request, reply| is_refused_for_content(request, reply) && asks_for_client(request),
@@ -98,7 +100,7 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(_: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let (Some(words), Some(asked)) = (refusal::words(reply), request.json()) else { return Outcome::Sound };
     let mut body = asked.clone();
     let what = if ease(&mut body, &words) {

@@ -6,6 +6,7 @@ use url::Url;
 use super::{HOSTED_CALLBACKS, asked_for, is_refused_for_content, reduce, refusal};
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::features::Feature;
 use crate::exchange::{Ask, Outcome, Reply, Request, RequestBody, Site};
 use crate::knowledge::strings;
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -26,6 +27,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::NATIVE_REDIRECTS],
     default: Mode::Fix,
     on: &[Class::Register],
+    gate: &[&[Feature::Post], &[Feature::BadRequest, Feature::OtherClientError]],
     hook: Hook::Reply { needs: Needs::Body, when: is_refused_for_content, run },
     examples: &[
         Example {
@@ -71,7 +73,7 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(_: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let (Some(words), Some(asked)) = (refusal::words(reply), request.json()) else { return Outcome::Sound };
     let uris = asked_for(request, "redirect_uris");
     let dropped = dropped(&words, &uris, &sent(request));

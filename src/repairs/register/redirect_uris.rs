@@ -6,6 +6,8 @@ use url::Url;
 use super::{asked_for, is_accepted, registration};
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::{Feature, SUCCESS};
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -23,6 +25,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::REGISTRATION],
     default: Mode::Fix,
     on: &[Class::Register],
+    gate: &[&[Feature::Post], SUCCESS, &[Feature::Json]],
     hook: Hook::Reply { needs: Needs::Json, when: is_accepted, run },
     examples: &[
         Example {
@@ -78,9 +81,9 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(_: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let asked = asked_for(request, "redirect_uris");
-    let Some(document) = registration(reply) else { return Outcome::Sound };
+    let Some(mut document) = registration(reply) else { return Outcome::Sound };
     let have = document.get("redirect_uris");
     let stated = match &have {
         Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
@@ -96,7 +99,7 @@ fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
         return Outcome::Sound;
     }
     document.set("redirect_uris", right);
-    Outcome::mended("redirect_uris is not a list of what was registered")
+    Outcome::mended("redirect_uris is not a list of what was registered", Edits::to_document(document))
 }
 
 /// The URIs in one text: a list that was printed, or several with blanks between them.

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::{HOSTED_CALLBACKS, asked_for, is_refused, refusal};
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::features::{CLIENT_ERROR, Feature};
 use crate::exchange::{Ask, Outcome, Reply, Request, RequestBody, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -21,6 +22,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::HOSTED_CALLBACKS],
     default: Mode::Fix,
     on: &[Class::Register],
+    gate: &[&[Feature::Post], CLIENT_ERROR],
     hook: Hook::Reply { needs: Needs::Body, when: is_refused, run },
     examples: &[
         Example {
@@ -50,7 +52,7 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(_: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let (Some(words), Some(asked)) = (refusal::words(reply), request.json()) else { return Outcome::Sound };
     let Some(Value::Array(list)) = asked.get("redirect_uris") else { return Outcome::Sound };
     // A client that wants both itself is not served by one alone.

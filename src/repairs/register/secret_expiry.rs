@@ -3,6 +3,8 @@
 use super::{is_accepted, registration};
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::{Feature, SUCCESS};
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -19,6 +21,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::REGISTRATION],
     default: Mode::Fix,
     on: &[Class::Register],
+    gate: &[&[Feature::Post], SUCCESS, &[Feature::Json]],
     hook: Hook::Reply { needs: Needs::Json, when: is_accepted, run },
     examples: &[
         Example {
@@ -41,12 +44,12 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
-    let Some(document) = registration(reply) else { return Outcome::Sound };
+fn run(_: &Site<'_>, _: &Request, reply: &Reply) -> Outcome {
+    let Some(mut document) = registration(reply) else { return Outcome::Sound };
     let has_secret = document.text("client_secret").is_some_and(|secret| !secret.is_empty());
     if !has_secret || document.has("client_secret_expires_at") {
         return Outcome::Sound;
     }
     document.set("client_secret_expires_at", 0.into());
-    Outcome::mended("a secret without its expiry")
+    Outcome::mended("a secret without its expiry", Edits::to_document(document))
 }

@@ -5,6 +5,8 @@ use http::StatusCode;
 use super::{is_accepted, registration};
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -21,6 +23,11 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::REGISTRATION],
     default: Mode::Fix,
     on: &[Class::Register],
+    gate: &[
+        &[Feature::Post],
+        &[Feature::Ok, Feature::Accepted, Feature::NoContent, Feature::OtherSuccess],
+        &[Feature::Json],
+    ],
     hook: Hook::Reply {
         needs: Needs::Json,
         when: |request, reply| is_accepted(request, reply) && reply.status != StatusCode::CREATED,
@@ -44,10 +51,11 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
+fn run(_: &Site<'_>, _: &Request, reply: &Reply) -> Outcome {
     if registration(reply).is_none() {
         return Outcome::Sound;
     }
-    reply.status = StatusCode::CREATED;
-    Outcome::mended("a success that is not 201")
+    let mut edits = Edits::new();
+    edits.status(StatusCode::CREATED);
+    Outcome::mended("a success that is not 201", edits)
 }

@@ -8,6 +8,8 @@ use serde_json::{Number, Value};
 use super::{is_accepted, registration};
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::{Feature, SUCCESS};
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -29,6 +31,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::REGISTRATION],
     default: Mode::Fix,
     on: &[Class::Register],
+    gate: &[&[Feature::Post], SUCCESS, &[Feature::Json]],
     hook: Hook::Reply { needs: Needs::Json, when: is_accepted, run },
     examples: &[
         Example {
@@ -84,8 +87,8 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
-    let Some(document) = registration(reply) else { return Outcome::Sound };
+fn run(_: &Site<'_>, _: &Request, reply: &Reply) -> Outcome {
+    let Some(mut document) = registration(reply) else { return Outcome::Sound };
     let mut any = false;
     for name in ["client_id_issued_at", "client_secret_expires_at"] {
         let Some(have) = document.get(name) else { continue };
@@ -97,7 +100,11 @@ fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
         }
         any = true;
     }
-    if any { Outcome::mended("a time that is not an integer number of seconds") } else { Outcome::Sound }
+    if any {
+        Outcome::mended("a time that is not an integer number of seconds", Edits::to_document(document))
+    } else {
+        Outcome::Sound
+    }
 }
 
 /// Rounding down must not make 0, which means never, of a time that has passed (RFC 7591 section 3.2.1).

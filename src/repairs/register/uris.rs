@@ -6,6 +6,8 @@ use super::{is_accepted, registration};
 use crate::client::who;
 use crate::edit::origin::after_origin;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::{Feature, SUCCESS};
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -26,6 +28,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::REGISTRATION],
     default: Mode::Fix,
     on: &[Class::Register],
+    gate: &[&[Feature::Post], SUCCESS, &[Feature::Json]],
     hook: Hook::Reply { needs: Needs::Json, when: is_accepted, run },
     examples: &[
         Example {
@@ -47,8 +50,8 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
-    let Some(document) = registration(reply) else { return Outcome::Sound };
+fn run(_: &Site<'_>, _: &Request, reply: &Reply) -> Outcome {
+    let Some(mut document) = registration(reply) else { return Outcome::Sound };
     let mut any = false;
     for name in ADDRESSES {
         let usable = match document.get(name) {
@@ -61,5 +64,5 @@ fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
             any = true;
         }
     }
-    if any { Outcome::mended("an address that is none") } else { Outcome::Sound }
+    if any { Outcome::mended("an address that is none", Edits::to_document(document)) } else { Outcome::Sound }
 }

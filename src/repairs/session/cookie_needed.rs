@@ -4,6 +4,8 @@ use http::header::SET_COOKIE;
 
 use crate::client::who;
 use crate::endpoint::{Class, SESSION};
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -23,6 +25,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::COOKIES],
     default: Mode::Fix,
     on: &[Class::Mcp],
+    gate: &[&[Feature::SessionGiven], &[Feature::SessionSent, Feature::Initialize]],
     hook: Hook::Reply { needs: Needs::Head, when, run },
     examples: &[
         Example {
@@ -78,13 +81,14 @@ fn when(request: &Request, reply: &Reply) -> bool {
             || (request.calls("initialize") && reply.headers.contains_key(SET_COOKIE)))
 }
 
-fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let Some(id) = reply.headers.get(SESSION) else { return Outcome::Sound };
+    let mut edits = Edits::new();
     // The client goes on with the id that it has.
     if request.session().is_some() {
         let Some(sent) = super::name_sent(site.facts, request, id) else { return Outcome::Sound };
-        reply.headers.insert(SESSION, sent);
-        return Outcome::mended("an answer names the session by the upstream's own id");
+        edits.set(SESSION, sent);
+        return Outcome::mended("an answer names the session by the upstream's own id", edits);
     }
     let cookies: Vec<&str> =
         reply.headers.get_all(SET_COOKIE).iter().filter_map(|line| pair(line.to_str().ok()?)).collect();
@@ -100,8 +104,8 @@ fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     let Some(sealed) = sealed.filter(|sealed| sealed.len() <= super::LONGEST) else { return Outcome::Sound };
     // Another mcp-mend stands before the server, and most likely holds the cookie in the id.
     let is_mended = super::is_marked(&own);
-    reply.headers.insert(SESSION, sealed);
-    Outcome::mended("a session that begins with a cookie").blameless_if(is_mended)
+    edits.set(SESSION, sealed);
+    Outcome::mended("a session that begins with a cookie", edits).blameless_if(is_mended)
 }
 
 /// Name and value of a cookie that is set, not one that is taken back.

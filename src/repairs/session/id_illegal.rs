@@ -2,6 +2,8 @@
 
 use crate::client::who;
 use crate::endpoint::{Class, SESSION};
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -21,6 +23,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::SESSIONS],
     default: Mode::Fix,
     on: &[Class::Mcp],
+    gate: &[&[Feature::SessionGiven]],
     hook: Hook::Reply { needs: Needs::Head, when, run },
     examples: &[
         Example {
@@ -72,11 +75,12 @@ fn when(_: &Request, reply: &Reply) -> bool {
     reply.headers.get(SESSION).is_some_and(|id| super::is_none(id) || !super::is_legal(id) || super::is_marked(id))
 }
 
-fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let Some(id) = reply.headers.get(SESSION) else { return Outcome::Sound };
+    let mut edits = Edits::new();
     if super::is_none(id) {
-        reply.headers.remove(SESSION);
-        return Outcome::mended("a session id that is the word for none");
+        edits.remove(SESSION);
+        return Outcome::mended("a session id that is the word for none", edits);
     }
     if super::open(site.facts, id).is_some() {
         return Outcome::Sound;
@@ -84,9 +88,9 @@ fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     let is_legal = super::is_legal(id);
     let sent = super::name_sent(site.facts, request, id);
     let Some(sealed) = sent.or_else(|| super::seal(site.facts, id, None)) else { return Outcome::Sound };
-    reply.headers.insert(SESSION, sealed);
+    edits.set(SESSION, sealed);
     if is_legal {
-        return Outcome::mended("a session id that begins as those of this proxy do").blameless_if(true);
+        return Outcome::mended("a session id that begins as those of this proxy do", edits).blameless_if(true);
     }
-    Outcome::mended("a session id that clients cannot send back")
+    Outcome::mended("a session id that clients cannot send back", edits)
 }

@@ -5,6 +5,8 @@ use http::header::WWW_AUTHENTICATE;
 
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::jsonrpc;
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -24,6 +26,18 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::SESSIONS],
     default: Mode::Fix,
     on: &[Class::Mcp],
+    gate: &[
+        &[Feature::SessionSent],
+        &[
+            Feature::ErrorInside,
+            Feature::BadRequest,
+            Feature::Unauthorized,
+            Feature::NotFound,
+            Feature::OtherClientError,
+            Feature::InternalServerError,
+            Feature::OtherServerError,
+        ],
+    ],
     hook: Hook::Reply { needs: Needs::Body, when, run },
     examples: &[
         Example {
@@ -104,7 +118,7 @@ fn when(request: &Request, reply: &Reply) -> bool {
     }
 }
 
-fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(_: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let error = reply.json().and_then(|message| message.child("error"));
     let code = error.as_ref().and_then(|error| error.get("code")?.as_i64());
     let is_told = reply.status == StatusCode::NOT_FOUND && code.is_some() && reply.is_json();
@@ -120,7 +134,8 @@ fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     }
     let message = jsonrpc::error(request.message.as_ref(), jsonrpc::SESSION_NOT_FOUND, "Session not found");
     let is_right = reply.status == StatusCode::NOT_FOUND;
-    reply.say(StatusCode::NOT_FOUND, Some(message));
+    let mut edits = Edits::new();
+    edits.say(StatusCode::NOT_FOUND, Some(message));
     // The status alone is what clients go by.
-    Outcome::mended("a lost session that is not told by 404").blameless_if(is_right)
+    Outcome::mended("a lost session that is not told by 404", edits).blameless_if(is_right)
 }

@@ -5,6 +5,8 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::client::who;
 use crate::endpoint::{Class, SESSION};
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::jsonrpc;
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -25,6 +27,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::SESSIONS, basis::COOKIES],
     default: Mode::Fix,
     on: &[Class::Mcp],
+    gate: &[&[Feature::SessionSent]],
     hook: Hook::Request { needs: Needs::Head, when, run, goes_on: true },
     examples: EXAMPLES,
 };
@@ -86,14 +89,15 @@ fn when(request: &Request) -> bool {
     request.session().is_some_and(super::is_marked) && request.headers.get(SESSION).is_some_and(super::is_marked)
 }
 
-fn run(site: &Site<'_>, request: &mut Request) -> Outcome {
+fn run(site: &Site<'_>, request: &Request) -> Outcome {
     let Some(sent) = request.headers.get(SESSION) else { return Outcome::Sound };
     let Some(opened) = super::open(site.facts, sent) else { return unknown(request) };
-    request.headers.insert(SESSION, opened.id);
+    let mut edits = Edits::new();
+    edits.set(SESSION, opened.id);
     if let Some(cookies) = opened.cookies.and_then(|cookies| missing(&cookies, request)) {
-        request.headers.insert(COOKIE, cookies);
+        edits.set(COOKIE, cookies);
     }
-    Outcome::mended("a session id that this proxy gave out")
+    Outcome::mended("a session id that this proxy gave out", edits)
 }
 
 /// What a client is told whose session nobody knows (MCP 2025-11-25, Session Management).

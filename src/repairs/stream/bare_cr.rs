@@ -3,6 +3,7 @@
 use super::is_stream;
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
 use crate::exchange::{Event, Outcome, Request, Site};
 use crate::repair::{Example, Hook, Mode, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -20,6 +21,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::EVENT_STREAM],
     default: Mode::Fix,
     on: &[Class::Mcp, Class::LegacySse],
+    gate: &[],
     hook: Hook::Event { when: is_stream, run },
     examples: &[
         Example {
@@ -60,7 +62,7 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(_: &Site<'_>, _: &Request, event: &mut Event) -> Outcome {
+fn run(_: &Site<'_>, _: &Request, event: &Event) -> Outcome {
     let text = &event.text;
     let is_bare = |at: usize| text.get(at + 1).is_some_and(|next| *next != b'\n');
     // The last CR may be the half of a CR LF that was cut: it is taken for what another one before it is.
@@ -69,6 +71,6 @@ fn run(_: &Site<'_>, _: &Request, event: &mut Event) -> Outcome {
     }
     let is_pair = |at: usize| text.get(at + 1) == Some(&b'\n');
     let ended = |(at, byte): (usize, &u8)| if *byte == b'\r' && !is_pair(at) { b'\n' } else { *byte };
-    event.text = text.iter().enumerate().map(ended).collect::<Vec<u8>>().into();
-    Outcome::mended("lines that end in CR alone")
+    let mended: Vec<u8> = text.iter().enumerate().map(ended).collect();
+    Outcome::mended("lines that end in CR alone", Edits::to_text(mended))
 }

@@ -3,6 +3,7 @@
 use super::{is_heard, is_stream};
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
 use crate::exchange::{Event, Outcome, Request, Site};
 use crate::repair::{Example, Hook, Mode, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -22,6 +23,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::MESSAGE_SENT],
     default: Mode::Fix,
     on: &[Class::Mcp, Class::LegacySse],
+    gate: &[],
     hook: Hook::Event { when: is_stream, run },
     examples: &[
         Example {
@@ -71,7 +73,7 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(_: &Site<'_>, request: &Request, event: &mut Event) -> Outcome {
+fn run(_: &Site<'_>, request: &Request, event: &Event) -> Outcome {
     let is_asked_for = request.message.as_ref().is_some_and(|asked| asked.is_batch);
     // One that has no end (F-20) would run into the next.
     if is_asked_for || !is_heard(event) || !sse::is_between_events(&event.text) {
@@ -87,6 +89,5 @@ fn run(_: &Site<'_>, request: &Request, event: &mut Event) -> Outcome {
         let frame = if number == last { &event.text[..] } else { &without_id };
         sse::with_field(frame, "data", &String::from_utf8_lossy(message))
     });
-    event.text = events.collect::<Vec<_>>().concat().into();
-    Outcome::mended("a list of messages in one event")
+    Outcome::mended("a list of messages in one event", Edits::to_text(events.collect::<Vec<_>>().concat()))
 }

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::is_stream;
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
 use crate::exchange::{Event, Outcome, Request, Site};
 use crate::repair::{Example, Hook, Mode, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -21,6 +22,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::EVENT_STREAM],
     default: Mode::Fix,
     on: &[Class::Mcp, Class::LegacySse],
+    gate: &[],
     hook: Hook::Event { when: is_stream, run },
     examples: &[
         Example {
@@ -43,12 +45,11 @@ pub static REPAIR: Repair = Repair {
 /// U+FEFF in UTF-8.
 pub(super) const MARK: &[u8] = b"\xef\xbb\xbf";
 
-fn run(_: &Site<'_>, _: &Request, event: &mut Event) -> Outcome {
+fn run(_: &Site<'_>, _: &Request, event: &Event) -> Outcome {
     if !event.text.starts_with(MARK) {
         return Outcome::Sound;
     }
-    event.text = without_marks(&event.text);
-    Outcome::mended("a byte order mark before an event")
+    Outcome::mended("a byte order mark before an event", Edits::to_text(without_marks(&event.text)))
 }
 
 /// A text without the marks that it begins with: each writer on the way may have put one there. A line end that stands between

@@ -7,6 +7,8 @@ use super::is_stream;
 use crate::client::who;
 use crate::edit::list;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -24,6 +26,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::STREAM_HYGIENE, basis::NO_TRANSFORM],
     default: Mode::Fix,
     on: &[Class::Mcp, Class::LegacySse],
+    gate: &[&[Feature::Ok], &[Feature::Events]],
     hook: Hook::Reply { needs: Needs::Head, when, run },
     examples: &[
         Example {
@@ -82,8 +85,9 @@ fn is_uncached(reply: &Reply) -> bool {
     ["no-cache", "no-store"].iter().any(|word| list::contains(&reply.headers, CACHE_CONTROL, word))
 }
 
-fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
-    reply.headers.insert(BUFFERING, NO);
+fn run(_: &Site<'_>, _: &Request, reply: &Reply) -> Outcome {
+    let mut edits = Edits::new();
+    edits.set(BUFFERING, NO);
     if !is_untransformed(reply) {
         let mut words: Vec<String> = list::members(&reply.headers, CACHE_CONTROL).map(str::to_owned).collect();
         if !is_uncached(reply) {
@@ -93,7 +97,7 @@ fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
             words.push("no-transform".to_owned());
         }
         let value = HeaderValue::from_str(&words.join(", ")).unwrap_or(UNCACHED);
-        reply.headers.insert(CACHE_CONTROL, value);
+        edits.set(CACHE_CONTROL, value);
     }
-    Outcome::mended("an event stream that may be held back")
+    Outcome::mended("an event stream that may be held back", edits)
 }

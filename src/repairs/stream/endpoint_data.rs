@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::is_opened;
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
 use crate::exchange::{Event, Outcome, Request, Site};
 use crate::repair::{Example, Hook, Mode, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -23,6 +24,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::ENDPOINT_EVENT],
     default: Mode::Fix,
     on: &[Class::LegacySse, Class::Mcp, Class::Other],
+    gate: &[],
     hook: Hook::Event { when: is_opened, run },
     examples: &[
         Example {
@@ -77,7 +79,7 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(_: &Site<'_>, _: &Request, event: &mut Event) -> Outcome {
+fn run(_: &Site<'_>, _: &Request, event: &Event) -> Outcome {
     if event.name().as_deref() != Some("endpoint") {
         return Outcome::Sound;
     }
@@ -89,8 +91,8 @@ fn run(_: &Site<'_>, _: &Request, event: &mut Event) -> Outcome {
     if !is_address || bare == said {
         return Outcome::Sound;
     }
-    event.text = sse::with_field(&event.text, "data", &bare).into();
-    Outcome::mended("an endpoint event with more than an address")
+    let text = sse::with_field(&event.text, "data", &bare);
+    Outcome::mended("an endpoint event with more than an address", Edits::to_text(text))
 }
 
 /// The address itself; empty if there is none. What is taken out of something may be wrapped in turn, and is shorter.

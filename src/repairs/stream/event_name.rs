@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::{is_heard, is_stream};
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
 use crate::exchange::{Event, Outcome, Request, Site};
 use crate::jsonrpc::Envelope;
 use crate::repair::{Example, Hook, Mode, Repair, SiteKind, Then};
@@ -25,6 +26,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::MESSAGE_SENT],
     default: Mode::Fix,
     on: &[Class::Mcp, Class::LegacySse],
+    gate: &[],
     hook: Hook::Event { when: is_stream, run },
     examples: &[
         Example {
@@ -93,7 +95,7 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(_: &Site<'_>, request: &Request, event: &mut Event) -> Outcome {
+fn run(_: &Site<'_>, request: &Request, event: &Event) -> Outcome {
     // A field without a value is no name, and rmcp does not know that form of a field.
     let is_bare = event.name().as_deref() == Some("");
     if (is_heard(event) && !is_bare) || event.name().as_deref() == Some("endpoint") {
@@ -111,8 +113,8 @@ fn run(_: &Site<'_>, request: &Request, event: &mut Event) -> Outcome {
     if !event.data().is_some_and(|data| is_bare || is_meant(data)) {
         return Outcome::Sound;
     }
-    event.text = sse::with_field(&event.text, "event", "message").into();
-    Outcome::mended("a message under another name")
+    let text = sse::with_field(&event.text, "event", "message");
+    Outcome::mended("a message under another name", Edits::to_text(text))
 }
 
 /// Whether it says that it is JSON-RPC, or answers what was asked.

@@ -3,6 +3,7 @@
 use super::is_stream;
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
 use crate::exchange::{At, Event, Outcome, Request, Site};
 use crate::jsonrpc::Envelope;
 use crate::repair::{Example, Hook, Mode, Repair, SiteKind, Then};
@@ -20,6 +21,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::EVENT_STREAM],
     default: Mode::Fix,
     on: &[Class::Mcp, Class::LegacySse],
+    gate: &[],
     hook: Hook::Event { when: is_stream, run },
     examples: &[
         Example {
@@ -74,7 +76,7 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(_: &Site<'_>, _: &Request, event: &mut Event) -> Outcome {
+fn run(_: &Site<'_>, _: &Request, event: &Event) -> Outcome {
     let At::End { open } = event.at else { return Outcome::Sound };
     let is_ended = crate::sse::is_between_events(&event.text) && !event.text.is_empty();
     let is_whole = if event.text.is_empty() {
@@ -92,6 +94,6 @@ fn run(_: &Site<'_>, _: &Request, event: &mut Event) -> Outcome {
         Some(b'\r') => b"\n",
         _ => line_end,
     };
-    event.text = [&event.text[..], end_of_line, line_end].concat().into();
-    Outcome::mended("the last event of a stream has no end")
+    let text = [&event.text[..], end_of_line, line_end].concat();
+    Outcome::mended("the last event of a stream has no end", Edits::to_text(text))
 }

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::is_stream;
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
 use crate::exchange::{Event, Outcome, Request, Site};
 use crate::jsonrpc::Envelope;
 use crate::repair::{Example, Hook, Mode, Repair, SiteKind, Then};
@@ -24,6 +25,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::MESSAGE_SENT],
     default: Mode::Fix,
     on: &[Class::Mcp, Class::LegacySse],
+    gate: &[],
     hook: Hook::Event { when: is_stream, run },
     examples: &[
         Example {
@@ -66,7 +68,7 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(_: &Site<'_>, _: &Request, event: &mut Event) -> Outcome {
+fn run(_: &Site<'_>, _: &Request, event: &Event) -> Outcome {
     let text = event.text.trim_ascii();
     if !matches!(text.first(), Some(b'{' | b'[')) {
         return Outcome::Sound;
@@ -80,6 +82,6 @@ fn run(_: &Site<'_>, _: &Request, event: &mut Event) -> Outcome {
     if messages.is_empty() {
         return Outcome::Sound;
     }
-    event.text = messages.iter().map(|message| sse::event_of(message)).collect::<Vec<Bytes>>().concat().into();
-    Outcome::mended("a message that is called an event stream")
+    let events = messages.iter().map(|message| sse::event_of(message)).collect::<Vec<Bytes>>().concat();
+    Outcome::mended("a message that is called an event stream", Edits::to_text(events))
 }

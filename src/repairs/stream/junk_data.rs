@@ -7,6 +7,8 @@ use super::bom::MARK;
 use super::{is_heard, is_stream};
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{At, Event, Outcome, Reply, Request, Site};
 use crate::jsonrpc::Envelope;
 use crate::repair::{Example, Hook, Mode, Repair, SiteKind, Then};
@@ -25,6 +27,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::MESSAGE_SENT],
     default: Mode::Fix,
     on: &[Class::Mcp],
+    gate: &[&[Feature::Asks]],
     hook: Hook::Event { when, run },
     examples: &[
         Example {
@@ -90,7 +93,7 @@ fn when(request: &Request, reply: &Reply) -> bool {
     request.asks() && is_stream(request, reply)
 }
 
-fn run(_: &Site<'_>, _: &Request, event: &mut Event) -> Outcome {
+fn run(_: &Site<'_>, _: &Request, event: &Event) -> Outcome {
     let is_junk = |data: Bytes| {
         let text = data.trim_ascii();
         let is_cut = text.first() == Some(&b'{') && serde_json::from_slice::<IgnoredAny>(text).is_err();
@@ -103,8 +106,7 @@ fn run(_: &Site<'_>, _: &Request, event: &mut Event) -> Outcome {
     if event.at != At::Arrival || is_marked || !is_heard(event) || !event.data().is_some_and(is_junk) {
         return Outcome::Sound;
     }
-    event.text = Bytes::new();
-    Outcome::mended("an event that is no message")
+    Outcome::mended("an event that is no message", Edits::to_text(Bytes::new()))
 }
 
 #[cfg(test)]
@@ -118,13 +120,8 @@ mod tests {
         let request = example::request("POST /mcp\n\n{\"id\":1,\"method\":\"ping\"}", &facts, &known).unwrap();
         let site = Site { facts: &facts, known: &known };
         let rest = "data: \"result\":{}}\n\n";
-        let mut event = Event::arrived(format!("\u{feff}data: {{\"jsonrpc\":\"2.0\",\"id\":1,\n{rest}").into());
-        assert_eq!(run(&site, &request, &mut event), Outcome::Sound);
-        assert!(event.text.ends_with(rest.as_bytes()));
-        assert_ne!(
-            run(&site, &request, &mut Event::arrived(rest.into())),
-            Outcome::Sound,
-            "without the mark it is junk"
-        );
+        let event = Event::arrived(format!("\u{feff}data: {{\"jsonrpc\":\"2.0\",\"id\":1,\n{rest}").into());
+        assert_eq!(run(&site, &request, &event), Outcome::Sound);
+        assert_ne!(run(&site, &request, &Event::arrived(rest.into())), Outcome::Sound, "without the mark it is junk");
     }
 }

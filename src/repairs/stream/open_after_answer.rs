@@ -3,6 +3,8 @@
 use super::is_stream;
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{At, Event, Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -22,6 +24,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::MESSAGE_SENT],
     default: Mode::Fix,
     on: &[Class::Mcp],
+    gate: &[&[Feature::Asks]],
     hook: Hook::Silence { when, run },
     examples: &[
         Example {
@@ -59,10 +62,11 @@ fn when(request: &Request, reply: &Reply) -> bool {
     request.asks() && !request.is_modern() && is_stream(request, reply)
 }
 
-fn run(_: &Site<'_>, _: &Request, event: &mut Event) -> Outcome {
+fn run(_: &Site<'_>, _: &Request, event: &Event) -> Outcome {
     if event.at != (At::Silence { answered: true }) {
         return Outcome::Sound;
     }
-    event.ends = true;
-    Outcome::mended("a stream that stays open behind the answer")
+    let mut edits = Edits::new();
+    edits.end();
+    Outcome::mended("a stream that stays open behind the answer", edits)
 }

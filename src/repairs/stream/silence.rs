@@ -1,10 +1,9 @@
 //! F-22, G-05: an event stream that is silent.
 
-use bytes::Bytes;
-
 use super::is_stream;
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
 use crate::exchange::{At, Event, Outcome, Request, Site};
 use crate::repair::{Example, Hook, Mode, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -23,6 +22,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::STREAM_HYGIENE],
     default: Mode::Fix,
     on: &[Class::Mcp, Class::LegacySse],
+    gate: &[],
     hook: Hook::Silence { when: is_stream, run },
     examples: &[
         Example {
@@ -52,10 +52,9 @@ pub static REPAIR: Repair = Repair {
 /// A comment without a text (WHATWG HTML, section 9.2.7).
 const COMMENT: &[u8] = b":\n\n";
 
-fn run(_: &Site<'_>, _: &Request, event: &mut Event) -> Outcome {
+fn run(_: &Site<'_>, _: &Request, event: &Event) -> Outcome {
     if !matches!(event.at, At::Silence { .. }) {
         return Outcome::Sound;
     }
-    event.text = Bytes::from_static(COMMENT);
-    Outcome::mended("a silent event stream")
+    Outcome::mended("a silent event stream", Edits::to_text(COMMENT))
 }

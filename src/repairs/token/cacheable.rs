@@ -6,6 +6,7 @@ use http::header::{CACHE_CONTROL, PRAGMA};
 use crate::client::who;
 use crate::edit::list;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -23,6 +24,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::TOKEN_ANSWER, basis::REGISTRATION],
     default: Mode::Fix,
     on: &[Class::Token, Class::Register],
+    gate: &[],
     hook: Hook::Reply { needs: Needs::Head, when: |request, _| request.preflight.is_none(), run },
     examples: &[
         Example {
@@ -49,13 +51,14 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(_: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     if list::contains(&reply.headers, CACHE_CONTROL, "no-store") {
         return Outcome::Sound;
     }
-    reply.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    reply.headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
-    let outcome = Outcome::mended("credentials without no-store");
+    let mut edits = Edits::new();
+    edits.set(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    edits.set(PRAGMA, HeaderValue::from_static("no-cache"));
+    let outcome = Outcome::mended("credentials without no-store", edits);
     // RFC 7591 shows the field in its examples and asks for it nowhere.
     if request.class == Class::Register { outcome.within_the_rules() } else { outcome }
 }

@@ -1,13 +1,15 @@
 //! E-05: a client that authenticates in two ways at once, in one that the server does not take, or with nothing.
 
-use http::header::{AUTHORIZATION, HeaderValue};
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, Method};
 
 use crate::client::who;
 use crate::edit::basic::Credentials;
 use crate::edit::params;
 use crate::endpoint::Class;
-use crate::exchange::{Outcome, Request, RequestBody, Site};
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
+use crate::exchange::{Outcome, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
 
@@ -26,6 +28,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::CLIENT_SECRET, basis::ONE_METHOD],
     default: Mode::Fix,
     on: &[Class::Token, Class::Revoke],
+    gate: &[&[Feature::Post]],
     hook: Hook::Request { needs: Needs::Form, when: |request| request.method == Method::POST, run, goes_on: false },
     examples: &[
         Example {
@@ -117,34 +120,37 @@ enum Place {
     Form,
 }
 
-fn run(site: &Site<'_>, request: &mut Request) -> Outcome {
-    let Some(form) = request.form().map(str::to_owned) else { return Outcome::Sound };
+fn run(site: &Site<'_>, request: &Request) -> Outcome {
+    let Some(form) = request.form() else { return Outcome::Sound };
     let Ok(header) = in_header(&request.headers) else { return Outcome::Sound };
-    let count = |wanted: &str| params::all(&form).filter(|(name, _)| name == wanted).count();
+    let count = |wanted: &str| params::all(form).filter(|(name, _)| name == wanted).count();
     if count("client_assertion") > 0 || count("client_id") > 1 || count("client_secret") > 1 {
         return Outcome::Sound;
     }
-    let Some(posted) = Credentials::of_form(&form) else { return Outcome::Sound };
+    let Some(posted) = Credentials::of_form(form) else { return Outcome::Sound };
     // Of the revocation endpoint the metadata say it apart (RFC 8414 section 2).
     let listed = if request.class == Class::Token { listed(site.known.auth_methods.as_deref()) } else { None };
     if let Some(header) = header {
-        return with_header(request, &form, &header, &posted, listed);
+        return with_header(request, form, &header, &posted, listed);
     }
     if posted.secret.is_empty() {
-        return without_empty_secret(request, &form);
+        return without_empty_secret(request, form);
     }
     match posted.write() {
         Some(value) if listed == Some(Place::Header) && !posted.id.is_empty() => {
-            request.headers.insert(AUTHORIZATION, value);
-            set_form(request, params::without(&form, "client_secret"));
-            Outcome::mended("the secret is in the form, and only client_secret_basic is listed")
+            let mut edits = Edits::new();
+            edits.set(AUTHORIZATION, value);
+            if let Some(rest) = params::without(form, "client_secret") {
+                edits.fields(rest);
+            }
+            Outcome::mended("the secret is in the form, and only client_secret_basic is listed", edits)
         }
         _ => Outcome::Sound,
     }
 }
 
 fn with_header(
-    request: &mut Request,
+    request: &Request,
     form: &str,
     header: &Credentials,
     posted: &Credentials,
@@ -158,40 +164,57 @@ fn with_header(
         if !posted.secret.is_empty() {
             return Outcome::Sound;
         }
-        request.headers.remove(AUTHORIZATION);
-        let empty = params::without(form, "client_secret");
-        set_form(request, Some(named_in(empty.as_deref().unwrap_or(form), &meant.id)));
-        return Outcome::mended("an empty secret in the header");
+        let rest = params::without(form, "client_secret");
+        let named = named_in(rest.as_deref().unwrap_or(form), &meant.id);
+        return Outcome::mended("an empty secret in the header", in_form_alone(named));
     }
     if posted.secret.is_empty() {
         if listed == Some(Place::Form) {
-            request.headers.remove(AUTHORIZATION);
-            set_form(request, Some(posted_in(form, &meant)));
-            return Outcome::mended("the secret is in the header, and only client_secret_post is listed");
+            let edits = in_form_alone(posted_in(form, &meant));
+            return Outcome::mended("the secret is in the header, and only client_secret_post is listed", edits);
         }
         return without_empty_secret(request, form);
     }
     let same =
         |client: &&Credentials| client.secret == posted.secret && (posted.id.is_empty() || client.id == posted.id);
     let Some(client) = [header, &meant].into_iter().find(same) else { return Outcome::Sound };
-    if listed == Some(Place::Header) {
-        set_form(request, params::without(form, "client_secret"));
+    let edits = if listed == Some(Place::Header) {
+        beside_header(request, params::without(form, "client_secret"))
     } else {
-        request.headers.remove(AUTHORIZATION);
-        set_form(request, Some(named_in(form, &client.id)));
-    }
-    Outcome::mended("the client authenticates in two ways at once")
+        in_form_alone(named_in(form, &client.id))
+    };
+    Outcome::mended("the client authenticates in two ways at once", edits)
 }
 
 /// An empty secret is none (RFC 6749 sections 2.3.1 and 3.1).
-fn without_empty_secret(request: &mut Request, form: &str) -> Outcome {
+fn without_empty_secret(request: &Request, form: &str) -> Outcome {
     match params::without(form, "client_secret") {
-        Some(form) => {
-            set_form(request, Some(form));
-            Outcome::mended("an empty secret in the form")
-        }
+        Some(rest) => Outcome::mended("an empty secret in the form", beside_header(request, Some(rest))),
         None => Outcome::Sound,
     }
+}
+
+/// The credentials are in this form, and no longer in the header.
+fn in_form_alone(form: String) -> Edits {
+    let mut edits = Edits::new();
+    edits.remove(AUTHORIZATION);
+    edits.fields(form);
+    edits
+}
+
+/// The form is this one, and the header stays, if there is one.
+fn beside_header(request: &Request, form: Option<String>) -> Edits {
+    let mut edits = Edits::new();
+    if let Some(form) = form {
+        edits.fields(form);
+    }
+    if let Some(value) = request.headers.get(AUTHORIZATION) {
+        let mut value = value.clone();
+        // No table of header compression is to keep it (RFC 7541 section 7.1.3).
+        value.set_sensitive(true);
+        edits.set(AUTHORIZATION, value);
+    }
+    edits
 }
 
 /// The form with the client's id and secret in it.
@@ -231,12 +254,4 @@ fn listed(methods: Option<&[String]>) -> Option<Place> {
         (false, true) => Some(Place::Form),
         _ => None,
     }
-}
-
-fn set_form(request: &mut Request, form: Option<String>) {
-    if let Some(form) = form {
-        request.body = RequestBody::Form(form);
-    }
-    request.authorized = request.headers.contains_key(AUTHORIZATION);
-    request.headers.get_mut(AUTHORIZATION).into_iter().for_each(|value: &mut HeaderValue| value.set_sensitive(true));
 }

@@ -10,6 +10,7 @@ use crate::client::who;
 use crate::edit::basic::Credentials;
 use crate::edit::params;
 use crate::endpoint::Class;
+use crate::exchange::features::Feature;
 use crate::exchange::{Ask, Outcome, Reply, Request, RequestBody, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -43,6 +44,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::CLIENT_SECRET, basis::TOKEN_REQUEST],
     default: Mode::Fix,
     on: &[Class::Token, Class::Revoke],
+    gate: &[&[Feature::Post], &[Feature::BadRequest, Feature::Unauthorized]],
     hook: Hook::Reply {
         needs: Needs::Body,
         when: |request, reply| {
@@ -103,7 +105,7 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let Some(said) = Said::by(reply) else { return Outcome::Sound };
     let Some(form) = request.form() else { return Outcome::Sound };
     let may_be =

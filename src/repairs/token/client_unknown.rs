@@ -6,6 +6,7 @@ use super::words::is_about_unknown_client;
 use super::{Said, is_refused, refuse};
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::features::{ERROR, Feature};
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -23,6 +24,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::TOKEN_ERROR],
     default: Mode::Fix,
     on: &[Class::Token, Class::Revoke],
+    gate: &[&[Feature::Post], ERROR],
     hook: Hook::Reply { needs: Needs::Body, when: is_refused, run },
     examples: &[
         Example {
@@ -82,7 +84,7 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(_: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     if reply.status == StatusCode::TOO_MANY_REQUESTS || reply.status == StatusCode::SERVICE_UNAVAILABLE {
         return Outcome::Sound;
     }
@@ -96,8 +98,8 @@ fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     if !is_unknown {
         return Outcome::Sound;
     }
-    refuse(reply, StatusCode::UNAUTHORIZED, "invalid_client", &said);
-    let outcome = Outcome::mended("an unknown client, said otherwise");
+    let edits = refuse(reply, StatusCode::UNAUTHORIZED, "invalid_client", &said);
+    let outcome = Outcome::mended("an unknown client, said otherwise", edits);
     // Nobody waits for what becomes of a revocation.
     if request.class == Class::Revoke { outcome.stopping(who::NOBODY) } else { outcome }
 }

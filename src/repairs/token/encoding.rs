@@ -9,6 +9,8 @@ use crate::client::who;
 use crate::edit::json::Object;
 use crate::edit::params;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -26,6 +28,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::TOKEN_ANSWER],
     default: Mode::Fix,
     on: &[Class::Token],
+    gate: &[&[Feature::Post]],
     hook: Hook::Reply { needs: Needs::Body, when: |request, _| is_for_endpoint(request), run },
     examples: &[
         Example {
@@ -73,19 +76,17 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
+fn run(_: &Site<'_>, _: &Request, reply: &Reply) -> Outcome {
     if reply.json().is_some_and(|document| holds_token(document) || document.has("error")) {
         if reply.is_json() {
             return Outcome::Sound;
         }
-        reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        return Outcome::mended("JSON under another media type");
+        let mut edits = Edits::new();
+        edits.set(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        return Outcome::mended("JSON under another media type", edits);
     }
     match reply.text().and_then(form) {
-        Some(document) => {
-            put(reply, document);
-            Outcome::mended("a form instead of JSON")
-        }
+        Some(document) => Outcome::mended("a form instead of JSON", put(document)),
         None => Outcome::Sound,
     }
 }

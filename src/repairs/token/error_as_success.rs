@@ -7,6 +7,8 @@ use super::{Said, holds_token, is_for_endpoint, refuse};
 use crate::client::who;
 use crate::edit::json::Object;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::{Feature, SUCCESS};
 use crate::exchange::{Outcome, Reply, ReplyBody, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -25,6 +27,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::TOKEN_ERROR],
     default: Mode::Fix,
     on: &[Class::Token],
+    gate: &[&[Feature::Post], SUCCESS],
     hook: Hook::Reply {
         needs: Needs::Body,
         when: |request, reply| request.method == Method::POST && reply.status.is_success() && is_for_endpoint(request),
@@ -84,17 +87,21 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
+fn run(_: &Site<'_>, _: &Request, reply: &Reply) -> Outcome {
     let status = match &reply.body {
         ReplyBody::Json(document) if !holds_token(document) && states_error(document) => StatusCode::BAD_REQUEST,
         ReplyBody::Text(bytes) if is_page_or_empty(bytes) => StatusCode::BAD_GATEWAY,
         _ => return Outcome::Sound,
     };
-    reply.status = status;
-    if let Some(said) = Said::by(reply) {
-        refuse(reply, status, &said.meant, &said);
-    }
-    Outcome::mended("an error with the status of a success")
+    // What it says is read with the status that it gets.
+    let edits = if let Some(said) = Said::under(reply, status) {
+        refuse(reply, status, &said.meant, &said)
+    } else {
+        let mut edits = Edits::new();
+        edits.status(status);
+        edits
+    };
+    Outcome::mended("an error with the status of a success", edits)
 }
 
 fn states_error(document: &Object) -> bool {

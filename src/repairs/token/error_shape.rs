@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::{Said, is_refused, refuse};
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::features::{ERROR, Feature};
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -25,6 +26,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::TOKEN_ERROR],
     default: Mode::Fix,
     on: &[Class::Token, Class::Revoke],
+    gate: &[&[Feature::Post], ERROR],
     hook: Hook::Reply { needs: Needs::Body, when: is_refused, run },
     examples: &[
         Example {
@@ -120,7 +122,7 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(_: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let Some(said) = Said::by(reply) else { return Outcome::Sound };
     let is_text =
         |name: &str| reply.json().is_none_or(|document| matches!(document.get(name), None | Some(Value::String(_))));
@@ -135,6 +137,6 @@ fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
         status if status.is_client_error() => StatusCode::BAD_REQUEST,
         status => status,
     };
-    refuse(reply, status, &said.meant, &said);
-    Outcome::mended("an error that is not in the form of RFC 6749")
+    let edits = refuse(reply, status, &said.meant, &said);
+    Outcome::mended("an error that is not in the form of RFC 6749", edits)
 }

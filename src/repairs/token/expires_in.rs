@@ -5,6 +5,8 @@ use serde_json::Value;
 use super::{is_granted, tokens};
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::{Feature, SUCCESS};
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -26,6 +28,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::TOKEN_ANSWER],
     default: Mode::Fix,
     on: &[Class::Token],
+    gate: &[&[Feature::Post], SUCCESS],
     hook: Hook::Reply { needs: Needs::Body, when: is_granted, run },
     examples: &[
         Example {
@@ -76,8 +79,8 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
-    let Some(document) = tokens(reply) else { return Outcome::Sound };
+fn run(_: &Site<'_>, _: &Request, reply: &Reply) -> Outcome {
+    let Some(mut document) = tokens(reply) else { return Outcome::Sound };
     let Some(value) = document.get("expires_in") else { return Outcome::Sound };
     let right = seconds(&value).map(Value::from);
     if right.as_ref() == Some(&value) {
@@ -87,7 +90,7 @@ fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
         Some(right) => document.set("expires_in", right),
         None => document.remove("expires_in"),
     }
-    Outcome::mended("expires_in is no whole number of seconds")
+    Outcome::mended("expires_in is no whole number of seconds", Edits::to_document(document))
 }
 
 /// The lifetime that a value states.

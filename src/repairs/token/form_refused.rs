@@ -9,6 +9,7 @@ use crate::client::who;
 use crate::edit::json::Object;
 use crate::edit::params;
 use crate::endpoint::Class;
+use crate::exchange::features::{ERROR, Feature};
 use crate::exchange::{Ask, Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -44,6 +45,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::TOKEN_REQUEST],
     default: Mode::Fix,
     on: &[Class::Token, Class::Revoke],
+    gate: &[&[Feature::Post], ERROR],
     hook: Hook::Reply { needs: Needs::Body, when: is_refused, run },
     examples: &[
         Example {
@@ -97,7 +99,7 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(_: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let Some(form) = request.form() else { return Outcome::Sound };
     let said = Said::by(reply);
     if said.as_ref().is_some_and(Said::tells_of_taking) {

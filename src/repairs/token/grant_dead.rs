@@ -6,6 +6,7 @@ use super::words::{is_about_dead_refresh_token, is_about_dead_token};
 use super::{Said, is_refresh, is_refused, refuse};
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::features::{ERROR, Feature};
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -52,6 +53,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::TOKEN_ERROR],
     default: Mode::Fix,
     on: &[Class::Token],
+    gate: &[&[Feature::Post], ERROR],
     hook: Hook::Reply {
         needs: Needs::Body,
         when: |request, reply| is_refused(request, reply) && is_refresh(request),
@@ -158,7 +160,7 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
+fn run(_: &Site<'_>, _: &Request, reply: &Reply) -> Outcome {
     if reply.status == StatusCode::TOO_MANY_REQUESTS || reply.status == StatusCode::SERVICE_UNAVAILABLE {
         return Outcome::Sound;
     }
@@ -167,8 +169,8 @@ fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
         return Outcome::Sound;
     }
     let is_coded = said.meant == "invalid_grant" && said.has_code();
-    refuse(reply, StatusCode::BAD_REQUEST, "invalid_grant", &said);
-    let outcome = Outcome::mended("a dead refresh token, said otherwise");
+    let edits = refuse(reply, StatusCode::BAD_REQUEST, "invalid_grant", &said);
+    let outcome = Outcome::mended("a dead refresh token, said otherwise", edits);
     // Clients go by the code, whatever the status.
     if is_coded { outcome.stopping(who::NOBODY) } else { outcome }
 }

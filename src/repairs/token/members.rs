@@ -6,6 +6,8 @@ use super::{is_granted, parameter, tokens};
 use crate::client::who;
 use crate::edit::json::Object;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::{Feature, SUCCESS};
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -24,6 +26,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::TOKEN_ANSWER, basis::SCOPE],
     default: Mode::Fix,
     on: &[Class::Token],
+    gate: &[&[Feature::Post], SUCCESS],
     hook: Hook::Reply { needs: Needs::Body, when: is_granted, run },
     examples: &[
         Example {
@@ -69,9 +72,9 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(_: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let asked = parameter(request, "scope");
-    let Some(document) = tokens(reply) else { return Outcome::Sound };
+    let Some(mut document) = tokens(reply) else { return Outcome::Sound };
     let mut any = false;
     for name in ["refresh_token", "id_token"] {
         let is_usable = match document.get(name) {
@@ -84,8 +87,12 @@ fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
             any = true;
         }
     }
-    any |= straighten_scope(document, asked.as_deref());
-    if any { Outcome::mended("members without a value, or of another type") } else { Outcome::Sound }
+    any |= straighten_scope(&mut document, asked.as_deref());
+    if any {
+        Outcome::mended("members without a value, or of another type", Edits::to_document(document))
+    } else {
+        Outcome::Sound
+    }
 }
 
 fn straighten_scope(document: &mut Object, asked: Option<&str>) -> bool {

@@ -7,6 +7,7 @@ use super::{Said, is_refused};
 use crate::client::who;
 use crate::edit::params;
 use crate::endpoint::Class;
+use crate::exchange::features::Feature;
 use crate::exchange::{Ask, Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -28,6 +29,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::RESOURCE_PARAMETER],
     default: Mode::Fix,
     on: &[Class::Token],
+    gate: &[&[Feature::Post], &[Feature::BadRequest, Feature::Unauthorized, Feature::Forbidden]],
     hook: Hook::Reply {
         needs: Needs::Body,
         when: |request, reply| {
@@ -77,7 +79,7 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(_: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let rest = request.form().and_then(|form| params::without(form, "resource"));
     let (Some(rest), Some(said)) = (rest, Said::by(reply)) else { return Outcome::Sound };
     let refused = said.meant == "invalid_target"

@@ -7,7 +7,9 @@ use super::words::is_about_dead_token;
 use super::{Said, is_refused};
 use crate::client::who;
 use crate::endpoint::Class;
-use crate::exchange::{Outcome, Reply, ReplyBody, Request, Site};
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
+use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
 
@@ -26,6 +28,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::REVOKED],
     default: Mode::Fix,
     on: &[Class::Revoke],
+    gate: &[&[Feature::Post], &[Feature::BadRequest, Feature::NotFound]],
     hook: Hook::Reply {
         needs: Needs::Body,
         when: |request, reply| {
@@ -125,7 +128,7 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, _: &Request, reply: &Reply) -> Outcome {
     // A 404 is a router's as a rule: it knows of no endpoint, let alone of tokens.
     if !site.has_own_authorization_server() || reply.status != StatusCode::BAD_REQUEST {
         return Outcome::Sound;
@@ -139,9 +142,10 @@ fn run(site: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
     if !is_dead {
         return Outcome::Sound;
     }
-    reply.status = StatusCode::OK;
-    reply.headers.remove(CONTENT_TYPE);
-    reply.headers.remove(CONTENT_LENGTH);
-    reply.body = ReplyBody::Empty;
-    Outcome::mended("a token that is not valid anyway")
+    let mut edits = Edits::new();
+    edits.status(StatusCode::OK);
+    edits.remove(CONTENT_TYPE);
+    edits.remove(CONTENT_LENGTH);
+    edits.empty();
+    Outcome::mended("a token that is not valid anyway", edits)
 }

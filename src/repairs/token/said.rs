@@ -57,6 +57,11 @@ pub(super) struct Said {
 impl Said {
     /// `None` if the body was not read.
     pub(super) fn by(reply: &Reply) -> Option<Self> {
+        Self::under(reply, reply.status)
+    }
+
+    /// As [`Self::by`], if the answer had this status.
+    pub(super) fn under(reply: &Reply, status: StatusCode) -> Option<Self> {
         let (mut all, mut for_people) = (Vec::new(), Vec::new());
         let mut code = None;
         match &reply.body {
@@ -74,7 +79,7 @@ impl Said {
         let sentences: Vec<String> = all.iter().flat_map(|text| sentences(text)).collect();
         let meant = match &code {
             Some(code) => code.clone(),
-            None => meaning(reply.status, &all, &sentences).to_owned(),
+            None => meaning(status, &all, &sentences).to_owned(),
         };
         let described = if for_people.is_empty() { &all } else { &for_people };
         let mut words: Vec<&str> = Vec::new();
@@ -86,7 +91,7 @@ impl Said {
         let mut description = cut(&words.join("; "));
         let is_described = !description.is_empty();
         if !is_described {
-            description = format!("The server answered {} without a reason", reply.status.as_u16());
+            description = format!("The server answered {} without a reason", status.as_u16());
         }
         Some(Self { code, meant, description, is_described, sentences })
     }

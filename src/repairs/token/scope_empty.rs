@@ -5,7 +5,9 @@ use http::Method;
 use crate::client::who;
 use crate::edit::params;
 use crate::endpoint::Class;
-use crate::exchange::{Outcome, Request, RequestBody, Site};
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
+use crate::exchange::{Outcome, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
 
@@ -22,6 +24,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::EMPTY_PARAMETER],
     default: Mode::Fix,
     on: &[Class::Token],
+    gate: &[&[Feature::Post]],
     hook: Hook::Request { needs: Needs::Form, when: |request| request.method == Method::POST, run, goes_on: false },
     examples: &[
         Example {
@@ -48,12 +51,13 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(_: &Site<'_>, request: &mut Request) -> Outcome {
+fn run(_: &Site<'_>, request: &Request) -> Outcome {
     let rest = request.form().filter(|form| is_blank(form)).and_then(|form| params::without(form, "scope"));
     match rest {
         Some(rest) => {
-            request.body = RequestBody::Form(rest);
-            Outcome::mended("an empty scope")
+            let mut edits = Edits::new();
+            edits.fields(rest);
+            Outcome::mended("an empty scope", edits)
         }
         None => Outcome::Sound,
     }

@@ -4,6 +4,7 @@ use super::{Said, is_refresh, is_refused};
 use crate::client::who;
 use crate::edit::params;
 use crate::endpoint::Class;
+use crate::exchange::features::{CLIENT_ERROR, Feature};
 use crate::exchange::{Ask, Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -22,6 +23,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::REFRESH],
     default: Mode::Fix,
     on: &[Class::Token],
+    gate: &[&[Feature::Post], CLIENT_ERROR],
     hook: Hook::Reply {
         needs: Needs::Body,
         when: |request, reply| is_refused(request, reply) && is_refresh(request) && reply.status.is_client_error(),
@@ -52,7 +54,7 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(_: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let rest = request.form().and_then(|form| params::without(form, "scope"));
     match rest.filter(|_| Said::by(reply).is_some_and(|said| said.meant == "invalid_scope" && !said.tells_of_taking()))
     {

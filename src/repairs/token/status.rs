@@ -5,6 +5,8 @@ use http::StatusCode;
 use super::{is_granted, tokens};
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -21,6 +23,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::TOKEN_ANSWER],
     default: Mode::Fix,
     on: &[Class::Token],
+    gate: &[&[Feature::Post], &[Feature::Created, Feature::Accepted, Feature::NoContent, Feature::OtherSuccess]],
     hook: Hook::Reply {
         needs: Needs::Body,
         when: |request, reply| is_granted(request, reply) && reply.status != StatusCode::OK,
@@ -51,10 +54,11 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
+fn run(_: &Site<'_>, _: &Request, reply: &Reply) -> Outcome {
     if tokens(reply).is_none() {
         return Outcome::Sound;
     }
-    reply.status = StatusCode::OK;
-    Outcome::mended("a token with another status than 200")
+    let mut edits = Edits::new();
+    edits.status(StatusCode::OK);
+    Outcome::mended("a token with another status than 200", edits)
 }

@@ -5,6 +5,8 @@ use serde_json::Value;
 use super::{is_granted, tokens};
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::{Feature, SUCCESS};
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -25,6 +27,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::TOKEN_ANSWER, basis::TOKEN_TYPE],
     default: Mode::Fix,
     on: &[Class::Token],
+    gate: &[&[Feature::Post], SUCCESS],
     hook: Hook::Reply { needs: Needs::Body, when: is_granted, run },
     examples: &[
         Example {
@@ -69,8 +72,8 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
-    let Some(document) = tokens(reply) else { return Outcome::Sound };
+fn run(_: &Site<'_>, _: &Request, reply: &Reply) -> Outcome {
+    let Some(mut document) = tokens(reply) else { return Outcome::Sound };
     let is_right = match document.get("token_type") {
         Some(Value::String(kind)) => {
             kind.eq_ignore_ascii_case("Bearer") || OTHERS.iter().any(|other| kind.trim().eq_ignore_ascii_case(other))
@@ -81,5 +84,5 @@ fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
         return Outcome::Sound;
     }
     document.set("token_type", "Bearer".into());
-    Outcome::mended("token_type is missing or names something else")
+    Outcome::mended("token_type is missing or names something else", Edits::to_document(document))
 }

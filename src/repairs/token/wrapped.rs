@@ -6,6 +6,8 @@ use super::{holds_token, is_granted};
 use crate::client::who;
 use crate::edit::json::Object;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::{Feature, SUCCESS};
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -37,6 +39,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::TOKEN_ANSWER],
     default: Mode::Fix,
     on: &[Class::Token],
+    gate: &[&[Feature::Post], SUCCESS],
     hook: Hook::Reply { needs: Needs::Body, when: is_granted, run },
     examples: &[
         Example {
@@ -88,11 +91,12 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
-    let Some(document) = reply.json_mut().filter(|document| !holds_token(document)) else { return Outcome::Sound };
+fn run(_: &Site<'_>, _: &Request, reply: &Reply) -> Outcome {
+    let Some(document) = reply.json().filter(|document| !holds_token(document)) else { return Outcome::Sound };
+    let mut document = document.clone();
     if is_token(document.get("accessToken").as_ref()) {
-        rename(document);
-        return Outcome::mended("the tokens have names of their own");
+        rename(&mut document);
+        return Outcome::mended("the tokens have names of their own", Edits::to_document(document));
     }
     let inner = WRAPPERS.iter().find_map(|wrapper| match document.get(wrapper) {
         Some(Value::Object(members)) => {
@@ -104,11 +108,11 @@ fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
     let Some(inner) = inner else { return Outcome::Sound };
     for (name, other) in MEMBERS {
         let value = [name, other].into_iter().filter_map(|name| inner.get(*name)).find(|value| !value.is_null());
-        if let Some(value) = value.filter(|_| is_unset(document, name)) {
+        if let Some(value) = value.filter(|_| is_unset(&document, name)) {
             document.set(name, value.clone());
         }
     }
-    Outcome::mended("the tokens are one level down")
+    Outcome::mended("the tokens are one level down", Edits::to_document(document))
 }
 
 fn is_token(value: Option<&Value>) -> bool {

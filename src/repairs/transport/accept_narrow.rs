@@ -6,6 +6,8 @@ use http::header::{ACCEPT, HeaderMap};
 use crate::client::who;
 use crate::edit::list;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{BOTH_FORMS, Outcome, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -24,6 +26,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::MESSAGE_SENT],
     default: Mode::Fix,
     on: &[Class::Mcp],
+    gate: &[&[Feature::Message]],
     hook: Hook::Request { needs: Needs::Head, when, run, goes_on: false },
     examples: &[
         Example {
@@ -83,8 +86,9 @@ fn names_both(headers: &HeaderMap) -> bool {
         || (names("application/json") && names("text/event-stream"))
 }
 
-fn run(_: &Site<'_>, request: &mut Request) -> Outcome {
-    request.headers.insert(ACCEPT, BOTH_FORMS);
+fn run(_: &Site<'_>, _: &Request) -> Outcome {
+    let mut edits = Edits::new();
+    edits.set(ACCEPT, BOTH_FORMS);
     // Clients must name both: the server may refuse.
-    Outcome::mended("Accept does not name both forms of an answer").within_the_rules()
+    Outcome::mended("Accept does not name both forms of an answer", edits).within_the_rules()
 }

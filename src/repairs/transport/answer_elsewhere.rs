@@ -5,6 +5,7 @@ use http::{HeaderValue, StatusCode};
 
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::features::Feature;
 use crate::exchange::{Ask, Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -24,6 +25,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::MESSAGE_SENT],
     default: Mode::Fix,
     on: &[Class::Mcp],
+    gate: &[&[Feature::Asks], &[Feature::Accepted]],
     hook: Hook::Reply { needs: Needs::Head, when, run },
     examples: &[
         Example {
@@ -54,7 +56,7 @@ fn when(request: &Request, reply: &Reply) -> bool {
     request.asks() && !request.is_modern() && reply.status == StatusCode::ACCEPTED && !reply.is_of("text/event-stream")
 }
 
-fn run(_: &Site<'_>, _: &Request, _: &mut Reply) -> Outcome {
+fn run(_: &Site<'_>, _: &Request, _: &Reply) -> Outcome {
     let fields = vec![(ACCEPT, Some(HeaderValue::from_static("text/event-stream")))];
     Outcome::again("a message that wants an answer is only accepted", Ask { listens: true, fields, ..Ask::default() })
 }

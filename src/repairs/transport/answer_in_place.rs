@@ -2,6 +2,8 @@
 
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::{Feature, SUCCESS};
 use crate::exchange::{Form, Opening, Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -21,6 +23,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::ENDPOINT_EVENT],
     default: Mode::Fix,
     on: &[Class::LegacyPost],
+    gate: &[&[Feature::Asks], SUCCESS],
     hook: Hook::Reply { needs: Needs::Head, when, run },
     examples: &[
         Example {
@@ -56,7 +59,8 @@ fn when(request: &Request, reply: &Reply) -> bool {
         && matches!(reply.opening, Opening::Object | Opening::Events)
 }
 
-fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
-    reply.form = Form::Posted;
-    Outcome::mended("an answer where it was posted, and not on the stream")
+fn run(_: &Site<'_>, _: &Request, _: &Reply) -> Outcome {
+    let mut edits = Edits::new();
+    edits.leave(Form::Posted);
+    Outcome::mended("an answer where it was posted, and not on the stream", edits)
 }

@@ -5,6 +5,8 @@ use http::header::CONTENT_TYPE;
 
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::{Feature, SUCCESS};
 use crate::exchange::{Form, Opening, Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -24,6 +26,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::MESSAGE_SENT],
     default: Mode::Fix,
     on: &[Class::Mcp, Class::LegacyPost],
+    gate: &[&[Feature::Asks], SUCCESS],
     hook: Hook::Reply { needs: Needs::Head, when, run },
     examples: &[
         Example {
@@ -90,8 +93,9 @@ fn right_type(reply: &Reply) -> Option<&'static str> {
     }
 }
 
-fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
+fn run(_: &Site<'_>, _: &Request, reply: &Reply) -> Outcome {
     let Some(kind) = right_type(reply) else { return Outcome::Sound };
-    reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    Outcome::mended(format!("{kind} that is called something else"))
+    let mut edits = Edits::new();
+    edits.set(CONTENT_TYPE, HeaderValue::from_static(kind));
+    Outcome::mended(format!("{kind} that is called something else"), edits)
 }

@@ -4,6 +4,8 @@ use http::StatusCode;
 
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Opening, Outcome, Reply, Request, Site};
 use crate::jsonrpc;
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -21,6 +23,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::MESSAGE_SENT],
     default: Mode::Fix,
     on: &[Class::Mcp],
+    gate: &[&[Feature::Asks], &[Feature::NoContent, Feature::OpensNothing, Feature::NoLength]],
     hook: Hook::Reply { needs: Needs::Head, when, run },
     examples: &[
         Example {
@@ -70,8 +73,9 @@ fn when(request: &Request, reply: &Reply) -> bool {
     is_empty && request.asks()
 }
 
-fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(_: &Site<'_>, request: &Request, _: &Reply) -> Outcome {
     let message = jsonrpc::error(request.message.as_ref(), jsonrpc::INTERNAL_ERROR, "The server gave no answer");
-    reply.say(StatusCode::OK, Some(message));
-    Outcome::mended("a success without an answer")
+    let mut edits = Edits::new();
+    edits.say(StatusCode::OK, Some(message));
+    Outcome::mended("a success without an answer", edits)
 }

@@ -5,6 +5,8 @@ use http::{Method, StatusCode};
 
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -23,6 +25,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::SESSIONS],
     default: Mode::Fix,
     on: &[Class::Mcp],
+    gate: &[&[Feature::Delete]],
     hook: Hook::Reply { needs: Needs::Body, when, run },
     examples: &[
         Example {
@@ -76,11 +79,12 @@ fn when(request: &Request, reply: &Reply) -> bool {
     request.method == Method::DELETE && !reply.cut_off && !reply.status.is_success() && !is_meant
 }
 
-fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
+fn run(_: &Site<'_>, _: &Request, reply: &Reply) -> Outcome {
     if reply.status.is_client_error() && super::speaks_of_a_session(reply) {
         return Outcome::Sound;
     }
-    reply.say(StatusCode::METHOD_NOT_ALLOWED, None);
-    reply.headers.insert(ALLOW, HeaderValue::from_static("POST, GET"));
-    Outcome::mended("a session cannot be ended, and it is not said so")
+    let mut edits = Edits::new();
+    edits.say(StatusCode::METHOD_NOT_ALLOWED, None);
+    edits.set(ALLOW, HeaderValue::from_static("POST, GET"));
+    Outcome::mended("a session cannot be ended, and it is not said so", edits)
 }

@@ -4,6 +4,8 @@ use http::StatusCode;
 
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::jsonrpc;
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -22,6 +24,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::JSONRPC_ANSWER],
     default: Mode::Fix,
     on: &[Class::Mcp],
+    gate: &[&[Feature::Asks], &[Feature::OtherClientError, Feature::OtherServerError]],
     hook: Hook::Reply { needs: Needs::Head, when, run },
     examples: &[
         Example {
@@ -67,9 +70,10 @@ fn when(request: &Request, reply: &Reply) -> bool {
         && !reply.cut_off
 }
 
-fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(_: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let text = format!("The server answered {}", reply.status);
     let message = jsonrpc::error_of_status(request.message.as_ref(), reply.status.as_u16(), &text);
-    reply.say(reply.status, Some(message));
-    Outcome::mended("an error page")
+    let mut edits = Edits::new();
+    edits.say(reply.status, Some(message));
+    Outcome::mended("an error page", edits)
 }

@@ -4,6 +4,8 @@ use http::StatusCode;
 
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::{ERROR, Feature};
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::jsonrpc::{self, Envelope};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -24,6 +26,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::JSONRPC_ANSWER],
     default: Mode::Fix,
     on: &[Class::Mcp],
+    gate: &[&[Feature::Asks], ERROR],
     hook: Hook::Reply { needs: Needs::Json, when, run },
     examples: &[
         Example {
@@ -99,7 +102,7 @@ fn when(request: &Request, reply: &Reply) -> bool {
         && !is_meant
 }
 
-fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(_: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let Some(message) = reply.json() else { return Outcome::Sound };
     let Some(error) = message.child("error").filter(|error| error.has("code")) else { return Outcome::Sound };
     let code = error.get("code").and_then(|code| code.as_i64());
@@ -116,7 +119,8 @@ fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     if is_lost || !is_own || code.is_some_and(|code| jsonrpc::MODERN.contains(&code)) {
         return Outcome::Sound;
     }
-    reply.status = StatusCode::OK;
+    let mut edits = Edits::new();
+    edits.status(StatusCode::OK);
     // A server that cannot take a message may refuse it so (MCP 2025-11-25, Sending Messages to the Server).
-    Outcome::mended("a JSON-RPC error with the HTTP status of an error").within_the_rules()
+    Outcome::mended("a JSON-RPC error with the HTTP status of an error", edits).within_the_rules()
 }

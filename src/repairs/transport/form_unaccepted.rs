@@ -5,6 +5,8 @@ use http::{HeaderValue, StatusCode};
 
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Accepts, Form, Opening, Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -22,6 +24,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::MESSAGE_SENT],
     default: Mode::Fix,
     on: &[Class::Mcp],
+    gate: &[&[Feature::Asks], &[Feature::OneForm], &[Feature::Ok]],
     hook: Hook::Reply { needs: Needs::Head, when, run },
     examples: &[
         Example {
@@ -64,14 +67,15 @@ fn when(request: &Request, reply: &Reply) -> bool {
         && request.accepts.json != request.accepts.events
 }
 
-fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(_: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let (is_stream, is_read) = (reply.is_of("text/event-stream"), reply.opening == Opening::Object);
     let (form, kind) = match request.accepts {
         Accepts { events: false, .. } if is_stream => (Form::Message, "application/json"),
         Accepts { json: false, .. } if !is_stream && is_read => (Form::Event, "text/event-stream"),
         _ => return Outcome::Sound,
     };
-    reply.form = form;
-    reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    Outcome::mended("an answer in the form that the client does not accept")
+    let mut edits = Edits::new();
+    edits.leave(form);
+    edits.set(CONTENT_TYPE, HeaderValue::from_static(kind));
+    Outcome::mended("an answer in the form that the client does not accept", edits)
 }

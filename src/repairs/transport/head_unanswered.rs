@@ -5,6 +5,8 @@ use http::{Method, StatusCode};
 
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -21,6 +23,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::HEAD_METHOD],
     default: Mode::Fix,
     on: &[Class::Mcp],
+    gate: &[&[Feature::Head], &[Feature::NotFound, Feature::BadRequest, Feature::InternalServerError]],
     hook: Hook::Reply { needs: Needs::Head, when, run },
     examples: &[
         Example {
@@ -54,10 +57,11 @@ fn when(request: &Request, reply: &Reply) -> bool {
         && matches!(reply.status, StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST | StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
+fn run(_: &Site<'_>, _: &Request, reply: &Reply) -> Outcome {
     // A request without a session may be refused so, whatever its method (MCP 2025-11-25, Session Management).
     let is_told = reply.status == StatusCode::BAD_REQUEST;
-    reply.say(StatusCode::METHOD_NOT_ALLOWED, None);
-    reply.headers.insert(ALLOW, HeaderValue::from_static("POST, GET, DELETE"));
-    Outcome::mended("a HEAD is answered as if nothing were there").blameless_if(is_told)
+    let mut edits = Edits::new();
+    edits.say(StatusCode::METHOD_NOT_ALLOWED, None);
+    edits.set(ALLOW, HeaderValue::from_static("POST, GET, DELETE"));
+    Outcome::mended("a HEAD is answered as if nothing were there", edits).blameless_if(is_told)
 }

@@ -5,6 +5,8 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Request, Site};
 use crate::jsonrpc::Envelope;
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -24,6 +26,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::MESSAGE_SENT],
     default: Mode::Fix,
     on: &[Class::Mcp, Class::LegacyPost],
+    gate: &[&[Feature::Message]],
     hook: Hook::Request { needs: Needs::Head, when, run, goes_on: false },
     examples: &[
         Example {
@@ -77,12 +80,13 @@ fn when(request: &Request) -> bool {
         && request.headers.get(CONTENT_TYPE).is_none_or(|kind| kind != JSON)
 }
 
-fn run(site: &Site<'_>, request: &mut Request) -> Outcome {
+fn run(site: &Site<'_>, request: &Request) -> Outcome {
     // What needs a preflight must not get through without one (Fetch, CORS-safelisted request-header).
     if request.origin.as_ref().is_some_and(|origin| !site.allows_origin(origin)) {
         return Outcome::Sound;
     }
-    request.headers.insert(CONTENT_TYPE, JSON);
+    let mut edits = Edits::new();
+    edits.set(CONTENT_TYPE, JSON);
     // The client is the one who breaks a rule, if anybody.
-    Outcome::mended("a message that is not called application/json, and nothing more").within_the_rules()
+    Outcome::mended("a message that is not called application/json, and nothing more", edits).within_the_rules()
 }

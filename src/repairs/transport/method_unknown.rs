@@ -4,6 +4,8 @@ use http::StatusCode;
 
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Opening, Outcome, Reply, Request, Site};
 use crate::jsonrpc;
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -23,6 +25,18 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::JSONRPC_ANSWER],
     default: Mode::Fix,
     on: &[Class::Mcp],
+    gate: &[
+        &[Feature::Asks],
+        &[
+            Feature::Html,
+            Feature::BadRequest,
+            Feature::NotFound,
+            Feature::MethodNotAllowed,
+            Feature::InternalServerError,
+            Feature::OtherServerError,
+            Feature::OtherClientError,
+        ],
+    ],
     hook: Hook::Reply { needs: Needs::Body, when, run },
     examples: &[
         Example {
@@ -120,7 +134,7 @@ fn when(request: &Request, reply: &Reply) -> bool {
         && OPTIONAL.iter().any(|method| request.calls(method))
 }
 
-fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(_: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     if reply.json().is_some_and(|message| message.child("error").is_some_and(|error| error.has("code"))) {
         return Outcome::Sound;
     }
@@ -141,6 +155,7 @@ fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     } else {
         jsonrpc::error(request.message.as_ref(), jsonrpc::METHOD_NOT_FOUND, "Method not found")
     };
-    reply.say(StatusCode::OK, Some(message));
-    Outcome::mended("a method that the server does not have, told in HTTP")
+    let mut edits = Edits::new();
+    edits.say(StatusCode::OK, Some(message));
+    Outcome::mended("a method that the server does not have, told in HTTP", edits)
 }

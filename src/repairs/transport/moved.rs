@@ -4,6 +4,8 @@ use http::uri::PathAndQuery;
 
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Request, Site};
 use crate::lesson::message::are_twins;
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -24,6 +26,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::MCP_REDIRECT],
     default: Mode::Fix,
     on: &[Class::Mcp],
+    gate: &[&[Feature::Moved]],
     hook: Hook::Request { needs: Needs::Head, when, run, goes_on: true },
     examples: &[
         Example {
@@ -76,9 +79,10 @@ fn when(request: &Request) -> bool {
     has_moved && (request.is_anonymous() || !request.is_repeatable())
 }
 
-fn run(_: &Site<'_>, request: &mut Request) -> Outcome {
+fn run(_: &Site<'_>, request: &Request) -> Outcome {
     let Some(Ok(target)) = request.moved.as_deref().map(PathAndQuery::try_from) else { return Outcome::Sound };
-    request.target = target;
+    let mut edits = Edits::new();
+    edits.target(target);
     // What is wrong is said by transport.redirected.
-    Outcome::mended("messages are redirected; asking there at once").blameless_if(true)
+    Outcome::mended("messages are redirected; asking there at once", edits).blameless_if(true)
 }

@@ -4,6 +4,8 @@ use http::{Method, StatusCode};
 
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::{Feature, SUCCESS};
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::jsonrpc::Envelope;
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -22,6 +24,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::MESSAGE_SENT],
     default: Mode::Fix,
     on: &[Class::Mcp],
+    gate: &[&[Feature::Unanswered], SUCCESS],
     hook: Hook::Reply { needs: Needs::Head, when, run },
     examples: &[
         Example {
@@ -77,7 +80,8 @@ fn when(request: &Request, reply: &Reply) -> bool {
         && !is_right
 }
 
-fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
-    reply.say(StatusCode::ACCEPTED, None);
-    Outcome::mended("an answer to a notification")
+fn run(_: &Site<'_>, _: &Request, _: &Reply) -> Outcome {
+    let mut edits = Edits::new();
+    edits.say(StatusCode::ACCEPTED, None);
+    Outcome::mended("an answer to a notification", edits)
 }

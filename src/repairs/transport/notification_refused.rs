@@ -4,6 +4,8 @@ use http::{Method, StatusCode};
 
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::{ERROR, Feature};
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::jsonrpc::Envelope;
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -23,6 +25,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::MESSAGE_SENT],
     default: Mode::Fix,
     on: &[Class::Mcp],
+    gate: &[&[Feature::Unanswered], ERROR],
     hook: Hook::Reply { needs: Needs::Body, when, run },
     examples: &[
         Example {
@@ -87,11 +90,12 @@ fn when(request: &Request, reply: &Reply) -> bool {
         && !is_meant
 }
 
-fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(_: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     // 404 is how a lost session is told; where it is not said, the next request will show.
     if request.session().is_some() && reply.status == StatusCode::NOT_FOUND && super::speaks_of_a_lost_session(reply) {
         return Outcome::Sound;
     }
-    reply.say(StatusCode::ACCEPTED, None);
-    Outcome::mended("a notification that was refused")
+    let mut edits = Edits::new();
+    edits.say(StatusCode::ACCEPTED, None);
+    Outcome::mended("a notification that was refused", edits)
 }

@@ -4,6 +4,7 @@ use http::StatusCode;
 
 use crate::client::who;
 use crate::endpoint::{Class, LEGACY_SSE};
+use crate::exchange::features::Feature;
 use crate::exchange::{Ask, Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -24,6 +25,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::FALLBACK, basis::ENDPOINT_EVENT],
     default: Mode::Fix,
     on: &[Class::Mcp],
+    gate: &[&[Feature::Asks], &[Feature::NotFound, Feature::MethodNotAllowed]],
     hook: Hook::Reply { needs: Needs::Head, when, run },
     examples: &[
         Example {
@@ -75,7 +77,7 @@ fn when(request: &Request, reply: &Reply) -> bool {
         && !reply.is_error_inside()
 }
 
-fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let below = format!("{}{LEGACY_SSE}", site.facts.mcp_path.trim_end_matches('/'));
     let mut places = vec![LEGACY_SSE.to_owned(), below];
     // Where a POST is not allowed a GET may be.

@@ -5,6 +5,7 @@ use http::{Method, StatusCode};
 
 use crate::client::who;
 use crate::endpoint::{Class, is_form};
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::jsonrpc;
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -24,6 +25,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::ORIGIN_CHECK],
     default: Mode::Fix,
     on: &Class::ALL,
+    gate: &[&[Feature::Origin]],
     hook: Hook::Request { needs: Needs::Head, when, run, goes_on: false },
     examples: &[
         Example {
@@ -101,7 +103,7 @@ fn is_login(headers: &HeaderMap) -> bool {
     is_form(headers) && mode == b"navigate"
 }
 
-fn run(site: &Site<'_>, request: &mut Request) -> Outcome {
+fn run(site: &Site<'_>, request: &Request) -> Outcome {
     if !site.facts.loopback_origins || super::is_admitted(site, request) {
         return Outcome::Sound;
     }

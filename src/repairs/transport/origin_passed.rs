@@ -5,6 +5,8 @@ use http::header::ORIGIN;
 
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -23,6 +25,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::ORIGIN_CHECK],
     default: Mode::Fix,
     on: Class::OF_MESSAGES,
+    gate: &[&[Feature::Origin]],
     hook: Hook::Request { needs: Needs::Head, when, run, goes_on: false },
     examples: &[
         Example {
@@ -60,11 +63,12 @@ fn when(request: &Request) -> bool {
     request.origin.is_some() && request.method != Method::OPTIONS && request.headers.contains_key(ORIGIN)
 }
 
-fn run(site: &Site<'_>, request: &mut Request) -> Outcome {
+fn run(site: &Site<'_>, request: &Request) -> Outcome {
     if !super::is_admitted(site, request) {
         return Outcome::Sound;
     }
-    request.headers.remove(ORIGIN);
+    let mut edits = Edits::new();
+    edits.remove(ORIGIN);
     // A server may have a list of its own.
-    Outcome::mended("an origin that this proxy has judged").within_the_rules()
+    Outcome::mended("an origin that this proxy has judged", edits).within_the_rules()
 }

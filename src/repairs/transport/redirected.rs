@@ -6,6 +6,7 @@ use http::{HeaderValue, StatusCode};
 use crate::client::who;
 use crate::edit::origin::Origin;
 use crate::endpoint::{self, Class};
+use crate::exchange::features::Feature;
 use crate::exchange::{Ask, Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::auth::login_page::leads_to_login;
@@ -28,6 +29,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::MCP_REDIRECT],
     default: Mode::Fix,
     on: Class::OF_MESSAGES,
+    gate: &[&[Feature::Location]],
     hook: Hook::Reply { needs: Needs::Head, when, run },
     examples: &[
         Example {
@@ -86,7 +88,7 @@ fn when(request: &Request, reply: &Reply) -> bool {
     request.preflight.is_none() && reply.status.is_redirection() && reply.headers.contains_key(LOCATION)
 }
 
-fn run(site: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(site: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let Some(location) = reply.headers.get(LOCATION).map(HeaderValue::to_str).and_then(Result::ok) else {
         return Outcome::Sound;
     };

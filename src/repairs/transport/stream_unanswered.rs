@@ -5,6 +5,8 @@ use http::{Method, StatusCode};
 
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -23,6 +25,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::LISTENING],
     default: Mode::Fix,
     on: &[Class::Mcp],
+    gate: &[&[Feature::Get]],
     hook: Hook::Reply { needs: Needs::Body, when, run },
     examples: &[
         Example {
@@ -101,11 +104,12 @@ fn when(request: &Request, reply: &Reply) -> bool {
     }
 }
 
-fn run(_: &Site<'_>, _: &Request, reply: &mut Reply) -> Outcome {
+fn run(_: &Site<'_>, _: &Request, reply: &Reply) -> Outcome {
     if reply.status.is_client_error() && super::speaks_of_a_session(reply) {
         return Outcome::Sound;
     }
-    reply.say(StatusCode::METHOD_NOT_ALLOWED, None);
-    reply.headers.insert(ALLOW, HeaderValue::from_static("POST, DELETE"));
-    Outcome::mended("a GET is answered with neither a stream nor 405")
+    let mut edits = Edits::new();
+    edits.say(StatusCode::METHOD_NOT_ALLOWED, None);
+    edits.set(ALLOW, HeaderValue::from_static("POST, DELETE"));
+    Outcome::mended("a GET is answered with neither a stream nor 405", edits)
 }

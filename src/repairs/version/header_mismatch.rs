@@ -4,6 +4,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 
 use crate::client::who;
 use crate::endpoint::{Class, VERSION};
+use crate::exchange::features::Feature;
 use crate::exchange::{Ask, Outcome, Reply, Request, Site};
 use crate::jsonrpc;
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -22,6 +23,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::STANDARD_HEADERS],
     default: Mode::Fix,
     on: &[Class::Mcp],
+    gate: &[&[Feature::Asks], &[Feature::BadRequest]],
     hook: Hook::Reply { needs: Needs::Json, when, run },
     examples: &[
         Example {
@@ -58,7 +60,7 @@ fn when(request: &Request, reply: &Reply) -> bool {
     request.asks() && !request.is_stateless && reply.status == StatusCode::BAD_REQUEST && !reply.cut_off
 }
 
-fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(_: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let code = reply.json().and_then(|message| message.child("error")?.get("code")?.as_i64());
     if code != Some(jsonrpc::HEADER_MISMATCH) {
         return Outcome::Sound;

@@ -5,6 +5,8 @@ use http::HeaderValue;
 use super::newest;
 use crate::client::who;
 use crate::endpoint::{Class, FIRST_STATELESS, VERSION};
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -22,6 +24,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::VERSION_HEADER],
     default: Mode::Fix,
     on: &[Class::Mcp],
+    gate: &[&[Feature::SessionSent, Feature::Message]],
     hook: Hook::Request { needs: Needs::Head, when, run, goes_on: false },
     examples: &[
         Example {
@@ -67,7 +70,8 @@ fn when(request: &Request) -> bool {
             || request.calls("notifications/initialized"))
 }
 
-fn run(_: &Site<'_>, request: &mut Request) -> Outcome {
-    request.headers.insert(VERSION, HeaderValue::from_static(newest()));
-    Outcome::mended("a version without sessions in a session")
+fn run(_: &Site<'_>, _: &Request) -> Outcome {
+    let mut edits = Edits::new();
+    edits.set(VERSION, HeaderValue::from_static(newest()));
+    Outcome::mended("a version without sessions in a session", edits)
 }

@@ -3,7 +3,9 @@
 use super::{is_date, newest};
 use crate::client::who;
 use crate::endpoint::Class;
-use crate::exchange::{Outcome, Request, RequestBody, Site};
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
+use crate::exchange::{Outcome, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
 
@@ -20,6 +22,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::VERSION_NEGOTIATION],
     default: Mode::Fix,
     on: &[Class::Mcp, Class::LegacyPost],
+    gate: &[&[Feature::Initialize]],
     hook: Hook::Request { needs: Needs::Json, when, run, goes_on: false },
     examples: &[
         Example {
@@ -52,8 +55,8 @@ fn when(request: &Request) -> bool {
     request.calls("initialize") && !request.says_so_itself()
 }
 
-fn run(_: &Site<'_>, request: &mut Request) -> Outcome {
-    let RequestBody::Json(message) = &mut request.body else { return Outcome::Sound };
+fn run(_: &Site<'_>, request: &Request) -> Outcome {
+    let Some(mut message) = request.json().cloned() else { return Outcome::Sound };
     let Some(mut params) = message.child("params") else { return Outcome::Sound };
     let is_too_new = params.text("protocolVersion").is_some_and(|asked| is_date(&asked) && asked.as_str() > newest());
     if !is_too_new {
@@ -61,5 +64,5 @@ fn run(_: &Site<'_>, request: &mut Request) -> Outcome {
     }
     params.set("protocolVersion", newest().into());
     message.splice("params", params.to_bytes());
-    Outcome::mended("initialize for a version that has none")
+    Outcome::mended("initialize for a version that has none", Edits::to_document(message))
 }

@@ -5,6 +5,7 @@ use http::StatusCode;
 use crate::client::who;
 use crate::edit::json::Object;
 use crate::endpoint::Class;
+use crate::exchange::features::Feature;
 use crate::exchange::{Ask, Outcome, Reply, Request, Site};
 use crate::jsonrpc;
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -24,6 +25,10 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::VERSION_NEGOTIATION],
     default: Mode::Fix,
     on: &[Class::Mcp],
+    gate: &[
+        &[Feature::Asks],
+        &[Feature::ErrorInside, Feature::BadRequest, Feature::OtherClientError, Feature::InternalServerError],
+    ],
     hook: Hook::Reply { needs: Needs::Body, when, run },
     examples: &[
         Example {
@@ -66,7 +71,7 @@ fn when(request: &Request, reply: &Reply) -> bool {
             ))
 }
 
-fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(_: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     if reply.json().is_some_and(|message| message.has("result")) {
         return Outcome::Sound;
     }

@@ -5,6 +5,7 @@ use http::header::HeaderMap;
 
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -23,6 +24,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::FALLBACK],
     default: Mode::Fix,
     on: &[Class::Mcp],
+    gate: &[&[Feature::Probe]],
     hook: Hook::Request { needs: Needs::Head, when, run, goes_on: false },
     examples: &[
         Example {
@@ -55,7 +57,7 @@ fn when(request: &Request) -> bool {
     request.is_legacy && request.calls(super::PROBE) && request.asks() && (request.authorized || !request.guarded)
 }
 
-fn run(_: &Site<'_>, request: &mut Request) -> Outcome {
+fn run(_: &Site<'_>, request: &Request) -> Outcome {
     let mut reply = Reply::new(StatusCode::BAD_REQUEST, HeaderMap::new());
     reply.say(StatusCode::BAD_REQUEST, Some(super::unknown(request)));
     Outcome::answer("server/discover at a server that does not know it", reply)

@@ -5,6 +5,8 @@ use http::header::WWW_AUTHENTICATE;
 
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::edits::Edits;
+use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::jsonrpc::{self, Envelope};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -25,6 +27,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::FALLBACK],
     default: Mode::Fix,
     on: &[Class::Mcp],
+    gate: &[&[Feature::Probe]],
     hook: Hook::Reply { needs: Needs::Body, when, run },
     examples: &[
         Example {
@@ -119,7 +122,7 @@ fn when(request: &Request, reply: &Reply) -> bool {
         && !(reply.status.is_success() && reply.is_of("text/event-stream"))
 }
 
-fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(_: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let asks_for_rights = reply.status == StatusCode::FORBIDDEN && reply.headers.contains_key(WWW_AUTHENTICATE);
     if asks_for_rights || is_understood(request, reply) {
         return Outcome::Sound;
@@ -129,8 +132,9 @@ fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
     // So do these, with the clients that were tried.
     let is_taken =
         matches!(reply.status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::TOO_MANY_REQUESTS);
-    reply.say(StatusCode::BAD_REQUEST, Some(super::unknown(request)));
-    let outcome = Outcome::mended("an answer to server/discover that is not understood").blameless_if(is_right);
+    let mut edits = Edits::new();
+    edits.say(StatusCode::BAD_REQUEST, Some(super::unknown(request)));
+    let outcome = Outcome::mended("an answer to server/discover that is not understood", edits).blameless_if(is_right);
     if is_taken { outcome.stopping(who::NOBODY) } else { outcome }
 }
 

@@ -4,6 +4,7 @@ use http::{HeaderValue, StatusCode};
 
 use crate::client::who;
 use crate::endpoint::{Class, NEGOTIATED, VERSION};
+use crate::exchange::features::Feature;
 use crate::exchange::{Ask, Outcome, Reply, Request, Site};
 use crate::jsonrpc;
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -24,6 +25,13 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::VERSION_NEGOTIATION, basis::VERSION_HEADER],
     default: Mode::Fix,
     on: &[Class::Mcp],
+    gate: &[&[
+        Feature::ErrorInside,
+        Feature::BadRequest,
+        Feature::OtherClientError,
+        Feature::InternalServerError,
+        Feature::OtherServerError,
+    ]],
     hook: Hook::Reply { needs: Needs::Body, when, run },
     examples: &[
         Example {
@@ -107,7 +115,7 @@ fn when(request: &Request, reply: &Reply) -> bool {
     }
 }
 
-fn run(_: &Site<'_>, request: &Request, reply: &mut Reply) -> Outcome {
+fn run(_: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     if reply.json().is_some_and(|message| message.has("result")) {
         return Outcome::Sound;
     }

@@ -24,6 +24,7 @@ pub mod config;
 pub mod endpoint;
 pub mod example;
 pub mod fence;
+pub mod machine;
 pub mod plan;
 pub mod ranges;
 pub mod redact;

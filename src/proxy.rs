@@ -2,26 +2,24 @@
 //!
 //! Seldom-walked side paths are boxed, so that the future of a plain exchange stays small.
 //!
+//! What is decided on the way is decided by the machine (`machine`); here is what awaits and streams.
+//!
 //! admit -> know -> classify -> peek -> mend the request -> aim -> ask -> peek -> mend the reply -> finish
 
 mod account;
 pub(crate) mod admit;
-pub(crate) mod answer;
+mod answer;
 mod bridge;
 mod finish;
-mod lessons;
 mod limits;
-mod parts;
-pub(crate) mod reading;
+mod peek;
 mod streams;
 mod taping;
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
-use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HeaderValue, RETRY_AFTER};
+use http::header::{ACCEPT_ENCODING, HeaderValue, RETRY_AFTER};
 use http::uri::PathAndQuery;
 use http::{Method, Request as HttpRequest, Response};
 use http_body::Body as _;
@@ -29,23 +27,20 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use self::account::Account;
-use self::answer::{Answer, question};
+use self::account::{Account, tell};
+use self::answer::{Answer, Body, again, question};
 use crate::body::caller::Caller;
-use crate::body::{self, Read, ReplyBody, Upload};
+use crate::body::{self, ReplyBody};
 use crate::connection::{Connection, Phase, Turn};
 use crate::endpoint::Class;
-use crate::exchange::{Form, Head, Reply, ReplyBody as ReplyText, Request, RequestBody, Site};
+use crate::exchange::{Form, Head, Request, Site};
 use crate::headers::{self, Forwarding};
-use crate::jsonrpc::Envelope;
 use crate::knowledge::Knowledge;
 use crate::learn;
-use crate::lesson::response::Brought;
 use crate::lesson::{Heard, Lesson};
+use crate::machine::{Begun, Machine, News, Rules, Step, take_fields};
 use crate::overload::{self, Held};
-use crate::plan::{Findings, Report};
 use crate::refuse::{self, Refusal};
-use crate::repair::Needs;
 use crate::repairs::version::PROBE;
 use crate::runtime::Runtime;
 use crate::sites::Sites;
@@ -76,8 +71,8 @@ struct Exchange {
     known: Arc<Knowledge>,
     /// What the client asked for.
     target: PathAndQuery,
-    /// What fired, for the log, the span, the header and the counters alike.
-    findings: Findings,
+    /// What decides, and what has fired: for the log, the span, the header and the counters alike.
+    machine: Machine<Body>,
     untouched: Option<Untouched>,
     refused: Option<Refusal>,
     tape: Option<Box<Taped>>,
@@ -119,7 +114,7 @@ pub async fn serve(
         started,
         known,
         target,
-        findings: Findings::default(),
+        machine: Machine::default(),
         untouched: None,
         refused: None,
         tape,
@@ -145,7 +140,7 @@ pub async fn serve(
         Err(failure) => {
             tracing::debug!(refusal = failure.refusal.name, cause = ?failure.cause, "no answer from the upstream");
             if failure.refusal == refuse::ANSWER_TIMEOUT && request.calls(PROBE) {
-                exchange.hear(Some(Heard::Question(Lesson::Legacy)));
+                learn::hear(&exchange.worker.runtime, &exchange.worker.upstream, Heard::Question(Lesson::Legacy));
             }
             exchange.cut_short |= exchange.connection.phase() == Phase::Body;
             if failure.refusal == refuse::NO_DESCRIPTOR {
@@ -230,7 +225,7 @@ impl Exchange {
             }
             self.account.class = request.class;
         } else if runtime.learner.is_on_first_visit() {
-            Box::pin(runtime.learner.first_visit(self.depends_on_login(request))).await;
+            Box::pin(runtime.learner.first_visit(depends_on_login(request))).await;
             self.take(runtime.learner.recall(), request);
         }
         let refusal = match () {
@@ -246,58 +241,80 @@ impl Exchange {
         self.owner = self.owner(request, !body.is_end_stream());
         self.set_forwarding(request, host);
         let (body, upload) = self.peek(request, body).await?;
-        let brought = Brought::by(&self.site(&runtime), request);
-        let target = request.target.clone();
-        let (report, answer) = runtime.plan.mend_request(&self.site(&runtime), request);
-        let has_moved = request.target != target && request.moved.as_deref() == Some(request.target.as_str());
-        if let Some(reply) = answer {
-            self.note(report);
-            Box::pin(self.leave(request, true, body)).await;
-            return Ok(self.answer_here(request, *reply));
-        }
-        let body = self.reframe_request(request, body, &report);
-        self.note(report);
+        let changed = match self.decide(|machine, rules| machine.begin(rules, request)) {
+            Begun::Answer(answer) => {
+                Box::pin(self.leave(request, true, body)).await;
+                return Ok(*answer);
+            }
+            Begun::Ask(changed) => changed,
+        };
+        let body = changed.map_or(body, body::RequestBody::Whole);
         self.aim(request, host);
-
-        let may_ask = request.class.may_ask_again();
-        let headers = if may_ask { request.headers.clone() } else { std::mem::take(&mut request.headers) };
-        let question = question(request, request.target.clone(), headers, body, upload);
-        let mut answer = self.ask(request, question).await?;
-        self.listen(request, &answer.reply, brought.as_ref(), has_moved);
-        let mut asks_left = most_asks(request.class);
-        loop {
-            let (mut report, ask) =
-                runtime.plan.mend_reply(&self.site(&runtime), request, &mut answer.reply, asks_left > 0);
-            let asking = report.take_asking(ask.as_ref());
-            self.note(report);
-            let (Some(ask), Some(asking)) = (ask, asking) else { break };
-            asks_left = asks_left.saturating_sub(1);
-            let is_better;
-            (answer, is_better) = Box::pin(self.ask_again(request, answer, &ask, asking)).await;
-            asks_left = if is_better { asks_left } else { 0 };
-        }
-        self.mend_message(request, &mut answer);
+        let fields = take_fields(request);
+        let question = question(request, request.target.clone(), fields, body, upload);
+        let answer = self.ask(request, question).await?;
+        let mut step = self.decide(|machine, rules| machine.came(rules, request, answer));
+        let mut answer = loop {
+            match step {
+                Step::Relay(answer) => break answer,
+                further => step = Box::pin(self.go_on(request, further)).await?,
+            }
+        };
         if answer.reply.form == Form::Posted {
             self.send_to_stream(request, &mut answer);
         }
         Ok(answer)
     }
 
-    /// Mends the one message of an answer that was read whole.
-    fn mend_message(&mut self, request: &Request, answer: &mut Answer) {
-        let runtime = self.worker.runtime.clone();
-        let Some(text) = answer.message(request) else { return };
-        let site = self.site(&runtime);
-        let (report, mended) = match &answer.reply.message {
-            Some(peeked) if matches!(answer.reply.body, ReplyText::Stream) => {
-                runtime.plan.mend_peeked(&site, request, peeked, &text)
+    /// Does what the machine wants, and tells it what came.
+    async fn go_on(&mut self, request: &mut Request, step: Step<Body>) -> Result<Step<Body>, Failure> {
+        let next = match step {
+            Step::Relay(_) => return Ok(step),
+            Step::Gather(answer) => {
+                let text = self.gather(answer).await;
+                self.decide(|machine, rules| machine.gathered(rules, request, text))
             }
-            _ => runtime.plan.mend_message(&site, request, &text),
+            Step::Ask(outgoing) => {
+                let answer = self.ask(request, again(request, outgoing)).await.ok();
+                self.answered(request, answer)
+            }
+            Step::Bridge(at) => {
+                let answer = self.bridge(request, &at).await;
+                self.answered(request, answer)
+            }
         };
-        if let Some(mended) = mended {
-            answer.reply.body = ReplyText::Text(mended);
+        next.ok_or_else(|| refuse::INTERNAL.into())
+    }
+
+    fn answered(&mut self, request: &mut Request, answer: Option<Answer>) -> Option<Step<Body>> {
+        self.decide(|machine, rules| match answer {
+            Some(answer) => Some(machine.came(rules, request, answer)),
+            None => machine.failed(rules, request),
+        })
+    }
+
+    /// Lets the machine decide, and passes on what that brought up for others.
+    fn decide<T>(&mut self, decide: impl FnOnce(&mut Machine<Body>, &Rules<'_>) -> T) -> T {
+        let Self { machine, known, worker, is_stranger, .. } = self;
+        let site = Site { facts: &worker.runtime.facts, known };
+        let may_ask_at =
+            |request: &Request, target: &str| admit::may_ask_at(worker, site, *is_stranger, request, target);
+        let decided = decide(machine, &Rules { plan: &worker.runtime.plan, site, may_ask_at: &may_ask_at });
+        if let Some(news) = self.machine.take_news() {
+            self.pass_on(news);
         }
-        self.note(report);
+        decided
+    }
+
+    fn pass_on(&mut self, news: News) {
+        self.untouched = tell(&self.worker.runtime.counters, &news.bugs).or(self.untouched);
+        for heard in news.heard {
+            learn::hear(&self.worker.runtime, &self.worker.upstream, heard);
+        }
+        if let Some((repair, what)) = news.substituted {
+            // Who asked for one thing and got another shall be able to find out (reliability 26).
+            tracing::warn!(repair, "{what}");
+        }
     }
 
     fn site<'a>(&'a self, runtime: &'a Runtime) -> Site<'a> {
@@ -335,118 +352,6 @@ impl Exchange {
         headers::set_forwarding(&mut request.headers, &forwarding);
     }
 
-    /// Reads the request's body if a live repair asks for it, under a cap; otherwise it stays a stream.
-    async fn peek(
-        &mut self,
-        request: &mut Request,
-        mut incoming: Incoming,
-    ) -> Result<(body::RequestBody, Upload), Failure> {
-        let bounds = self.runtime().bounds;
-        let declared = request.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-        if declared.is_some_and(|length| length > bounds.request_bytes) {
-            return Err(refuse::BODY_TOO_LARGE.into());
-        }
-        if limits::has_meaningless_body(request, &incoming) {
-            Box::pin(self.leave_meaningless(request, incoming)).await?;
-            return Ok((body::RequestBody::Empty, Upload::begun(Instant::now())));
-        }
-        if request.class.has_messages() && request.method == Method::POST {
-            return self.peek_message(request, incoming, declared).await;
-        }
-        let needs = match self.runtime().plan.request_needs(request) {
-            Needs::Head if self.is_form_of_login(request) => Needs::Form,
-            needs => needs,
-        };
-        let mut prefix = None;
-        if needs != Needs::Head && admit::carries(request, needs) {
-            self.connection.enter(Phase::Body);
-            let longest = bounds.body_bytes.min(admit::LONGEST_BODY);
-            let read = Box::pin(body::read(&mut incoming, longest, bounds.body_time, &mut self.held)).await;
-            self.connection.leave(Phase::Body);
-            match read {
-                Read::Whole(_) if body::is_cut(&self.connection, &incoming) => return Err(refuse::BAD_BODY.into()),
-                Read::Whole(bytes) => {
-                    self.take_in(&bytes);
-                    reading::show_body(needs, request, bytes.clone());
-                    return Ok((body::RequestBody::Whole(bytes), Upload::begun(Instant::now())));
-                }
-                Read::Partly(bytes) => {
-                    if self.held.is_refused {
-                        self.untouched(Untouched::Busy);
-                    }
-                    prefix = Some(bytes);
-                }
-                Read::Failed(error) => return Err(Failure::of_upload(error)),
-            }
-        }
-        Ok(self.stream_up(prefix, incoming))
-    }
-
-    /// A body was read whole.
-    fn take_in(&mut self, bytes: &Bytes) {
-        self.runtime().counters.bytes_up.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        self.tape_body(bytes);
-    }
-
-    fn stream_up(&self, prefix: Option<Bytes>, incoming: Incoming) -> (body::RequestBody, Upload) {
-        let bounds = &self.runtime().bounds;
-        let limits = (bounds.request_bytes, bounds.patience.body);
-        let counters = self.runtime().counters.clone();
-        body::RequestBody::from_client(prefix, incoming, self.connection.clone(), counters, limits, self.started)
-    }
-
-    /// Peeks at a message: at all of a short one, which then can be mended and sent again; at the beginning of a long one,
-    /// which streams.
-    async fn peek_message(
-        &mut self,
-        request: &mut Request,
-        mut incoming: Incoming,
-        declared: Option<u64>,
-    ) -> Result<(body::RequestBody, Upload), Failure> {
-        let bounds = self.runtime().bounds;
-        let longest = bounds.body_bytes.min(admit::LONGEST_BODY);
-        let is_long = declared.is_some_and(|length| length > longest as u64);
-        self.connection.enter(Phase::Body);
-        let read = if is_long {
-            Box::pin(body::read_start(&mut incoming, bounds.body_time)).await
-        } else {
-            Box::pin(body::read(&mut incoming, longest, bounds.body_time, &mut self.held)).await
-        };
-        self.connection.leave(Phase::Body);
-        match read {
-            Read::Whole(_) if body::is_cut(&self.connection, &incoming) => Err(refuse::BAD_BODY.into()),
-            Read::Whole(bytes) => {
-                self.take_in(&bytes);
-                let is_legacy = || self.runtime().learner.is_legacy();
-                reading::show_message(&self.runtime().plan, request, bytes.clone(), is_legacy);
-                Ok((body::RequestBody::Whole(bytes), Upload::begun(Instant::now())))
-            }
-            Read::Partly(bytes) => {
-                if !is_long && self.held.is_refused {
-                    self.untouched(Untouched::Busy);
-                }
-                request.message = Some(Envelope::peek_start(&bytes)).filter(Envelope::is_message);
-                Ok(self.stream_up(Some(bytes).filter(|bytes| !bytes.is_empty()), incoming))
-            }
-            Read::Failed(error) => Err(Failure::of_upload(error)),
-        }
-    }
-
-    /// The body that goes up: the changed one, framed anew, or the one that came.
-    fn reframe_request(&self, request: &mut Request, body: body::RequestBody, report: &Report) -> body::RequestBody {
-        if !report.mended() {
-            return body;
-        }
-        let changed = match &request.body {
-            RequestBody::Unread | RequestBody::Whole(_) => return body,
-            RequestBody::Json(object) if !object.is_changed() => return body,
-            RequestBody::Json(object) => object.to_bytes(),
-            RequestBody::Form(form) => Bytes::from(form.clone()),
-        };
-        headers::reframe(&mut request.headers, changed.len());
-        body::RequestBody::Whole(changed)
-    }
-
     /// Host of the upstream; for documents that may have to be mended, plain and whole ones only. Of the MCP endpoint
     /// only refusals are read, and their coding is undone first: its messages go on being compressed.
     fn aim(&self, request: &mut Request, host: &HeaderValue) {
@@ -479,15 +384,7 @@ impl Exchange {
         }
         self.worker.runtime.counters.refused(&refusal);
         self.cut_short |= refusal.close;
-        self.answer_here(request, reply)
-    }
-
-    /// An answer that the upstream has no part in.
-    fn answer_here(&mut self, request: &Request, mut reply: Reply) -> Answer {
-        let runtime = self.worker.runtime.clone();
-        let (report, _) = runtime.plan.mend_reply(&self.site(&runtime), request, &mut reply, false);
-        self.note(report);
-        Answer::ours(reply)
+        self.decide(|machine, rules| machine.answer(rules, request, reply))
     }
 
     fn untouched(&mut self, why: Untouched) {
@@ -496,16 +393,14 @@ impl Exchange {
     }
 }
 
-fn target_of(request: &HttpRequest<Incoming>) -> PathAndQuery {
-    request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"))
+/// Whether the answer depends on what is known of the login, before the upstream is asked: a stream that a stranger
+/// opens.
+fn depends_on_login(request: &Request) -> bool {
+    request.class == Class::Mcp && matches!(request.method, Method::GET | Method::HEAD) && !request.authorized
 }
 
-/// How many further asks an exchange may take: a redirect may lead to another.
-pub(crate) fn most_asks(class: Class) -> usize {
-    match class {
-        class if class.has_messages() => 3,
-        class => usize::from(class.may_ask_again()),
-    }
+fn target_of(request: &HttpRequest<Incoming>) -> PathAndQuery {
+    request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"))
 }
 
 /// Seconds since 1970.

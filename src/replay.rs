@@ -3,7 +3,7 @@
 //! The upstream's answers are the recorded ones, in their order; so a further ask gets what it got then. What depends on
 //! time is not run: repairs of silence, and what was answered after waiting.
 
-mod parts;
+mod events;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,14 +11,15 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
-use crate::endpoint::Class;
-use crate::exchange::{Ask, Facts, Form, Head, Opening, Reply, ReplyBody, Request, RequestBody, Site};
+use crate::endpoint::{self, Class};
+use crate::exchange::{Facts, Head, Opening, Reply, Request, Site};
 use crate::headers;
 use crate::knowledge::Knowledge;
-use crate::plan::{Findings, Fired, Plan, Report};
-use crate::proxy::{admit, most_asks, reading};
+use crate::machine::reading::{self, OfReply, OfRequest};
+use crate::machine::{self, Begun, Machine, Rules, Step, take_fields};
+use crate::plan::{Fired, Plan};
 use crate::redact::{Message, NOT_KEPT};
-use crate::repair::{Hook, Needs};
+use crate::repair::Hook;
 use crate::repairs::{REPAIRS, find};
 use crate::telemetry::capture::form::{Capture, Entry, Recorded};
 
@@ -94,195 +95,133 @@ pub fn replay(plan: &Plan, facts: &Facts, known: &Knowledge, recorded: &Recorded
     if recorded.refused.is_some() {
         return unclear("the proxy answered it itself");
     }
-    let mut run = Run { plan, site, recorded, request, findings: Findings::default(), next: 0, unclear: None };
-    run.go();
-    Replayed { fired: run.findings.into_fired(), unclear: run.unclear }
+    // What was not allowed then was not asked, and has no turn.
+    let rules = Rules { plan, site, may_ask_at: &was_allowed };
+    let mut run = Run { rules, recorded, request, machine: Machine::default(), next: 0 };
+    let unclear = run.go().err().map(str::to_owned);
+    Replayed { fired: run.machine.findings.into_fired(), unclear }
 }
 
 fn unclear(why: &str) -> Replayed {
     Replayed { fired: Vec::new(), unclear: Some(why.to_owned()) }
 }
 
-/// One replay under way.
-struct Run<'a> {
-    plan: &'a Plan,
-    site: Site<'a>,
-    recorded: &'a Recorded,
-    request: Request,
-    findings: Findings,
-    /// The turn that answers the next ask.
-    next: usize,
-    unclear: Option<String>,
+fn was_allowed(_: &Request, _: &str) -> bool {
+    true
 }
 
-/// An answer, and the text of its body if that is known.
-struct Answer {
-    reply: Reply,
+/// One replay under way.
+struct Run<'a> {
+    rules: Rules<'a>,
+    recorded: &'a Recorded,
+    request: Request,
+    machine: Machine<Text>,
+    /// The turn that answers the next ask.
+    next: usize,
+}
+
+/// The body of a recorded answer, if it is known.
+struct Text {
     text: Option<Bytes>,
+    was_read: bool,
+}
+
+type Answer = machine::Answer<Text>;
+
+impl machine::Body for Text {
+    fn nothing() -> Self {
+        Self { text: None, was_read: false }
+    }
+
+    fn text(&self) -> Option<Bytes> {
+        self.text.clone().filter(|_| self.was_read)
+    }
 }
 
 impl Run<'_> {
-    fn go(&mut self) {
-        self.peek();
-        let (report, answer) = self.plan.mend_request(&self.site, &mut self.request);
-        self.note(report);
-        if let Some(reply) = answer {
-            let mut reply = *reply;
-            let (report, _) = self.plan.mend_reply(&self.site, &self.request, &mut reply, false);
-            return self.note(report);
+    /// Goes through the exchange.
+    ///
+    /// # Errors
+    /// Why that is not possible to the end.
+    fn go(&mut self) -> Result<(), &'static str> {
+        self.show_request();
+        if let Begun::Answer(_) = self.machine.begin(&self.rules, &mut self.request) {
+            return Ok(());
         }
-        if !self.request.class.may_ask_again() {
-            self.request.headers = HeaderMap::new();
-        }
-        let Some(mut answer) = self.turn() else {
-            self.unclear = Some("the upstream did not answer".to_owned());
-            return;
-        };
-        let mut asks_left = most_asks(self.request.class);
+        drop(take_fields(&mut self.request));
+        let answer = self.turn().ok_or("the upstream did not answer")?;
+        let mut step = self.machine.came(&self.rules, &mut self.request, answer);
         loop {
-            let (mut report, ask) = self.plan.mend_reply(&self.site, &self.request, &mut answer.reply, asks_left > 0);
-            let asking = report.take_asking(ask.as_ref());
-            self.note(report);
-            let (Some(ask), Some(asking)) = (ask, asking) else { break };
-            asks_left = asks_left.saturating_sub(1);
-            match self.ask_again(&answer, &ask, asking) {
-                Some(better) => answer = better,
-                None => asks_left = 0,
+            step = match step {
+                Step::Relay(answer) => {
+                    self.mend_events(&answer);
+                    return Ok(());
+                }
+                Step::Bridge(_) => return Err("it went on over the older transport"),
+                Step::Gather(answer) => self.machine.gathered(&self.rules, &mut self.request, answer.body.text),
+                Step::Ask(_) => match self.turn() {
+                    Some(answer) => Some(self.machine.came(&self.rules, &mut self.request, answer)),
+                    None => self.machine.failed(&self.rules, &mut self.request),
+                },
             }
-            if self.unclear.is_some() {
-                return;
-            }
+            .ok_or("it cannot be gone through")?;
         }
-        self.mend_message(&mut answer);
-        self.mend_events(&answer);
-    }
-
-    fn note(&mut self, report: Report) {
-        self.findings.note(report);
     }
 
     /// What is read of the request.
-    fn peek(&mut self) {
-        let text = Bytes::copy_from_slice(self.recorded.asked.body.as_bytes());
-        let is_read = !text.is_empty() && self.recorded.asked.body != NOT_KEPT;
-        let request = &mut self.request;
-        if request.class.has_messages() && request.method == Method::POST {
-            if !is_read {
-                return;
-            }
-            return reading::show_message(self.plan, request, text, || self.recorded.turns.is_empty());
+    fn show_request(&mut self) {
+        let body = &self.recorded.asked.body;
+        if body.is_empty() || body == NOT_KEPT {
+            return;
         }
-        let needs = self.plan.request_needs(request);
-        if is_read && needs != Needs::Head && admit::carries(request, needs) {
-            reading::show_body(needs, request, text);
+        let (text, request) = (Bytes::copy_from_slice(body.as_bytes()), &mut self.request);
+        match reading::of_request(self.rules.plan, self.rules.site.known, request) {
+            OfRequest::Nothing => {}
+            OfRequest::Body(needs) => reading::show_body(needs, request, text),
+            OfRequest::Message => {
+                reading::show_message(self.rules.plan, request, text, || self.recorded.turns.is_empty());
+            }
         }
     }
 
-    /// The next recorded answer, read as far as `proxy/answer.rs` reads it.
+    /// The next recorded answer, read as far as the data path reads it.
     fn turn(&mut self) -> Option<Answer> {
         let (_, came) = self.recorded.turns.get(self.next)?;
         self.next += 1;
         let came = came.as_ref()?;
         let mut reply = Reply::new(StatusCode::from_u16(came.status()).ok()?, headers_of(came));
         headers::strip_hop_by_hop(&mut reply.headers);
-        let is_known = came.body != NOT_KEPT;
-        let text = is_known.then(|| body_of(&came.body));
-        if let Some(text) = &text {
-            self.show(&mut reply, text);
-        }
-        Some(Answer { reply, text })
+        let text = (came.body != NOT_KEPT).then(|| body_of(&came.body));
+        let was_read = text.as_ref().is_some_and(|text| self.show_reply(&mut reply, text));
+        Some(Answer { reply, body: Text { text, was_read } })
     }
 
-    fn show(&self, reply: &mut Reply, text: &Bytes) {
-        let request = &self.request;
-        if !reading::has_body(request, reply.status) {
-            reply.coding = None;
-            return;
-        }
-        let was_read = !matches!(self.recorded.untouched.as_deref(), Some("too-large" | "slow" | "encoded"));
-        if reading::needs(self.plan, request, reply) != Needs::Head {
-            if was_read {
+    /// Answers whether the body was read whole.
+    fn show_reply(&self, reply: &mut Reply, text: &Bytes) -> bool {
+        let (plan, request) = (self.rules.plan, &self.request);
+        match reading::of_reply(plan, request, reply, LARGEST) {
+            OfReply::Nothing => return false,
+            OfReply::Start => {
+                reply.opening = Opening::of(text);
+                return false;
+            }
+            OfReply::Body if matches!(self.recorded.untouched.as_deref(), Some("too-large" | "slow" | "encoded")) => {
+                return false;
+            }
+            OfReply::Body => {
                 reading::show_whole(reply, text);
             }
-            return;
-        }
-        let is_peeked =
-            self.plan.wants_messages(request) && reading::may_be_message(request, reply) && reply.coding.is_none();
-        if !is_peeked {
-            return;
-        }
-        let most = reading::longest_message(request, LARGEST);
-        reply.opening = Opening::of(text);
-        if reply.declared_length().is_some_and(|length| length > most as u64) {
-            return;
-        }
-        let is_message = match reply.opening {
-            Opening::Events => request.class == Class::LegacyPost,
-            opening => opening != Opening::Other,
-        };
-        if is_message && reading::show_answer(self.plan, request, reply, text) {
-            reading::show_whole(reply, text);
-        }
-    }
-
-    /// A further ask and those in its place. `None` if no answer is better.
-    fn ask_again(&mut self, first: &Answer, ask: &Ask, asking: Fired) -> Option<Answer> {
-        let first_body = self.request.body.clone();
-        let before = self.findings.mark();
-        self.note(asking.into());
-        let asked = self.findings.mark();
-        let mut next = Some(ask);
-        while let Some(ask) = next {
-            next = ask.otherwise.as_deref();
-            self.findings.take_back(asked);
-            if ask.bridge.is_some() {
-                self.unclear = Some("it went on over the older transport".to_owned());
-                return None;
+            OfReply::Message(_) if !reading::begins_like_message(request, text) => {
+                reply.opening = Opening::of(text);
+                return false;
             }
-            let second = if ask.parts.is_empty() { self.ask_one(ask) } else { self.ask_parts(&ask.parts) };
-            match second {
-                Some(second) if Ask::is_better(self.request.class, &first.reply, &second.reply) => return Some(second),
-                _ => {}
+            OfReply::Message(_) => {
+                if reading::show_answer(plan, request, reply, text) {
+                    reading::show_whole(reply, text);
+                }
             }
         }
-        self.request.body = first_body;
-        self.findings.take_back(before);
-        None
-    }
-
-    fn ask_one(&mut self, ask: &Ask) -> Option<Answer> {
-        let body = ask.body.as_ref().unwrap_or(&self.request.body);
-        let needs_body = matches!(self.request.method, Method::POST | Method::PUT | Method::PATCH) && !ask.listens;
-        if needs_body && *body == RequestBody::Unread {
-            return None;
-        }
-        if let Some(body) = &ask.body {
-            self.request.body = body.clone();
-        }
-        let mut answer = self.turn()?;
-        if ask.listens && answer.reply.is_of("text/event-stream") {
-            answer.reply.form = Form::Listened;
-        }
-        Some(answer)
-    }
-
-    fn mend_message(&mut self, answer: &mut Answer) {
-        if !self.request.class.has_messages() || !answer.reply.is_json() {
-            return;
-        }
-        let text = match &answer.reply.body {
-            ReplyBody::Json(object) => Some(object.to_bytes()),
-            ReplyBody::Text(text) => Some(text.clone()),
-            // Only what was read whole is mended as a message.
-            ReplyBody::Stream if answer.reply.message.is_some() => answer.text.clone(),
-            _ => None,
-        };
-        let Some(text) = text else { return };
-        let (report, mended) = self.plan.mend_message(&self.site, &self.request, &text);
-        if let Some(mended) = mended {
-            answer.reply.body = ReplyBody::Text(mended);
-        }
-        self.note(report);
+        true
     }
 }
 
@@ -318,9 +257,13 @@ fn request(site: &Site<'_>, recorded: &Recorded) -> Option<Request> {
     let first = recorded.turns.first().map(|(asked, _)| asked.start.split_once(' ').map_or("", |(_, to)| to));
     let moved = first.filter(|to| class == Class::Mcp && to.split('?').next() != Some(target.path()));
     // The token itself was not recorded, only whether it had expired.
-    let request = Request::new(site, Head { method, target, headers: headers_of(&recorded.asked) }, || 0);
-    let expired = request.guarded && request.class.has_messages() && recorded.is_expired;
-    Some(Request { class, moved: moved.map(Into::into), expired, ..request })
+    let mut request = Request::new(site, Head { method, target, headers: headers_of(&recorded.asked) }, || 0);
+    // It was placed by what was known then.
+    request.class = class;
+    request.is_stateless = class.has_messages() && endpoint::is_stateless(&request.headers);
+    request.take_login(request.guarded, || 0);
+    let expired = request.guarded && class.has_messages() && recorded.is_expired;
+    Some(Request { moved: moved.map(Into::into), expired, ..request })
 }
 
 /// What of an answer's head an event repair may ask for.

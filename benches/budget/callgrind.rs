@@ -27,10 +27,10 @@ pub fn run(program: &Path, upstream: SocketAddr, workload: &Workload, requests: 
     command.arg("--tool=callgrind").arg("--quiet").arg(format!("--callgrind-out-file={}", file.display()));
     command.arg(program).arg(format!("http://{upstream}"));
     command.args(["--listen", "127.0.0.1:0", "--threads", "1", "--no-probe"]);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let child = command.spawn().expect("valgrind (Debian: apt install valgrind)");
     let mut child = Guard(child);
-    let mut said = BufReader::new(child.0.stderr.take().expect("an output"));
+    let mut said = BufReader::new(child.0.stdout.take().expect("an output"));
     let address = listening(&mut said);
     // Nobody reads the access log, but somebody has to take it.
     let log = std::thread::spawn(move || drop(std::io::copy(&mut said, &mut std::io::sink())));

@@ -1,9 +1,7 @@
 //! What an exchange shows at a glance, as bits, and the gates of repairs: which of these a repair needs. Whether a repair can
 //! have anything to do is then a test of a few bits, and most are never called.
 
-use http::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_TYPE, LINK, LOCATION, WWW_AUTHENTICATE,
-};
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_LOCATION, CONTENT_TYPE, LINK, LOCATION, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 
 use super::{Opening, Reply, ReplyBody, Request, is_json, is_media_type};
@@ -67,7 +65,8 @@ pub enum Feature {
     AllowsOrigin,
     SessionGiven,
     Coded,
-    NoLength,
+    /// `Content-Length` is zero.
+    LengthZero,
     // The beginning of the body.
     ErrorInside,
     OpensList,
@@ -108,6 +107,8 @@ pub type Gate = &'static [&'static [Feature]];
 /// A set of features.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Features(u64);
+
+const _: () = assert!((Feature::Unsound as u64) < 64, "there are more features than bits");
 
 impl Features {
     /// The set of these.
@@ -167,6 +168,7 @@ impl Features {
         let set = self
             .with_if(status(reply.status), true)
             .with_if(Feature::Coded, reply.coding.is_some())
+            .with_if(Feature::LengthZero, reply.declared_length() == Some(0))
             .with_if(Feature::ErrorInside, reply.is_error_inside())
             .with_if(Feature::OpensList, reply.opening == Opening::List)
             .with_if(Feature::OpensNothing, reply.opening == Opening::Nothing)
@@ -183,7 +185,6 @@ impl Features {
             LINK | CONTENT_LOCATION => Feature::Link,
             WWW_AUTHENTICATE => Feature::Challenge,
             ACCESS_CONTROL_ALLOW_ORIGIN => Feature::AllowsOrigin,
-            CONTENT_LENGTH => return self.with_if(Feature::NoLength, value == "0"),
             _ if *name == SESSION => Feature::SessionGiven,
             _ if *name == RENAMED => Feature::RenamedChallenge,
             _ => return self,

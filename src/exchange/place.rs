@@ -24,13 +24,13 @@ impl Site<'_> {
     #[must_use]
     pub fn place(&self, method: &Method, target: &PathAndQuery, headers: &HeaderMap) -> Placement {
         let (mcp_path, endpoints) = (&self.facts.mcp_path, &self.known.endpoints);
-        let class = match endpoint::classify_request(method, target, headers, mcp_path, endpoints) {
-            Class::Authorize if params::are_too_many(target.query().unwrap_or_default().as_bytes()) => Class::Other,
-            class => class,
-        };
-        let method = method_asked_for(method, headers);
-        let rules = self.rules(class, &method, target);
-        Placement { class, rules, is_document: class.is_metadata() && self.is_document_place(target.path()) }
+        let class = endpoint::classify_request(method, target, headers, mcp_path, endpoints);
+        let rules = self.rules(class, &method_asked_for(method, headers), target);
+        let is_document = class.is_metadata() && self.is_document_place(target.path());
+        // With more parameters than any login has it is nobody's login, and keeps the rules of one.
+        let is_flooded = || params::are_too_many(target.query().unwrap_or_default().as_bytes());
+        let class = if class == Class::Authorize && is_flooded() { Class::Other } else { class };
+        Placement { class, rules, is_document }
     }
 
     /// Every class whose rules a request of this class has to keep.

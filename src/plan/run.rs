@@ -78,20 +78,24 @@ pub(super) enum End {
 
 /// Runs a list. The first repair that knows the answer, or wants the upstream asked again, ends the run.
 ///
-/// A repair that panics is passed over: it has not touched the message. One whose changes break a promise of the fence ends the
-/// run: the message is put back as it came, and nothing counts as mended.
+/// A repair whose `run` panics or whose changes break a promise of the fence ends it too: the message is put back as it came, and
+/// nothing counts as mended. One that only observes, or whose `when` panics, is passed over.
 pub(super) fn run<L: List>(list: &L, steps: &[Step], subject: &mut L::Subject) -> (Report, Option<End>) {
     let features = list.features(subject);
     let mut run = Run { list, features, report: Report::default(), came: None };
-    let at = Cell::new(0);
+    let at = Position::default();
     loop {
         let went = catch_unwind(AssertUnwindSafe(|| run.go(steps, &at, subject)));
         match went {
             Ok(end) => return (run.report, end),
             Err(_) => {
-                let Some(step) = steps.get(at.get()) else { return (run.report, None) };
+                let Some(step) = steps.get(at.step.get()) else { return (run.report, None) };
                 run.report.bugs.push(bug(step, BugKind::Panic));
-                at.set(at.get() + 1);
+                if at.runs.get() && step.mode == Mode::Fix {
+                    run.give_up(subject);
+                    return (run.report, None);
+                }
+                at.step.set(at.step.get() + 1);
             }
         }
     }
@@ -116,6 +120,14 @@ fn bug(step: &Step, kind: BugKind) -> Bug {
     Bug { id: step.repair.id, slot: step.slot, kind }
 }
 
+/// Which step is under way, readable after a panic.
+#[derive(Default)]
+struct Position {
+    step: Cell<usize>,
+    /// Whether its `run` was called, and not only its `when`.
+    runs: Cell<bool>,
+}
+
 /// A list under way.
 struct Run<'a, L: List> {
     list: &'a L,
@@ -127,17 +139,18 @@ struct Run<'a, L: List> {
 }
 
 impl<L: List> Run<'_, L> {
-    /// Goes on with the step at `at`, which can be read after a panic.
-    fn go(&mut self, steps: &[Step], at: &Cell<usize>, subject: &mut L::Subject) -> Option<End> {
-        while let Some(step) = steps.get(at.get()) {
+    /// Goes on with the step at `at`.
+    fn go(&mut self, steps: &[Step], at: &Position, subject: &mut L::Subject) -> Option<End> {
+        while let Some(step) = steps.get(at.step.get()) {
+            at.runs.set(false);
             let is_wanted = step.is_open_to(self.features) && self.list.accepts(&step.repair.hook, subject);
-            if is_wanted
-                && self.list.open(subject)
-                && let ControlFlow::Break(end) = self.take(step, subject)
-            {
-                return end;
+            if is_wanted && self.list.open(subject) {
+                at.runs.set(true);
+                if let ControlFlow::Break(end) = self.take(step, subject) {
+                    return end;
+                }
             }
-            at.set(at.get() + 1);
+            at.step.set(at.step.get() + 1);
         }
         None
     }
@@ -183,11 +196,7 @@ impl<L: List> Run<'_, L> {
     }
 
     /// What a repair wants, if the fence allows it. Nothing is changed yet.
-    fn judge(
-        &self,
-        before: &L::Subject,
-        outcome: Outcome,
-    ) -> Result<Option<(Finding, Deed<L::Subject>)>, &'static str> {
+    fn judge(&self, before: &L::Subject, outcome: Outcome) -> Result<Option<Wish<L::Subject>>, &'static str> {
         Ok(Some(match outcome {
             Outcome::Sound => return Ok(None),
             Outcome::Mended(finding, edits) => {
@@ -222,6 +231,9 @@ impl<L: List> Run<'_, L> {
         self.report.fired.push(Fired { id: step.repair.id, slot: step.slot, mode: step.mode, finding });
     }
 }
+
+/// What a repair found, and what it wants done.
+type Wish<S> = (Finding, Deed<S>);
 
 /// What a repair wants done.
 enum Deed<S> {

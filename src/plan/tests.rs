@@ -228,14 +228,15 @@ fn panicking() -> Vec<Vec<&'static Repair>> {
 }
 
 #[test]
-fn a_panic_is_reported_and_the_others_do_their_work() {
+fn a_panic_restores_the_message_and_is_reported() {
     for repairs in panicking() {
-        for mode in [Mode::Fix, Mode::Observe] {
-            let ran = play(&repairs, mode);
-            assert_eq!(bugs(&ran.report), [("test.broken", BugKind::Panic)]);
-            assert_eq!(ran.report.fired.len(), repairs.len() - 1);
-            assert_eq!(ran.left == ran.came, repairs.len() == 1);
-        }
+        let ran = play(&repairs, Mode::Fix);
+        assert_eq!(bugs(&ran.report), [("test.broken", BugKind::Panic)]);
+        assert_eq!(ran.left, ran.came);
+        assert!(ran.report.fired.is_empty(), "{ran:?}");
+        let observed = play(&repairs, Mode::Observe);
+        assert_eq!(bugs(&observed.report), [("test.broken", BugKind::Panic)]);
+        assert_eq!(observed.report.fired.len(), repairs.len() - 1, "the others did their work");
     }
 }
 

@@ -15,7 +15,7 @@ use super::{Exchange, Worker, taping};
 use crate::body::Ending;
 use crate::connection::Connection;
 use crate::endpoint::Class;
-use crate::plan::{Bug, BugKind, Report, each_once};
+use crate::plan::{Bug, BugKind, each_once};
 use crate::redact::path_for_logs;
 use crate::refuse::{Fault, Refusal};
 use crate::repair::Mode;
@@ -141,7 +141,7 @@ impl Exchange {
             path: self.target.path(),
             version: account.version,
             status: end.status,
-            fired: self.findings.fired(),
+            fired: self.machine.findings.fired(),
             untouched: self.untouched,
             refused: self.refused.map(|refusal| (refusal.name, refusal.fault.name())),
             first_byte: end.first_byte,
@@ -158,21 +158,16 @@ impl Exchange {
 }
 
 impl Exchange {
-    /// Notes what a list came to.
-    pub(super) fn note(&mut self, report: Report) {
-        let bugs = self.findings.note(report);
-        self.untouched = tell(&self.worker.runtime.counters, &bugs).or(self.untouched);
-    }
-
     /// Counts the repairs that have fired since this was last called. Nothing is taken back after it.
     pub(super) fn count(&mut self) {
-        let Self { worker, findings, .. } = self;
-        findings.count(|slot| worker.runtime.counters.fired(slot));
+        let Self { worker, machine, .. } = self;
+        machine.findings.count(|slot| worker.runtime.counters.fired(slot));
     }
 
     fn span(&self, trace: Trace, end: &End, fault: Option<Fault>) -> Span {
-        let ids =
-            |mode| each_once(self.findings.fired()).filter(|fired| fired.mode == mode).map(|fired| fired.id).collect();
+        let ids = |mode| {
+            each_once(self.machine.findings.fired()).filter(|fired| fired.mode == mode).map(|fired| fired.id).collect()
+        };
         Span {
             trace,
             site: self.runtime().site_name().map(str::to_owned),

@@ -2,17 +2,17 @@
 
 use std::net::Ipv6Addr;
 
-use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue, TRANSFER_ENCODING};
-use http::uri::Authority;
+use http::header::{CONTENT_LENGTH, HOST, HeaderValue, TRANSFER_ENCODING};
+use http::uri::{Authority, PathAndQuery};
 use http::{HeaderMap, Method, Version};
 
+use super::Worker;
 use crate::connection::Connection;
-use crate::edit::json::Object;
 use crate::edit::params;
 use crate::endpoint::guard::Classes;
 use crate::endpoint::{self, Class};
-use crate::exchange::{self, Request, RequestBody};
+use crate::exchange::{Request, Site};
+use crate::machine::reading::carries;
 use crate::refuse::{self, Refusal};
 use crate::repair::Needs;
 use crate::runtime::Runtime;
@@ -157,29 +157,13 @@ pub fn is_about_oauth(request: &Request) -> bool {
     }
 }
 
-/// Whether the request says that its body is of this form.
-pub fn carries(request: &Request, needs: Needs) -> bool {
-    let Some(kind) = request.headers.get(CONTENT_TYPE) else { return false };
-    match needs {
-        Needs::Head => false,
-        Needs::Json => exchange::is_json(kind),
-        Needs::Form => exchange::is_media_type(kind, "application/x-www-form-urlencoded"),
-        Needs::Body => carries(request, Needs::Json) || carries(request, Needs::Form),
-    }
-}
-
-/// The body as repairs see it, if it is what it says and no larger than such a message ever is.
-pub fn parse(needs: Needs, bytes: Bytes) -> RequestBody {
-    match needs {
-        Needs::Head => RequestBody::Unread,
-        Needs::Json => Object::parse(bytes).map_or(RequestBody::Unread, RequestBody::Json),
-        Needs::Form if params::are_too_many(&bytes) => RequestBody::Unread,
-        Needs::Form => String::from_utf8(bytes.to_vec()).map_or(RequestBody::Unread, RequestBody::Form),
-        Needs::Body => match parse(Needs::Json, bytes.clone()) {
-            RequestBody::Unread => parse(Needs::Form, bytes),
-            object => object,
-        },
-    }
+/// Whether the client could send this request to `target` itself: the target is on the same site, and no rule applies there
+/// that has not been checked. The client's own parameters may decide where a redirect leads.
+pub fn may_ask_at(worker: &Worker, site: Site<'_>, is_stranger: bool, request: &Request, target: &str) -> bool {
+    let Ok(target) = PathAndQuery::try_from(target) else { return false };
+    let there = site.place(&request.method, &target, &request.headers).rules;
+    let is_here = worker.sites.as_ref().is_none_or(|sites| sites.keeps(&worker.runtime, target.path()));
+    is_here && !(is_stranger && is_closed(&worker.runtime, there)) && there.adds_nothing_to(request.rules)
 }
 
 #[cfg(test)]

@@ -1,28 +1,27 @@
-//! The upstream's side of an exchange: asking it, reading of its answer what a repair has to see, and the one further
-//! ask.
+//! The upstream's side of an exchange: asking it, and reading of its answer what a repair has to see.
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
+use http::header::HeaderMap;
 use http::uri::PathAndQuery;
 use http::{Method, StatusCode, Uri};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
-use super::{Exchange, admit, reading};
+use super::Exchange;
 use crate::body::{self, Read, Upload};
 use crate::coding;
 use crate::edit::json::Object;
 use crate::endpoint::Class;
-use crate::exchange::{Ask, Form, Opening, Reply, ReplyBody, Request, RequestBody};
+use crate::exchange::{Opening, Reply, ReplyBody, Request, RequestBody};
 use crate::headers;
-use crate::plan::Fired;
+use crate::machine::reading::{self, OfReply};
+use crate::machine::{self, Outgoing, asked_with};
 use crate::refuse;
-use crate::repair::Needs;
 use crate::repairs::version::PROBE;
 use crate::telemetry::counters::Untouched;
-use crate::upstream::{Failure, Lease, Proof, Question, Route};
+use crate::upstream::{Failure, Lease, Proof, Question, Route, gather};
 
 /// A discovery document that does not come within this time is none: the most patient clients wait ten seconds
 /// (field report 7), and ask at several places.
@@ -37,9 +36,11 @@ const CLIENT_PATIENCE: Duration = Duration::from_secs(8);
 /// A session that is not ended within this time cannot be ended: who ends it is about to close.
 const END_PATIENCE: Duration = Duration::from_secs(2);
 
-/// An answer of the upstream, its body still to come.
-pub(super) struct Answer {
-    pub(super) reply: Reply,
+/// An answer, its body still to come.
+pub(super) type Answer = machine::Answer<Body>;
+
+/// The body of an answer, and the connection that it comes on.
+pub(super) struct Body {
     pub(super) rest: Rest,
     pub(super) lease: Option<Lease>,
 }
@@ -54,23 +55,24 @@ pub(super) enum Rest {
     Nothing,
 }
 
-impl Answer {
-    pub(super) fn ours(reply: Reply) -> Self {
-        Self { reply, rest: Rest::Nothing, lease: None }
+impl machine::Body for Body {
+    fn nothing() -> Self {
+        Self { rest: Rest::Nothing, lease: None }
     }
 
-    /// The text of the one message that it is, if that was read.
-    pub(super) fn message(&self, request: &Request) -> Option<Bytes> {
-        if request.class.has_messages() && self.reply.is_json() { self.text() } else { None }
+    fn text(&self) -> Option<Bytes> {
+        match &self.rest {
+            Rest::Whole(bytes, decoded) => Some(decoded.as_ref().unwrap_or(bytes).clone()),
+            Rest::Stream(..) | Rest::Nothing => None,
+        }
     }
 
-    /// The text of the body, if it was read.
-    pub(super) fn text(&self) -> Option<Bytes> {
-        match (&self.reply.body, &self.rest) {
-            (ReplyBody::Json(object), _) => Some(object.to_bytes()),
-            (ReplyBody::Text(text), _) => Some(text.clone()),
-            (ReplyBody::Stream, Rest::Whole(bytes, decoded)) => Some(decoded.as_ref().unwrap_or(bytes).clone()),
-            _ => None,
+    /// An exchange has one connection at a time where it can.
+    fn spare(&mut self) {
+        if matches!(self.rest, Rest::Whole(..))
+            && let Some(lease) = self.lease.take()
+        {
+            lease.give_back(Instant::now());
         }
     }
 }
@@ -96,7 +98,7 @@ impl Exchange {
             lease.granted();
         }
         self.tape_answer(&reply, &rest);
-        Ok(Answer { reply, rest, lease: Some(lease) })
+        Ok(Answer { reply, body: Body { rest, lease: Some(lease) } })
     }
 
     /// Whoever stands in for a client waits longer than a proxy does: the server may be one. And a connection that must not
@@ -115,16 +117,11 @@ impl Exchange {
         mut incoming: Incoming,
     ) -> Result<Rest, Failure> {
         let runtime = self.worker.runtime.clone();
-        if !reading::has_body(request, reply.status) {
-            reply.coding = None;
-            return Ok(Rest::Stream(Bytes::new(), incoming));
-        }
-        let needs = reading::needs(&runtime.plan, request, reply);
-        if needs == Needs::Head && runtime.plan.wants_messages(request) && reading::may_be_message(request, reply) {
-            return self.peek_answer(request, reply, incoming).await;
-        }
-        if needs == Needs::Head {
-            return Ok(Rest::Stream(Bytes::new(), incoming));
+        match reading::of_reply(&runtime.plan, request, reply, runtime.bounds.body_bytes) {
+            OfReply::Nothing => return Ok(Rest::Stream(Bytes::new(), incoming)),
+            OfReply::Start => return self.peek_start(reply, incoming).await,
+            OfReply::Message(most) => return self.peek_message_of(request, reply, incoming, most).await,
+            OfReply::Body => {}
         }
         if reply.coding.is_none() && headers::is_encoded(&reply.headers) {
             self.untouched(Untouched::Encoded);
@@ -147,37 +144,27 @@ impl Exchange {
         }
     }
 
+    /// Peeks at how an answer begins that is too long to be read.
+    async fn peek_start(&mut self, reply: &mut Reply, mut incoming: Incoming) -> Result<Rest, Failure> {
+        match Box::pin(body::read_start(&mut incoming, self.runtime().bounds.body_time)).await {
+            Read::Whole(start) | Read::Partly(start) => {
+                reply.opening = Opening::of(&start);
+                Ok(Rest::Stream(start, incoming))
+            }
+            Read::Failed(_) => Err(refuse::CUT_OFF.into()),
+        }
+    }
+
     /// Peeks at the answer to a message: at what it begins like, and if it is one message, at all of it.
-    async fn peek_answer(
+    async fn peek_message_of(
         &mut self,
         request: &Request,
         reply: &mut Reply,
         mut incoming: Incoming,
+        most: usize,
     ) -> Result<Rest, Failure> {
         let bounds = self.runtime().bounds;
-        let most = reading::longest_message(request, bounds.body_bytes);
-        if reply.coding.is_some() {
-            return Ok(Rest::Stream(Bytes::new(), incoming));
-        }
-        if reply.declared_length().is_some_and(|length| length > most as u64) {
-            // It is not read; how it begins tells what it should be called.
-            let start = match reply.is_json() {
-                true => Bytes::new(),
-                false => match Box::pin(body::read_start(&mut incoming, bounds.body_time)).await {
-                    Read::Whole(start) | Read::Partly(start) => start,
-                    Read::Failed(_) => return Err(refuse::CUT_OFF.into()),
-                },
-            };
-            reply.opening = Opening::of(&start);
-            return Ok(Rest::Stream(start, incoming));
-        }
-        // What is answered to a POST of the older transport is short, whatever it is.
-        let is_posted = request.class == Class::LegacyPost;
-        let is_message = |start: &[u8]| match Opening::of(start) {
-            Opening::Events => is_posted,
-            Opening::Other => false,
-            _ => true,
-        };
+        let is_message = |start: &[u8]| reading::begins_like_message(request, start);
         let read = body::read_while(&mut incoming, most, bounds.body_time, &mut self.held, is_message);
         match Box::pin(read).await {
             Read::Whole(bytes) => {
@@ -195,6 +182,14 @@ impl Exchange {
             }
             Read::Failed(_) => Err(refuse::CUT_OFF.into()),
         }
+    }
+
+    /// The text of an event stream that is read to its end.
+    pub(super) async fn gather(&self, answer: Answer) -> Option<Bytes> {
+        let Rest::Stream(start, incoming) = answer.body.rest else { return None };
+        let bounds = self.runtime().bounds;
+        let rest = tokio::time::timeout(bounds.body_time, gather(incoming, bounds.body_bytes)).await.ok()?.ok()?;
+        Some(Bytes::from([&start[..], &rest].concat()))
     }
 
     /// Lets the repairs see a body that was read whole, without its content coding.
@@ -215,81 +210,6 @@ impl Exchange {
         }
         Rest::Whole(bytes, decoded)
     }
-
-    /// A further ask. Its answer counts if it is better, and then the repair that is `asking` has fired; otherwise the first
-    /// one stands, and what was found on the way is taken back.
-    pub(super) async fn ask_again(
-        &mut self,
-        request: &mut Request,
-        mut first: Answer,
-        ask: &Ask,
-        asking: Fired,
-    ) -> (Answer, bool) {
-        let first_body = request.body.clone();
-        let before = self.findings.mark();
-        let (id, what) = (asking.id, asking.finding.what.clone());
-        self.note(asking.into());
-        let asked = self.findings.mark();
-        if matches!(first.rest, Rest::Whole(..))
-            && let Some(lease) = first.lease.take()
-        {
-            // Of its answer nothing is still to come: an exchange has one connection at a time where it can.
-            lease.give_back(Instant::now());
-        }
-        let mut next = Some(ask);
-        while let Some(ask) = next {
-            next = ask.otherwise.as_deref();
-            self.findings.take_back(asked);
-            let Some(second) = self.ask_so(request, ask).await else { continue };
-            if !Ask::is_better(request.class, &first.reply, &second.reply) {
-                continue;
-            }
-            let is_changed = !request.class.has_messages() && (ask.body.is_some() || ask.authorization.is_some());
-            if is_changed {
-                // Who asked for one thing and got another shall be able to find out (reliability 26).
-                tracing::warn!(repair = id, "{what}");
-            }
-            self.listen_again(request, &first.reply, ask);
-            return (second, true);
-        }
-        request.body = first_body;
-        self.findings.take_back(before);
-        (first, false)
-    }
-
-    /// The answer to a request that is put otherwise, if it can be.
-    async fn ask_so(&mut self, request: &mut Request, ask: &Ask) -> Option<Answer> {
-        if !ask.parts.is_empty() {
-            return Box::pin(self.ask_parts(request, &ask.parts)).await;
-        }
-        if let Some(at) = &ask.bridge {
-            return self.bridge(request, at).await;
-        }
-        if ask.is_led && !ask.target.as_deref().is_some_and(|target| self.may_ask_at(request, target)) {
-            return None;
-        }
-        let question = again(request, ask)?;
-        if let Some(body) = &ask.body {
-            request.body.clone_from(body);
-        }
-        let mut answer = self.ask(request, question).await.ok()?;
-        if ask.listens && answer.reply.is_of("text/event-stream") {
-            answer.reply.form = Form::Listened;
-        }
-        Some(answer)
-    }
-}
-
-impl Exchange {
-    /// Whether the client could send this request to `target` itself: the target is on the same site, and no rule applies there
-    /// that has not been checked. The client's own parameters may decide where a redirect leads.
-    fn may_ask_at(&self, request: &Request, target: &str) -> bool {
-        let Ok(target) = PathAndQuery::try_from(target) else { return false };
-        let there = self.site(self.runtime()).place(&request.method, &target, &request.headers).rules;
-        let is_closed = self.is_stranger && admit::is_closed(self.runtime(), there);
-        let is_here = self.worker.sites.as_ref().is_none_or(|sites| sites.keeps(&self.worker.runtime, target.path()));
-        is_here && !is_closed && there.adds_nothing_to(request.rules)
-    }
 }
 
 /// Whether what a sound server answers depends on whether clients log in to this one: a refusal, or what some servers
@@ -303,12 +223,6 @@ fn depends_on_login(request: &Request, reply: &Reply) -> bool {
         StatusCode::BAD_REQUEST | StatusCode::INTERNAL_SERVER_ERROR => !request.authorized,
         status => status.is_redirection() || reply.is_of("text/html"),
     }
-}
-
-/// The method that the upstream is asked with: a HEAD of a document is a GET there, so that what is said of the
-/// document is said of the mended one (RFC 9110 section 9.3.2).
-pub(crate) fn asked_with(request: &Request) -> Method {
-    if request.class.is_metadata() && request.method == Method::HEAD { Method::GET } else { request.method.clone() }
 }
 
 /// What the upstream is asked.
@@ -352,46 +266,10 @@ fn grants_token(reply: &Reply) -> bool {
     reply.status == StatusCode::OK && reply.is_json() && matches!(&reply.body, ReplyBody::Json(object) if token(object))
 }
 
-/// The question of a further ask; `None` if it cannot be put: its body has gone by unread.
-pub(super) fn again(request: &Request, ask: &Ask) -> Option<Question> {
-    let target = match &ask.target {
-        Some(target) => PathAndQuery::try_from(target.as_str()).ok()?,
-        None => request.target.clone(),
-    };
-    let mut headers = request.headers.clone();
-    let bytes = match ask.body.as_ref().unwrap_or(&request.body) {
-        _ if ask.listens => None,
-        RequestBody::Unread if !matches!(request.method, Method::POST | Method::PUT | Method::PATCH) => None,
-        RequestBody::Unread => return None,
-        RequestBody::Json(object) => Some(object.to_bytes()),
-        RequestBody::Form(form) => Some(Bytes::from(form.clone())),
-        RequestBody::Whole(bytes) => Some(bytes.clone()),
-    };
-    if let Some(kind) = ask.body.as_ref().and_then(RequestBody::media_type) {
-        headers.insert(CONTENT_TYPE, kind);
-    }
-    let authorization = ask.authorization.clone().map(|value| (AUTHORIZATION, value));
-    for (name, value) in ask.fields.iter().cloned().chain(authorization) {
-        match value {
-            Some(value) => drop(headers.insert(name, value)),
-            None => drop(headers.remove(name)),
-        }
-    }
-    if ask.listens {
-        headers.remove(CONTENT_TYPE);
-        headers.remove(CONTENT_LENGTH);
-    }
-    let body = match bytes {
-        None => body::RequestBody::Empty,
-        Some(bytes) => {
-            headers::reframe(&mut headers, bytes.len());
-            body::RequestBody::Whole(bytes)
-        }
-    };
+/// What a further ask asks.
+pub(super) fn again(request: &Request, outgoing: Outgoing) -> Question {
+    let Outgoing { target, headers, body, listens } = outgoing;
+    let body = body.map_or(body::RequestBody::Empty, body::RequestBody::Whole);
     let question = question(request, target, headers, body, Upload::begun(Instant::now()));
-    Some(if ask.listens {
-        Question { method: Method::GET, first_byte: Some(STREAM_PATIENCE), ..question }
-    } else {
-        question
-    })
+    if listens { Question { method: Method::GET, first_byte: Some(STREAM_PATIENCE), ..question } } else { question }
 }

@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, timeout};
 
 use super::Exchange;
-use super::answer::{Answer, Rest};
+use super::answer::{Answer, Body, Rest};
 use crate::body::{self, Read, Upload};
 use crate::endpoint::{SESSION, VERSION};
 use crate::exchange::{Event, Form, Reply, ReplyBody, Request, RequestBody};
@@ -89,7 +89,8 @@ impl Exchange {
         if request.accepts.events {
             reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
         }
-        Some(Answer { reply, rest: Rest::Stream(events.splitter.take_rest(), events.incoming), lease: Some(lease) })
+        let rest = Rest::Stream(events.splitter.take_rest(), events.incoming);
+        Some(Answer { reply, body: Body { rest, lease: Some(lease) } })
     }
 
     /// Opens the stream and, unless the client does so itself, the session.

@@ -12,8 +12,7 @@ use tokio::time::Instant;
 
 use super::Exchange;
 use super::account::{End, tell};
-use super::answer::{Answer, Rest};
-use super::reading::is_list;
+use super::answer::{Answer, Body, Rest};
 use super::streams::session_of;
 use super::taping;
 use crate::body::events::{Relay, Verdict};
@@ -26,6 +25,7 @@ use crate::endpoint::Class;
 use crate::exchange::{self, At, Event, Form, Reply, Request, Site};
 use crate::headers;
 use crate::jsonrpc;
+use crate::machine::reading::is_list;
 use crate::plan::{Findings, Report, each_once};
 use crate::repair::Mode;
 use crate::runtime::Runtime;
@@ -46,7 +46,7 @@ const SHOW: HeaderName = HeaderName::from_static("mcp-mend");
 impl Exchange {
     /// Prints what was changed, frames it, and lets everything else leave as the bytes that came.
     pub(super) fn finish(mut self, request: Request, answer: Answer) -> Response<ReplyBody> {
-        let Answer { mut reply, rest, lease } = answer;
+        let Answer { mut reply, body: Body { rest, lease } } = answer;
         let whole = whole_body(&mut reply, &rest);
         // Only events can bring more.
         self.count();
@@ -109,7 +109,7 @@ impl Exchange {
         if !self.runtime().show_repairs {
             return;
         }
-        let mended = each_once(self.findings.fired()).filter(|fired| fired.mode == Mode::Fix);
+        let mended = each_once(self.machine.findings.fired()).filter(|fired| fired.mode == Mode::Fix);
         let ids: Vec<&str> = mended.map(|fired| fired.id).collect();
         if ids.is_empty() {
             return;
@@ -143,7 +143,7 @@ impl Exchange {
         };
         let ends_with_answer = reply.form == Form::Listened;
         let before = self.tape.as_ref().map(|_| Vec::new());
-        let seen = Arc::new(Mutex::new(Seen { findings: self.findings.clone(), untouched: None, before }));
+        let seen = Arc::new(Mutex::new(Seen { findings: self.machine.findings.clone(), untouched: None, before }));
         let (known, request, found) = (self.known.clone(), request.clone(), seen.clone());
         // Where an answer may come to that was posted elsewhere.
         let (sender, inbox) = match request.class {
@@ -288,13 +288,13 @@ impl AtEnd for Tail {
         }
         let mut before = None;
         if let Some(mut seen) = seen.as_ref().and_then(|seen| seen.lock().ok()) {
-            exchange.findings = std::mem::take(&mut seen.findings);
+            exchange.machine.findings = std::mem::take(&mut seen.findings);
             exchange.untouched = seen.untouched.or(exchange.untouched);
             before = seen.before.take();
         }
         let total = now.saturating_duration_since(exchange.started);
         if let Some(mut tape) = exchange.tape.take() {
-            tape.fired = exchange.findings.fired().to_vec();
+            tape.fired = exchange.machine.findings.fired().to_vec();
             tape.untouched = exchange.untouched;
             tape.refused = exchange.refused.map(|refusal| (refusal.name, refusal.fault.name()));
             (tape.first_byte, tape.total, tape.bytes) = (first_byte, total, bytes);

@@ -95,7 +95,7 @@ impl Exchange {
         tape.answered = Came { status, headers: headers.clone(), body: Text::default() };
         tape.first_byte = self.started.elapsed();
         if let (true, Some(recorder)) = (streams, &self.worker.recorder) {
-            tape.fired = self.findings.fired().to_vec();
+            tape.fired = self.machine.findings.fired().to_vec();
             recorder.opened(tape);
         }
     }

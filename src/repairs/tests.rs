@@ -293,8 +293,8 @@ proptest! {
         prop_assert!(crate::sse::plain_message(&text).is_some(), "{text:?}");
         for repair in REPAIRS {
             if let Hook::Event { run, .. } = repair.hook {
-                let mut event = crate::exchange::Event::arrived(text.clone());
-                prop_assert_eq!(run(&stage.site(), &request, &mut event), crate::exchange::Outcome::Sound, "{}", repair.id);
+                let event = crate::exchange::Event::arrived(text.clone());
+                prop_assert_eq!(run(&stage.site(), &request, &event), crate::exchange::Outcome::Sound, "{}", repair.id);
             }
         }
     }

@@ -3,9 +3,11 @@
 use std::sync::LazyLock;
 
 use http::StatusCode;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 
 use super::*;
+use crate::coding::Coding;
+use crate::exchange::Opening;
 use crate::exchange::features::Features;
 use crate::jsonrpc::Envelope;
 
@@ -28,6 +30,9 @@ const TYPES: [&str; 8] = [
     "text/plain",
     "",
 ];
+
+const OPENINGS: [Opening; 6] =
+    [Opening::Unseen, Opening::Nothing, Opening::Object, Opening::List, Opening::Events, Opening::Other];
 
 /// The repairs that accept an exchange which their gate keeps out.
 fn kept_out(request: &Request, reply: &Reply) -> Vec<&'static str> {
@@ -66,15 +71,18 @@ fn no_gate_has_more_sets_than_are_looked_at() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 4000, ..ProptestConfig::default() })]
 
-    /// The request of one example, the reply of another, with another status and media type.
+    /// The request of one example, the reply of another, with another status, media type, length and beginning.
     #[test]
     fn a_gate_opens_for_what_its_repair_accepts(
         asked in 0..EXAMPLES.len(),
         answered in 0..EXAMPLES.len(),
         status in prop::option::of(prop::sample::select(STATUSES.to_vec())),
         kind in prop::option::of(prop::sample::select(TYPES.to_vec())),
+        length in prop::option::of(prop::sample::select(vec!["0", "00", "7"])),
+        opening in prop::option::of(prop::sample::select(OPENINGS.to_vec())),
         session: bool,
         guarded: bool,
+        is_coded: bool,
     ) {
         let mut request = stage_and_request(EXAMPLES[asked]);
         request.guarded |= guarded;
@@ -88,8 +96,17 @@ proptest! {
         if let Some(kind) = kind {
             reply.headers.insert(CONTENT_TYPE, kind.parse().unwrap());
         }
+        if let Some(length) = length {
+            reply.headers.insert(CONTENT_LENGTH, length.parse().unwrap());
+        }
+        if is_coded {
+            reply.coding = Some(Coding::Gzip);
+        }
         if let crate::exchange::ReplyBody::Json(object) = &reply.body {
             reply.message = Envelope::peek(&object.to_bytes());
+        }
+        if let Some(opening) = opening {
+            reply.opening = opening;
         }
         prop_assert_eq!(kept_out(&request, &reply), Vec::<&str>::new());
     }

@@ -23,7 +23,7 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::MESSAGE_SENT],
     default: Mode::Fix,
     on: &[Class::Mcp],
-    gate: &[&[Feature::Asks], &[Feature::NoContent, Feature::OpensNothing, Feature::NoLength]],
+    gate: &[&[Feature::Asks], &[Feature::NoContent, Feature::OpensNothing, Feature::LengthZero]],
     hook: Hook::Reply { needs: Needs::Head, when, run },
     examples: &[
         Example {

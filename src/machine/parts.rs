@@ -1,0 +1,113 @@
+//! A list of messages asked one by one: servers of MCP 2025-06-18 and later take no lists, clients of 2025-03-26 send them.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::{Method, StatusCode};
+
+use super::again::again;
+use super::further::Further;
+use super::{Answer, Body, Machine, Rules, Step};
+use crate::exchange::{Ask, Reply, ReplyBody, Request, RequestBody};
+use crate::jsonrpc::{self, Envelope};
+use crate::sse;
+
+/// A list under way. Meanwhile the request is the message whose turn it is.
+pub(super) struct Parts {
+    /// The request with the list.
+    pub(super) whole: Request,
+    left: VecDeque<Bytes>,
+    answers: Vec<Bytes>,
+}
+
+impl Parts {
+    pub(super) fn new(request: &Request, parts: &[Bytes]) -> Self {
+        Self { whole: request.clone(), left: parts.iter().cloned().collect(), answers: Vec::new() }
+    }
+
+    /// The list of the answers, in the order of the messages.
+    fn reply(answers: &[Bytes]) -> Reply {
+        let mut reply = Reply::new(StatusCode::OK, HeaderMap::new());
+        if answers.is_empty() {
+            reply.say(StatusCode::ACCEPTED, None);
+        } else {
+            let list = [&b"["[..], &answers.join(&b","[..]), b"]"].concat();
+            reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            reply.body = ReplyBody::Text(list.into());
+        }
+        reply
+    }
+}
+
+impl<B: Body> Machine<B> {
+    /// Asks the message whose turn it is; when there is none left, the list of the answers is the answer.
+    pub(super) fn next_part(
+        &mut self,
+        rules: &Rules<'_>,
+        request: &mut Request,
+        mut further: Box<Further<B>>,
+    ) -> Step<B> {
+        let Some(mut parts) = further.parts.take() else { return self.put_next(rules, request, further) };
+        let Some(part) = parts.left.pop_front() else {
+            *request = parts.whole;
+            return self.weigh(rules, request, further, Answer::ours(Parts::reply(&parts.answers)));
+        };
+        let message = Envelope::peek(&part);
+        *request = Request { method: Method::POST, message, body: RequestBody::Whole(part), ..parts.whole.clone() };
+        let Some(outgoing) = again(request, &Ask::default()) else {
+            *request = parts.whole;
+            return self.put_next(rules, request, further);
+        };
+        further.parts = Some(parts);
+        self.further = Some(further);
+        Step::Ask(outgoing)
+    }
+
+    /// A message of the list was answered.
+    pub(super) fn came_part(
+        &mut self,
+        rules: &Rules<'_>,
+        request: &mut Request,
+        further: Box<Further<B>>,
+        mut answer: Answer<B>,
+    ) -> Step<B> {
+        let (report, _) = rules.plan.mend_reply(&rules.site, request, &mut answer.reply, false);
+        self.note(report);
+        self.mend_message(rules, request, &mut answer);
+        let text = answer.message(request);
+        let may_be_inside = matches!(answer.reply.body, ReplyBody::Stream) && answer.reply.is_of("text/event-stream");
+        if text.is_none() && may_be_inside {
+            self.further = Some(further);
+            return Step::Gather(answer);
+        }
+        let text = text.filter(|text| Envelope::peek(text).is_some_and(|message| message.is_response()));
+        self.take_part(rules, request, further, text)
+    }
+
+    /// The stream in which a message of the list may have been answered was read to its end, if it ended. `None`: there is no
+    /// such message.
+    pub fn gathered(&mut self, rules: &Rules<'_>, request: &mut Request, text: Option<Bytes>) -> Option<Step<B>> {
+        let further = self.further.take()?;
+        let is_answer = |data: &Bytes| {
+            Envelope::peek(data).zip(request.message.as_ref()).is_some_and(|(message, asked)| message.answers(asked))
+        };
+        let answer = text.and_then(|text| sse::events(&text).filter_map(|event| sse::data(&event)).find(is_answer));
+        Some(self.take_part(rules, request, further, answer))
+    }
+
+    fn take_part(
+        &mut self,
+        rules: &Rules<'_>,
+        request: &mut Request,
+        mut further: Box<Further<B>>,
+        answer: Option<Bytes>,
+    ) -> Step<B> {
+        if let Some(parts) = further.parts.as_mut().filter(|_| request.asks()) {
+            let none =
+                || jsonrpc::error(request.message.as_ref(), jsonrpc::INTERNAL_ERROR, "The server gave no answer");
+            parts.answers.push(answer.unwrap_or_else(none));
+        }
+        self.next_part(rules, request, further)
+    }
+}

@@ -247,7 +247,7 @@ impl Connection {
     /// The host was judged and may pass.
     pub fn admit_host(&self, host: &HeaderValue) {
         if let Ok(mut judged) = self.judged_host.lock() {
-            *judged = Some(host.clone());
+            *judged = Some(headers::detached(host));
         }
     }
 
@@ -264,7 +264,7 @@ impl Connection {
             Some((of, value)) if of == host => value.clone(),
             _ => {
                 let value = headers::forwarded(self.peer, host, proto);
-                *last = Some((host.clone(), value.clone()));
+                *last = Some((headers::detached(host), value.clone()));
                 value
             }
         }

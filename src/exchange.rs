@@ -15,15 +15,17 @@ pub use event::{At, Event};
 pub use outcome::{Ask, Finding, Outcome};
 pub use place::Placement;
 pub use reply::{Form, OF_THE_ANSWER, Opening, Reply, ReplyBody};
-pub use request::{Accepts, BOTH_FORMS, Head, Preflight, Request, RequestBody, is_credential};
+pub use request::{Accepts, BOTH_FORMS, Head, Preflight, Request, RequestBody, detached, is_credential};
 pub use site::{Facts, Site};
 
 /// `application/json` or a `+json` type, with any parameters.
 #[must_use]
 pub fn is_json(content_type: &HeaderValue) -> bool {
     // What nearly everybody writes.
-    if content_type == "application/json" {
-        return true;
+    match content_type.as_bytes() {
+        b"application/json" => return true,
+        b"text/event-stream" => return false,
+        _ => {}
     }
     media_type(content_type).is_some_and(|kind| {
         kind.eq_ignore_ascii_case("application/json")
@@ -35,7 +37,12 @@ pub fn is_json(content_type: &HeaderValue) -> bool {
 #[must_use]
 pub fn is_media_type(content_type: &HeaderValue, wanted: &str) -> bool {
     let text = content_type.as_bytes();
-    if text.len() < wanted.len() {
+    if text == wanted.as_bytes() {
+        return true;
+    }
+    // Most are told apart by their length, or by the first letter.
+    let starts_alike = || text.trim_ascii_start().first().map(u8::to_ascii_lowercase) == wanted.bytes().next();
+    if text.len() < wanted.len() || !starts_alike() {
         return false;
     }
     media_type(content_type).is_some_and(|kind| kind.eq_ignore_ascii_case(wanted))

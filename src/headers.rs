@@ -2,69 +2,24 @@
 
 pub mod forwarded;
 mod misleading;
+mod names;
 
 use http::header::{
     ACCEPT_ENCODING, ACCEPT_RANGES, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, COOKIE, ETAG, EXPECT, FORWARDED,
     HOST, HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
     IF_UNMODIFIED_SINCE, LAST_MODIFIED, ORIGIN, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, RANGE, TE, TRANSFER_ENCODING,
-    UPGRADE, VIA,
+    UPGRADE,
 };
 
 pub use self::misleading::drop_misleading;
+pub use self::names::Names;
+pub(crate) use self::names::is_forwarding;
+use self::names::is_hop_by_hop;
 use crate::edit::list;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 pub(crate) const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-
-/// Fields that belong to one connection (RFC 9110 section 7.6.1), besides those that Connection lists.
-fn is_hop_by_hop(name: &str) -> bool {
-    matches!(
-        name,
-        "connection"
-            | "keep-alive"
-            | "proxy-connection"
-            | "te"
-            | "transfer-encoding"
-            | "upgrade"
-            | "proxy-authenticate"
-            | "proxy-authorization"
-            | "http2-settings"
-    )
-}
-
-/// Fields by which somebody says who the client was or which host it asked for. Believed only from trusted proxies.
-pub(crate) fn is_forwarding(name: &str) -> bool {
-    name.starts_with("x-forwarded-")
-        || matches!(
-            name,
-            "forwarded"
-                | "x-forwarded"
-                | "forwarded-for"
-                | "x-real-ip"
-                | "x-client-ip"
-                | "client-ip"
-                | "true-client-ip"
-                | "cf-connecting-ip"
-                | "cf-connecting-ipv6"
-                | "fastly-client-ip"
-                | "x-azure-clientip"
-                | "x-appengine-user-ip"
-                | "x-cluster-client-ip"
-                | "x-envoy-external-address"
-                | "x-originating-ip"
-                | "x-remote-ip"
-                | "x-remote-addr"
-                | "x-original-forwarded-for"
-                | "proxy-client-ip"
-                | "wl-proxy-client-ip"
-                | "fly-client-ip"
-                | "x-proxyuser-ip"
-                | "x-original-host"
-                | "x-http-host-override"
-                | "x-host"
-        )
-}
 
 /// What Connection may not take away: whoever sends it would choose what the other side gets to see.
 fn is_protected(name: &str) -> bool {
@@ -147,17 +102,14 @@ pub struct Forwarding<'a> {
     pub proto: &'static str,
     /// Whether the peer is a proxy whose word counts.
     pub trusted: bool,
-}
-
-/// Whether somebody between the client and us says that it is there: then more than one client may use its connection.
-pub fn is_relayed(headers: &HeaderMap) -> bool {
-    headers.keys().any(|name| name == VIA || is_forwarding(name.as_str()))
+    /// Whether the request itself says something about it.
+    pub is_told: bool,
 }
 
 /// Says who the client is. What the client itself says about that is dropped, unless its peer is trusted: then ours
 /// is added behind it.
 pub fn set_forwarding(headers: &mut HeaderMap, us: &Forwarding<'_>) {
-    if headers.keys().any(|name| is_forwarding(name.as_str())) {
+    if us.is_told {
         if us.trusted {
             return append_forwarding(headers, us);
         }
@@ -229,6 +181,14 @@ pub fn unframe(headers: &mut HeaderMap) {
     }
 }
 
+/// The value in memory of its own. A value that came is a part of the buffer that the whole head was read into, and keeps that.
+#[must_use]
+pub fn detached(value: &HeaderValue) -> HeaderValue {
+    let mut own = HeaderValue::from_bytes(value.as_bytes()).unwrap_or_else(|_| value.clone());
+    own.set_sensitive(value.is_sensitive());
+    own
+}
+
 /// Whether a body is encoded in a way that hides its text.
 #[must_use]
 pub fn is_encoded(headers: &HeaderMap) -> bool {
@@ -287,7 +247,7 @@ mod tests {
     }
 
     fn forwarding<'a>(peer: &'a HeaderValue, host: &'a HeaderValue, trusted: bool) -> Forwarding<'a> {
-        Forwarding { peer, host, forwarded: peer, proto: "https", trusted }
+        Forwarding { peer, host, forwarded: peer, proto: "https", trusted, is_told: true }
     }
 
     #[test]

@@ -23,6 +23,9 @@ pub const SESSION_NOT_FOUND: i64 = -32001;
 pub const HEADER_MISMATCH: i64 = -32020;
 pub const MODERN: std::ops::RangeInclusive<i64> = -32022..=-32020;
 
+/// The probe of MCP 2026-07-28; who does not know it says so at once, or is taken for one that does not.
+pub const PROBE: &str = "server/discover";
+
 /// The outermost members of a message. Of a member given twice the last one counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Envelope {

@@ -13,6 +13,8 @@ mod again;
 mod further;
 mod parts;
 pub mod reading;
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 
@@ -44,7 +46,7 @@ pub trait Body {
     fn text(&self) -> Option<Bytes>;
 
     /// The upstream is about to be asked again: what an answer that was read whole does not need any more can go.
-    fn spare(&mut self) {}
+    fn release_connection(&mut self) {}
 }
 
 /// An answer: its head, what repairs were shown of its body, and what the driver holds of that.
@@ -125,7 +127,7 @@ pub struct Machine<B> {
     brought: Option<Brought>,
     /// Whether the message went to where messages moved to.
     has_moved: bool,
-    /// How many further asks there may be.
+    /// How often a repair may still have the upstream asked again. Each time several ways may be tried.
     asks_left: usize,
     further: Option<Box<Further<B>>>,
 }
@@ -223,7 +225,7 @@ impl<B: Body> Machine<B> {
     }
 }
 
-/// How many further asks an exchange may take: a redirect may lead to another.
+/// How often the upstream may be asked again: a redirect may lead to another.
 fn most_asks(class: Class) -> usize {
     match class {
         class if class.has_messages() => 3,

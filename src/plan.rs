@@ -19,6 +19,8 @@ use crate::repair::{Hook, Mode, Needs, Repair};
 pub struct Plan {
     /// Indexed by class.
     classes: Vec<Lists>,
+    /// Whether findings name the parts of the answer that they are about: `check` wants to know.
+    pub names_parts: bool,
 }
 
 #[derive(Default)]
@@ -39,19 +41,23 @@ struct Step {
     /// Its place in the registry.
     slot: usize,
     mode: Mode,
-    /// The repair's gate.
-    gate: [Option<Features>; MOST_SETS],
+    /// The repair's gate, the set first that is met the least often. What is left over is met always.
+    gate: [Features; MOST_SETS],
 }
 
 impl Step {
     fn new(repair: &'static Repair, slot: usize, mode: Mode) -> Self {
-        let mut sets = repair.gate.iter().map(|set| Features::of(set));
-        Self { repair, slot, mode, gate: std::array::from_fn(|_| sets.next()) }
+        let mut gate = [Features::ALL; MOST_SETS];
+        for (place, set) in gate.iter_mut().zip(repair.gate) {
+            *place = Features::of(set);
+        }
+        gate.sort_by_key(|set| set.count());
+        Self { repair, slot, mode, gate }
     }
 
     /// Whether the repair may have something to do with what shows these features.
     fn is_open_to(&self, features: Features) -> bool {
-        self.gate.iter().flatten().all(|set| set.intersects(features))
+        self.gate.iter().all(|set| set.intersects(features))
     }
 }
 
@@ -77,7 +83,7 @@ impl Plan {
                 list.push(Step::new(repair, slot, mode));
             }
         }
-        Self { classes }
+        Self { classes, names_parts: false }
     }
 
     fn lists(&self, class: Class) -> Option<&Lists> {
@@ -145,7 +151,7 @@ impl Plan {
         may_ask: bool,
     ) -> (Report, Option<Ask>) {
         let steps = self.lists(request.class).map_or(&[][..], |lists| &lists.reply);
-        let (report, end) = run(&Replies { site, request, may_ask }, steps, reply);
+        let (report, end) = run(&Replies { site, request, may_ask, names_parts: self.names_parts }, steps, reply);
         let ask = match end {
             Some(End::Ask(ask)) => Some(*ask),
             Some(End::Answer(_) | End::Done) | None => None,

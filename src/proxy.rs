@@ -4,7 +4,8 @@
 //!
 //! What is decided on the way is decided by the machine (`machine`); here is what awaits and streams.
 //!
-//! admit -> know -> classify -> peek -> mend the request -> aim -> ask -> peek -> mend the reply -> finish
+//! admit (what class is it?) -> learn, if that matters -> limits -> read the body -> mend -> aim -> ask, read the answer -> mend ->
+//! finish
 
 mod account;
 pub(crate) mod admit;
@@ -19,10 +20,9 @@ mod taping;
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use http::header::{ACCEPT_ENCODING, HeaderValue, RETRY_AFTER};
+use http::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderValue, RETRY_AFTER};
 use http::uri::PathAndQuery;
 use http::{Method, Request as HttpRequest, Response};
-use http_body::Body as _;
 use hyper::body::Incoming;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -35,18 +35,18 @@ use crate::connection::{Connection, Phase, Turn};
 use crate::endpoint::Class;
 use crate::exchange::{Form, Head, Request, Site};
 use crate::headers::{self, Forwarding};
+use crate::jsonrpc::PROBE;
 use crate::knowledge::Knowledge;
 use crate::learn;
 use crate::lesson::{Heard, Lesson};
 use crate::machine::{Begun, Machine, News, Rules, Step, take_fields};
 use crate::overload::{self, Held};
 use crate::refuse::{self, Refusal};
-use crate::repairs::version::PROBE;
 use crate::runtime::Runtime;
 use crate::sites::Sites;
 use crate::telemetry::counters::Untouched;
 use crate::telemetry::tape::{Recorder, Taped};
-use crate::upstream::{Failure, Owner, Upstream};
+use crate::upstream::{Failure, Upstream};
 
 /// What the exchanges of one worker share.
 #[derive(Clone)]
@@ -80,8 +80,8 @@ struct Exchange {
     is_stranger: bool,
     /// Who opens a stream of the older transport or posts over it, if that can be told.
     caller: Option<Caller>,
-    /// Who may go on with a connection to the upstream that nobody else may use any more, if that can be told.
-    owner: Option<Owner>,
+    /// Whether no trusted or visible proxy sends the requests of several clients over this connection.
+    is_sole: bool,
     account: Account,
     held: Held,
     /// Counts this exchange while it lasts.
@@ -91,6 +91,9 @@ struct Exchange {
     /// Whether the request was answered before all of it had come.
     cut_short: bool,
 }
+
+/// A request that goes on, its body, and the Host that it asks.
+type Admitted = (Box<Request>, Incoming, HeaderValue);
 
 /// Answers one request.
 ///
@@ -108,7 +111,7 @@ pub async fn serve(
     let tape = taping::begin(&worker, &connection, &request);
     let account = Account::open(&worker, &connection, &request);
     let held = Held::new(worker.runtime.load, worker.runtime.bounds.held_bytes);
-    let mut exchange = Exchange {
+    let mut exchange = Box::new(Exchange {
         worker,
         connection,
         started,
@@ -120,17 +123,17 @@ pub async fn serve(
         tape,
         is_stranger: false,
         caller: None,
-        owner: None,
+        is_sole: false,
         account,
         held,
         under_way: None,
         retry_after: None,
         cut_short: false,
-    };
+    });
     let (mut request, body, host) = match exchange.admit(request) {
         Ok(admitted) => admitted,
         Err((request, body, refusal)) => {
-            Box::pin(exchange.leave(&request, !refusal.close, body)).await;
+            Box::pin(exchange.discard_body(&request, !refusal.close, body)).await;
             let answer = exchange.refuse(&request, refusal);
             return Ok(exchange.finish(request, answer));
         }
@@ -158,17 +161,13 @@ impl Exchange {
     }
 
     /// Framing and target sanity. What comes out has one Host, one path, and one way to be read.
-    #[allow(clippy::result_large_err, reason = "the request goes on to be answered either way")]
-    fn admit(
-        &mut self,
-        request: HttpRequest<Incoming>,
-    ) -> Result<(Request, Incoming, HeaderValue), (Request, Incoming, Refusal)> {
+    fn admit(&mut self, request: HttpRequest<Incoming>) -> Result<Admitted, (Box<Request>, Incoming, Refusal)> {
         let (parts, body) = request.into_parts();
         let verdict = admit::head(&parts, &self.connection, self.runtime().bounds.target_bytes);
         let request = self.describe(parts);
         self.account.class = request.class;
         self.is_stranger = admit::is_stranger(self.runtime(), &self.connection, &request.headers);
-        let full = self.begin(&request.headers).err();
+        let full = self.count_request(&request.headers).err();
         match (verdict, self.worker.stray) {
             (Ok(_), Some(refusal)) => Err((request, body, refusal)),
             (Ok(host), _) if admit::is_other_host(self.runtime(), &request, &host) => {
@@ -183,32 +182,23 @@ impl Exchange {
         }
     }
 
-    /// The caller that may reuse a private connection to the upstream: known by the credentials it sent, on a client connection
-    /// that no trusted or visible proxy shares. Must be called before header fields are changed.
-    fn owner(&self, request: &Request, has_body: bool) -> Option<Owner> {
-        let may_matter = has_body || !self.connection.private.is_empty();
-        if !may_matter || self.connection.trusted || headers::is_relayed(&request.headers) {
-            return None;
-        }
-        let caller = Caller::with_credentials(&request.headers)?;
-        Some(Owner::new(Arc::clone(&self.connection), caller))
-    }
-
     /// Whether this is asked by somebody who may not.
     fn is_kept_out(&self, request: &Request) -> bool {
         self.is_stranger && admit::is_closed(self.runtime(), request.rules)
     }
 
     /// The request as repairs see it.
-    fn describe(&self, parts: http::request::Parts) -> Request {
+    fn describe(&self, parts: http::request::Parts) -> Box<Request> {
         let http::request::Parts { method, mut headers, .. } = parts;
         if self.connection.is_multiplexed() {
             headers::join_cookies(&mut headers);
         }
         let head = Head { method, target: self.target.clone(), headers };
-        let request = Request::new(&self.site(self.runtime()), head, seconds_now);
-        let moved = if request.class == Class::Mcp { self.runtime().learner.moved() } else { None };
-        Request { moved, ..request }
+        let mut request = Box::new(Request::new(&self.site(self.runtime()), head, seconds_now));
+        if request.class == Class::Mcp {
+            request.moved = self.runtime().learner.moved();
+        }
+        request
     }
 
     /// From an admitted request to a mended answer.
@@ -225,7 +215,7 @@ impl Exchange {
             }
             self.account.class = request.class;
         } else if runtime.learner.is_on_first_visit() {
-            Box::pin(runtime.learner.first_visit(depends_on_login(request))).await;
+            Box::pin(runtime.learner.first_visit(waits_for_first_visit(request))).await;
             self.take(runtime.learner.recall(), request);
         }
         let refusal = match () {
@@ -234,20 +224,24 @@ impl Exchange {
             () => None,
         };
         if let Some(refusal) = refusal {
-            Box::pin(self.leave(request, !refusal.close, body)).await;
+            Box::pin(self.discard_body(request, !refusal.close, body)).await;
             return Err(refusal.into());
         }
+        // Both read what the client says of itself, which is replaced next.
         self.caller = self.caller(request);
-        self.owner = self.owner(request, !body.is_end_stream());
+        self.is_sole = !self.connection.trusted && !request.names.via && !request.names.forwarding;
         self.set_forwarding(request, host);
         let (body, upload) = self.peek(request, body).await?;
+        let authorization = request.headers.get(AUTHORIZATION).cloned();
         let changed = match self.decide(|machine, rules| machine.begin(rules, request)) {
             Begun::Answer(answer) => {
-                Box::pin(self.leave(request, true, body)).await;
+                Box::pin(self.discard_body(request, true, body)).await;
                 return Ok(*answer);
             }
             Begun::Ask(changed) => changed,
         };
+        // Where a repair has moved the credentials, the fields that go up do not tell callers apart.
+        self.is_sole &= request.headers.get(AUTHORIZATION) == authorization.as_ref();
         let body = changed.map_or(body, body::RequestBody::Whole);
         self.aim(request, host);
         let fields = take_fields(request);
@@ -348,12 +342,13 @@ impl Exchange {
             forwarded: &self.connection.forwarded(host, runtime.proto()),
             proto: runtime.proto(),
             trusted: self.connection.trusted,
+            is_told: request.names.forwarding,
         };
         headers::set_forwarding(&mut request.headers, &forwarding);
     }
 
-    /// Host of the upstream; for documents that may have to be mended, plain and whole ones only. Of the MCP endpoint
-    /// only refusals are read, and their coding is undone first: its messages go on being compressed.
+    /// Host of the upstream. Documents that may have to be mended are asked for plain and whole, messages without a content
+    /// coding.
     fn aim(&self, request: &mut Request, host: &HeaderValue) {
         let runtime = self.runtime();
         let to = if runtime.preserve_host { host.clone() } else { runtime.target.authority.clone() };
@@ -387,7 +382,7 @@ impl Exchange {
         self.decide(|machine, rules| machine.answer(rules, request, reply))
     }
 
-    fn untouched(&mut self, why: Untouched) {
+    fn note_untouched(&mut self, why: Untouched) {
         self.worker.runtime.counters.untouched(why);
         self.untouched = Some(why);
     }
@@ -395,7 +390,7 @@ impl Exchange {
 
 /// Whether the answer depends on what is known of the login, before the upstream is asked: a stream that a stranger
 /// opens.
-fn depends_on_login(request: &Request) -> bool {
+fn waits_for_first_visit(request: &Request) -> bool {
     request.class == Class::Mcp && matches!(request.method, Method::GET | Method::HEAD) && !request.authorized
 }
 

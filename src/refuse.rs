@@ -34,7 +34,7 @@ pub struct Refusal {
     pub name: &'static str,
     pub fault: Fault,
     pub description: &'static str,
-    /// Whether the client's connection is in a state to go on with.
+    /// Whether the client's connection is closed after the answer: it is in no state to go on with.
     pub close: bool,
 }
 

@@ -122,7 +122,8 @@ pub enum Needs {
     Body,
 }
 
-/// Where a repair acts. `when` decides from the heads alone whether anything is read or run at all; `run` finds
+/// Where a repair acts. `when` decides whether anything is read or run at all: from the heads, and from what a message begins
+/// with once that was peeked at; so it is asked before the body is read, when it was, and when the list runs. `run` finds
 /// what is wrong and says how to change it in one go, so that what is reported and what is mended cannot differ.
 pub enum Hook {
     /// Before the upstream is asked. `goes_on` says that it only takes further what this proxy has done to an earlier
@@ -195,4 +196,27 @@ pub enum SiteKind {
     Strict,
     /// As `Cohosted`, after a response with `iss` and the refusal of a client whose id is a URL have passed.
     Taught,
+}
+
+#[cfg(test)]
+impl Repair {
+    /// One of messages at the MCP endpoint that says nothing of itself.
+    pub(crate) const fn bare(id: &'static str, hook: Hook) -> Self {
+        Self {
+            id,
+            rows: &[],
+            summary: "",
+            why: "",
+            hits: "",
+            stops: crate::client::who::NOBODY,
+            remedy: "",
+            advice: "",
+            basis: &[Basis { text: "", url: "", level: Level::Interop, is_of_browsers: false }],
+            default: Mode::Fix,
+            on: &[Class::Mcp],
+            gate: &[],
+            hook,
+            examples: &[],
+        }
+    }
 }

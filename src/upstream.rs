@@ -33,7 +33,7 @@ use self::http2::{Gate, Shared};
 pub use self::pool::Lease;
 use self::pool::Pooled;
 use self::private::Sending;
-pub use self::private::{Owner, Private, Proof};
+pub use self::private::{Owner, Ownership, Private, Proof};
 pub use self::target::{Health, Http2, Limits, Target, TargetError};
 use crate::body::{self, RequestBody, Upload};
 use crate::connection::Connection;
@@ -123,9 +123,7 @@ pub struct Question {
     pub route: Route,
     /// What proves that the body was read.
     pub proof: Proof,
-    /// The caller that may go on with a connection of its own if the body may have been left unread; `None`: that connection
-    /// is closed.
-    pub owner: Option<Owner>,
+    pub owner: Ownership,
 }
 
 /// What a request is made of, to be sent once more.

@@ -10,7 +10,7 @@ use super::kit::answer::Reader;
 use super::profile::Profile;
 
 /// A child that is killed if the bench ends early.
-struct Guard(Child);
+pub struct Guard(pub Child);
 
 impl Drop for Guard {
     fn drop(&mut self) {
@@ -43,7 +43,7 @@ pub fn run(program: &Path, upstream: SocketAddr, workload: &Workload, requests: 
 }
 
 /// Waits for the banner.
-fn listening(said: &mut impl std::io::BufRead) -> SocketAddr {
+pub fn listening(said: &mut impl std::io::BufRead) -> SocketAddr {
     let mut all = String::new();
     for line in said.by_ref().lines() {
         let line = line.expect("text");

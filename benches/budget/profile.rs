@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
-/// Instructions by function, and how often memory was allocated.
+/// Instructions by function, how often memory was allocated, and how often a repair was called.
 #[derive(Default)]
 pub struct Profile {
     functions: HashMap<String, u64>,
     allocations: u64,
+    visits: u64,
 }
 
 impl Profile {
@@ -27,6 +28,9 @@ impl Profile {
                 if is_allocation(&callee) && !is_allocation(&function) {
                     profile.allocations += number(calls.split(' ').next());
                 }
+                if is_of_repairs(&callee) && !is_of_repairs(&function) {
+                    profile.visits += number(calls.split(' ').next());
+                }
             } else if line.starts_with(|first: char| first.is_ascii_digit() || "+-*".contains(first))
                 && !std::mem::take(&mut is_inclusive)
             {
@@ -44,12 +48,17 @@ impl Profile {
         self.allocations
     }
 
+    pub fn visits(&self) -> u64 {
+        self.visits
+    }
+
     /// What this run has more than another.
     pub fn minus(mut self, other: &Self) -> Self {
         for (name, cost) in &mut self.functions {
             *cost = cost.saturating_sub(other.functions.get(name).copied().unwrap_or_default());
         }
         self.allocations = self.allocations.saturating_sub(other.allocations);
+        self.visits = self.visits.saturating_sub(other.visits);
         self
     }
 
@@ -57,6 +66,7 @@ impl Profile {
         // Rounded to the nearest: many functions cost little.
         self.functions.values_mut().for_each(|cost| *cost = (*cost + count / 2) / count);
         self.allocations = (self.allocations + count / 2) / count;
+        self.visits = (self.visits + count / 2) / count;
         self
     }
 
@@ -100,6 +110,11 @@ fn is_allocation(function: &str) -> bool {
     const NAMES: [&str; 6] = ["malloc", "calloc", "realloc", "mallocx", "rallocx", "aligned_alloc"];
     let name = function.trim_start_matches("_rjem_").trim_start_matches("je_");
     NAMES.contains(&name)
+}
+
+/// Whether it is a part of a repair: its gate was open.
+fn is_of_repairs(function: &str) -> bool {
+    function.starts_with("mcp_mend::repairs::")
 }
 
 fn number(text: Option<&str>) -> u64 {

@@ -33,11 +33,12 @@ impl Caller {
         Some(Self(digest.finalize().into()))
     }
 
-    /// The caller of a request, from its header fields as the client sent them; `None` without credentials. Every field
-    /// counts that is not known to be about one message. One caller may be taken for several, but never two for one.
+    /// The caller of a request, from its header fields as they go up; `None` without credentials. Every field
+    /// counts that is not known to be about one message, or said by us (of a client that no proxy speaks for). One caller may be
+    /// taken for several, but never two for one.
     #[must_use]
     pub fn with_credentials(headers: &HeaderMap) -> Option<Self> {
-        let digest = || fingerprint(headers, |name| !is_of_one_message(name));
+        let digest = || fingerprint(headers, |name| !is_of_one_message(name) && !is_forwarding(name));
         has_credentials(headers).then(|| Self(digest().finalize().into()))
     }
 }

@@ -367,7 +367,7 @@ fn worker(
 ) -> Result<Worker, StartError> {
     let silent = AccessLog::start(Format::Off, std::io::sink());
     let mut runtime = Runtime::of(process, site, site.upstream.clone(), is_loopback, &Common::new(silent))?;
-    runtime.as_client = true;
+    (runtime.as_client, runtime.plan.names_parts) = (true, true);
     if let Some(seal) = seal {
         runtime.facts.seal = seal.clone();
     }

@@ -10,6 +10,7 @@ use super::stand::Seen;
 use super::walk::Walked;
 use crate::client::{Clients, Step, Stop};
 use crate::endpoint::Class;
+use crate::exchange::edits::Part;
 use crate::exchange::{Finding, is_media_type};
 use crate::plan::Fired;
 use crate::repair::{Hook, Level, Mode, Repair};
@@ -41,6 +42,8 @@ pub enum Found {
 pub struct Evidence {
     /// What the repair says that it found.
     pub finding: Finding,
+    /// The parts of the answer that show it; none where all of it does.
+    pub parts: Vec<Part>,
     pub seen: Seen,
     /// For a repair of requests: how the server took the mended one.
     pub taken: Option<Seen>,
@@ -142,28 +145,34 @@ fn evidence(walked: &Walked) -> BTreeMap<&'static str, Evidence> {
             if (is_for_pages(fired.id) && !is_from_a_page(seen)) || !shows(fired.id, seen) {
                 continue;
             }
-            add(&mut all, fired.id, &fired.finding, seen, None);
+            let evidence = Evidence {
+                finding: fired.finding.clone(),
+                parts: fired.parts.clone(),
+                seen: seen.clone(),
+                taken: None,
+            };
+            add(&mut all, fired.id, evidence);
         }
     }
     for judged in &walked.judged {
-        add(&mut all, judged.id, &judged.finding, &judged.refused, Some(&judged.taken));
+        let evidence = Evidence {
+            finding: judged.finding.clone(),
+            parts: Vec::new(),
+            seen: judged.refused.clone(),
+            taken: Some(judged.taken.clone()),
+        };
+        add(&mut all, judged.id, evidence);
     }
     all
 }
 
-fn add(
-    all: &mut BTreeMap<&'static str, Evidence>,
-    id: &'static str,
-    finding: &Finding,
-    seen: &Seen,
-    taken: Option<&Seen>,
-) {
-    let Some(repair) = repairs::find(id).filter(|_| !finding.is_blameless) else { return };
-    let weighs = |finding: &Finding| Defect::of(repair, finding).weighs();
-    if all.get(id).is_some_and(|before| weighs(&before.finding) || !weighs(finding)) {
+fn add(all: &mut BTreeMap<&'static str, Evidence>, id: &'static str, evidence: Evidence) {
+    let Some(repair) = repairs::find(id).filter(|_| !evidence.finding.is_blameless) else { return };
+    let weighs = |evidence: &Evidence| Defect::of(repair, &evidence.finding).weighs();
+    if all.get(id).is_some_and(|before| weighs(before) || !weighs(&evidence)) {
         return;
     }
-    all.insert(id, Evidence { finding: finding.clone(), seen: seen.clone(), taken: taken.cloned() });
+    all.insert(id, evidence);
 }
 
 /// What an exchange tells of the server. Where the answer was replaced by another, what was then mended of that one is not

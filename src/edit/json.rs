@@ -4,18 +4,20 @@
 //! is a range of the source text; an edit replaces that range alone (reliability: JSON fidelity).
 
 mod list;
+mod outline;
 pub mod scan;
+mod tape;
 
-use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::Deserializer as _;
 use serde_json::Value;
-use serde_json::value::RawValue;
 
-pub use list::List;
+pub use self::list::List;
+use self::outline::{Outline, extent};
+use self::tape::View;
 
 /// Documents nested deeper than this are nobody's metadata: they pass untouched.
 const MAX_DEPTH: usize = 128;
@@ -29,6 +31,8 @@ pub struct Object {
     source: Bytes,
     /// Shared by all copies until one of them is changed.
     members: Arc<Vec<Member>>,
+    /// Where it stands in a text of which every value was found.
+    view: Option<View>,
     changed: bool,
 }
 
@@ -37,6 +41,8 @@ struct Member {
     name: Name,
     /// Where name and value stand in the source; `None` for a member that was added.
     span: Option<Span>,
+    /// The value on the tape of the object's view.
+    node: Option<u32>,
     state: State,
 }
 
@@ -100,7 +106,42 @@ impl Object {
     /// # Errors
     /// When the text is no JSON object, not UTF-8, or has too many members.
     pub fn parse_message(source: Bytes) -> Result<Self, NotAnObject> {
-        Self::scan(&source).map_or_else(|| Self::read(source), |(object, _)| Ok(object))
+        if source.trim_ascii_start().first() != Some(&b'{') {
+            return Self::read(source);
+        }
+        let viewed = View::of(&source).and_then(|view| Self::viewed(source.clone(), 0, view));
+        let scanned = || Self::scan(&source).map(|(object, _)| object);
+        viewed.or_else(scanned).map_or_else(|| Self::read(source.clone()), Ok)
+    }
+
+    /// The object of a view, if no name has escapes and it has not too many members. `source` is its text, which begins at
+    /// `start` of the text of the view.
+    fn viewed(source: Bytes, start: usize, view: View) -> Option<Self> {
+        let mut members = Vec::new();
+        let moved = |place: Range<usize>| place.start - start..place.end - start;
+        for member in view.members() {
+            let (name, value, node) = member?;
+            let name = moved(name);
+            let span = Span { name: name.start - 1, value: moved(value) };
+            members.push(Member { name: Name::Plain(name), span: Some(span), node: Some(node), state: State::Kept });
+            if members.len() > MAX_MEMBERS {
+                return None;
+            }
+        }
+        Some(Self { source, members: Arc::new(members), view: Some(view), changed: false })
+    }
+
+    /// The object of a view, with its own text.
+    fn of_view(text: Bytes, view: View) -> Option<Self> {
+        let start = view.place().start;
+        Self::viewed(text.clone(), start, view).or_else(|| Self::read(text).ok())
+    }
+
+    /// The view of a member that stands as it came, and its text.
+    fn view(&self, name: &str) -> Option<(View, Bytes)> {
+        let member = self.member(name).filter(|member| matches!(member.state, State::Kept))?;
+        let (view, span) = (self.view.as_ref()?.at(member.node?), member.span.as_ref()?);
+        Some((view, self.source.slice(span.value.clone())))
     }
 
     /// The object, if the scan can read it and it has not too many members, and about how many values it has.
@@ -108,10 +149,10 @@ impl Object {
         let mut members = Vec::new();
         let values = scan::members(source, |name, value| {
             let span = Span { name: name.start - 1, value };
-            members.push(Member { name: Name::Plain(name), span: Some(span), state: State::Kept });
+            members.push(Member { name: Name::Plain(name), span: Some(span), node: None, state: State::Kept });
             (members.len() <= MAX_MEMBERS).then_some(())
         })?;
-        Some((Self { source: source.clone(), members: Arc::new(members), changed: false }, values))
+        Some((Self { source: source.clone(), members: Arc::new(members), view: None, changed: false }, values))
     }
 
     /// Reads any object.
@@ -123,13 +164,13 @@ impl Object {
         if members.len() > MAX_MEMBERS {
             return Err(NotAnObject::TooMany);
         }
-        Ok(Self { source, members: Arc::new(members), changed: false })
+        Ok(Self { source, members: Arc::new(members), view: None, changed: false })
     }
 
     /// An object that came from nowhere: every member is added.
     #[must_use]
     pub fn new(members: impl IntoIterator<Item = (&'static str, Value)>) -> Self {
-        let mut object = Self { source: Bytes::from_static(b"{}"), members: Arc::default(), changed: true };
+        let mut object = Self { source: Bytes::from_static(b"{}"), members: Arc::default(), view: None, changed: true };
         for (name, value) in members {
             object.set(name, value);
         }
@@ -179,13 +220,20 @@ impl Object {
     /// A member that is itself an object, to be changed and spliced in again.
     #[must_use]
     pub fn child(&self, name: &str) -> Option<Self> {
-        self.raw(name).and_then(|text| Self::parse_message(text).ok())
+        match self.view(name) {
+            Some((view, text)) if text.first() == Some(&b'{') => Self::of_view(text, view),
+            Some(_) => None,
+            None => self.raw(name).and_then(|text| Self::parse_message(text).ok()),
+        }
     }
 
     /// A member that is a list, to be changed and spliced in again.
     #[must_use]
     pub fn list(&self, name: &str) -> Option<List> {
-        self.raw(name).and_then(List::parse)
+        match self.view(name) {
+            Some((view, text)) => (text.first() == Some(&b'[')).then(|| List::viewed(text, &view)),
+            None => self.raw(name).and_then(List::parse),
+        }
     }
 
     /// The value of a member if it is a string.
@@ -227,6 +275,19 @@ impl Object {
         names
     }
 
+    /// The names of the members that are not the same text in another object; `None` if there are very many members.
+    #[must_use]
+    pub fn differs_in(&self, other: &Self) -> Option<Vec<String>> {
+        const MANY: usize = 100;
+        if self.members.len().max(other.members.len()) > MANY {
+            return None;
+        }
+        let mut names = self.names();
+        names.extend(other.names().into_iter().filter(|name| !self.has(name)));
+        names.retain(|name| self.raw(name) != other.raw(name));
+        Some(names)
+    }
+
     /// Sets a member: in its place if it is there (earlier duplicates go), at the end otherwise.
     pub fn set(&mut self, name: &str, value: Value) {
         self.put(name, State::Set(value));
@@ -243,7 +304,7 @@ impl Object {
         let members = Arc::make_mut(&mut self.members);
         match all.pop() {
             Some(last) => members[last].state = state,
-            None => members.push(Member { name: Name::Other(name.to_owned()), span: None, state }),
+            None => members.push(Member { name: Name::Other(name.to_owned()), span: None, node: None, state }),
         }
         for earlier in all {
             members[earlier].state = State::Removed;
@@ -344,68 +405,6 @@ impl Eq for Object {}
 impl PartialEq for Object {
     fn eq(&self, other: &Self) -> bool {
         self.to_bytes() == other.to_bytes()
-    }
-}
-
-/// How deep arrays and objects nest in a JSON text, and about how many values it has (what stands inside strings does
-/// not count).
-fn extent(text: &[u8]) -> (usize, usize) {
-    let (mut depth, mut deepest, mut values, mut in_string, mut escaped) = (0_usize, 0, 0, false, false);
-    for &byte in text {
-        if in_string {
-            match byte {
-                _ if escaped => escaped = false,
-                b'\\' => escaped = true,
-                b'"' => in_string = false,
-                _ => {}
-            }
-            continue;
-        }
-        match byte {
-            b'"' => in_string = true,
-            b'{' | b'[' => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            b'}' | b']' => depth = depth.saturating_sub(1),
-            b',' => values += 1,
-            _ => {}
-        }
-    }
-    (deepest, values)
-}
-
-struct Outline<'a> {
-    text: &'a str,
-}
-
-impl Outline<'_> {
-    /// Where a part of the text stands in it: both come from the same buffer, so the difference of addresses is it.
-    fn offset(&self, part: &str) -> usize {
-        (part.as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize)
-    }
-}
-
-impl<'de> Visitor<'de> for Outline<'de> {
-    type Value = Vec<Member>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut members = Vec::new();
-        while let Some((name, value)) = map.next_entry::<&'de RawValue, &'de RawValue>()? {
-            let start = self.offset(value.get());
-            let span = Span { name: self.offset(name.get()), value: start..start + value.get().len() };
-            let name = serde_json::from_str(name.get()).map_err(serde::de::Error::custom)?;
-            members.push(Member { name: Name::Other(name), span: Some(span), state: State::Kept });
-            if members.len() > MAX_MEMBERS {
-                // The rest has to be read all the same: it must be JSON.
-                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-            }
-        }
-        Ok(members)
     }
 }
 

@@ -30,15 +30,26 @@ pub enum Edit {
     /// There is no body.
     Empty,
     /// What was known of the body before is true no longer: it is another one.
-    Anew,
+    NewBody,
     /// The body leaves without its content coding.
     Decode,
     /// The body leaves in this form.
-    Leave(Form),
+    Form(Form),
     /// The body begins so.
     Opening(Opening),
     /// The stream ends behind the event.
     End,
+}
+
+/// A part of a message that edits change: what shows the defect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The status.
+    Start,
+    Field(HeaderName),
+    /// A member of the JSON object that the body is.
+    Member(String),
+    Body,
 }
 
 /// Changes of one message, in the order in which they are made.
@@ -133,16 +144,16 @@ impl Edits {
         self.0.push(Edit::Empty);
     }
 
-    pub fn anew(&mut self) {
-        self.0.push(Edit::Anew);
+    pub fn new_body(&mut self) {
+        self.0.push(Edit::NewBody);
     }
 
     pub fn decode(&mut self) {
         self.0.push(Edit::Decode);
     }
 
-    pub fn leave(&mut self, form: Form) {
-        self.0.push(Edit::Leave(form));
+    pub fn form(&mut self, form: Form) {
+        self.0.push(Edit::Form(form));
     }
 
     pub fn opening(&mut self, opening: Opening) {
@@ -174,7 +185,7 @@ impl Edits {
                 self.empty();
             }
         }
-        self.anew();
+        self.new_body();
     }
 
     /// Replaces the answer by a JSON document of ours. The upstream's header fields go: they described its body. Its
@@ -187,7 +198,28 @@ impl Edits {
         }
         self.set(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         self.document(document);
-        self.anew();
+        self.new_body();
+    }
+
+    /// What they change in a message whose body was this object, or no object.
+    #[must_use]
+    pub fn parts(&self, before: Option<&Object>) -> Vec<Part> {
+        let mut parts = Vec::new();
+        for edit in &self.0 {
+            match edit {
+                Edit::Status(_) | Edit::Target(_) => parts.push(Part::Start),
+                Edit::Set(name, _) | Edit::Add(name, _) | Edit::Remove(name) => parts.push(Part::Field(name.clone())),
+                Edit::Document(after) => match before.and_then(|before| after.differs_in(before)) {
+                    Some(names) => parts.extend(names.into_iter().map(Part::Member)),
+                    None => parts.push(Part::Body),
+                },
+                Edit::Fields(_) | Edit::Text(_) | Edit::Empty | Edit::Decode | Edit::Form(_) | Edit::End => {
+                    parts.push(Part::Body);
+                }
+                Edit::NewBody | Edit::Opening(_) => {}
+            }
+        }
+        parts
     }
 
     /// Makes the changes of a request.
@@ -218,12 +250,12 @@ impl Edits {
                 Edit::Document(document) => reply.body = ReplyBody::Json(document),
                 Edit::Text(text) => reply.body = ReplyBody::Text(text),
                 Edit::Empty => reply.body = ReplyBody::Empty,
-                Edit::Anew => {
+                Edit::NewBody => {
                     (reply.coding, reply.decode, reply.form) = (None, false, Form::AsItCame);
                     (reply.message, reply.opening) = (None, Opening::Unseen);
                 }
                 Edit::Decode => reply.decode = true,
-                Edit::Leave(form) => reply.form = form,
+                Edit::Form(form) => reply.form = form,
                 Edit::Opening(opening) => reply.opening = opening,
                 edit => apply_to_headers(edit, &mut reply.headers).map_err(|_| MISPLACED)?,
             }

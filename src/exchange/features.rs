@@ -1,13 +1,14 @@
 //! What an exchange shows at a glance, as bits, and the gates of repairs: which of these a repair needs. Whether a repair can
 //! have anything to do is then a test of a few bits, and most are never called.
 
-use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_LOCATION, CONTENT_TYPE, LINK, LOCATION, WWW_AUTHENTICATE};
+use http::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_TYPE, LINK, LOCATION, WWW_AUTHENTICATE,
+};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 
 use super::{Opening, Reply, ReplyBody, Request, is_json, is_media_type};
 use crate::endpoint::SESSION;
-use crate::jsonrpc::Envelope;
-use crate::repairs::version::PROBE;
+use crate::jsonrpc::{Envelope, PROBE};
 
 /// One bit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +112,9 @@ pub struct Features(u64);
 const _: () = assert!((Feature::Unsound as u64) < 64, "there are more features than bits");
 
 impl Features {
+    /// Every one that there is, and more.
+    pub const ALL: Self = Self(u64::MAX);
+
     /// The set of these.
     #[must_use]
     pub fn of(features: &[Feature]) -> Self {
@@ -120,6 +124,12 @@ impl Features {
     #[must_use]
     fn with_if(self, feature: Feature, has: bool) -> Self {
         Self(self.0 | u64::from(has) << feature as u64)
+    }
+
+    /// How many features there are.
+    #[must_use]
+    pub fn count(self) -> u32 {
+        self.0.count_ones()
     }
 
     /// Whether the sets share a feature.
@@ -168,13 +178,16 @@ impl Features {
         let set = self
             .with_if(status(reply.status), true)
             .with_if(Feature::Coded, reply.coding.is_some())
-            .with_if(Feature::LengthZero, reply.declared_length() == Some(0))
             .with_if(Feature::ErrorInside, reply.is_error_inside())
             .with_if(Feature::OpensList, reply.opening == Opening::List)
             .with_if(Feature::OpensNothing, reply.opening == Opening::Nothing)
             .with_if(Feature::ReadAsText, matches!(reply.body, ReplyBody::Text(_)));
-        let set = reply.headers.iter().fold(set, |set, (name, value)| set.with_field(name, value));
-        set.with_if(Feature::OtherType, !reply.headers.contains_key(CONTENT_TYPE))
+        let (mut set, mut has_type) = (set, false);
+        for (name, value) in &reply.headers {
+            set = set.with_field(name, value);
+            has_type |= *name == CONTENT_TYPE;
+        }
+        set.with_if(Feature::OtherType, !has_type)
     }
 
     fn with_field(self, name: &HeaderName, value: &HeaderValue) -> Self {
@@ -182,6 +195,8 @@ impl Features {
         let feature = match *name {
             CONTENT_TYPE => media_type(value),
             LOCATION => Feature::Location,
+            // However many digits say so.
+            CONTENT_LENGTH if value.as_bytes().iter().all(|byte| matches!(byte, b'0' | b'+')) => Feature::LengthZero,
             LINK | CONTENT_LOCATION => Feature::Link,
             WWW_AUTHENTICATE => Feature::Challenge,
             ACCESS_CONTROL_ALLOW_ORIGIN => Feature::AllowsOrigin,

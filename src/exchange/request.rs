@@ -15,10 +15,10 @@ use crate::edit::json::Object;
 use crate::edit::{jwt, list};
 use crate::endpoint::guard::Classes;
 use crate::endpoint::{self, Class, SESSION};
-use crate::headers;
+use crate::headers::{self, Names};
 use crate::jsonrpc::Envelope;
 
-/// A request, as it stands before the upstream is asked.
+/// A request as repairs see it: those of requests before it goes up, the others beside the answer to it.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// What it is; with [`Request::rules`] and [`Request::is_document`] by [`crate::exchange::Site::place`].
@@ -30,6 +30,8 @@ pub struct Request {
     pub method: Method,
     /// Path and query as they came, undecoded.
     pub target: PathAndQuery,
+    /// What the names of its fields told when it came.
+    pub names: Names,
     /// The `Origin` of a page.
     pub origin: Option<HeaderValue>,
     pub preflight: Option<Preflight>,
@@ -65,6 +67,12 @@ pub struct Request {
     pub body: RequestBody,
     /// The body as the client sent it, before any repair.
     pub sent: RequestBody,
+}
+
+/// A target in memory of its own.
+#[must_use]
+pub fn detached(target: &PathAndQuery) -> PathAndQuery {
+    PathAndQuery::try_from(target.as_str()).unwrap_or_else(|_| target.clone())
 }
 
 /// An `Accept` that names both forms of an answer.
@@ -103,17 +111,20 @@ impl Accepts {
 #[must_use]
 pub fn is_credential(name: &str) -> bool {
     // By the first letter: this is asked of every header field of a message without a token.
-    name.bytes().enumerate().any(|(at, byte)| {
-        let words: &[&str] = match byte.to_ascii_lowercase() {
-            b'a' => &["auth"],
-            b'c' => &["cert", "cookie"],
-            b'j' => &["jwt"],
-            b'k' => &["key"],
-            b's' => &["secret", "session"],
-            b't' => &["token"],
-            _ => &[],
+    let name = name.as_bytes();
+    name.iter().enumerate().any(|(at, byte)| {
+        let words: &[&[u8]] = match byte.to_ascii_lowercase() {
+            b'a' => &[b"auth"],
+            b'c' => &[b"cert", b"cookie"],
+            b'j' => &[b"jwt"],
+            b'k' => &[b"key"],
+            b's' => &[b"secret", b"session"],
+            b't' => &[b"token"],
+            _ => return false,
         };
-        words.iter().any(|word| name.get(at..at + word.len()).is_some_and(|part| part.eq_ignore_ascii_case(word)))
+        let begins_with =
+            |word: &&[u8]| name[at..].get(..word.len()).is_some_and(|part| part.eq_ignore_ascii_case(word));
+        words.iter().any(begins_with)
     })
 }
 
@@ -178,10 +189,17 @@ impl Request {
         let Head { method, target, mut headers } = head;
         // Before fields go that `Connection` names.
         let preflight = Preflight::of(&method, &headers);
-        headers::strip_hop_by_hop(&mut headers);
-        headers::drop_misleading(&mut headers);
-        // The trailers of a request do not go up.
-        headers.remove(TRAILER);
+        let names = Names::of(&headers);
+        if names.hop_by_hop {
+            headers::strip_hop_by_hop(&mut headers);
+        }
+        if names.misleading {
+            headers::drop_misleading(&mut headers);
+        }
+        if names.trailer {
+            // The trailers of a request do not go up.
+            headers.remove(TRAILER);
+        }
         let Placement { class, rules, is_document } = site.place(&method, &target, &headers);
         let mut request = Self {
             class,
@@ -190,6 +208,7 @@ impl Request {
             preflight,
             origin: headers::origin(&headers),
             authorized: headers.contains_key(AUTHORIZATION),
+            names,
             keyed: false,
             expired: false,
             guarded: false,
@@ -223,6 +242,21 @@ impl Request {
         self.keyed = matters && !self.authorized && self.headers.keys().any(is_other_credential);
         let token = self.headers.get(AUTHORIZATION).filter(|token| matters && jwt::may_expire(token));
         self.expired = token.is_some_and(|token| jwt::has_expired(token, clock()));
+    }
+
+    /// The request for as long as its answer streams, which may be days: without the fields, and nothing in it keeps the buffer of
+    /// its head.
+    #[must_use]
+    pub fn detached(self) -> Self {
+        let own = |value: Option<HeaderValue>| value.as_ref().map(headers::detached);
+        Self {
+            target: detached(&self.target),
+            headers: HeaderMap::new(),
+            origin: own(self.origin),
+            session_sent: own(self.session_sent),
+            accept_encoding: own(self.accept_encoding),
+            ..self
+        }
     }
 
     #[must_use]

@@ -20,7 +20,7 @@ use crate::exchange::{Facts, Reply, Site};
 use crate::headers::{self, Forwarding};
 use crate::knowledge::Knowledge;
 use crate::runtime::Runtime;
-use crate::upstream::{Incomplete, Proof, Question, Route, Upstream, gather};
+use crate::upstream::{Incomplete, Ownership, Proof, Question, Route, Upstream, gather};
 
 /// A document longer than this is no metadata.
 const DOCUMENT_BYTES: usize = 256 * 1024;
@@ -112,7 +112,7 @@ impl Ask {
             first_byte: None,
             route: Route::Home,
             proof: Proof::Nothing,
-            owner: None,
+            owner: Ownership::Nobody,
         };
         let (answer, lease) = upstream.ask(question).await.ok()?;
         let (parts, incoming) = answer.into_parts();
@@ -260,8 +260,14 @@ pub(super) fn head(runtime: &Runtime, authority: &HeaderValue) -> HeaderMap {
         return headers;
     }
     let forwarded = headers::forwarded(local, &public, runtime.proto());
-    let forwarding =
-        Forwarding { peer: &peer, host: &public, forwarded: &forwarded, proto: runtime.proto(), trusted: false };
+    let forwarding = Forwarding {
+        peer: &peer,
+        host: &public,
+        forwarded: &forwarded,
+        proto: runtime.proto(),
+        trusted: false,
+        is_told: false,
+    };
     headers::set_forwarding(&mut headers, &forwarding);
     headers
 }

@@ -4,8 +4,7 @@ use http::{Method, StatusCode};
 
 use super::{Heard, Lesson};
 use crate::exchange::{Reply, Request};
-use crate::jsonrpc;
-use crate::repairs::version::PROBE;
+use crate::jsonrpc::{self, PROBE};
 
 /// Whether two paths differ by a slash at their end and nothing else.
 #[must_use]

@@ -38,7 +38,7 @@ impl<B: Body> Machine<B> {
         ask: Ask,
         asking: Fired,
     ) -> Step<B> {
-        first.body.spare();
+        first.body.release_connection();
         let before = self.findings.mark();
         let by = (asking.id, asking.finding.what.clone());
         self.note(asking.into());

@@ -9,11 +9,10 @@ use crate::edit::json::Object;
 use crate::edit::params;
 use crate::endpoint::Class;
 use crate::exchange::{self, Opening, Reply, ReplyBody, Request, RequestBody};
-use crate::jsonrpc::Envelope;
+use crate::jsonrpc::{Envelope, PROBE};
 use crate::knowledge::Knowledge;
 use crate::plan::Plan;
 use crate::repair::Needs;
-use crate::repairs::version::PROBE;
 
 /// A message longer than this is looked at only if it is of the kind that clients refuse as a whole for one member.
 const SHORT_MESSAGE: usize = 16 * 1024;

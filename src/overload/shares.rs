@@ -2,10 +2,10 @@
 //! always finds room: two clients that take all they can get have a third each, three a quarter each.
 
 use std::collections::HashMap;
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
+use std::collections::hash_map::{Entry, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 /// Tables with a lock of their own, so that threads seldom wait for each other.
 const SHARDS: usize = 16;
@@ -42,26 +42,55 @@ pub fn client_of(address: IpAddr) -> IpAddr {
 /// Counts by client. Only clients with something to count are in it.
 #[derive(Debug, Default)]
 pub struct Shares {
-    shards: [Mutex<HashMap<IpAddr, usize>>; SHARDS],
+    shards: [Mutex<Counts>; SHARDS],
     hasher: RandomState,
+}
+
+/// By the hash of the client, so that it is made once. Two clients have the same one as good as never, and would have one share then.
+type Counts = HashMap<u64, usize, BuildHasherDefault<Hashed>>;
+
+/// Passes on a key that is a hash.
+#[derive(Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.iter().fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
 }
 
 impl Shares {
     /// The count of a client, until the guard is dropped.
     pub(super) fn with<T>(&self, client: IpAddr, change: impl FnOnce(&mut usize) -> T) -> T {
-        let mut shard = self.shard(client);
-        let count = shard.entry(client).or_default();
-        let answer = change(count);
-        if *count == 0 {
-            shard.remove(&client);
+        let hash = self.hasher.hash_one(client);
+        // The remainder is less than the number of shards. The table goes by the lower bits.
+        let shard = &self.shards[(hash >> 32) as usize % SHARDS];
+        let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        match shard.entry(hash) {
+            Entry::Occupied(mut entry) => {
+                let answer = change(entry.get_mut());
+                if *entry.get() == 0 {
+                    entry.remove();
+                }
+                answer
+            }
+            Entry::Vacant(entry) => {
+                let mut count = 0;
+                let answer = change(&mut count);
+                if count > 0 {
+                    entry.insert(count);
+                }
+                answer
+            }
         }
-        answer
-    }
-
-    fn shard(&self, client: IpAddr) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
-        // The remainder is less than the number of shards.
-        let index = self.hasher.hash_one(client) % SHARDS as u64;
-        self.shards[index as usize].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Clients that are counted.

@@ -1,5 +1,6 @@
 //! What running a list came to, and what fired in one exchange.
 
+use crate::exchange::edits::Part;
 use crate::exchange::{Ask, Finding};
 use crate::repair::Mode;
 
@@ -11,6 +12,8 @@ pub struct Fired {
     pub slot: usize,
     pub mode: Mode,
     pub finding: Finding,
+    /// The parts of an answer that it is about; none where it is about all of the exchange.
+    pub parts: Vec<Part>,
 }
 
 /// A repair that failed by a bug of its own.
@@ -157,7 +160,7 @@ mod tests {
 
     fn fired(slot: usize, what: &'static str) -> Fired {
         let Outcome::Mended(finding, _) = Outcome::mended(what, Edits::new()) else { unreachable!() };
-        Fired { id: ["a.a", "b.b", "c.c"][slot], slot, mode: Mode::Fix, finding }
+        Fired { id: ["a.a", "b.b", "c.c"][slot], slot, mode: Mode::Fix, finding, parts: Vec::new() }
     }
 
     fn report(fired: Vec<Fired>) -> Report {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::run::{List, Verdict};
 use crate::edit::json::Object;
-use crate::exchange::edits::Edits;
+use crate::exchange::edits::{Edits, Part};
 use crate::exchange::features::Features;
 use crate::exchange::{Ask, At, Event, Outcome, Reply, Request, Site};
 use crate::fence;
@@ -52,6 +52,7 @@ pub(super) struct Replies<'a> {
     pub(super) site: &'a Site<'a>,
     pub(super) request: &'a Request,
     pub(super) may_ask: bool,
+    pub(super) names_parts: bool,
 }
 
 impl List for Replies<'_> {
@@ -70,6 +71,10 @@ impl List for Replies<'_> {
             Hook::Reply { run, .. } => run(self.site, self.request, reply),
             _ => Outcome::Sound,
         }
+    }
+
+    fn parts(&self, edits: &Edits, before: &Reply) -> Vec<Part> {
+        if self.names_parts { edits.parts(before.json()) } else { Vec::new() }
     }
 
     fn apply(&self, edits: Edits, reply: &mut Reply) -> Verdict {
@@ -95,6 +100,7 @@ pub(super) struct Messages<'a> {
     pub(super) request: &'a Request,
     /// The message as it came, peeked at.
     pub(super) envelope: &'a Envelope,
+    pub(super) names_parts: bool,
 }
 
 /// A message under repair.
@@ -140,6 +146,10 @@ impl List for Messages<'_> {
         }
     }
 
+    fn parts(&self, edits: &Edits, before: &Message) -> Vec<Part> {
+        if self.names_parts { edits.parts(before.object.as_ref()) } else { Vec::new() }
+    }
+
     fn apply(&self, edits: Edits, message: &mut Message) -> Verdict {
         let object = edits.into_document().ok_or("a message was made something else")?;
         message.text = object.to_bytes();
@@ -167,6 +177,7 @@ pub(super) struct Events<'a> {
     pub(super) request: &'a Request,
     /// The head of the answer.
     pub(super) reply: &'a Reply,
+    pub(super) names_parts: bool,
 }
 
 impl List for Events<'_> {
@@ -185,6 +196,10 @@ impl List for Events<'_> {
             Hook::Event { run, .. } | Hook::Silence { run, .. } => run(self.site, self.request, event),
             _ => Outcome::Sound,
         }
+    }
+
+    fn parts(&self, edits: &Edits, _: &Event) -> Vec<Part> {
+        if self.names_parts { edits.parts(None) } else { Vec::new() }
     }
 
     fn apply(&self, edits: Edits, event: &mut Event) -> Verdict {

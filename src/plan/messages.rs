@@ -49,7 +49,8 @@ impl Plan {
     ) -> (Report, Option<Bytes>) {
         let steps = self.lists(request.class).map_or(&[][..], |lists| &lists.message);
         let mut message = Message::new(text.clone());
-        let (report, _) = run(&Messages { site, request, envelope }, steps, &mut message);
+        let (report, _) =
+            run(&Messages { site, request, envelope, names_parts: self.names_parts }, steps, &mut message);
         // Every change is written anew, to another place in memory.
         let mended = (message.text.as_ptr() != text.as_ptr()).then_some(message.text);
         (report, mended)
@@ -69,7 +70,7 @@ impl Plan {
             return (report, answers);
         }
         let steps = self.lists(request.class).map_or(&[][..], |lists| &lists.event);
-        report = run(&Events { site, request, reply }, steps, event).0;
+        report = run(&Events { site, request, reply, names_parts: self.names_parts }, steps, event).0;
         let answers = self.wants_messages(request) && self.mend_messages_of(site, request, event, &mut report);
         (report, answers)
     }
@@ -95,7 +96,7 @@ impl Plan {
     /// Runs the repairs that do something about silence.
     pub fn mend_silence(&self, site: &Site<'_>, request: &Request, reply: &Reply, event: &mut Event) -> Report {
         let steps = self.lists(request.class).map_or(&[][..], |lists| &lists.silence);
-        run(&Events { site, request, reply }, steps, event).0
+        run(&Events { site, request, reply, names_parts: self.names_parts }, steps, event).0
     }
 
     /// Mends the message in each event of a text: nearly always one. Answers whether one is the answer.

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::Step;
 use super::found::{Bug, BugKind, Fired, Report};
-use crate::exchange::edits::Edits;
+use crate::exchange::edits::{Edits, Part};
 use crate::exchange::features::Features;
 use crate::exchange::{Ask, Finding, Outcome, Reply};
 use crate::repair::{Hook, Mode};
@@ -33,6 +33,11 @@ pub(super) trait List {
 
     /// Calls a repair's `run`.
     fn run(&self, hook: &Hook, subject: &Self::Subject) -> Outcome;
+
+    /// The parts of an answer that these changes are about; none where that is no answer.
+    fn parts(&self, _: &Edits, _: &Self::Subject) -> Vec<Part> {
+        Vec::new()
+    }
 
     /// Makes the changes that a repair wants.
     ///
@@ -161,8 +166,8 @@ impl<L: List> Run<'_, L> {
         let is_fix = step.mode == Mode::Fix;
         let end = match self.judge(subject, outcome) {
             Ok(None) => return ControlFlow::Continue(()),
-            Ok(Some((finding, Deed::Change(after)))) => {
-                self.note(step, finding);
+            Ok(Some((finding, Deed::Change(after, parts)))) => {
+                self.note(step, finding, parts);
                 if !is_fix {
                     return ControlFlow::Continue(());
                 }
@@ -176,11 +181,11 @@ impl<L: List> Run<'_, L> {
             }
             Ok(Some((_, Deed::Ask(_)))) if is_fix && !self.list.may_ask() => return ControlFlow::Continue(()),
             Ok(Some((finding, deed))) => {
-                self.note(step, finding);
+                self.note(step, finding, Vec::new());
                 match deed {
                     Deed::Ask(ask) => End::Ask(ask),
                     Deed::Answer(reply) => End::Answer(reply),
-                    Deed::Change(_) => End::Done,
+                    Deed::Change(..) => End::Done,
                 }
             }
             Err(promise) => {
@@ -200,13 +205,14 @@ impl<L: List> Run<'_, L> {
         Ok(Some(match outcome {
             Outcome::Sound => return Ok(None),
             Outcome::Mended(finding, edits) => {
+                let parts = self.list.parts(&edits, before);
                 let mut after = Box::new(before.clone());
                 self.list.apply(edits, &mut after)?;
                 self.list.judge(before, &after)?;
                 if let Some(came) = &self.came {
                     self.list.judge_all(came, &after)?;
                 }
-                (finding, Deed::Change(after))
+                (finding, Deed::Change(after, parts))
             }
             Outcome::Again(finding, ask) => {
                 self.list.judge_ask(before, &ask)?;
@@ -227,8 +233,8 @@ impl<L: List> Run<'_, L> {
         self.report.fired.clear();
     }
 
-    fn note(&mut self, step: &Step, finding: Finding) {
-        self.report.fired.push(Fired { id: step.repair.id, slot: step.slot, mode: step.mode, finding });
+    fn note(&mut self, step: &Step, finding: Finding, parts: Vec<Part>) {
+        self.report.fired.push(Fired { id: step.repair.id, slot: step.slot, mode: step.mode, finding, parts });
     }
 }
 
@@ -237,8 +243,8 @@ type Wish<S> = (Finding, Deed<S>);
 
 /// What a repair wants done.
 enum Deed<S> {
-    /// The message, changed.
-    Change(Box<S>),
+    /// The message, changed in these parts.
+    Change(Box<S>, Vec<Part>),
     Ask(Box<Ask>),
     Answer(Box<Reply>),
 }

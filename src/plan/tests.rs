@@ -8,49 +8,30 @@ use crate::example;
 use crate::exchange::edits::Edits;
 use crate::exchange::{At, Event, Outcome};
 use crate::knowledge::Knowledge;
-use crate::repair::{Basis, Example, Level, SiteKind};
+use crate::repair::SiteKind;
 
 const CALL: &str = "POST /mcp\nX-A: 1\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\"}";
 const REFUSAL: &str = "401\nX-A: 1\nContent-Type: text/event-stream";
 const ANSWER: &str = r#"{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"a"}]}}"#;
 
-const fn repair(id: &'static str, hook: Hook) -> Repair {
-    Repair {
-        id,
-        rows: &[],
-        summary: "",
-        why: "",
-        hits: "",
-        stops: crate::client::who::NOBODY,
-        remedy: "",
-        advice: "",
-        basis: &[Basis { text: "", url: "", level: Level::Interop, is_of_browsers: false }],
-        default: Mode::Fix,
-        on: &[Class::Mcp],
-        gate: &[],
-        hook,
-        examples: &[] as &[Example],
-    }
-}
-
 const fn of_requests(id: &'static str, run: fn(&Site<'_>, &Request) -> Outcome) -> Repair {
-    repair(id, Hook::Request { needs: Needs::Head, when: |_| true, run, goes_on: false })
+    Repair::bare(id, Hook::Request { needs: Needs::Head, when: |_| true, run, goes_on: false })
 }
 
 const fn of_replies(id: &'static str, run: fn(&Site<'_>, &Request, &Reply) -> Outcome) -> Repair {
-    repair(id, Hook::Reply { needs: Needs::Head, when: |_, _| true, run })
+    Repair::bare(id, Hook::Reply { needs: Needs::Head, when: |_, _| true, run })
 }
 
 const fn of_messages(id: &'static str, run: fn(&Site<'_>, &Request, &Object) -> Outcome) -> Repair {
-    repair(id, Hook::Message { when: |_, _| true, run })
+    Repair::bare(id, Hook::Message { when: |_, _| true, run })
 }
 
 const fn of_events(id: &'static str, run: fn(&Site<'_>, &Request, &Event) -> Outcome) -> Repair {
-    repair(id, Hook::Event { when: |_, _| true, run })
+    Repair::bare(id, Hook::Event { when: |_, _| true, run })
 }
 
 const fn of_silences(id: &'static str, run: fn(&Site<'_>, &Request, &Event) -> Outcome) -> Repair {
-    repair(id, Hook::Silence { when: |_, _| true, run })
+    Repair::bare(id, Hook::Silence { when: |_, _| true, run })
 }
 
 /// The changes that a function makes.
@@ -242,20 +223,20 @@ fn a_panic_restores_the_message_and_is_reported() {
 
 #[test]
 fn a_panic_in_when_passes_over_that_repair_alone() {
-    static REQUEST: Repair = repair(
+    static REQUEST: Repair = Repair::bare(
         "test.broken",
         Hook::Request { needs: Needs::Json, when: |_| panic!("bug"), run: |_, _| Outcome::Sound, goes_on: false },
     );
-    static REPLY: Repair = repair(
+    static REPLY: Repair = Repair::bare(
         "test.broken",
         Hook::Reply { needs: Needs::Json, when: |_, _| panic!("bug"), run: |_, _, _| Outcome::Sound },
     );
     static MESSAGE: Repair =
-        repair("test.broken", Hook::Message { when: |_, _| panic!("bug"), run: |_, _, _| Outcome::Sound });
+        Repair::bare("test.broken", Hook::Message { when: |_, _| panic!("bug"), run: |_, _, _| Outcome::Sound });
     static EVENT: Repair =
-        repair("test.broken", Hook::Event { when: |_, _| panic!("bug"), run: |_, _, _| Outcome::Sound });
+        Repair::bare("test.broken", Hook::Event { when: |_, _| panic!("bug"), run: |_, _, _| Outcome::Sound });
     static SILENCE: Repair =
-        repair("test.broken", Hook::Silence { when: |_, _| panic!("bug"), run: |_, _, _| Outcome::Sound });
+        Repair::bare("test.broken", Hook::Silence { when: |_, _| panic!("bug"), run: |_, _, _| Outcome::Sound });
     static COMMENT: Repair = of_silences("test.other", |_, _, _| Outcome::mended("found", Edits::to_text(":\n\n")));
     for (broken, other) in [
         (&REQUEST, &OTHER_REQUEST),

@@ -15,6 +15,7 @@ use super::{Exchange, Worker, taping};
 use crate::body::Ending;
 use crate::connection::Connection;
 use crate::endpoint::Class;
+use crate::headers;
 use crate::plan::{Bug, BugKind, each_once};
 use crate::redact::path_for_logs;
 use crate::refuse::{Fault, Refusal};
@@ -69,19 +70,19 @@ impl Account {
     pub(super) fn open(worker: &Worker, connection: &Connection, request: &HttpRequest<Incoming>) -> Self {
         let runtime = &worker.runtime;
         runtime.counters.in_flight.fetch_add(1, Ordering::Relaxed);
-        let headers = request.headers();
+        let fields = request.headers();
         let (is_logged, says) = (runtime.access.is_on(), runtime.access.shows_agents());
-        let said =
-            || Box::new(Said { agent: headers.get(USER_AGENT).cloned(), referer: headers.get(REFERER).cloned() });
+        let own = |name| fields.get(name).map(headers::detached);
+        let said = || Box::new(Said { agent: own(USER_AGENT), referer: own(REFERER) });
         let traces = runtime.tracer.is_some();
-        let context = if is_logged || traces { Context::of(headers) } else { None };
+        let context = if is_logged || traces { Context::of(fields) } else { None };
         let span = runtime.tracer.as_ref().map(|tracer| Box::new(tracer.begin(context)));
         Self {
             method: request.method().clone(),
             class: Class::Other,
             version: request.version(),
             client: ((is_logged || traces) && connection.trusted)
-                .then(|| taping::client_of(worker, connection, headers)),
+                .then(|| taping::client_of(worker, connection, fields)),
             trace: span.as_ref().map(|span| span.own).or(context).map(|context| context.trace),
             span,
             said: says.then(said),

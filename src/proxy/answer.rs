@@ -1,27 +1,30 @@
 //! The upstream's side of an exchange: asking it, and reading of its answer what a repair has to see.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::HeaderMap;
 use http::uri::PathAndQuery;
 use http::{Method, StatusCode, Uri};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::Exchange;
+use crate::body::caller::Caller;
 use crate::body::{self, Read, Upload};
 use crate::coding;
 use crate::edit::json::Object;
 use crate::endpoint::Class;
 use crate::exchange::{Opening, Reply, ReplyBody, Request, RequestBody};
 use crate::headers;
+use crate::jsonrpc::PROBE;
 use crate::machine::reading::{self, OfReply};
 use crate::machine::{self, Outgoing, asked_with};
 use crate::refuse;
-use crate::repairs::version::PROBE;
 use crate::telemetry::counters::Untouched;
-use crate::upstream::{Failure, Lease, Proof, Question, Route, gather};
+use crate::upstream::{Failure, Lease, Owner, Ownership, Proof, Question, Route, gather};
 
 /// A discovery document that does not come within this time is none: the most patient clients wait ten seconds
 /// (field report 7), and ask at several places.
@@ -68,7 +71,7 @@ impl machine::Body for Body {
     }
 
     /// An exchange has one connection at a time where it can.
-    fn spare(&mut self) {
+    fn release_connection(&mut self) {
         if matches!(self.rest, Rest::Whole(..))
             && let Some(lease) = self.lease.take()
         {
@@ -80,17 +83,20 @@ impl machine::Body for Body {
 impl Exchange {
     /// Asks the upstream, and reads a small body if a live repair accepts the head.
     pub(super) async fn ask(&mut self, request: &mut Request, question: Question) -> Result<Answer, Failure> {
-        let question = self.of_client(question);
+        let question = self.of_client(request, question);
         self.tape_question(&question);
         self.account.asked = self.account.asked.saturating_add(1);
         let begun = question.upload.begun_at();
         let (response, mut lease) = self.worker.upstream.ask(question).await?;
+        if lease.wants_owner() {
+            lease.name_owner(self.owner(&request.headers));
+        }
         self.runtime().counters.first_byte.note(begun.elapsed());
         self.account.place = lease.place();
         let (parts, incoming) = response.into_parts();
         let mut reply = Reply::new(parts.status, parts.headers);
         headers::strip_hop_by_hop(&mut reply.headers);
-        if depends_on_login(request, &reply) {
+        if may_need_login(request, &reply) {
             Box::pin(self.learn(request)).await;
         }
         let rest = self.peek_reply(request, &mut reply, incoming).await?;
@@ -103,11 +109,29 @@ impl Exchange {
 
     /// Whoever stands in for a client waits longer than a proxy does: the server may be one. And a connection that must not
     /// be shared goes on serving the same caller.
-    fn of_client(&self, question: Question) -> Question {
+    fn of_client(&self, request: &Request, question: Question) -> Question {
         let patience = self.runtime().patience();
         let least = if patience > 1 { CLIENT_PATIENCE } else { Duration::ZERO };
         let first_byte = question.first_byte.map(|limit| (limit * patience).max(least));
-        Question { first_byte, owner: self.owner.clone(), ..question }
+        Question { first_byte, owner: self.ownership(request, &question), ..question }
+    }
+
+    fn ownership(&self, request: &Request, question: &Question) -> Ownership {
+        let (one_waits, is_kept) = (!self.connection.private.is_empty(), !request.headers.is_empty());
+        if !self.is_sole || question.body.is_end_stream() && !one_waits {
+            return Ownership::Nobody;
+        }
+        // The fields are still there when the answer has come.
+        if is_kept && !one_waits {
+            return Ownership::Unnamed;
+        }
+        let fields = if is_kept { &request.headers } else { &question.headers };
+        self.owner(fields).map_or(Ownership::Nobody, Ownership::Of)
+    }
+
+    /// The caller that may go on with a connection that nobody else may use any more: known by the credentials that go up.
+    fn owner(&self, headers: &HeaderMap) -> Option<Owner> {
+        Some(Owner::new(Arc::clone(&self.connection), Caller::with_credentials(headers)?))
     }
 
     async fn peek_reply(
@@ -124,7 +148,7 @@ impl Exchange {
             OfReply::Body => {}
         }
         if reply.coding.is_none() && headers::is_encoded(&reply.headers) {
-            self.untouched(Untouched::Encoded);
+            self.note_untouched(Untouched::Encoded);
             return Ok(Rest::Stream(Bytes::new(), incoming));
         }
         let bounds = runtime.bounds;
@@ -133,7 +157,7 @@ impl Exchange {
         match Box::pin(read).await {
             Read::Whole(bytes) => Ok(self.show(reply, bytes, bounds.body_bytes)),
             Read::Partly(prefix) => {
-                self.untouched(match began.elapsed() >= bounds.body_time {
+                self.note_untouched(match began.elapsed() >= bounds.body_time {
                     _ if self.held.is_refused => Untouched::Busy,
                     true => Untouched::Slow,
                     false => Untouched::TooLarge,
@@ -175,7 +199,7 @@ impl Exchange {
             }
             Read::Partly(prefix) => {
                 if self.held.is_refused {
-                    self.untouched(Untouched::Busy);
+                    self.note_untouched(Untouched::Busy);
                 }
                 reply.opening = Opening::of(&prefix);
                 Ok(Rest::Stream(prefix, incoming))
@@ -200,13 +224,13 @@ impl Exchange {
             Some(Err(_)) => {
                 // Neither to be mended nor to be handed on decoded: it goes as it came.
                 reply.coding = None;
-                self.untouched(Untouched::Encoded);
+                self.note_untouched(Untouched::Encoded);
                 return Rest::Whole(bytes, None);
             }
         };
         let plain = decoded.as_ref().unwrap_or(&bytes);
         if !reading::show_whole(reply, plain) && reply.is_json() {
-            self.untouched(Untouched::NotJson);
+            self.note_untouched(Untouched::NotJson);
         }
         Rest::Whole(bytes, decoded)
     }
@@ -214,7 +238,7 @@ impl Exchange {
 
 /// Whether what a sound server answers depends on whether clients log in to this one: a refusal, or what some servers
 /// send for one. Only then does a message wait until that is known.
-fn depends_on_login(request: &Request, reply: &Reply) -> bool {
+fn may_need_login(request: &Request, reply: &Reply) -> bool {
     if !request.class.has_messages() || request.preflight.is_some() {
         return false;
     }
@@ -244,7 +268,7 @@ pub(super) fn question(
     // The sessions of the older transport are named in its streams, where nobody writes where they are.
     let route = if is_mcp { Route::Messages } else { Route::Home };
     let (method, target, proof) = (asked_with(request), Uri::from(target), proof(request));
-    Question { method, target, headers, body, upload, first_byte, route, proof, owner: None }
+    Question { method, target, headers, body, upload, first_byte, route, proof, owner: Ownership::Nobody }
 }
 
 /// What proves that the whole body was read: that one message and nothing behind it was carried out, or that a form was

@@ -21,7 +21,7 @@ use crate::headers;
 use crate::jsonrpc::Envelope;
 use crate::repairs::stream_target;
 use crate::sse::Splitter;
-use crate::upstream::{Proof, Question, Route};
+use crate::upstream::{Ownership, Proof, Question, Route};
 
 /// How long the upstream may take to open a session, in all.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -109,7 +109,7 @@ impl Exchange {
             first_byte: Some(PATIENCE),
             route: Route::Home,
             proof: Proof::Nothing,
-            owner: None,
+            owner: Ownership::Nobody,
         };
         let (answer, lease) = self.worker.upstream.ask(question).await.ok()?;
         let (parts, incoming) = answer.into_parts();
@@ -151,7 +151,7 @@ impl Exchange {
             first_byte: None,
             route: Route::Home,
             proof: Proof::Nothing,
-            owner: None,
+            owner: Ownership::Nobody,
         };
         let (answer, lease) = self.worker.upstream.ask(question).await.ok()?;
         let (parts, mut incoming) = answer.into_parts();

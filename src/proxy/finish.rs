@@ -45,7 +45,7 @@ const SHOW: HeaderName = HeaderName::from_static("mcp-mend");
 
 impl Exchange {
     /// Prints what was changed, frames it, and lets everything else leave as the bytes that came.
-    pub(super) fn finish(mut self, request: Request, answer: Answer) -> Response<ReplyBody> {
+    pub(super) fn finish(mut self: Box<Self>, request: Box<Request>, answer: Answer) -> Response<ReplyBody> {
         let Answer { mut reply, body: Body { rest, lease } } = answer;
         let whole = whole_body(&mut reply, &rest);
         // Only events can bring more.
@@ -60,25 +60,30 @@ impl Exchange {
             (reply.status, reply.form, reply.coding.filter(|_| reply.decode), std::mem::take(&mut reply.headers));
         let stop = self.worker.stop_streams.clone();
         let patience = self.runtime().target.limits.first_byte;
-        let asked = request.message.clone();
-        let request = Arc::new(request);
-        let (relay, seen) = self.relay(&request, reply, events && whole.is_none(), &headers).unzip();
+        let class = request.class;
+        let is_bare = request.method == Method::HEAD;
+        let asked = if form == Form::Message { request.message.clone() } else { None };
+        let streams = events && whole.is_none();
+        if streams {
+            self.target = exchange::detached(&self.target);
+        }
+        let (relay, seen) =
+            if streams { self.relay(request.detached(), reply, &headers).unzip() } else { (None, None) };
         if relay.is_some() {
             // What is mended or said in between has another length.
             headers.remove(CONTENT_LENGTH);
         }
-        if self.cut_short {
+        // Over HTTP/2 it is the stream that ends.
+        if self.cut_short && !self.connection.is_multiplexed() {
             self.connection.cut_short();
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        self.tape_head(&request, status, &headers, events);
+        self.tape_head(class, status, &headers, events);
         let copies = self.tape.is_some();
         let pace = self.connection.pace();
-        // Over HTTP/1.1 the server side leaves the body of an answer to HEAD out by itself.
-        let is_bare = request.method == Method::HEAD && self.connection.is_multiplexed();
         // A long body is held until it is written, which at a slow reader is after the exchange.
         let whole = whole.map(|bytes| self.held.out(bytes));
-        let at_end = self.tail(&request, status, lease, seen);
+        let at_end = self.tail(class, status, lease, seen);
         let body = match (whole, rest) {
             (Some(bytes), _) if bytes.is_empty() || is_bare => ReplyBody::empty(at_end),
             (Some(bytes), _) => ReplyBody::whole(bytes, at_end),
@@ -120,23 +125,17 @@ impl Exchange {
     }
 
     /// Shows the events of a stream, its end and its silences to the repairs that want them.
-    fn relay(
-        &self,
-        request: &Arc<Request>,
-        reply: Reply,
-        events: bool,
-        headers: &HeaderMap,
-    ) -> Option<(Relay, Arc<Mutex<Seen>>)> {
+    fn relay(&self, request: Request, reply: Reply, headers: &HeaderMap) -> Option<(Relay, Arc<Mutex<Seen>>)> {
         let runtime = self.worker.runtime.clone();
         let reply = Reply { headers: stream_head(headers), body: exchange::ReplyBody::Stream, ..reply };
-        let is_wanted = reply.form == Form::Message || runtime.plan.wants_events(request, &reply);
-        if !events || headers::is_encoded(headers) || !is_wanted {
+        let is_wanted = reply.form == Form::Message || runtime.plan.wants_events(&request, &reply);
+        if headers::is_encoded(headers) || !is_wanted {
             return None;
         }
         // Nothing has to be heard of an answer that comes in a moment.
         let first = if request.asks() { runtime.bounds.first_silence } else { Duration::ZERO };
-        let silence = Some((first, runtime.bounds.silence)).filter(|_| runtime.plan.heeds_silence(request, &reply));
-        let limit = if is_list(request) || reply.form == Form::Message {
+        let silence = Some((first, runtime.bounds.silence)).filter(|_| runtime.plan.heeds_silence(&request, &reply));
+        let limit = if is_list(&request) || reply.form == Form::Message {
             runtime.bounds.body_bytes
         } else {
             LONGEST_EVENT.min(runtime.bounds.body_bytes)
@@ -144,7 +143,7 @@ impl Exchange {
         let ends_with_answer = reply.form == Form::Listened;
         let before = self.tape.as_ref().map(|_| Vec::new());
         let seen = Arc::new(Mutex::new(Seen { findings: self.machine.findings.clone(), untouched: None, before }));
-        let (known, request, found) = (self.known.clone(), request.clone(), seen.clone());
+        let (known, found) = (self.known.clone(), seen.clone());
         // Where an answer may come to that was posted elsewhere.
         let (sender, inbox) = match request.class {
             Class::LegacySse => Some(inbox::channel()).unzip(),
@@ -172,21 +171,21 @@ impl Exchange {
     }
 
     fn tail(
-        self,
-        request: &Arc<Request>,
+        self: Box<Self>,
+        class: Class,
         status: StatusCode,
         lease: Option<Lease>,
         seen: Option<Arc<Mutex<Seen>>>,
     ) -> Option<Box<dyn AtEnd>> {
         self.runtime().counters.exchanges.fetch_add(1, Ordering::Relaxed);
         let first_byte = self.started.elapsed();
-        Some(Box::new(Tail { exchange: self, class: request.class, status, lease, first_byte, seen }))
+        Some(Box::new(Tail { exchange: self, class, status, lease, first_byte, seen }))
     }
 }
 
 /// What of an answer's head an event repair may ask for.
 fn stream_head(headers: &HeaderMap) -> HeaderMap {
-    headers.get(CONTENT_TYPE).map(|kind| (CONTENT_TYPE, kind.clone())).into_iter().collect()
+    headers.get(CONTENT_TYPE).map(|kind| (CONTENT_TYPE, headers::detached(kind))).into_iter().collect()
 }
 
 /// Notes and counts what a stream brought up, at once: it may go on for days.
@@ -251,7 +250,7 @@ fn is_as_it_came(text: &Bytes, rest: &Rest) -> bool {
 
 /// What is left to do when the answer has ended.
 struct Tail {
-    exchange: Exchange,
+    exchange: Box<Exchange>,
     class: Class,
     status: StatusCode,
     lease: Option<Lease>,

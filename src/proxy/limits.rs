@@ -29,7 +29,7 @@ impl Exchange {
     /// Leaves the body of a request that is not passed on: a short one is read, so that the connection can go on; a longer
     /// one ends it (RFC 9112 section 9.3). Who waits to be asked for it is not asked (RFC 9110 section 10.1.1). Over HTTP/2
     /// no connection is to be saved (RFC 9113 section 8.1), and whoever waited would hold the head for nothing.
-    pub(super) async fn leave(
+    pub(super) async fn discard_body(
         &mut self,
         request: &Request,
         may_go_on: bool,
@@ -60,7 +60,7 @@ impl Exchange {
     ///
     /// # Errors
     /// What is answered if there is no room for it.
-    pub(super) fn begin(&mut self, headers: &HeaderMap) -> Result<(), Refusal> {
+    pub(super) fn count_request(&mut self, headers: &HeaderMap) -> Result<(), Refusal> {
         let (client, share) = self.who_counts(headers);
         self.held.count_for(client, share);
         let runtime = &self.worker.runtime;

@@ -52,7 +52,7 @@ impl Exchange {
                 }
                 Read::Partly(bytes) => {
                     if self.held.is_refused {
-                        self.untouched(Untouched::Busy);
+                        self.note_untouched(Untouched::Busy);
                     }
                     prefix = Some(bytes);
                 }
@@ -103,7 +103,7 @@ impl Exchange {
             }
             Read::Partly(bytes) => {
                 if !is_long && self.held.is_refused {
-                    self.untouched(Untouched::Busy);
+                    self.note_untouched(Untouched::Busy);
                 }
                 request.message = Some(Envelope::peek_start(&bytes)).filter(Envelope::is_message);
                 Ok(self.stream_up(Some(bytes).filter(|bytes| !bytes.is_empty()), incoming))

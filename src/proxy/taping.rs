@@ -14,7 +14,7 @@ use super::{Exchange, Worker, target_of};
 use crate::body::{Ending, RequestBody};
 use crate::connection::Connection;
 use crate::endpoint::Class;
-use crate::exchange::{Reply, Request};
+use crate::exchange::Reply;
 use crate::telemetry::tape::{Asked, Came, MOST_BYTES, Taped, Text, Turn};
 use crate::upstream::Question;
 
@@ -88,9 +88,9 @@ impl Exchange {
 
 impl Exchange {
     /// The head of the answer is about to leave.
-    pub(super) fn tape_head(&mut self, request: &Request, status: StatusCode, headers: &HeaderMap, streams: bool) {
+    pub(super) fn tape_head(&mut self, class: Class, status: StatusCode, headers: &HeaderMap, streams: bool) {
         let Some(tape) = &mut self.tape else { return };
-        tape.class = request.class;
+        tape.class = class;
         tape.known = self.known.clone();
         tape.answered = Came { status, headers: headers.clone(), body: Text::default() };
         tape.first_byte = self.started.elapsed();

@@ -129,7 +129,7 @@ fn explain(request: &Request, lack: Lack) -> Edits {
         let description = ("error_description", json!(lack.description()));
         edits.document(Object::new([("error", json!(lack.error())), description]));
     }
-    edits.anew();
+    edits.new_body();
     edits
 }
 

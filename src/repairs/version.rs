@@ -15,9 +15,6 @@ use crate::endpoint::NEGOTIATED;
 use crate::exchange::{Request, RequestBody};
 use crate::jsonrpc;
 
-/// The probe of MCP 2026-07-28; who does not know it says so at once, or is taken for one that does not.
-pub const PROBE: &str = "server/discover";
-
 /// The newest version that is negotiated in `initialize`.
 pub(in crate::repairs) fn newest() -> &'static str {
     NEGOTIATED[NEGOTIATED.len() - 1]

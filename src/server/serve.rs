@@ -57,8 +57,27 @@ pub(super) struct Guest {
 }
 
 /// Serves a connection to its end.
-pub(super) async fn serve(mut timed: Timed, guest: Guest, tls: Option<TlsAcceptor>) {
-    let stopping = guest.stopping.clone();
+pub(super) async fn serve(timed: Timed, guest: Guest, tls: Option<TlsAcceptor>) {
+    // Each part is boxed, so that a connection does not hold the memory of how it began.
+    match Box::pin(meet(timed, tls, guest.stopping.clone())).await {
+        Ok(Some((stream, Opening::Http2))) => Box::pin(serve_h2(stream, guest)).await,
+        Ok(Some((stream, _))) => Box::pin(serve_h1(stream, guest)).await,
+        Ok(None) => {}
+        Err(error) => {
+            if error.kind() == std::io::ErrorKind::TimedOut {
+                guest.crew.sites().no_site().counters.hung_up(HungUp::HeadSlow);
+            }
+            tracing::debug!(%error, peer = %guest.connection.peer, "a connection ended before its first request")
+        }
+    }
+}
+
+/// Waits for the first bytes, and shakes hands if TLS is spoken here. `None`: there is nothing to serve.
+async fn meet(
+    mut timed: Timed,
+    tls: Option<TlsAcceptor>,
+    stopping: CancellationToken,
+) -> std::io::Result<Option<(Stream, Opening)>> {
     let met = async {
         let opening = timed.opening().await?;
         let Some(acceptor) = tls else { return Ok(Some((Stream::Plain(timed), opening))) };
@@ -76,24 +95,10 @@ pub(super) async fn serve(mut timed: Timed, guest: Guest, tls: Option<TlsAccepto
         Ok(Some((Stream::Tls(Box::new(stream)), opening)))
     };
     let mut met = pin!(met);
-    let met: std::io::Result<_> = tokio::select! {
+    tokio::select! {
         biased;
         met = met.as_mut() => met,
-        () = stopping.cancelled() => match tokio::time::timeout(FIRST_WORD, met).await {
-            Ok(met) => met,
-            Err(_) => return,
-        },
-    };
-    match met {
-        Ok(Some((stream, Opening::Http2))) => Box::pin(serve_h2(stream, guest)).await,
-        Ok(Some((stream, _))) => serve_h1(stream, guest).await,
-        Ok(None) => {}
-        Err(error) => {
-            if error.kind() == std::io::ErrorKind::TimedOut {
-                guest.crew.sites().no_site().counters.hung_up(HungUp::HeadSlow);
-            }
-            tracing::debug!(%error, peer = %guest.connection.peer, "a connection ended before its first request")
-        }
+        () = stopping.cancelled() => tokio::time::timeout(FIRST_WORD, met).await.unwrap_or(Ok(None)),
     }
 }
 

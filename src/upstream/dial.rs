@@ -144,7 +144,7 @@ mod tests {
     use tokio::time::Instant;
 
     use super::super::target::Limits;
-    use super::super::{Proof, Question, Route, Upstream};
+    use super::super::{Ownership, Proof, Question, Route, Upstream};
     use super::*;
     use crate::body::{RequestBody, Upload};
     use crate::edit::origin::Origin;
@@ -194,7 +194,7 @@ mod tests {
                 first_byte: None,
                 route: Route::Home,
                 proof: Proof::Nothing,
-                owner: None,
+                owner: Ownership::Nobody,
             };
             let failure = upstream.ask(question).await.err().unwrap();
             let place = upstream.target.places.sole().unwrap();

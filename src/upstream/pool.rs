@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::health::Place;
 use super::heed::{Heed, Heeded, Watched};
 use super::http2::Stream;
-use super::private::Next;
+use super::private::{Next, Owner};
 use super::socket::Socket;
 use super::target::Limits;
 use super::{Failure, Upstream};
@@ -74,7 +74,7 @@ impl Lease {
                 }
             }
             Next::Only(owner) => upstream.keep_private(&owner, pooled),
-            Next::Unproven(_) | Next::Nobody => {}
+            Next::Unproven(_) | Next::Unnamed | Next::Nobody => {}
         }
     }
 
@@ -84,6 +84,21 @@ impl Lease {
             && matches!(next, Next::Unproven(_))
         {
             *next = Next::Anybody;
+        }
+    }
+
+    /// Whether the connection is closed after this exchange unless its caller is named.
+    #[must_use]
+    pub fn wants_owner(&self) -> bool {
+        matches!(&self.carrier, Carrier::Own { next, .. } if next.is_unnamed())
+    }
+
+    /// Names the caller that may go on with the connection, if that can be told.
+    pub fn name_owner(&mut self, owner: Option<Owner>) {
+        if let Carrier::Own { next, .. } = &mut self.carrier
+            && next.name(owner)
+        {
+            self.upstream.note_unpooled(next);
         }
     }
 

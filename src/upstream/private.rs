@@ -33,8 +33,45 @@ pub(super) enum Next {
     Unproven(Box<Next>),
     /// The caller that it has served since a body may have been left unread.
     Only(Owner),
+    /// One caller, that has to be named with [`Lease::name_owner`] or it is closed.
+    Unnamed,
     /// It is closed.
     Nobody,
+}
+
+impl Next {
+    pub(super) fn is_unnamed(&self) -> bool {
+        match self {
+            Self::Unnamed => true,
+            Self::Unproven(otherwise) => otherwise.is_unnamed(),
+            _ => false,
+        }
+    }
+
+    /// Puts the caller where it is missing. Answers whether the connection leaves the common pool for certain.
+    pub(super) fn name(&mut self, owner: Option<Owner>) -> bool {
+        match self {
+            Self::Unnamed => {
+                *self = owner.map_or(Self::Nobody, Self::Only);
+                true
+            }
+            Self::Unproven(otherwise) => {
+                otherwise.name(owner);
+                false
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Who may go on with a connection if the body of a request may have been left unread on it.
+#[derive(Clone)]
+pub enum Ownership {
+    /// It is closed then.
+    Nobody,
+    Of(Owner),
+    /// [`Lease::wants_owner`] says whether it matters. To tell callers apart costs more than most exchanges have to pay.
+    Unnamed,
 }
 
 /// A caller on its connection to us.
@@ -66,12 +103,12 @@ pub enum Proof {
 pub(super) struct Sending {
     pub(super) has_body: bool,
     proof: Proof,
-    owner: Option<Owner>,
+    owner: Ownership,
 }
 
 impl Sending {
     /// `proof`: what would prove that the body was read, if it is what it is called.
-    pub(super) fn of(request: &Request<RequestBody>, proof: Proof, owner: Option<Owner>) -> Self {
+    pub(super) fn of(request: &Request<RequestBody>, proof: Proof, owner: Ownership) -> Self {
         let body = request.body();
         let proof = match body {
             RequestBody::Whole(bytes) if proof != Proof::Token || params::is_well_formed(bytes) => proof,
@@ -82,7 +119,7 @@ impl Sending {
     }
 
     pub(super) fn owner(&self) -> Option<&Owner> {
-        self.owner.as_ref()
+        if let Ownership::Of(owner) = &self.owner { Some(owner) } else { None }
     }
 
     fn next(&self, before: Next, answer: &Response<Incoming>, was_sent: bool) -> Next {
@@ -92,11 +129,15 @@ impl Sending {
             (before, _) if self.proof == Proof::Success && is_carried_out(answer) => before,
             (Next::Only(owner), _) => Next::Only(owner),
             (Next::Anybody, owner) => {
-                let next = owner.clone().map_or(Next::Nobody, Next::Only);
+                let next = match owner {
+                    Ownership::Nobody => Next::Nobody,
+                    Ownership::Of(owner) => Next::Only(owner.clone()),
+                    Ownership::Unnamed => Next::Unnamed,
+                };
                 let may_be_proven = self.proof == Proof::Token && answer.status() == StatusCode::OK;
                 if may_be_proven { Next::Unproven(Box::new(next)) } else { next }
             }
-            (Next::Unproven(_) | Next::Nobody, _) => Next::Nobody,
+            (Next::Unproven(_) | Next::Unnamed | Next::Nobody, _) => Next::Nobody,
         }
     }
 }
@@ -203,8 +244,8 @@ impl Upstream {
         match next {
             Next::Only(_) => self.counters.unpooled_private.fetch_add(1, Ordering::Relaxed),
             Next::Nobody => self.counters.unpooled_closed.fetch_add(1, Ordering::Relaxed),
-            // That is told when it is given back.
-            Next::Anybody | Next::Unproven(_) => 0,
+            // That is told when it is named or given back.
+            Next::Anybody | Next::Unproven(_) | Next::Unnamed => 0,
         };
     }
 }

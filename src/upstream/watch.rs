@@ -11,7 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::health::Place;
 use super::target::{Health, Target};
-use super::{Proof, Question, Route, Upstream};
+use super::{Ownership, Proof, Question, Route, Upstream};
 use crate::body::{RequestBody, Upload};
 use crate::refuse;
 
@@ -104,7 +104,7 @@ impl Upstream {
             first_byte: Some(limit),
             route: Route::Home,
             proof: Proof::Nothing,
-            owner: None,
+            owner: Ownership::Nobody,
         };
         // Boxed: asking may find reason to ask again.
         let asking: Pin<Box<dyn Future<Output = _> + Send + '_>> =

@@ -313,6 +313,18 @@ async fn another_hosts_name_in_a_forwarding_header_opens_no_other_site() {
     assert_eq!(ask("h", "X-Forwarded-Host: d.test").await, 421);
 }
 
+/// A front replaces what it says itself, in its own spelling.
+#[tokio::test]
+async fn no_other_spelling_of_what_a_trusted_front_says_passes() {
+    let upstream = takes_everything().await;
+    let proxy = Proxy::to(&upstream).set("trusted_proxies", "127.0.0.1").start();
+    let told = ["X-Forwarded-Preferred_Username: admin", "X-Forwarded-Client_Cert: c", "X-Forwarded-User: u"];
+    ask_at(&proxy, post("/mcp", &told, CALL)).await;
+    let seen = upstream.seen().pop().unwrap();
+    let passed = told.map(|line| seen.get(line.split(':').next().unwrap()).is_some());
+    assert_eq!(passed, [false, false, true]);
+}
+
 #[tokio::test]
 async fn no_other_spelling_of_a_header_passes_and_none_names_another_path() {
     let upstream = takes_everything().await;

@@ -332,6 +332,27 @@ async fn a_private_connection_is_for_one_caller() {
     ended(&upstream, way).await;
 }
 
+/// The front has a key of its own. A repair moves what else there is into the form, and the upstream sees the key alone.
+#[tokio::test]
+async fn callers_whose_credentials_were_moved_share_no_connection() {
+    let upstream = careful().await;
+    let proxy = Proxy::to(&upstream).set("limits.pool_idle_seconds", "60").start();
+    let mut front = proxy.connect().await;
+    let mut ways = Vec::new();
+    for (id, basic) in [("a", "YTpzMw=="), ("b", "YjpzMw=="), ("a", "YTpzMw==")] {
+        let fields = [
+            "Content-Type: application/x-www-form-urlencoded",
+            "X-Api-Key: of-the-gateway",
+            &format!("Authorization: Basic {basic}"),
+        ];
+        let form = format!("grant_type=refresh_token&refresh_token=r&client_id={id}&client_secret=s3");
+        ways.push(way_of(&mut front, post("/token", &fields, &form)).await);
+        let seen = upstream.seen().into_iter().rfind(|seen| seen.text().contains("client_secret=s3"));
+        assert_eq!(seen.unwrap().get("authorization"), None, "it was moved");
+    }
+    assert!(ways[0] != ways[1] && ways[1] != ways[2] && ways[0] != ways[2], "{ways:?}");
+}
+
 #[tokio::test]
 async fn what_one_client_of_a_front_leaves_unread_reaches_no_other() {
     for (method, path, status, kind) in ATTACKS {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use tokio::net::TcpStream;
 
-use crate::kit::{Binary, Message, Proxy, Upstream, Wire, chunk, get, json, ok, post, run, soon};
+use crate::kit::{Binary, Message, Proxy, Upstream, Wire, chunk, get, json, ok, post, reply, request, run, soon};
 
 const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
 
@@ -265,4 +265,27 @@ async fn a_client_that_leaves_before_its_answer_is_in_the_log() {
     let counters = &proxy.running.as_ref().unwrap().runtime.counters;
     let cells: Vec<_> = counters.requests().map(|cell| (cell.code, cell.fault, cell.count)).collect();
     assert_eq!(cells, [("499", "client", 1)]);
+}
+
+/// Over HTTP/1.1 its body is left out, and nobody has left.
+#[tokio::test]
+async fn an_answer_to_head_ends_as_it_should() {
+    let upstream = Upstream::script(|mut conn| async move {
+        while let Some(request) = conn.next().await {
+            let document = r#"{"resource":"https://mcp.example.com/mcp","authorization_servers":[]}"#;
+            let is_document = request.target().starts_with("/.well-known/oauth-protected-resource");
+            conn.send(if is_document { json("200 OK", document) } else { reply("404 Not Found", &[], "") }).await;
+        }
+    })
+    .await;
+    let proxy = Proxy::to(&upstream).start();
+    let mut client = proxy.connect().await;
+    client.send(request("HEAD", "/.well-known/oauth-protected-resource/mcp", &[], "")).await;
+    let answer = client.head().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert!(answer.get("content-length").is_some_and(|length| length != "0"), "as a GET would have it");
+    let line: serde_json::Value = serde_json::from_str(&proxy.logged("HEAD").await).unwrap();
+    assert_eq!((&line["status"], &line["ending"]), (&200.into(), &"whole".into()));
+    client.send(get("/.well-known/oauth-protected-resource/mcp", &[])).await;
+    assert_eq!(client.reply().await.status(), 200, "the connection goes on");
 }

@@ -7,13 +7,31 @@ use bytes::Bytes;
 use serde::de::{Deserializer as _, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::scan;
+use super::tape::View;
+use super::{Object, scan};
 
 /// A JSON array and what became of its elements.
 #[derive(Clone, Debug)]
 pub struct List {
     source: Bytes,
-    elements: Vec<(Range<usize>, Option<Bytes>)>,
+    elements: Vec<Element>,
+    /// Where it stands in a text of which every value was found.
+    view: Option<View>,
+}
+
+#[derive(Clone, Debug)]
+struct Element {
+    place: Range<usize>,
+    /// It on the tape of the list's view.
+    node: Option<u32>,
+    /// What takes its place.
+    new: Option<Bytes>,
+}
+
+impl Element {
+    fn at(place: Range<usize>) -> Self {
+        Self { place, node: None, new: None }
+    }
 }
 
 impl List {
@@ -22,17 +40,27 @@ impl List {
     pub fn parse(source: Bytes) -> Option<Self> {
         let mut elements = Vec::new();
         let scanned = scan::elements(&source, |element| {
-            elements.push((element, None));
+            elements.push(Element::at(element));
             Some(())
         });
         if scanned.is_some() {
-            return Some(Self { source, elements });
+            return Some(Self { source, elements, view: None });
         }
         let text = std::str::from_utf8(&source).ok()?;
         let mut reader = serde_json::Deserializer::from_str(text);
         let elements = reader.deserialize_seq(Outline { text }).ok()?;
         reader.end().ok()?;
-        Some(Self { source, elements })
+        Some(Self { source, elements, view: None })
+    }
+
+    /// The list of a view, with its text.
+    pub(super) fn viewed(source: Bytes, view: &View) -> Self {
+        let start = view.place().start;
+        let element = |(place, node): (Range<usize>, u32)| Element {
+            node: Some(node),
+            ..Element::at(place.start - start..place.end - start)
+        };
+        Self { source, elements: view.elements().map(element).collect(), view: Some(view.clone()) }
     }
 
     #[must_use]
@@ -47,16 +75,30 @@ impl List {
 
     /// The JSON text of each element.
     pub fn iter(&self) -> impl Iterator<Item = Bytes> + '_ {
-        self.elements.iter().map(|(place, new)| new.clone().unwrap_or_else(|| self.source.slice(place.clone())))
+        self.elements.iter().map(|element| self.text(element))
     }
 
-    /// Changes elements: what the function answers takes the place of what it was given. Answers whether any was.
-    pub fn change(&mut self, mut change: impl FnMut(Bytes) -> Option<Bytes>) -> bool {
+    fn text(&self, element: &Element) -> Bytes {
+        element.new.clone().unwrap_or_else(|| self.source.slice(element.place.clone()))
+    }
+
+    /// An element, if it is an object.
+    fn object(&self, element: &Element) -> Option<Object> {
+        let text = self.text(element);
+        match (&self.view, element.node, &element.new) {
+            (Some(_), Some(_), None) if text.first() != Some(&b'{') => None,
+            (Some(view), Some(node), None) => Object::of_view(text, view.at(node)),
+            _ => Object::parse_message(text).ok(),
+        }
+    }
+
+    /// Changes the elements that are objects: what the function answers takes the place of what it was given. Answers whether any
+    /// was.
+    pub fn change(&mut self, mut change: impl FnMut(Object) -> Option<Bytes>) -> bool {
         let mut any = false;
-        for (place, new) in &mut self.elements {
-            let text = new.clone().unwrap_or_else(|| self.source.slice(place.clone()));
-            if let Some(text) = change(text) {
-                *new = Some(text);
+        for at in 0..self.elements.len() {
+            if let Some(text) = self.object(&self.elements[at]).and_then(&mut change) {
+                self.elements[at].new = Some(text);
                 any = true;
             }
         }
@@ -68,7 +110,7 @@ impl List {
     pub fn to_bytes(&self) -> Bytes {
         let mut out = Vec::with_capacity(self.source.len() + 64);
         let mut from = 0;
-        for (place, new) in &self.elements {
+        for Element { place, new, .. } in &self.elements {
             if let Some(text) = new {
                 out.extend_from_slice(&self.source[from..place.start]);
                 out.extend_from_slice(text);
@@ -85,7 +127,7 @@ struct Outline<'a> {
 }
 
 impl<'de> Visitor<'de> for Outline<'de> {
-    type Value = Vec<(Range<usize>, Option<Bytes>)>;
+    type Value = Vec<Element>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON array")
@@ -96,7 +138,7 @@ impl<'de> Visitor<'de> for Outline<'de> {
         while let Some(element) = list.next_element::<&'de RawValue>()? {
             // Both come from the same buffer: the difference of addresses is where the element stands.
             let start = (element.get().as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize);
-            elements.push((start..start + element.get().len(), None));
+            elements.push(Element::at(start..start + element.get().len()));
         }
         Ok(elements)
     }
@@ -110,7 +152,7 @@ mod tests {
     fn changes_only_the_element() {
         let mut list = List::parse(Bytes::from_static(b"[ 1e400 , {\"a\": null},\n[ ] ]")).unwrap();
         assert_eq!(list.len(), 3);
-        assert!(list.change(|text| text.starts_with(b"{").then(|| Bytes::from_static(b"{}"))));
+        assert!(list.change(|_| Some(Bytes::from_static(b"{}"))));
         assert_eq!(list.to_bytes(), &b"[ 1e400 , {},\n[ ] ]"[..]);
         assert!(!list.change(|_| None));
         for text in ["", "{}", "[1", "[1]x"] {

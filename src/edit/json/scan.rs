@@ -30,13 +30,47 @@ pub fn elements(text: &[u8], mut each: impl FnMut(Range<usize>) -> Option<()>) -
     })
 }
 
-/// Reads a text that is one object or array.
-fn whole(text: &[u8], open: u8, close: u8, mut one: impl FnMut(&mut Scan<'_>) -> Option<()>) -> Option<usize> {
-    // Nearly all texts are ASCII.
-    if !text.is_ascii() {
-        std::str::from_utf8(text).ok()?;
+/// Is told of every value that is passed, in the order of the text. `None` ends the scan.
+pub(super) trait Record {
+    /// The name of a member, between its quotation marks. `is_plain`: it has no escapes.
+    fn name(&mut self, place: Range<usize>, is_plain: bool) -> Option<()>;
+    /// A value without others inside it.
+    fn scalar(&mut self, place: Range<usize>) -> Option<()>;
+    /// The beginning of an object or a list.
+    fn open(&mut self, start: usize) -> Option<()>;
+    /// The end of the last one that began and has not ended.
+    fn close(&mut self, end: usize);
+}
+
+/// Nobody wants to know.
+impl Record for () {
+    fn name(&mut self, _: Range<usize>, _: bool) -> Option<()> {
+        Some(())
     }
-    let mut scan = Scan { text, at: 0, commas: 0 };
+
+    fn scalar(&mut self, _: Range<usize>) -> Option<()> {
+        Some(())
+    }
+
+    fn open(&mut self, _: usize) -> Option<()> {
+        Some(())
+    }
+
+    fn close(&mut self, _: usize) {}
+}
+
+/// Tells of every value of a text; `None` if it is not of the plain kind, or has nothing but blanks.
+pub(super) fn record<R: Record>(text: &[u8], record: R) -> Option<R> {
+    let mut scan = Scan::of(text, record)?;
+    scan.blanks();
+    scan.value()?;
+    scan.blanks();
+    (scan.at == text.len()).then_some(scan.record)
+}
+
+/// Reads a text that is one object or array.
+fn whole(text: &[u8], open: u8, close: u8, mut one: impl FnMut(&mut Scan<'_, ()>) -> Option<()>) -> Option<usize> {
+    let mut scan = Scan::of(text, ())?;
     scan.blanks();
     scan.take(open)?;
     scan.blanks();
@@ -54,13 +88,23 @@ fn whole(text: &[u8], open: u8, close: u8, mut one: impl FnMut(&mut Scan<'_>) ->
     (scan.at == text.len()).then_some(scan.commas)
 }
 
-struct Scan<'a> {
+struct Scan<'a, R> {
     text: &'a [u8],
     at: usize,
     commas: usize,
+    record: R,
 }
 
-impl Scan<'_> {
+impl<'a, R: Record> Scan<'a, R> {
+    /// At the beginning of a text, if that is UTF-8.
+    fn of(text: &'a [u8], record: R) -> Option<Self> {
+        // Nearly all texts are ASCII.
+        if !text.is_ascii() {
+            std::str::from_utf8(text).ok()?;
+        }
+        Some(Self { text, at: 0, commas: 0, record })
+    }
+
     fn peek(&self) -> Option<u8> {
         self.text.get(self.at).copied()
     }
@@ -134,9 +178,12 @@ impl Scan<'_> {
         loop {
             let is_object = self.peek()? == b'{';
             if is_object || self.peek()? == b'[' {
+                self.record.open(self.at)?;
                 self.at += 1;
                 self.blanks();
-                if self.take(if is_object { b'}' } else { b']' }).is_none() {
+                if self.take(if is_object { b'}' } else { b']' }).is_some() {
+                    self.record.close(self.at);
+                } else {
                     if depth == DEEPEST {
                         return None;
                     }
@@ -148,7 +195,9 @@ impl Scan<'_> {
                     continue;
                 }
             } else {
+                let start = self.at;
                 self.scalar()?;
+                self.record.scalar(start..self.at)?;
             }
             // A value has ended. Everything that ends with it is closed.
             loop {
@@ -164,15 +213,18 @@ impl Scan<'_> {
                     }
                     break;
                 }
+                self.record.close(self.at);
                 levels >>= 1;
                 depth -= 1;
             }
         }
     }
 
-    /// A name further inside: nobody compares it, so that it may have escapes.
+    /// A name further inside, which may have escapes.
     fn inner_name(&mut self) -> Option<()> {
-        self.string()?;
+        let start = self.at + 1;
+        let is_plain = self.string()?;
+        self.record.name(start..self.at - 1, is_plain)?;
         self.blanks();
         self.take(b':')?;
         self.blanks();
@@ -225,10 +277,10 @@ fn plain_length(text: &[u8]) -> usize {
     const HIGH: u64 = ONES << 7;
     // The high bit of each byte that is zero. A byte above a zero one may be marked as well, so that only the lowest mark counts.
     let zeros = |word: u64| word.wrapping_sub(ONES) & !word;
-    let mut chunks = text.chunks_exact(8);
+    let (words, rest) = text.as_chunks::<8>();
     let mut length = 0;
-    for chunk in chunks.by_ref() {
-        let word = chunk.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+    for word in words {
+        let word = u64::from_le_bytes(*word);
         let quotes = zeros(word ^ (ONES * u64::from(b'"')));
         let backslashes = zeros(word ^ (ONES * u64::from(b'\\')));
         let controls = word.wrapping_sub(ONES * 0x20) & !word;
@@ -238,12 +290,11 @@ fn plain_length(text: &[u8]) -> usize {
         }
         length += 8;
     }
-    let rest = chunks.remainder();
     length + rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)).unwrap_or(rest.len())
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
     use serde_json::Value;
 
@@ -294,7 +345,7 @@ mod tests {
         }
     }
 
-    fn any_json() -> impl Strategy<Value = Value> {
+    pub(in crate::edit::json) fn any_json() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
             Just(Value::Null),
             any::<bool>().prop_map(Value::from),

@@ -1,6 +1,8 @@
 use proptest::prelude::*;
 use serde_json::json;
+use serde_json::value::RawValue;
 
+use super::scan::tests::any_json;
 use super::*;
 
 fn object(text: &str) -> Object {
@@ -68,21 +70,6 @@ fn escaped_names_are_found() {
     assert_eq!(printed(&it), r#"{"\u0061":2}"#);
 }
 
-fn any_json() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        ".{0,8}".prop_map(Value::from),
-    ];
-    leaf.prop_recursive(3, 16, 4, |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::hash_map(".{0,4}", inner, 0..4).prop_map(|m| Value::Object(m.into_iter().collect())),
-        ]
-    })
-}
-
 proptest! {
     #[test]
     fn agrees_with_a_parsed_map(
@@ -139,5 +126,40 @@ proptest! {
             it.set("a", json!(1));
             prop_assert!(Object::parse(it.to_bytes()).is_ok());
         }
+    }
+}
+
+/// What is inside an object, as it is read from the outside in.
+fn assert_inside(object: &Object, expected: &serde_json::Map<String, Value>) {
+    assert_eq!(object.names(), expected.keys().cloned().collect::<Vec<_>>());
+    for (name, value) in expected {
+        assert_eq!(object.get(name).as_ref(), Some(value));
+        assert_eq!(object.child(name).is_some(), value.is_object());
+        assert_eq!(object.list(name).is_some(), value.is_array());
+        if let (Some(child), Value::Object(expected)) = (object.child(name), value) {
+            assert_inside(&child, expected);
+        }
+        if let (Some(mut list), Value::Array(expected)) = (object.list(name), value) {
+            assert_eq!(list.len(), expected.len());
+            let mut objects = expected.iter().filter_map(Value::as_object);
+            list.change(|element| {
+                assert_inside(&element, objects.next().unwrap());
+                None
+            });
+            assert_eq!(objects.next(), None);
+        }
+    }
+}
+
+proptest! {
+    /// With escaped names and without, so that some are read by the scan and some are not.
+    #[test]
+    fn what_is_inside_is_what_was_printed(
+        members in prop::collection::hash_map("[a-c\u{e9}\\\\\"]{0,3}", any_json(), 0..5), pretty: bool,
+    ) {
+        let value = Value::Object(members.into_iter().collect());
+        let text = if pretty { format!("{value:#}") } else { value.to_string() };
+        let object = Object::parse_message(text.into()).unwrap();
+        assert_inside(&object, value.as_object().unwrap());
     }
 }

@@ -188,6 +188,7 @@ fn what_is_known_to_be_secret_is_in_no_text_that_is_kept() {
                 slot: 0,
                 mode: Mode::Fix,
                 finding: Finding { what: format!("found {form} there").into(), ..Finding::default() },
+                parts: Vec::new(),
             });
             let out = written(&redactor.redact(&exchange));
             for hidden in &forms {

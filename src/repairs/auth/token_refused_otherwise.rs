@@ -29,7 +29,17 @@ pub static REPAIR: Repair = Repair {
     basis: &[basis::TOKEN_HANDLING, basis::BEARER_ERRORS],
     default: Mode::Fix,
     on: Class::OF_MESSAGES,
-    gate: &[&[Feature::WithToken], &[Feature::Guarded]],
+    gate: &[
+        &[Feature::WithToken],
+        &[Feature::Guarded],
+        &[
+            Feature::BadRequest,
+            Feature::Forbidden,
+            Feature::OtherClientError,
+            Feature::InternalServerError,
+            Feature::ErrorInside,
+        ],
+    ],
     hook: Hook::Reply { needs: Needs::Body, when, run },
     examples: &[
         Example {
@@ -73,6 +83,19 @@ pub static REPAIR: Repair = Repair {
             site: SiteKind::Cohosted,
             request: "POST /mcp\nAuthorization: Bearer t",
             reply: "200\nContent-Type: application/json\nContent-Length: 78\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\
+                    \"error\":{\"code\":-32001,\"message\":\"Token has expired\"}}",
+            then: Then::Becomes(
+                "401\nCache-Control: no-store\nContent-Type: application/json\nWWW-Authenticate: Bearer \
+                 error=\"invalid_token\", error_description=\"The access token expired\", \
+                 resource_metadata=\"https://mcp.example.com/.well-known/oauth-protected-resource/mcp\"\n\n\
+                 {\"error\":\"invalid_token\",\"error_description\":\"The access token expired\"}",
+            ),
+        },
+        Example {
+            note: "a JSON-RPC error in a success, of unknown length",
+            site: SiteKind::Cohosted,
+            request: "POST /mcp\nAuthorization: Bearer t",
+            reply: "200\nContent-Type: application/json\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\
                     \"error\":{\"code\":-32001,\"message\":\"Token has expired\"}}",
             then: Then::Becomes(
                 "401\nCache-Control: no-store\nContent-Type: application/json\nWWW-Authenticate: Bearer \
@@ -178,8 +201,9 @@ fn when(request: &Request, reply: &Reply) -> bool {
         | StatusCode::INTERNAL_SERVER_ERROR => true,
         StatusCode::OK => {
             request.method == Method::POST
+                && reply.is_error_inside()
                 && reply.is_json()
-                && reply.declared_length().is_some_and(|length| length <= LONGEST_SUCCESS)
+                && reply.declared_length().is_none_or(|length| length <= LONGEST_SUCCESS)
         }
         _ => false,
     }

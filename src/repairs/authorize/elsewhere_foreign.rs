@@ -87,7 +87,7 @@ fn run(site: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let head = [(LOCATION, location), (CACHE_CONTROL, HeaderValue::from_static("no-store"))];
     edits.set_head(&reply.headers, head.into_iter().collect());
     edits.empty();
-    edits.anew();
+    edits.new_body();
     Outcome::mended("the authorization endpoint is on another host", edits)
 }
 

@@ -113,8 +113,7 @@ fn run(_: &Site<'_>, request: &Request, message: &Object) -> Outcome {
     Outcome::mended("a tool without a schema of an object", super::with(message, "result", result.to_bytes()))
 }
 
-fn mended(text: Bytes, of_objects: &[&str]) -> Option<Bytes> {
-    let mut tool = Object::parse_message(text).ok()?;
+fn mended(mut tool: Object, of_objects: &[&str]) -> Option<Bytes> {
     let is_none = |text: Bytes| &text[..] == b"null" || &text[..] == b"[]";
     if tool.raw("inputSchema").is_none_or(is_none) {
         tool.set("inputSchema", json!({ "type": "object" }));
@@ -126,7 +125,8 @@ fn mended(text: Bytes, of_objects: &[&str]) -> Option<Bytes> {
     for name in of_objects {
         let Some(mut schema) = tool.child(name) else { continue };
         let is_object = |kind: &Value| kind.as_array().is_some_and(|kinds| kinds.iter().any(|kind| kind == "object"));
-        if schema.get("type").is_none_or(|kind| kind.is_null() || is_object(&kind)) {
+        let is_right = schema.raw("type").as_deref() == Some(b"\"object\"");
+        if !is_right && schema.get("type").is_none_or(|kind| kind.is_null() || is_object(&kind)) {
             schema.set("type", "object".into());
         }
         // PHP writes an empty object as an empty list.

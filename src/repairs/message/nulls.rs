@@ -1,6 +1,9 @@
 //! F-27: null where a member shall be left out.
 
-use memchr::memmem;
+use std::sync::LazyLock;
+
+use bytes::Bytes;
+use memchr::memmem::Finder;
 
 use super::shape::{Shape, shape_by_request, shape_of};
 use crate::client::who;
@@ -103,13 +106,11 @@ pub static REPAIR: Repair = Repair {
 };
 
 fn when(request: &Request, message: &Envelope) -> bool {
-    let has = |text: &[u8], what: &[u8]| memmem::find(text, what).is_some();
+    static NULL: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("null"));
+    static CURSOR: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("\"nextCursor\""));
     let is_paged = || shape_by_request(request).is_none_or(Shape::is_paged);
-    message.is_response()
-        && message
-            .result
-            .as_ref()
-            .is_some_and(|text| has(text, b"null") || (is_paged() && has(text, b"\"nextCursor\"")))
+    let has = |text: &Bytes| NULL.find(text).is_some() || (is_paged() && CURSOR.find(text).is_some());
+    message.is_response() && message.result.as_ref().is_some_and(has)
 }
 
 fn run(_: &Site<'_>, request: &Request, message: &Object) -> Outcome {

@@ -123,8 +123,7 @@ impl Shape {
         }
         for (name, shape) in self.lists {
             let Some(mut list) = object.list(name) else { continue };
-            let changed = list.change(|text| {
-                let mut inner = Object::parse_message(text).ok()?;
+            let changed = list.change(|mut inner| {
                 shape.tidy(&mut inner);
                 inner.is_changed().then(|| inner.to_bytes())
             });

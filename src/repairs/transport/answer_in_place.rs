@@ -61,6 +61,6 @@ fn when(request: &Request, reply: &Reply) -> bool {
 
 fn run(_: &Site<'_>, _: &Request, _: &Reply) -> Outcome {
     let mut edits = Edits::new();
-    edits.leave(Form::Posted);
+    edits.form(Form::Posted);
     Outcome::mended("an answer where it was posted, and not on the stream", edits)
 }

@@ -7,10 +7,9 @@ use crate::endpoint::Class;
 use crate::exchange::edits::Edits;
 use crate::exchange::features::{ERROR, Feature};
 use crate::exchange::{Outcome, Reply, Request, Site};
-use crate::jsonrpc::{self, Envelope};
+use crate::jsonrpc::{self, Envelope, PROBE};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
-use crate::repairs::version::PROBE;
 
 pub static REPAIR: Repair = Repair {
     id: "transport.error-status",

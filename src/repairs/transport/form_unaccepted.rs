@@ -75,7 +75,7 @@ fn run(_: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
         _ => return Outcome::Sound,
     };
     let mut edits = Edits::new();
-    edits.leave(form);
+    edits.form(form);
     edits.set(CONTENT_TYPE, HeaderValue::from_static(kind));
     Outcome::mended("an answer in the form that the client does not accept", edits)
 }

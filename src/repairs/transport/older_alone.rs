@@ -6,9 +6,9 @@ use crate::client::who;
 use crate::endpoint::{Class, LEGACY_SSE};
 use crate::exchange::features::Feature;
 use crate::exchange::{Ask, Outcome, Reply, Request, Site};
+use crate::jsonrpc::PROBE;
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
-use crate::repairs::version::PROBE;
 
 pub static REPAIR: Repair = Repair {
     id: "transport.older-alone",

@@ -54,7 +54,10 @@ pub static REPAIR: Repair = Repair {
 };
 
 fn when(request: &Request) -> bool {
-    request.is_legacy && request.calls(super::PROBE) && request.asks() && (request.authorized || !request.guarded)
+    request.is_legacy
+        && request.calls(crate::jsonrpc::PROBE)
+        && request.asks()
+        && (request.authorized || !request.guarded)
 }
 
 fn run(_: &Site<'_>, request: &Request) -> Outcome {

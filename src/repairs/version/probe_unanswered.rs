@@ -114,7 +114,7 @@ pub static REPAIR: Repair = Repair {
 };
 
 fn when(request: &Request, reply: &Reply) -> bool {
-    request.calls(super::PROBE)
+    request.calls(crate::jsonrpc::PROBE)
         && request.asks()
         && !reply.cut_off
         && reply.status != StatusCode::UNAUTHORIZED

@@ -14,7 +14,7 @@ const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
 fn fired(id: &'static str) -> Fired {
     let slot = REPAIRS.iter().position(|repair| repair.id == id).unwrap();
-    Fired { id, slot, mode: Mode::Fix, finding: Finding { what: "x".into(), ..Finding::default() } }
+    Fired { id, slot, mode: Mode::Fix, finding: Finding { what: "x".into(), ..Finding::default() }, parts: Vec::new() }
 }
 
 fn record<'a>(fired: &'a [Fired], method: &'a Method, path: &'a str) -> Record<'a> {

@@ -1,0 +1,102 @@
+//! What the names of fields tell. One look at each name answers all who ask.
+
+use http::HeaderMap;
+
+use super::misleading::is_misleading;
+
+/// What a field is for, as far as it matters here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// It belongs to one connection (RFC 9110 section 7.6.1).
+    HopByHop,
+    /// Somebody says who the client was or which host it asked for.
+    Forwarding,
+    /// A proxy says that it is there.
+    Via,
+    Trailer,
+    Misleading,
+    Other,
+}
+
+/// The kinds of fields that a head has.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Names {
+    pub hop_by_hop: bool,
+    pub forwarding: bool,
+    pub via: bool,
+    pub trailer: bool,
+    pub misleading: bool,
+}
+
+impl Names {
+    #[must_use]
+    pub fn of(headers: &HeaderMap) -> Self {
+        let mut names = Self::default();
+        for name in headers.keys() {
+            match kind_of(name.as_str()) {
+                Kind::HopByHop => names.hop_by_hop = true,
+                Kind::Forwarding => names.forwarding = true,
+                Kind::Via => names.via = true,
+                Kind::Trailer => names.trailer = true,
+                Kind::Misleading => names.misleading = true,
+                Kind::Other => {}
+            }
+        }
+        names
+    }
+}
+
+fn kind_of(name: &str) -> Kind {
+    match name {
+        "connection"
+        | "keep-alive"
+        | "proxy-connection"
+        | "te"
+        | "transfer-encoding"
+        | "upgrade"
+        | "proxy-authenticate"
+        | "proxy-authorization"
+        | "http2-settings" => Kind::HopByHop,
+        "via" => Kind::Via,
+        "trailer" => Kind::Trailer,
+        "forwarded"
+        | "x-forwarded"
+        | "forwarded-for"
+        | "x-real-ip"
+        | "x-client-ip"
+        | "client-ip"
+        | "true-client-ip"
+        | "cf-connecting-ip"
+        | "cf-connecting-ipv6"
+        | "fastly-client-ip"
+        | "x-azure-clientip"
+        | "x-appengine-user-ip"
+        | "x-cluster-client-ip"
+        | "x-envoy-external-address"
+        | "x-originating-ip"
+        | "x-remote-ip"
+        | "x-remote-addr"
+        | "x-original-forwarded-for"
+        | "proxy-client-ip"
+        | "wl-proxy-client-ip"
+        | "fly-client-ip"
+        | "x-proxyuser-ip"
+        | "x-original-host"
+        | "x-http-host-override"
+        | "x-host" => Kind::Forwarding,
+        // Also of what begins like a field of ours.
+        _ if is_misleading(name) => Kind::Misleading,
+        _ if name.starts_with("x-forwarded-") => Kind::Forwarding,
+        _ => Kind::Other,
+    }
+}
+
+/// Fields that belong to one connection, besides those that Connection lists.
+pub(super) fn is_hop_by_hop(name: &str) -> bool {
+    kind_of(name) == Kind::HopByHop
+}
+
+/// Fields by which somebody says who the client was or which host it asked for. Believed only from trusted proxies.
+pub(crate) fn is_forwarding(name: &str) -> bool {
+    kind_of(name) == Kind::Forwarding
+}

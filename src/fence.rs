@@ -33,9 +33,7 @@ pub fn check_reply(site: &Site<'_>, request: &Request, before: &Reply, after: &R
     {
         return Err("a refusal of the MCP endpoint became a success");
     }
-    if all(&before.headers, SET_COOKIE.as_str()) != all(&after.headers, SET_COOKIE.as_str())
-        && after.headers.contains_key(SET_COOKIE)
-    {
+    if after.headers.contains_key(SET_COOKIE) && !has_same_lines(&before.headers, &after.headers, &SET_COOKIE) {
         return Err("Set-Cookie was touched");
     }
     check_origin(site, request, before, after)?;
@@ -132,7 +130,7 @@ fn is_same_client(before: &Request, after: &Request) -> bool {
         return false;
     }
     let in_form = |request: &Request| request.form().map(|form| Credentials::of_form(form).ok_or(())).transpose();
-    let in_header = |request: &Request| match all(&request.headers, AUTHORIZATION.as_str()).as_slice() {
+    let in_header = |request: &Request| match all(&request.headers, &AUTHORIZATION).as_slice() {
         [] => Ok(None),
         [_] => request.headers.get(AUTHORIZATION).and_then(Credentials::read).map(Some).ok_or(()),
         _ => Err(()),
@@ -162,7 +160,11 @@ fn is_empty_or(secret: &str, other: &str) -> bool {
     secret.is_empty() || secret == other
 }
 
-fn all<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a [u8]> {
+fn has_same_lines(headers: &HeaderMap, others: &HeaderMap, name: &HeaderName) -> bool {
+    headers.get_all(name).iter().eq(others.get_all(name))
+}
+
+fn all<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Vec<&'a [u8]> {
     headers.get_all(name).iter().map(http::HeaderValue::as_bytes).collect()
 }
 
@@ -182,18 +184,23 @@ fn check_origin(site: &Site<'_>, request: &Request, before: &Reply, after: &Repl
 }
 
 fn check_secrets(class: Class, before: &Object, after: &Object) -> Result<(), &'static str> {
-    for name in ["access_token", "refresh_token", "id_token", "registration_access_token", "structuredContent"] {
-        if !is_kept(name, before, after) {
-            return Err("a token was touched");
-        }
+    const TOKENS: &[&str] =
+        &["access_token", "refresh_token", "id_token", "registration_access_token", "structuredContent"];
+    if before.may_differ_in(after, TOKENS).iter().any(|name| !is_kept(name, before, after)) {
+        return Err("a token was touched");
     }
-    if class != Class::Register {
-        return Ok(());
-    }
-    let public = after.text("token_endpoint_auth_method").as_deref() == Some("none");
-    let dropped = public && after.get("client_secret").is_none();
-    if !dropped && !is_kept("client_secret", before, after) {
+    if class == Class::Register { check_client_secret(before, after) } else { Ok(()) }
+}
+
+fn check_client_secret(before: &Object, after: &Object) -> Result<(), &'static str> {
+    let changed = before.may_differ_in(after, &["client_secret", "client_secret_expires_at"]);
+    let is_public = || after.text("token_endpoint_auth_method").as_deref() == Some("none");
+    let is_dropped = || is_public() && after.get("client_secret").is_none();
+    if changed.contains(&"client_secret") && !is_kept("client_secret", before, after) && !is_dropped() {
         return Err("a client secret was touched");
+    }
+    if !changed.contains(&"client_secret_expires_at") {
+        return Ok(());
     }
     let number = |object: &Object| object.get("client_secret_expires_at").as_ref().and_then(Value::as_f64);
     match (number(before), number(after)) {

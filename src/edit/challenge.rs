@@ -56,25 +56,30 @@ impl Challenge {
     /// an upstream's text nor a configured one can end the header (reliability: header injection).
     #[must_use]
     pub fn to_value(&self) -> HeaderValue {
-        let mut text = self.scheme.clone();
+        let length: usize = self.params.iter().map(|(name, value)| name.len() + value.len() + 5).sum();
+        let mut text = String::with_capacity(self.scheme.len() + length);
+        text.push_str(&self.scheme);
         if let Some(token) = &self.token68 {
             let _ = write!(text, " {token}");
         }
         let mut separator = " ";
         for (name, value) in &self.params {
-            let visible = || value.chars().filter(|c| (' '..='~').contains(c));
+            let is_visible = |c: &char| (' '..='~').contains(c);
             // A value of which nothing is left would be one more thing that strict parsers trip over.
-            if visible().next().is_none() {
+            if !value.chars().any(|c| is_visible(&c)) {
                 continue;
             }
-            text.push_str(separator);
+            text.extend([separator, name, "=\""]);
             separator = ", ";
-            let _ = write!(text, "{name}=\"");
-            for c in visible() {
-                if c == '"' || c == '\\' {
-                    text.push('\\');
+            if value.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\') {
+                text.push_str(value);
+            } else {
+                for c in value.chars().filter(is_visible) {
+                    if c == '"' || c == '\\' {
+                        text.push('\\');
+                    }
+                    text.push(c);
                 }
-                text.push(c);
             }
             text.push('"');
         }

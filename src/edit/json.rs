@@ -3,6 +3,7 @@
 //! Printing a parsed document again would normalise escapes, blanks and numbers and drop duplicates. Here a member
 //! is a range of the source text; an edit replaces that range alone (reliability: JSON fidelity).
 
+mod compare;
 mod list;
 mod outline;
 pub mod scan;
@@ -183,7 +184,11 @@ impl Object {
     }
 
     fn is_named(&self, member: &Member, name: &str) -> bool {
-        self.name_of(member) == name.as_bytes()
+        match &member.name {
+            // Most names differ in length already.
+            Name::Plain(place) => place.len() == name.len() && self.source[place.clone()] == *name.as_bytes(),
+            Name::Other(other) => other == name,
+        }
     }
 
     fn name_of<'a>(&'a self, member: &'a Member) -> &'a [u8] {
@@ -253,11 +258,23 @@ impl Object {
     /// Whether a member is null: by its text, without building it.
     #[must_use]
     pub fn is_null(&self, name: &str) -> bool {
-        let Some(member) = self.member(name) else { return false };
+        self.member(name).is_some_and(|member| self.says_null(member))
+    }
+
+    /// The names of the members that are null.
+    #[must_use]
+    pub fn nulls(&self) -> Vec<String> {
+        let nulls = self.members.iter().filter(|member| self.says_null(member));
+        let names = nulls.map(|member| String::from_utf8_lossy(self.name_of(member)).into_owned());
+        // Of a name given twice the last one counts.
+        names.filter(|name| self.is_null(name)).collect()
+    }
+
+    fn says_null(&self, member: &Member) -> bool {
         match (&member.state, &member.span) {
             (State::Set(value), _) => value.is_null(),
             (State::Spliced(text), _) => &text[..] == b"null",
-            (_, Some(span)) => &self.source[span.value.clone()] == b"null",
+            (State::Kept, Some(span)) => &self.source[span.value.clone()] == b"null",
             _ => false,
         }
     }
@@ -273,19 +290,6 @@ impl Object {
             }
         }
         names
-    }
-
-    /// The names of the members that are not the same text in another object; `None` if there are very many members.
-    #[must_use]
-    pub fn differs_in(&self, other: &Self) -> Option<Vec<String>> {
-        const MANY: usize = 100;
-        if self.members.len().max(other.members.len()) > MANY {
-            return None;
-        }
-        let mut names = self.names();
-        names.extend(other.names().into_iter().filter(|name| !self.has(name)));
-        names.retain(|name| self.raw(name) != other.raw(name));
-        Some(names)
     }
 
     /// Sets a member: in its place if it is there (earlier duplicates go), at the end otherwise.

@@ -24,7 +24,10 @@ fn publish_members(site: &Site<'_>, document: &mut Object, except: &[&str]) -> b
         if except.contains(&name.as_str()) {
             continue;
         }
-        if let Some(mut value) = document.get(&name)
+        // Without a colon it is no URL. A backslash may stand for one.
+        if let Some(text) = document.raw(&name)
+            && memchr::memchr2(b':', b'\\', &text).is_some()
+            && let Ok(mut value) = serde_json::from_slice(&text)
             && publish(site, &mut value)
         {
             document.set(&name, value);

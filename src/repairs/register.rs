@@ -22,11 +22,9 @@ pub mod status;
 pub mod timestamps;
 pub mod uris;
 
-use http::{Method, StatusCode};
-use serde_json::Value;
-
 use crate::edit::json::Object;
 use crate::exchange::{Reply, Request, RequestBody};
+use http::{Method, StatusCode};
 
 /// The callbacks of Claude's hosted clients; a server that accepts one should know the other.
 pub(super) const HOSTED_CALLBACKS: [&str; 2] =
@@ -74,11 +72,12 @@ fn asks_for_client(request: &Request) -> bool {
 
 /// Whether a document names a client: without a usable id there is nothing to mend.
 fn names_client(document: &Object) -> bool {
-    match document.get("client_id") {
-        Some(Value::String(id)) => !id.is_empty(),
-        Some(Value::Number(_)) => true,
-        _ => false,
-    }
+    // By its text: every repair of a registration asks this.
+    document.raw("client_id").is_some_and(|id| match id.first() {
+        Some(b'"') => id.len() > 2,
+        Some(first) => *first == b'-' || first.is_ascii_digit(),
+        None => false,
+    })
 }
 
 /// A copy of the document of an accepted registration, to be changed.

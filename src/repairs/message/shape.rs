@@ -111,8 +111,10 @@ impl Shape {
 
     /// Takes the nulls out that may be left out.
     pub(super) fn tidy(&self, object: &mut Object) {
-        for name in self.optional.iter().filter(|name| object.is_null(name)).collect::<Vec<_>>() {
-            object.remove(name);
+        for name in object.nulls() {
+            if self.optional.contains(&name.as_str()) {
+                object.remove(&name);
+            }
         }
         for (name, shape) in self.objects {
             let Some(mut inner) = object.child(name) else { continue };

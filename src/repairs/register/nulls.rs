@@ -79,9 +79,9 @@ pub static REPAIR: Repair = Repair {
 fn run(_: &Site<'_>, _: &Request, reply: &Reply) -> Outcome {
     let Some(mut document) = registration(reply) else { return Outcome::Sound };
     let mut any = false;
-    for name in OPTIONAL {
-        if document.is_null(name) {
-            document.remove(name);
+    for name in document.nulls() {
+        if OPTIONAL.contains(&name.as_str()) {
+            document.remove(&name);
             any = true;
         }
     }

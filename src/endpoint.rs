@@ -348,7 +348,7 @@ pub fn places_of_a_login(mcp_path: &str, endpoints: &Endpoints) -> Vec<String> {
 }
 
 fn inserted(well_known: &str, path: &str) -> String {
-    format!("{well_known}{}", path.trim_end_matches('/'))
+    [well_known, path.trim_end_matches('/')].concat()
 }
 
 #[cfg(test)]

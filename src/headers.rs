@@ -7,8 +7,7 @@ mod names;
 use http::header::{
     ACCEPT_ENCODING, ACCEPT_RANGES, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, COOKIE, ETAG, EXPECT, FORWARDED,
     HOST, HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
-    IF_UNMODIFIED_SINCE, LAST_MODIFIED, ORIGIN, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, RANGE, TE, TRANSFER_ENCODING,
-    UPGRADE,
+    IF_UNMODIFIED_SINCE, LAST_MODIFIED, ORIGIN, RANGE, TE, TRANSFER_ENCODING,
 };
 
 pub use self::misleading::drop_misleading;
@@ -20,6 +19,15 @@ use crate::edit::list;
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 pub(crate) const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+/// What describes the bytes of a body.
+const OF_THE_BYTES: [HeaderName; 5] = [
+    HeaderName::from_static("content-digest"),
+    HeaderName::from_static("repr-digest"),
+    HeaderName::from_static("digest"),
+    HeaderName::from_static("content-md5"),
+    HeaderName::from_static("trailer"),
+];
 
 /// What Connection may not take away: whoever sends it would choose what the other side gets to see.
 fn is_protected(name: &str) -> bool {
@@ -47,11 +55,9 @@ fn is_protected(name: &str) -> bool {
 /// Takes out the fields of the connection that the message came on. `TE: trailers` survives: it is the one part of
 /// `TE` that every hop of ours keeps (RFC 9110 section 10.1.4).
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    if !headers.keys().any(|name| is_hop_by_hop(name.as_str())) {
-        return;
-    }
-    let wants_trailers = list::contains(headers, TE, "trailers");
-    if headers.contains_key(CONNECTION) {
+    let found: Vec<HeaderName> = headers.keys().filter(|name| is_hop_by_hop(name.as_str())).cloned().collect();
+    let wants_trailers = found.contains(&TE) && list::contains(headers, TE, "trailers");
+    if found.contains(&CONNECTION) {
         let listed: Vec<HeaderName> = list::members(headers, CONNECTION)
             .filter_map(|name| name.to_ascii_lowercase().parse().ok())
             .filter(|name: &HeaderName| !is_protected(name.as_str()))
@@ -60,10 +66,7 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
             headers.remove(name);
         }
     }
-    for name in [CONNECTION, TE, TRANSFER_ENCODING, UPGRADE, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION] {
-        headers.remove(name);
-    }
-    for name in ["keep-alive", "proxy-connection", "http2-settings"] {
+    for name in found {
         headers.remove(name);
     }
     if wants_trailers {
@@ -176,7 +179,7 @@ pub fn unframe(headers: &mut HeaderMap) {
         headers.remove(name);
     }
     // They describe the bytes that are no longer there (RFC 9530, RFC 3230).
-    for name in ["content-digest", "repr-digest", "digest", "content-md5", "trailer"] {
+    for name in OF_THE_BYTES {
         headers.remove(name);
     }
 }

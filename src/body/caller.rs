@@ -134,53 +134,54 @@ fn is_of_the_way(name: &str) -> bool {
 /// comes from, the program, its trace, the proof of possession of its token.
 fn is_of_one_message(name: &str) -> bool {
     const BEGINNINGS: [&str; 6] = ["sec-fetch-", "sec-ch-", "if-", "mcp-param-", "x-b3-", "x-datadog-"];
-    const NAMES: [&str; 44] = [
-        "accept",
-        "accept-charset",
-        "accept-encoding",
-        "accept-language",
-        "content-digest",
-        "content-disposition",
-        "content-encoding",
-        "content-language",
-        "content-length",
-        "content-type",
-        "host",
-        "origin",
-        "referer",
-        "user-agent",
-        "upgrade-insecure-requests",
-        "dnt",
-        "sec-gpc",
-        "cache-control",
-        "pragma",
-        "priority",
-        "date",
-        "expect",
-        "range",
-        "te",
-        "trailer",
-        "last-event-id",
-        "mcp-protocol-version",
-        "mcp-method",
-        "mcp-name",
-        "idempotency-key",
-        "dpop",
-        "traceparent",
-        "tracestate",
-        "baggage",
-        "b3",
-        "sentry-trace",
-        "uber-trace-id",
-        "x-trace-id",
-        "x-request-id",
-        "request-id",
-        "x-correlation-id",
-        "x-amzn-trace-id",
-        "x-cloud-trace-context",
-        "cf-ray",
-    ];
-    NAMES.contains(&name) || BEGINNINGS.iter().any(|start| name.starts_with(start)) && !is_credential(name)
+    let is_known = matches!(
+        name,
+        "accept"
+            | "accept-charset"
+            | "accept-encoding"
+            | "accept-language"
+            | "content-digest"
+            | "content-disposition"
+            | "content-encoding"
+            | "content-language"
+            | "content-length"
+            | "content-type"
+            | "host"
+            | "origin"
+            | "referer"
+            | "user-agent"
+            | "upgrade-insecure-requests"
+            | "dnt"
+            | "sec-gpc"
+            | "cache-control"
+            | "pragma"
+            | "priority"
+            | "date"
+            | "expect"
+            | "range"
+            | "te"
+            | "trailer"
+            | "last-event-id"
+            | "mcp-protocol-version"
+            | "mcp-method"
+            | "mcp-name"
+            | "idempotency-key"
+            | "dpop"
+            | "traceparent"
+            | "tracestate"
+            | "baggage"
+            | "b3"
+            | "sentry-trace"
+            | "uber-trace-id"
+            | "x-trace-id"
+            | "x-request-id"
+            | "request-id"
+            | "x-correlation-id"
+            | "x-amzn-trace-id"
+            | "x-cloud-trace-context"
+            | "cf-ray"
+    );
+    is_known || BEGINNINGS.iter().any(|start| name.starts_with(start)) && !is_credential(name)
 }
 
 #[cfg(test)]

@@ -110,23 +110,25 @@ impl Accepts {
 /// Whether a header or query parameter of this name may let its sender in.
 #[must_use]
 pub fn is_credential(name: &str) -> bool {
-    // By the first letter: this is asked of every header field of a message without a token.
+    const WORDS: [&[u8]; 8] = [b"auth", b"cert", b"cookie", b"jwt", b"key", b"secret", b"session", b"token"];
     let name = name.as_bytes();
-    name.iter().enumerate().any(|(at, byte)| {
-        let words: &[&[u8]] = match byte.to_ascii_lowercase() {
-            b'a' => &[b"auth"],
-            b'c' => &[b"cert", b"cookie"],
-            b'j' => &[b"jwt"],
-            b'k' => &[b"key"],
-            b's' => &[b"secret", b"session"],
-            b't' => &[b"token"],
-            _ => return false,
-        };
-        let begins_with =
-            |word: &&[u8]| name[at..].get(..word.len()).is_some_and(|part| part.eq_ignore_ascii_case(word));
-        words.iter().any(begins_with)
-    })
+    let begins_with =
+        |at: usize, word: &[u8]| name[at..].get(..word.len()).is_some_and(|part| part.eq_ignore_ascii_case(word));
+    // By the first letters: this is asked of every header field of a message without a token.
+    let may_begin = |pair: &[u8]| BEGINS_WORD[usize::from(pair[0])] && b"uewo".contains(&pair[1].to_ascii_lowercase());
+    let mut pairs = name.windows(2).enumerate();
+    pairs.any(|(at, pair)| may_begin(pair) && WORDS.iter().any(|word| begins_with(at, word)))
 }
+
+/// The first letters of the words for credentials.
+static BEGINS_WORD: [bool; 256] = {
+    let (mut begins, mut byte) = ([false; 256], 0);
+    while byte < begins.len() {
+        begins[byte] = matches!((byte as u8).to_ascii_lowercase(), b'a' | b'c' | b'j' | b'k' | b's' | b't');
+        byte += 1;
+    }
+    begins
+};
 
 /// What a preflight asks for (Fetch section 4.8).
 #[derive(Clone, Debug)]
@@ -364,6 +366,21 @@ mod tests {
             "ke",
         ] {
             assert!(!is_credential(name), "{name}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn finds_every_word_wherever_it_stands(
+            parts in proptest::collection::vec(
+                "au|th|ce|rt|co|okie|j|wt|k|ey|s|e|cret|ssion|to|ken|a|c|t|-|x|\u{e9}", 0..8,
+            ),
+            big: bool,
+        ) {
+            let name = parts.concat();
+            let words = ["auth", "cert", "cookie", "jwt", "key", "secret", "session", "token"];
+            let expected = words.iter().any(|word| name.contains(word));
+            proptest::prop_assert_eq!(is_credential(&if big { name.to_ascii_uppercase() } else { name }), expected);
         }
     }
 }

@@ -78,8 +78,8 @@ impl Site<'_> {
     /// Where clients find the resource metadata, if anything is served there: a pointer to nothing is worse than none.
     #[must_use]
     pub fn resource_metadata_url(&self) -> Option<String> {
-        self.serves_resource_metadata()
-            .then(|| format!("{}{}", self.facts.public, endpoint::resource_metadata_path(&self.facts.mcp_path)))
+        let path = || endpoint::resource_metadata_path(&self.facts.mcp_path);
+        self.serves_resource_metadata().then(|| [self.facts.public.as_str(), &path()].concat())
     }
 
     /// Whether a request for the resource metadata gets a document: the upstream's, or one derived from the

@@ -33,6 +33,12 @@ use crate::telemetry::vitals::Vitals;
 use crate::tls::server::{Certificates, ServerTlsError};
 use crate::upstream::TargetError;
 
+/// Bytes of the futures that serve a connection over HTTP/1.1, and one exchange on it. `benches/budget` keeps them small.
+#[must_use]
+pub fn sizes_of_futures() -> [usize; 2] {
+    serve::sizes()
+}
+
 /// How connections get to the workers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Balance {

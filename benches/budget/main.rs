@@ -1,4 +1,4 @@
-//! What a request costs in user instructions and allocations, and a silent stream in memory, held to a committed table.
+//! What a request costs in user instructions and allocations, and a silent stream and the futures in memory, held to a table.
 //!
 //!     cargo bench --bench budget
 //!     cargo bench --bench budget -- --write
@@ -8,7 +8,7 @@
 //! runs of different length. The difference between the runs, divided by the requests between them, is the cost of one
 //! request without the start. The count is the same whatever else the machine does, but it does depend on the compiler and the
 //! C library. It fails if a workload costs 2 % more than `budget.json` says, or memory 5 %, and asks for `--write` if it costs
-//! so much less. With `--baseline` it also shows which functions make the difference to another build.
+//! so much less. The sizes of the two futures are what the compiler makes of them. With `--baseline` it also shows which functions make the difference to another build.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a bench that cannot run shall say so and end")]
 #![allow(clippy::print_stdout, reason = "its table is what it is for")]
 
@@ -31,6 +31,7 @@ const SHORT: usize = 200;
 const LONG: usize = 1200;
 /// What is not counted in instructions.
 const STREAM: &str = "silent-stream";
+const FUTURES: &str = "futures";
 /// Functions that are shown with `--baseline`.
 const SHOWN: usize = 25;
 
@@ -114,6 +115,11 @@ fn run(options: &Options) -> ExitCode {
         is_kept &= table.compare_stream(streams::bytes_each(own, upstream));
         if let Some(baseline) = &options.baseline {
             println!("  {} bytes in the other build", streams::bytes_each(baseline, upstream));
+        }
+    }
+    if is_wanted(FUTURES) {
+        for (name, bytes) in ["connection", "exchange"].into_iter().zip(mcp_mend::server::sizes_of_futures()) {
+            is_kept &= table.compare_future(name, bytes as u64);
         }
     }
     if options.write {

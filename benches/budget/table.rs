@@ -20,6 +20,8 @@ pub struct Cost {
 pub struct Table {
     requests: BTreeMap<String, Cost>,
     bytes_a_silent_stream: Option<u64>,
+    #[serde(default)]
+    bytes_a_future: BTreeMap<String, u64>,
 }
 
 fn file() -> PathBuf {
@@ -60,6 +62,18 @@ impl Table {
             mark(is_kept, change < -SLACK)
         );
         is_kept
+    }
+
+    /// The same for the size of a future. It depends on the compiler alone.
+    pub fn compare_future(&mut self, name: &str, bytes: u64) -> bool {
+        let title = format!("future: {name}");
+        let Some(budget) = self.bytes_a_future.insert(name.to_owned(), bytes) else {
+            println!("{title:<20}{bytes:>9} bytes  no budget");
+            return false;
+        };
+        let change = change(bytes, budget);
+        println!("{title:<20}{bytes:>9} bytes ({:>+5.1}%){}", change * 100.0, mark(change <= SLACK, change < -SLACK));
+        change <= SLACK
     }
 
     /// The same for the memory of a stream.

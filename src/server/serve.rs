@@ -56,6 +56,17 @@ pub(super) struct Guest {
     pub(super) stopping: CancellationToken,
 }
 
+/// Bytes of the futures that serve a connection over HTTP/1.1, and one exchange on it.
+pub(super) fn sizes() -> [usize; 2] {
+    const fn of_two<A, B, F>(_: &impl Fn(A, B) -> F) -> usize {
+        size_of::<F>()
+    }
+    const fn of_three<A, B, C, F>(_: &impl Fn(A, B, C) -> F) -> usize {
+        size_of::<F>()
+    }
+    [of_two(&serve_h1), of_three(&proxy::serve)]
+}
+
 /// Serves a connection to its end.
 pub(super) async fn serve(timed: Timed, guest: Guest, tls: Option<TlsAcceptor>) {
     // Each part is boxed, so that a connection does not hold the memory of how it began.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Member, Object, State};
 
-/// Names of more members than this are not looked for one by one: that is slow.
+/// Objects with more members than this are not compared by name, because that is slow.
 const MANY: usize = 100;
 
 impl Object {
@@ -35,8 +35,8 @@ impl Object {
         Some(names)
     }
 
-    /// Which of these members another object may have otherwise. Some of them it may have as they are here: to compare
-    /// values costs more than to see that nobody touched them.
+    /// The names, out of these, of members that may differ in another object. The list may name members that are equal,
+    /// because comparing values costs more than seeing that nobody touched them.
     #[must_use]
     pub fn may_differ_in<'a>(&self, other: &Self, names: &[&'a str]) -> Vec<&'a str> {
         let mut found = Vec::new();
@@ -149,7 +149,7 @@ mod tests {
             for but in ["a", "b", ""] {
                 let is_same = was.is_same_but(&is, but);
                 prop_assert!(!is_same || others(&was, but) == others(&is, but), "{but}");
-                // Of a copy it is less: a member that was set to what it was is another one.
+                // For a copy the answer is stricter: a member that was set to the value it had counts as changed.
                 let is_exact = !was.has_source_of(&is) || then.is_empty();
                 prop_assert!(!is_exact || is_same == (others(&was, but) == others(&is, but)), "{but}");
             }

@@ -22,7 +22,7 @@ pub struct List {
 #[derive(Clone, Debug)]
 struct Element {
     place: Range<usize>,
-    /// It on the tape of the list's view.
+    /// The element on the tape of the list's view.
     node: Option<u32>,
     /// What takes its place.
     new: Option<Bytes>,

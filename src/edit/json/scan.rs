@@ -42,7 +42,7 @@ pub(super) trait Record {
     fn close(&mut self, end: usize);
 }
 
-/// Nobody wants to know.
+/// Records nothing.
 impl Record for () {
     fn name(&mut self, _: Range<usize>, _: bool) -> Option<()> {
         Some(())

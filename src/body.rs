@@ -1,5 +1,6 @@
 //! The closed set of bodies, both ways: what streams, what was read, what is ours; and what happens when one ends.
 
+mod begun;
 pub mod caller;
 pub mod events;
 pub mod inbox;
@@ -18,6 +19,7 @@ use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use tokio_util::sync::CancellationToken;
 
+pub use self::begun::Begun;
 use self::events::{Events, Relay};
 use self::picked::Picked;
 pub use self::read::{Read, drain, is_timeout, read, read_start, read_while};

@@ -22,6 +22,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING};
 use http::{HeaderValue, Method, Request, Response, Uri};
+use http_body::Body;
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
@@ -322,8 +323,7 @@ pub enum Incomplete {
 ///
 /// # Errors
 /// When it is too long or the connection ends.
-pub async fn gather(mut body: Incoming, limit: usize) -> Result<Bytes, Incomplete> {
-    use http_body::Body as _;
+pub async fn gather(mut body: impl Body<Data = Bytes> + Unpin, limit: usize) -> Result<Bytes, Incomplete> {
     let mut all = bytes::BytesMut::new();
     loop {
         let frame = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await;

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::Exchange;
 use crate::body::caller::Caller;
-use crate::body::{self, Read, Upload};
+use crate::body::{self, Begun, Read, Upload};
 use crate::coding;
 use crate::edit::json::Object;
 use crate::endpoint::Class;
@@ -51,7 +51,7 @@ pub(super) struct Body {
 /// What is to come of an answer's body, beside what a repair was shown.
 pub(super) enum Rest {
     /// Streams, after what was read already.
-    Stream(Bytes, Incoming),
+    Stream(Bytes, Begun),
     /// Was read whole: its bytes as they came, and without their content coding if they had one that could be undone.
     Whole(Bytes, Option<Bytes>),
     /// There is none: the answer is ours.
@@ -142,14 +142,17 @@ impl Exchange {
     ) -> Result<Rest, Failure> {
         let runtime = self.worker.runtime.clone();
         match reading::of_reply(&runtime.plan, request, reply, runtime.bounds.body_bytes) {
-            OfReply::Nothing => return Ok(Rest::Stream(Bytes::new(), incoming)),
+            OfReply::Nothing if answers_by_events(request, reply) => {
+                return Ok(Rest::Stream(Bytes::new(), Begun::look(incoming).await));
+            }
+            OfReply::Nothing => return Ok(Rest::Stream(Bytes::new(), incoming.into())),
             OfReply::Start => return self.peek_start(reply, incoming).await,
             OfReply::Message(most) => return self.peek_message_of(request, reply, incoming, most).await,
             OfReply::Body => {}
         }
         if reply.coding.is_none() && headers::is_encoded(&reply.headers) {
             self.note_untouched(Untouched::Encoded);
-            return Ok(Rest::Stream(Bytes::new(), incoming));
+            return Ok(Rest::Stream(Bytes::new(), incoming.into()));
         }
         let bounds = runtime.bounds;
         let began = Instant::now();
@@ -162,7 +165,7 @@ impl Exchange {
                     true => Untouched::Slow,
                     false => Untouched::TooLarge,
                 });
-                Ok(Rest::Stream(prefix, incoming))
+                Ok(Rest::Stream(prefix, incoming.into()))
             }
             Read::Failed(_) => Err(refuse::CUT_OFF.into()),
         }
@@ -173,7 +176,7 @@ impl Exchange {
         match Box::pin(body::read_start(&mut incoming, self.runtime().bounds.body_time)).await {
             Read::Whole(start) | Read::Partly(start) => {
                 reply.opening = Opening::of(&start);
-                Ok(Rest::Stream(start, incoming))
+                Ok(Rest::Stream(start, incoming.into()))
             }
             Read::Failed(_) => Err(refuse::CUT_OFF.into()),
         }
@@ -202,7 +205,7 @@ impl Exchange {
                     self.note_untouched(Untouched::Busy);
                 }
                 reply.opening = Opening::of(&prefix);
-                Ok(Rest::Stream(prefix, incoming))
+                Ok(Rest::Stream(prefix, incoming.into()))
             }
             Read::Failed(_) => Err(refuse::CUT_OFF.into()),
         }
@@ -234,6 +237,11 @@ impl Exchange {
         }
         Rest::Whole(bytes, decoded)
     }
+}
+
+/// Whether the answer to a message comes as a stream, and as the upstream sends it.
+fn answers_by_events(request: &Request, reply: &Reply) -> bool {
+    request.asks() && reply.coding.is_none() && reply.is_of("text/event-stream")
 }
 
 /// Whether what a sound server answers depends on whether clients log in to this one: a refusal, or what some servers

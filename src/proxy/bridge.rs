@@ -89,7 +89,7 @@ impl Exchange {
         if request.accepts.events {
             reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
         }
-        let rest = Rest::Stream(events.splitter.take_rest(), events.incoming);
+        let rest = Rest::Stream(events.splitter.take_rest(), events.incoming.into());
         Some(Answer { reply, body: Body { rest, lease: Some(lease) } })
     }
 

@@ -122,6 +122,8 @@ impl Message {
 impl List for Messages<'_> {
     type Subject = Message;
 
+    const JUDGES_EACH: bool = true;
+
     fn features(&self, message: &Message) -> Features {
         let envelope = message.envelope.as_ref().unwrap_or(self.envelope);
         Features::of_request(self.request).with_message(envelope)
@@ -163,11 +165,6 @@ impl List for Messages<'_> {
             (Some(before), Some(after)) => fence::check_message(self.request, before, after),
             _ => Ok(()),
         }
-    }
-
-    /// What one change has put in order another may tell as a text: that is not what came.
-    fn judge_all(&self, _: &Message, _: &Message) -> Verdict {
-        Ok(())
     }
 }
 

@@ -45,13 +45,12 @@ pub(super) trait List {
     /// When they do not fit the message.
     fn apply(&self, edits: Edits, subject: &mut Self::Subject) -> Verdict;
 
-    /// What the fence says to a change.
-    fn judge(&self, before: &Self::Subject, after: &Self::Subject) -> Verdict;
+    /// Whether the fence judges each change by itself, and not all of them together. What one repair of a message has put in
+    /// order another may tell as a text: that is not what came.
+    const JUDGES_EACH: bool = false;
 
-    /// What the fence says to several changes together: they may break a promise that none of them breaks alone.
-    fn judge_all(&self, came: &Self::Subject, after: &Self::Subject) -> Verdict {
-        self.judge(came, after)
-    }
+    /// What the fence says to what changes have made of a message.
+    fn judge(&self, before: &Self::Subject, after: &Self::Subject) -> Verdict;
 
     /// What the fence says to a further ask.
     fn judge_ask(&self, _: &Self::Subject, _: &Ask) -> Verdict {
@@ -85,25 +84,19 @@ pub(super) enum End {
 ///
 /// A repair whose `run` panics or whose changes break a promise of the fence ends it too: the message is put back as it came, and
 /// nothing counts as mended. One that only observes, or whose `when` panics, is passed over.
+///
+/// The fence judges all changes once, at the end. Only if a promise was broken is the list run again, with a judgement after
+/// each change, to find the repair that broke it.
 pub(super) fn run<L: List>(list: &L, steps: &[Step], subject: &mut L::Subject) -> (Report, Option<End>) {
-    let features = list.features(subject);
-    let mut run = Run { list, features, report: Report::default(), came: None };
-    let at = Position::default();
-    loop {
-        let went = catch_unwind(AssertUnwindSafe(|| run.go(steps, &at, subject)));
-        match went {
-            Ok(end) => return (run.report, end),
-            Err(_) => {
-                let Some(step) = steps.get(at.step.get()) else { return (run.report, None) };
-                run.report.bugs.push(bug(step, BugKind::Panic));
-                if at.runs.get() && step.mode == Mode::Fix {
-                    run.give_up(subject);
-                    return (run.report, None);
-                }
-                at.step.set(at.step.get() + 1);
-            }
-        }
+    let mut run = Run::new(list, subject, L::JUDGES_EACH);
+    let end = run.run_all(steps, subject);
+    if run.keeps_promises(subject) {
+        return (run.report, end);
     }
+    run.give_up(subject);
+    let mut run = Run::new(list, subject, true);
+    let end = run.run_all(steps, subject);
+    (run.report, end)
 }
 
 /// Asks the `when` of each step, under one panic guard. Answers whether one of them panicked: it is passed over.
@@ -136,6 +129,8 @@ struct Position {
 /// A list under way.
 struct Run<'a, L: List> {
     list: &'a L,
+    /// Whether each change is judged when it is made.
+    judges_each: bool,
     /// What the message shows, as the last change left it.
     features: Features,
     report: Report,
@@ -143,7 +138,31 @@ struct Run<'a, L: List> {
     came: Option<L::Subject>,
 }
 
-impl<L: List> Run<'_, L> {
+impl<'a, L: List> Run<'a, L> {
+    fn new(list: &'a L, subject: &L::Subject, judges_each: bool) -> Self {
+        Self { list, judges_each, features: list.features(subject), report: Report::default(), came: None }
+    }
+
+    /// Runs all steps, whatever panics.
+    fn run_all(&mut self, steps: &[Step], subject: &mut L::Subject) -> Option<End> {
+        let at = Position::default();
+        loop {
+            let went = catch_unwind(AssertUnwindSafe(|| self.go(steps, &at, subject)));
+            match went {
+                Ok(end) => return end,
+                Err(_) => {
+                    let step = steps.get(at.step.get())?;
+                    self.report.bugs.push(bug(step, BugKind::Panic));
+                    if at.runs.get() && step.mode == Mode::Fix {
+                        self.give_up(subject);
+                        return None;
+                    }
+                    at.step.set(at.step.get() + 1);
+                }
+            }
+        }
+    }
+
     /// Goes on with the step at `at`.
     fn go(&mut self, steps: &[Step], at: &Position, subject: &mut L::Subject) -> Option<End> {
         while let Some(step) = steps.get(at.step.get()) {
@@ -151,8 +170,17 @@ impl<L: List> Run<'_, L> {
             let is_wanted = step.is_open_to(self.features) && self.list.accepts(&step.repair.hook, subject);
             if is_wanted && self.list.open(subject) {
                 at.runs.set(true);
-                if let ControlFlow::Break(end) = self.take(step, subject) {
-                    return end;
+                let outcome = self.list.run(&step.repair.hook, subject);
+                match self.take(step, outcome, subject) {
+                    Ok(ControlFlow::Continue(())) => {}
+                    Ok(ControlFlow::Break(end)) => return end,
+                    Err(promise) => {
+                        self.report.bugs.push(bug(step, BugKind::Violation(promise)));
+                        if step.mode == Mode::Fix {
+                            self.give_up(subject);
+                            return None;
+                        }
+                    }
                 }
             }
             at.step.set(at.step.get() + 1);
@@ -160,69 +188,67 @@ impl<L: List> Run<'_, L> {
         None
     }
 
-    /// Calls a repair, and does what it wants unless it only observes.
-    fn take(&mut self, step: &Step, subject: &mut L::Subject) -> ControlFlow<Option<End>> {
-        let outcome = self.list.run(&step.repair.hook, subject);
+    /// Does what a repair wants, unless it only observes.
+    fn take(
+        &mut self,
+        step: &Step,
+        outcome: Outcome,
+        subject: &mut L::Subject,
+    ) -> Result<ControlFlow<Option<End>>, &'static str> {
         let is_fix = step.mode == Mode::Fix;
-        let end = match self.judge(subject, outcome) {
-            Ok(None) => return ControlFlow::Continue(()),
-            Ok(Some((finding, Deed::Change(after, parts)))) => {
-                self.note(step, finding, parts);
-                if !is_fix {
-                    return ControlFlow::Continue(());
-                }
-                let before = std::mem::replace(subject, *after);
-                self.came.get_or_insert(before);
-                self.features = self.list.features(subject);
-                return match self.list.is_done(subject) {
-                    true => ControlFlow::Break(Some(End::Done)),
-                    false => ControlFlow::Continue(()),
-                };
-            }
-            Ok(Some((_, Deed::Ask(_)))) if is_fix && !self.list.may_ask() => return ControlFlow::Continue(()),
-            Ok(Some((finding, deed))) => {
-                self.note(step, finding, Vec::new());
-                match deed {
-                    Deed::Ask(ask) => End::Ask(ask),
-                    Deed::Answer(reply) => End::Answer(reply),
-                    Deed::Change(..) => End::Done,
-                }
-            }
-            Err(promise) => {
-                self.report.bugs.push(bug(step, BugKind::Violation(promise)));
-                if !is_fix {
-                    return ControlFlow::Continue(());
-                }
-                self.give_up(subject);
-                return ControlFlow::Break(None);
-            }
-        };
-        if is_fix { ControlFlow::Break(Some(end)) } else { ControlFlow::Continue(()) }
-    }
-
-    /// What a repair wants, if the fence allows it. Nothing is changed yet.
-    fn judge(&self, before: &L::Subject, outcome: Outcome) -> Result<Option<Wish<L::Subject>>, &'static str> {
-        Ok(Some(match outcome {
-            Outcome::Sound => return Ok(None),
+        let (finding, end) = match outcome {
+            Outcome::Sound => return Ok(ControlFlow::Continue(())),
             Outcome::Mended(finding, edits) => {
-                let parts = self.list.parts(&edits, before);
-                let mut after = Box::new(before.clone());
-                self.list.apply(edits, &mut after)?;
-                self.list.judge(before, &after)?;
-                if let Some(came) = &self.came {
-                    self.list.judge_all(came, &after)?;
+                let parts = self.list.parts(&edits, subject);
+                match is_fix {
+                    true => self.change(edits, subject)?,
+                    false => self.try_change(edits, subject)?,
                 }
-                (finding, Deed::Change(after, parts))
+                self.note(step, finding, parts);
+                let is_done = is_fix && self.list.is_done(subject);
+                return Ok(if is_done { ControlFlow::Break(Some(End::Done)) } else { ControlFlow::Continue(()) });
             }
             Outcome::Again(finding, ask) => {
-                self.list.judge_ask(before, &ask)?;
-                (finding, Deed::Ask(ask))
+                self.list.judge_ask(subject, &ask)?;
+                if is_fix && !self.list.may_ask() {
+                    return Ok(ControlFlow::Continue(()));
+                }
+                (finding, End::Ask(ask))
             }
             Outcome::Answer(finding, reply) => {
                 self.list.judge_answer(&reply)?;
-                (finding, Deed::Answer(reply))
+                (finding, End::Answer(reply))
             }
-        }))
+        };
+        self.note(step, finding, Vec::new());
+        Ok(if is_fix { ControlFlow::Break(Some(end)) } else { ControlFlow::Continue(()) })
+    }
+
+    /// Makes changes.
+    fn change(&mut self, edits: Edits, subject: &mut L::Subject) -> Verdict {
+        let before = L::JUDGES_EACH.then(|| subject.clone());
+        let came = self.came.get_or_insert_with(|| subject.clone());
+        self.list.apply(edits, subject)?;
+        if self.judges_each {
+            self.list.judge(before.as_ref().unwrap_or(came), subject)?;
+        }
+        self.features = self.list.features(subject);
+        Ok(())
+    }
+
+    /// Makes changes in a copy, for the fence to see.
+    fn try_change(&self, edits: Edits, subject: &L::Subject) -> Verdict {
+        let mut copy = subject.clone();
+        self.list.apply(edits, &mut copy)?;
+        let came = self.came.as_ref().filter(|_| !L::JUDGES_EACH);
+        self.list.judge(came.unwrap_or(subject), &copy)
+    }
+
+    /// Whether the message, as it is now, breaks no promise that was not judged already.
+    fn keeps_promises(&self, subject: &L::Subject) -> bool {
+        let Some(came) = self.came.as_ref().filter(|_| !self.judges_each) else { return true };
+        // A panic counts as a broken promise.
+        catch_unwind(AssertUnwindSafe(|| self.list.judge(came, subject))).is_ok_and(|verdict| verdict.is_ok())
     }
 
     /// Puts the message back as it came.
@@ -236,15 +262,4 @@ impl<L: List> Run<'_, L> {
     fn note(&mut self, step: &Step, finding: Finding, parts: Vec<Part>) {
         self.report.fired.push(Fired { id: step.repair.id, slot: step.slot, mode: step.mode, finding, parts });
     }
-}
-
-/// What a repair found, and what it wants done.
-type Wish<S> = (Finding, Deed<S>);
-
-/// What a repair wants done.
-enum Deed<S> {
-    /// The message, changed in these parts.
-    Change(Box<S>, Vec<Part>),
-    Ask(Box<Ask>),
-    Answer(Box<Reply>),
 }

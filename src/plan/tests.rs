@@ -166,6 +166,17 @@ fn a_violation_restores_the_message_and_is_reported() {
 }
 
 #[test]
+fn a_violation_is_laid_to_the_repair_that_made_it() {
+    for (mut repairs, promise) in breaking() {
+        repairs.reverse();
+        let ran = play(&repairs, Mode::Fix);
+        let found: Vec<_> = ran.report.bugs.iter().map(|bug| (bug.id, bug.slot, bug.kind)).collect();
+        assert_eq!(found, [("test.broken", 0, BugKind::Violation(promise))]);
+        assert_eq!(ran.left, ran.came, "{promise}");
+    }
+}
+
+#[test]
 fn a_violation_of_one_that_observes_is_reported_and_stops_nobody() {
     for (repairs, promise) in breaking() {
         let ran = play(&repairs, Mode::Observe);

@@ -107,27 +107,34 @@ impl Accepts {
     }
 }
 
+/// What the names of credentials have in them.
+const CREDENTIAL_WORDS: [&[u8]; 8] = [b"auth", b"cert", b"cookie", b"jwt", b"key", b"secret", b"session", b"token"];
+
 /// Whether a header or query parameter of this name may let its sender in.
 #[must_use]
 pub fn is_credential(name: &str) -> bool {
-    const WORDS: [&[u8]; 8] = [b"auth", b"cert", b"cookie", b"jwt", b"key", b"secret", b"session", b"token"];
     let name = name.as_bytes();
     let begins_with =
         |at: usize, word: &[u8]| name[at..].get(..word.len()).is_some_and(|part| part.eq_ignore_ascii_case(word));
-    // By the first letters: this is asked of every header field of a message without a token.
-    let may_begin = |pair: &[u8]| BEGINS_WORD[usize::from(pair[0])] && b"uewo".contains(&pair[1].to_ascii_lowercase());
+    // By the first two letters: this is asked of every header field of a message without a token.
+    let may_begin = |pair: &[u8]| LETTERS[usize::from(pair[0])].0 & LETTERS[usize::from(pair[1])].1 != 0;
     let mut pairs = name.windows(2).enumerate();
-    pairs.any(|(at, pair)| may_begin(pair) && WORDS.iter().any(|word| begins_with(at, word)))
+    pairs.any(|(at, pair)| may_begin(pair) && CREDENTIAL_WORDS.iter().any(|word| begins_with(at, word)))
 }
 
-/// The first letters of the words for credentials.
-static BEGINS_WORD: [bool; 256] = {
-    let (mut begins, mut byte) = ([false; 256], 0);
-    while byte < begins.len() {
-        begins[byte] = matches!((byte as u8).to_ascii_lowercase(), b'a' | b'c' | b'j' | b'k' | b's' | b't');
-        byte += 1;
+/// For each byte, with a bit for each word for credentials: whether it is the first letter, and whether it is the second.
+static LETTERS: [(u8, u8); 256] = {
+    let (mut letters, mut word) = ([(0, 0); 256], 0);
+    while word < CREDENTIAL_WORDS.len() {
+        let [first, second, ..] = CREDENTIAL_WORDS[word] else { panic!("a word has at least two letters") };
+        let bit = 1 << word;
+        letters[*first as usize].0 |= bit;
+        letters[first.to_ascii_uppercase() as usize].0 |= bit;
+        letters[*second as usize].1 |= bit;
+        letters[second.to_ascii_uppercase() as usize].1 |= bit;
+        word += 1;
     }
-    begins
+    letters
 };
 
 /// What a preflight asks for (Fetch section 4.8).

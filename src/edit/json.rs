@@ -17,7 +17,7 @@ use serde::de::Deserializer as _;
 use serde_json::Value;
 
 pub use self::list::List;
-use self::outline::{Outline, extent};
+use self::outline::{Outline, can_be_built, extent};
 use self::tape::View;
 
 /// Documents nested deeper than this are nobody's metadata: they pass untouched.
@@ -77,6 +77,9 @@ pub enum NotAnObject {
     NotText,
     #[error("the body is not a JSON object")]
     NotJson,
+    /// A repair would take such a value for a missing one.
+    #[error("the body has a value that most parsers refuse: half of a surrogate pair")]
+    NotPlain,
     #[error("the body is nested deeper than {MAX_DEPTH} levels")]
     TooDeep,
     #[error("the body has more than {MAX_MEMBERS} members or {MAX_VALUES} values")]
@@ -162,6 +165,9 @@ impl Object {
         let mut reader = serde_json::Deserializer::from_str(text);
         let members = reader.deserialize_map(Outline { text }).map_err(|_| NotAnObject::NotJson)?;
         reader.end().map_err(|_| NotAnObject::NotJson)?;
+        if !can_be_built(text) {
+            return Err(NotAnObject::NotPlain);
+        }
         if members.len() > MAX_MEMBERS {
             return Err(NotAnObject::TooMany);
         }

@@ -13,11 +13,19 @@ pub fn check_message(request: &Request, before: &Object, after: &Object) -> Resu
         return Err("the id of a message was changed to another's");
     }
     check_kind(before, after)?;
+    let words = |message: &Object| message.child("error")?.text("message").filter(|words| !words.is_empty());
+    if words(before).is_some_and(|was| words(after) != Some(was)) {
+        return Err("what an error says was changed");
+    }
     let (Some(before), Some(after)) = (before.child("result"), after.child("result")) else { return Ok(()) };
     if is_told_whole(&before, &after) {
         return Ok(());
     }
     let is_said = |text: &bytes::Bytes| matches!(text.first(), Some(b'[' | b'{'));
+    let is_gone = |was: String| ![after.text("content"), text_of(&after)].contains(&Some(was));
+    if before.text("content").is_some_and(is_gone) {
+        return Err("what a tool has said was touched");
+    }
     for name in ["structuredContent", "content", "contents", "messages"] {
         let was = before.raw(name).filter(is_said);
         // One block that should have been a list of one stays as it is in the list.
@@ -67,12 +75,16 @@ fn check_kind(before: &Object, after: &Object) -> Result<(), &'static str> {
 /// Whether a result that had no content stands as a text in the one block that it has now.
 fn is_told_whole(before: &Object, after: &Object) -> bool {
     let has_content = before.raw("content").is_some_and(|content| &content[..] != b"null");
-    let blocks = after.get("content");
-    let text = blocks.as_ref().and_then(|blocks| match blocks.as_array()?.as_slice() {
-        [block] => block.get("text")?.as_str(),
+    !has_content && text_of(after).is_some_and(|text| text.as_bytes() == before.to_bytes())
+}
+
+/// The text of the one block that a result has.
+fn text_of(result: &Object) -> Option<String> {
+    let blocks = result.get("content")?;
+    match blocks.as_array()?.as_slice() {
+        [block] => Some(block.get("text")?.as_str()?.to_owned()),
         _ => None,
-    });
-    !has_content && text.is_some_and(|text| text.as_bytes() == before.to_bytes())
+    }
 }
 
 fn holds_text(list: &[u8], block: &[u8]) -> bool {
@@ -101,6 +113,21 @@ mod tests {
             (r#"{"id":1,"result":null}"#, r#"{"id":1,"result":{}}"#, true),
             (r#"{"id":1,"result":{},"error":null}"#, r#"{"id":1,"result":{}}"#, true),
             (r#"{"id":1,"error":"no"}"#, r#"{"id":1,"error":{"code":-32603,"message":"no"}}"#, true),
+            (
+                r#"{"id":1,"error":{"message":"no"}}"#,
+                r#"{"id":1,"error":{"code":-32603,"message":"Internal error"}}"#,
+                false,
+            ),
+            (
+                r#"{"id":1,"result":{"content":"a"}}"#,
+                r#"{"id":1,"result":{"content":[{"type":"text","text":"a"}]}}"#,
+                true,
+            ),
+            (
+                r#"{"id":1,"result":{"content":"a"}}"#,
+                r#"{"id":1,"result":{"content":[{"type":"text","text":"b"}]}}"#,
+                false,
+            ),
             (r#"{"id":2,"result":{}}"#, r#"{"id":1,"result":{}}"#, false),
             (r#"{"id":1,"result":{}}"#, r#"{"result":{}}"#, false),
             (r#"{"result":{}}"#, r#"{"id":2,"result":{}}"#, false),

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use serde::de::{Deserializer as _, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::outline::can_be_built;
 use super::tape::View;
 use super::{Object, scan};
 
@@ -50,6 +51,7 @@ impl List {
         let mut reader = serde_json::Deserializer::from_str(text);
         let elements = reader.deserialize_seq(Outline { text }).ok()?;
         reader.end().ok()?;
+        can_be_built(text).then_some(())?;
         Some(Self { source, elements, view: None })
     }
 

@@ -1,7 +1,8 @@
 //! Finds where the members of a JSON object and the elements of an array stand, in one pass over the text (RFC 8259).
 //!
 //! The scan accepts less than JSON. It leaves escaped names, deep nesting and everything that is wrong to serde_json, which is
-//! slower and knows every rule. So `None` never means that a text is not JSON.
+//! slower and knows every rule. So `None` never means that a text is not JSON. Of what the scan accepts every value can be
+//! built.
 
 use std::ops::Range;
 
@@ -161,14 +162,23 @@ impl<'a, R: Record> Scan<'a, R> {
     fn escape(&mut self) -> Option<()> {
         let length = match self.text.get(self.at + 1)? {
             b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => 2,
-            b'u' => {
-                let digits = self.text.get(self.at + 2..self.at + 6)?;
-                digits.iter().all(u8::is_ascii_hexdigit).then_some(6)?
-            }
+            b'u' => match self.unit(self.at)? {
+                // Half of a pair is no character (RFC 8259 section 8.2).
+                0xdc00..=0xdfff => return None,
+                0xd800..=0xdbff if !matches!(self.unit(self.at + 6)?, 0xdc00..=0xdfff) => return None,
+                0xd800..=0xdbff => 12,
+                _ => 6,
+            },
             _ => return None,
         };
         self.at += length;
         Some(())
+    }
+
+    /// The code unit that is escaped there.
+    fn unit(&self, at: usize) -> Option<u16> {
+        let digits = self.text.get(at..at + 6)?.strip_prefix(b"\\u")?;
+        digits.iter().try_fold(0, |unit, digit| Some(unit << 4 | char::from(*digit).to_digit(16)? as u16))
     }
 
     /// A value of any kind.

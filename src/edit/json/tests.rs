@@ -63,6 +63,22 @@ fn refuses_what_it_cannot_mend() {
     assert_eq!(Object::parse(Bytes::from(list)).unwrap_err(), NotAnObject::TooMany);
 }
 
+/// A repair would take such a value for a missing one.
+#[test]
+fn leaves_alone_what_cannot_be_built() {
+    for value in [r#""\ud83d""#, r#""\udc00\ud83d""#, r#""\ud83d\u0041""#, r#"["a",{"\udfff":1}]"#] {
+        let text = format!("{{\"a\":1,\"b\":{value}}}");
+        assert_eq!(Object::parse(Bytes::from(text.clone())).unwrap_err(), NotAnObject::NotPlain, "{text}");
+        assert_eq!(Object::parse_message(Bytes::from(text.clone())).unwrap_err(), NotAnObject::NotPlain, "{text}");
+        assert!(List::parse(Bytes::from(format!("[{text}]"))).is_none(), "{text}");
+    }
+    for value in [r#""\ud83d\ude00""#, r#""\\ud83d""#, "1e400", "-1E+309", r#""é😀""#] {
+        let text = format!("{{\"a\":1,\"b\":{value}}}");
+        assert!(object(&text).get("b").is_some(), "{text}");
+        assert!(Object::parse_message(Bytes::from(text.clone())).unwrap().get("b").is_some(), "{text}");
+    }
+}
+
 #[test]
 fn escaped_names_are_found() {
     let mut it = object(r#"{"\u0061":1}"#);

@@ -147,7 +147,7 @@ fn run(_: &Site<'_>, _: &Request, message: &Object) -> Outcome {
             result.splice("content", [&b"["[..], &block, b"]"].concat().into());
         }
         Some(text) if &text[..] != b"null" => {
-            let said = result.get("content").unwrap_or(Value::Null);
+            let Some(said) = result.get("content") else { return Outcome::Sound };
             result.set("content", block(said));
         }
         _ => without_content(message, &mut result),

@@ -188,12 +188,13 @@ impl Edits {
         self.new_body();
     }
 
-    /// Replaces the answer by a JSON document of ours. The upstream's header fields go: they described its body. Its
-    /// challenges stay: they are about the request.
+    /// Replaces the answer by a JSON document of ours. The upstream's header fields go: they described its body. The
+    /// challenges of a refusal stay: they are about the request.
     pub fn replace_with_json(&mut self, reply: &Reply, status: StatusCode, mut document: Object) {
         document.touch();
         self.status(status);
-        for name in reply.headers.keys().filter(|name| **name != WWW_AUTHENTICATE) {
+        let is_kept = |name: &HeaderName| *name == WWW_AUTHENTICATE && !status.is_success();
+        for name in reply.headers.keys().filter(|name| !is_kept(name)) {
             self.remove(name.clone());
         }
         self.set(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -26,7 +26,7 @@ pub static REPAIR: Repair = Repair {
     advice: "Build the URL from the configured public base URL, never from the Host header.",
     basis: &[basis::CHALLENGE, basis::RESOURCE_PLACE],
     default: Mode::Fix,
-    on: Class::OF_MESSAGES,
+    on: &Class::ALL,
     gate: &[&[Feature::Unauthorized, Feature::Forbidden], &[Feature::Challenge]],
     hook: Hook::Reply { needs: Needs::Head, when, run },
     examples: &[
@@ -90,6 +90,17 @@ pub static REPAIR: Repair = Repair {
             ),
         },
         Example {
+            note: "another endpoint",
+            site: SiteKind::Cohosted,
+            request: "GET /admin",
+            reply: "401\nWWW-Authenticate: Bearer realm=\"r\", \
+                    resource_metadata=\"http://localhost:3000/.well-known/oauth-protected-resource\"",
+            then: Then::Becomes(
+                "401\nWWW-Authenticate: Bearer realm=\"r\", \
+                 resource_metadata=\"https://mcp.example.com/.well-known/oauth-protected-resource\"",
+            ),
+        },
+        Example {
             note: "no pointer and nothing to point at",
             site: SiteKind::Open,
             request: "POST /mcp",
@@ -127,7 +138,26 @@ fn of_the_stream(site: &Site<'_>, request: &Request, have: Option<&str>) -> Opti
     (request.class == Class::LegacySse && path == own).then(|| format!("{}{own}", site.facts.public))
 }
 
+/// The challenge of an endpoint that is not the protected resource: only the upstream's own addresses in it are wrong.
+fn publish_all(site: &Site<'_>, reply: &Reply) -> Outcome {
+    let mut found = Challenges::read(&reply.headers);
+    let mut any = false;
+    for (_, value) in found.list.iter_mut().flat_map(|challenge| &mut challenge.params) {
+        if let Some(public) = site.to_public(value) {
+            *value = public;
+            any = true;
+        }
+    }
+    match any && found.irregular.is_none() {
+        true => Outcome::mended("the challenge names the upstream's own address", with_challenges(&found)),
+        false => Outcome::Sound,
+    }
+}
+
 fn run(site: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
+    if !request.class.has_messages() {
+        return publish_all(site, reply);
+    }
     if is_ours(site, reply) {
         return Outcome::Sound;
     }

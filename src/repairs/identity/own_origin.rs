@@ -1,7 +1,7 @@
 //! 4.0: pages that the upstream serves call it from the public origin, which it does not know.
 
-use http::HeaderValue;
 use http::header::{ORIGIN, REFERER};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::client::who;
 use crate::edit::origin::{Origin, after_origin};
@@ -45,6 +45,13 @@ pub static REPAIR: Repair = Repair {
             then: Then::Sound,
         },
         Example {
+            note: "two of them",
+            site: SiteKind::Cohosted,
+            request: "POST /consent\nOrigin: https://mcp.example.com\nOrigin: https://evil.example",
+            reply: "",
+            then: Then::Sound,
+        },
+        Example {
             note: "a client's page",
             site: SiteKind::Cohosted,
             request: "POST /token\nOrigin: https://claude.ai",
@@ -58,6 +65,12 @@ fn when(request: &Request) -> bool {
     request.origin.is_some() || request.headers.contains_key(REFERER)
 }
 
+/// The value of a field that is there once. Of several lines nobody knows which one counts.
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
+    let mut lines = headers.get_all(name).iter();
+    lines.next().filter(|_| lines.next().is_none())
+}
+
 fn run(site: &Site<'_>, request: &Request) -> Outcome {
     let own = site.known.advertised.first().unwrap_or(&site.facts.upstream);
     let public = site.facts.public.as_str();
@@ -65,13 +78,13 @@ fn run(site: &Site<'_>, request: &Request) -> Outcome {
         |text: &str| text.starts_with(public) && Origin::of(text).is_ok_and(|origin| origin == site.facts.public);
     let mut edits = Edits::new();
     for name in [ORIGIN, REFERER] {
-        let new =
-            request.headers.get(&name).and_then(|value| value.to_str().ok()).filter(|text| is_public(text)).and_then(
-                |text| {
-                    let new = format!("{own}{}", after_origin(text)?);
-                    (new != text).then(|| HeaderValue::from_str(&new).ok()).flatten()
-                },
-            );
+        let new = only(&request.headers, &name)
+            .and_then(|value| value.to_str().ok())
+            .filter(|text| is_public(text))
+            .and_then(|text| {
+                let new = format!("{own}{}", after_origin(text)?);
+                (new != text).then(|| HeaderValue::from_str(&new).ok()).flatten()
+            });
         if let Some(new) = new {
             edits.set(name, new);
         }

@@ -110,7 +110,8 @@ fn is_of_the_way(name: &HeaderName) -> bool {
 
 /// Whether an answer says that the message was not acted on: it was sent elsewhere, refused for its form, or for what
 /// JSON-RPC itself forbids. Reading and beginning a session may be repeated.
-fn was_turned_away(request: &Request, reply: &Reply) -> bool {
+#[must_use]
+pub fn was_turned_away(request: &Request, reply: &Reply) -> bool {
     if request.method != Method::POST || request.calls("initialize") || reply.status.is_redirection() {
         return true;
     }
@@ -120,7 +121,7 @@ fn was_turned_away(request: &Request, reply: &Reply) -> bool {
             || jsonrpc::MODERN.contains(&code)
             || (jsonrpc::INVALID_PARAMS..=jsonrpc::INVALID_REQUEST).contains(&code)
     });
-    reply.status.is_client_error() || is_form
+    (reply.status.is_client_error() && !reply.has_result()) || is_form
 }
 
 /// Whether the client authenticates as the same one as before, at the token or revocation endpoint, be it in the

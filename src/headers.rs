@@ -167,9 +167,15 @@ pub fn aim(headers: &mut HeaderMap, host: HeaderValue) {
     headers.remove(EXPECT);
 }
 
-/// Frames a message whose body was changed. The only place that writes Content-Length.
+/// Frames a message whose body was changed.
 pub fn reframe(headers: &mut HeaderMap, length: usize) {
     unframe(headers);
+    measure(headers, length);
+}
+
+/// Frames a message whose body is all there. The only place that writes Content-Length.
+pub fn measure(headers: &mut HeaderMap, length: usize) {
+    headers.remove(TRANSFER_ENCODING);
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
 }
 

@@ -95,7 +95,7 @@ pub enum Step<B> {
     /// Send the message over the stream of the HTTP+SSE transport that is opened there. Then [`Machine::came`] or
     /// [`Machine::failed`].
     Bridge(String),
-    /// Read this event stream to its end. Then [`Machine::gathered`].
+    /// Read the message in this answer: in an event stream the one that answers the request. Then [`Machine::gathered`].
     Gather(Answer<B>),
     /// Relay this to the client.
     Relay(Answer<B>),

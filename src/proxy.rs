@@ -11,6 +11,7 @@ mod account;
 pub(crate) mod admit;
 mod answer;
 mod bridge;
+mod events;
 mod finish;
 mod limits;
 mod peek;
@@ -265,25 +266,25 @@ impl Exchange {
         let next = match step {
             Step::Relay(_) => return Ok(step),
             Step::Gather(answer) => {
-                let text = self.gather(answer).await;
+                let text = self.gather(request, answer).await;
                 self.decide(|machine, rules| machine.gathered(rules, request, text))
             }
             Step::Ask(outgoing) => {
-                let answer = self.ask(request, again(request, outgoing)).await.ok();
-                self.answered(request, answer)
+                let answer = self.ask(request, again(request, outgoing)).await;
+                return self.answered(request, answer);
             }
-            Step::Bridge(at) => {
-                let answer = self.bridge(request, &at).await;
-                self.answered(request, answer)
-            }
+            Step::Bridge(at) => match self.bridge(request, &at).await {
+                Some(answer) => return self.answered(request, answer),
+                None => self.decide(|machine, rules| machine.failed(rules, request, false)),
+            },
         };
         next.ok_or_else(|| refuse::INTERNAL.into())
     }
 
-    fn answered(&mut self, request: &mut Request, answer: Option<Answer>) -> Option<Step<Body>> {
+    fn answered(&mut self, request: &mut Request, answer: Result<Answer, Failure>) -> Result<Step<Body>, Failure> {
         self.decide(|machine, rules| match answer {
-            Some(answer) => Some(machine.came(rules, request, answer)),
-            None => machine.failed(rules, request),
+            Ok(answer) => Ok(machine.came(rules, request, answer)),
+            Err(failure) => machine.failed(rules, request, failure.was_sent()).ok_or(failure),
         })
     }
 

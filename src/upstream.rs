@@ -88,6 +88,14 @@ impl Failure {
         Self::new(if body::is_timeout(&error) { refuse::BODY_STALLED } else { refuse::BAD_BODY }, error)
     }
 
+    /// Whether any of the request may have reached the upstream.
+    #[must_use]
+    pub fn was_sent(&self) -> bool {
+        const UNSENT: [Refusal; 4] =
+            [refuse::UNREACHABLE, refuse::NO_TRUST, refuse::CONNECT_TIMEOUT, refuse::NO_DESCRIPTOR];
+        !UNSENT.contains(&self.refusal)
+    }
+
     /// The cause and its causes, for the log.
     #[must_use]
     pub fn reason(&self) -> String {

@@ -5,10 +5,14 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body::Body;
-use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use crate::overload::Held;
+
+/// A body as it comes from hyper.
+pub trait Incoming: Body<Data = Bytes, Error = hyper::Error> + Unpin {}
+
+impl<B: Body<Data = Bytes, Error = hyper::Error> + Unpin> Incoming for B {}
 
 /// How much of a body was read.
 pub enum Read {
@@ -20,7 +24,7 @@ pub enum Read {
 }
 
 /// Reads a body up to a limit and for a time; gives everything back if it stops.
-pub async fn read(incoming: &mut Incoming, limit: usize, time: Duration, held: &mut Held) -> Read {
+pub async fn read<B: Incoming>(incoming: &mut B, limit: usize, time: Duration, held: &mut Held) -> Read {
     read_while(incoming, limit, time, held, |_| true).await
 }
 
@@ -54,7 +58,7 @@ where
 }
 
 /// Reads the first piece of a body, to be handed back.
-pub async fn read_start(incoming: &mut Incoming, time: Duration) -> Read {
+pub async fn read_start<B: Incoming>(incoming: &mut B, time: Duration) -> Read {
     match tokio::time::timeout(time, std::future::poll_fn(|cx| Pin::new(&mut *incoming).poll_frame(cx))).await {
         Err(_) | Ok(None) => Read::Partly(Bytes::new()),
         Ok(Some(Err(error))) => Read::Failed(error),
@@ -63,8 +67,8 @@ pub async fn read_start(incoming: &mut Incoming, time: Duration) -> Read {
 }
 
 /// As [`read`], and stops as soon as what has come is not what was looked for.
-pub async fn read_while(
-    incoming: &mut Incoming,
+pub async fn read_while<B: Incoming>(
+    incoming: &mut B,
     limit: usize,
     time: Duration,
     held: &mut Held,
@@ -81,8 +85,8 @@ pub async fn read_while(
     }
 }
 
-async fn read_on(
-    incoming: &mut Incoming,
+async fn read_on<B: Incoming>(
+    incoming: &mut B,
     limit: usize,
     time: Duration,
     held: &mut Held,

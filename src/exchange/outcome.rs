@@ -95,10 +95,8 @@ impl Outcome {
 /// How a further ask differs from the first. Its answer counts only if it is better (`Ask::is_better`).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ask {
-    /// Another target, path and query.
+    /// Another target, path and query. The client must be allowed to ask there itself, unless it is a document.
     pub target: Option<String>,
-    /// Whether an answer leads there, and not what is known of the site: the client must be allowed to ask there itself.
-    pub is_led: bool,
     /// Another body, and with it its media type.
     pub body: Option<RequestBody>,
     /// Header fields with another value, or without one.
@@ -120,12 +118,6 @@ impl Ask {
     #[must_use]
     pub fn at(target: impl Into<String>) -> Self {
         Self { target: Some(target.into()), ..Self::default() }
-    }
-
-    /// The same request where an answer to it leads.
-    #[must_use]
-    pub fn led_to(target: impl Into<String>) -> Self {
-        Self { is_led: true, ..Self::at(target) }
     }
 
     /// The same request with another JSON object.

@@ -10,7 +10,7 @@ use http::header::{
 use super::edits::Edits;
 use super::{is_json, is_media_type};
 use crate::coding::Coding;
-use crate::edit::json::Object;
+use crate::edit::json::{List, Object};
 use crate::jsonrpc::Envelope;
 
 /// An answer of the upstream, on its way to the client.
@@ -162,6 +162,20 @@ impl Reply {
     #[must_use]
     pub fn is_error_inside(&self) -> bool {
         self.message.as_ref().is_some_and(|message| message.error.is_some())
+    }
+
+    /// Whether a message was carried out, whatever the status says: there is a result, as far as the body was read.
+    #[must_use]
+    pub fn has_result(&self) -> bool {
+        let is_result = |message: &Envelope| message.result.as_deref().is_some_and(|result| result != b"null");
+        match &self.body {
+            ReplyBody::Json(object) => object.has("result") && !object.is_null("result"),
+            ReplyBody::Text(text) => {
+                let list = List::parse(text.clone());
+                list.is_some_and(|list| list.iter().any(|one| Envelope::peek(&one).as_ref().is_some_and(is_result)))
+            }
+            ReplyBody::Stream | ReplyBody::Empty => self.message.as_ref().is_some_and(is_result),
+        }
     }
 
     /// Whether the answer claims to be JSON.

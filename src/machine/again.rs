@@ -70,8 +70,13 @@ pub(super) fn again(request: &Request, ask: &Ask) -> Option<Outgoing> {
         fields.remove(CONTENT_TYPE);
         fields.remove(CONTENT_LENGTH);
     }
-    if let Some(body) = &body {
-        headers::reframe(&mut fields, body.len());
+    match &body {
+        // The bytes that came keep the coding that they came in.
+        Some(body) if ask.body.is_none() && matches!(request.body, RequestBody::Whole(_)) => {
+            headers::measure(&mut fields, body.len());
+        }
+        Some(body) => headers::reframe(&mut fields, body.len()),
+        None => {}
     }
     Some(Outgoing { target, headers: fields, body, listens: ask.listens })
 }

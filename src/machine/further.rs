@@ -2,11 +2,15 @@
 
 use std::borrow::Cow;
 
+use http::Method;
+
 use super::again::again;
 use super::parts::Parts;
 use super::{Answer, Body, Machine, Rules, Step};
 use crate::endpoint::Class;
 use crate::exchange::{Ask, Form, Reply, Request, RequestBody};
+use crate::fence;
+use crate::jsonrpc::{Envelope, PROBE};
 use crate::lesson::message;
 use crate::plan::{Fired, Mark};
 
@@ -109,16 +113,22 @@ impl<B: Body> Machine<B> {
         self.weigh(rules, request, further, answer)
     }
 
-    /// A further ask was not answered, or could not be put. `None`: there is no ask under way.
-    pub fn failed(&mut self, rules: &Rules<'_>, request: &mut Request) -> Option<Step<B>> {
-        let mut further = self.further.take()?;
-        if let Some(parts) = further.parts.take() {
-            *request = parts.whole;
+    /// A further ask was not answered, or could not be put. `None`: the failure is what the client gets. Whether the
+    /// upstream has acted on the message is not known then, so nothing else is tried, and the first answer, which says that
+    /// it was turned away, would not be true.
+    pub fn failed(&mut self, rules: &Rules<'_>, request: &mut Request, was_sent: bool) -> Option<Step<B>> {
+        let further = self.further.take()?;
+        if further.parts.is_some() {
+            return Some(self.failed_part(rules, request, further));
+        }
+        if was_sent && acts(request, &further.ask) {
+            self.findings.take_back(further.before);
+            return None;
         }
         Some(self.put_next(rules, request, further))
     }
 
-    /// Goes on with the better answer.
+    /// Goes on with the better answer: with the second one as well if the message may have been acted on.
     pub(super) fn weigh(
         &mut self,
         rules: &Rules<'_>,
@@ -127,6 +137,10 @@ impl<B: Body> Machine<B> {
         second: Answer<B>,
     ) -> Step<B> {
         if !Ask::is_better(request.class, &further.first.reply, &second.reply) {
+            if acts(request, &further.ask) && !fence::was_turned_away(request, &second.reply) {
+                self.asks_left = 0;
+                return self.mend(rules, request, second);
+            }
             return self.put_next(rules, request, further);
         }
         let Further { first, by, ask, .. } = *further;
@@ -144,12 +158,26 @@ impl<B: Body> Machine<B> {
     }
 }
 
+/// Whether an upstream that is asked so may do something that must not be done twice.
+fn acts(request: &Request, ask: &Ask) -> bool {
+    let reads = |message: &Envelope| {
+        let method = message.method.as_deref().unwrap_or_default();
+        method.ends_with("/list") || ["ping", "initialize", PROBE].contains(&method)
+    };
+    request.class.has_messages()
+        && request.method == Method::POST
+        && !ask.listens
+        && !request.message.as_ref().is_some_and(reads)
+}
+
 /// The step that puts an ask, if it can be put.
 fn step_of<B>(rules: &Rules<'_>, request: &mut Request, ask: &Ask) -> Option<Step<B>> {
     if let Some(at) = &ask.bridge {
         return Some(Step::Bridge(at.clone()));
     }
-    if ask.is_led && !ask.target.as_deref().is_some_and(|target| (rules.may_ask_at)(request, target)) {
+    // A document is public wherever it is.
+    let is_free = |target: &str| request.class.is_metadata() || (rules.may_ask_at)(request, target);
+    if !ask.target.as_deref().is_none_or(is_free) {
         return None;
     }
     let outgoing = again(request, ask)?;

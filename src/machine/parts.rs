@@ -11,7 +11,6 @@ use super::further::Further;
 use super::{Answer, Body, Machine, Rules, Step};
 use crate::exchange::{Ask, Reply, ReplyBody, Request, RequestBody};
 use crate::jsonrpc::{self, Envelope};
-use crate::sse;
 
 /// A list under way. Meanwhile the request is the message whose turn it is.
 pub(super) struct Parts {
@@ -19,11 +18,13 @@ pub(super) struct Parts {
     pub(super) whole: Request,
     left: VecDeque<Bytes>,
     answers: Vec<Bytes>,
+    /// The answers to those messages that are not sent any more.
+    unsent: Vec<Bytes>,
 }
 
 impl Parts {
     pub(super) fn new(request: &Request, parts: &[Bytes]) -> Self {
-        Self { whole: request.clone(), left: parts.iter().cloned().collect(), answers: Vec::new() }
+        Self { whole: request.clone(), left: parts.iter().cloned().collect(), answers: Vec::new(), unsent: Vec::new() }
     }
 
     /// The list of the answers, in the order of the messages.
@@ -51,6 +52,7 @@ impl<B: Body> Machine<B> {
         let Some(mut parts) = further.parts.take() else { return self.put_next(rules, request, further) };
         let Some(part) = parts.left.pop_front() else {
             *request = parts.whole;
+            parts.answers.append(&mut parts.unsent);
             return self.weigh(rules, request, further, Answer::ours(Parts::reply(&parts.answers)));
         };
         let message = Envelope::peek(&part);
@@ -72,28 +74,51 @@ impl<B: Body> Machine<B> {
         further: Box<Further<B>>,
         mut answer: Answer<B>,
     ) -> Step<B> {
-        let (report, _) = rules.plan.mend_reply(&rules.site, request, &mut answer.reply, false);
-        self.note(report);
-        self.mend_message(rules, request, &mut answer);
-        let text = answer.message(request);
-        let may_be_inside = matches!(answer.reply.body, ReplyBody::Stream) && answer.reply.is_of("text/event-stream");
-        if text.is_none() && may_be_inside {
+        // The form that the client wants is that of the list, and not of each answer in it.
+        let is_message = answer.message(request).is_some();
+        let may_be_inside = answer.reply.is_of("text/event-stream") || answer.reply.is_json();
+        let is_unread = matches!(answer.reply.body, ReplyBody::Stream) && answer.reply.status.is_success();
+        if !is_message && is_unread && may_be_inside && request.asks() {
             self.further = Some(further);
             return Step::Gather(answer);
         }
+        let (report, _) = rules.plan.mend_reply(&rules.site, request, &mut answer.reply, false);
+        self.note(report);
+        self.mend_message(rules, request, &mut answer);
+        let text = if is_message { answer.text() } else { answer.message(request) };
         let text = text.filter(|text| Envelope::peek(text).is_some_and(|message| message.is_response()));
         self.take_part(rules, request, further, text)
     }
 
-    /// The stream in which a message of the list may have been answered was read to its end, if it ended. `None`: there is no
-    /// such message.
+    /// What was read of an answer to a message of the list. `None`: there is no such message.
     pub fn gathered(&mut self, rules: &Rules<'_>, request: &mut Request, text: Option<Bytes>) -> Option<Step<B>> {
         let further = self.further.take()?;
-        let is_answer = |data: &Bytes| {
-            Envelope::peek(data).zip(request.message.as_ref()).is_some_and(|(message, asked)| message.answers(asked))
-        };
-        let answer = text.and_then(|text| sse::events(&text).filter_map(|event| sse::data(&event)).find(is_answer));
-        Some(self.take_part(rules, request, further, answer))
+        let text = text.map(|text| {
+            let (report, mended) = rules.plan.mend_message(&rules.site, request, &text);
+            self.note(report);
+            mended.unwrap_or(text)
+        });
+        let text = text.filter(|text| Envelope::peek(text).is_some_and(|message| message.is_response()));
+        Some(self.take_part(rules, request, further, text))
+    }
+
+    /// A message of the list was not answered. The upstream may have acted on it, and on those before it. So the client gets
+    /// their answers, and the rest is not sent.
+    pub(super) fn failed_part(
+        &mut self,
+        rules: &Rules<'_>,
+        request: &mut Request,
+        mut further: Box<Further<B>>,
+    ) -> Step<B> {
+        if let Some(parts) = &mut further.parts {
+            for part in parts.left.drain(..) {
+                let unsent = Envelope::peek(&part).filter(Envelope::is_request);
+                let text = "The message was not sent, because the server did not answer an earlier one of the list";
+                let answer = unsent.map(|message| jsonrpc::error(Some(&message), jsonrpc::INTERNAL_ERROR, text));
+                parts.unsent.extend(answer);
+            }
+        }
+        self.take_part(rules, request, further, None)
     }
 
     fn take_part(
@@ -104,8 +129,13 @@ impl<B: Body> Machine<B> {
         answer: Option<Bytes>,
     ) -> Step<B> {
         if let Some(parts) = further.parts.as_mut().filter(|_| request.asks()) {
-            let none =
-                || jsonrpc::error(request.message.as_ref(), jsonrpc::INTERNAL_ERROR, "The server gave no answer");
+            let none = || {
+                jsonrpc::error(
+                    request.message.as_ref(),
+                    jsonrpc::INTERNAL_ERROR,
+                    "The server gave no answer that could be read",
+                )
+            };
             parts.answers.push(answer.unwrap_or_else(none));
         }
         self.next_part(rules, request, further)

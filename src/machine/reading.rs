@@ -94,11 +94,20 @@ pub fn of_reply(plan: &Plan, request: &Request, reply: &mut Reply, most: usize) 
     if needs(plan, request, reply) != Needs::Head {
         return OfReply::Body;
     }
-    if !plan.wants_messages(request) || !may_be_message(request, reply) || reply.coding.is_some() {
+    if !plan.wants_messages(request) || !may_be_message(request, reply) {
         return OfReply::Nothing;
     }
     let most = longest_message(request, most);
     match reply.declared_length() {
+        // How it begins shows once it is decoded.
+        Some(length) if length > most as u64 && reply.coding.is_some() => OfReply::Nothing,
+        _ if reply.coding.is_some() => {
+            if reply.is_json() {
+                OfReply::Body
+            } else {
+                OfReply::Nothing
+            }
+        }
         Some(length) if length > most as u64 && reply.is_json() => OfReply::Nothing,
         // How it begins tells what it should be called.
         Some(length) if length > most as u64 => OfReply::Start,
@@ -150,9 +159,10 @@ fn needs(plan: &Plan, request: &Request, reply: &Reply) -> Needs {
     }
 }
 
-/// Whether an answer may be the one message that was asked for: a success of any type but a stream.
+/// Whether an answer may be the one message that was asked for: a success of any type but a stream. What answers another
+/// message may be an error, and says that it is JSON.
 fn may_be_message(request: &Request, reply: &Reply) -> bool {
-    request.asks()
+    (request.asks() || request.message.is_some() && reply.is_json())
         && reply.status.is_success()
         && (request.class == Class::LegacyPost || !reply.is_of("text/event-stream"))
 }

@@ -38,7 +38,7 @@ static LOOKS_ELSEWHERE: Repair = Repair::bare(
         needs: Needs::Head,
         when: is_not_found,
         run: |_, _, _| {
-            let ask = Ask::one_of([Ask::at("/a"), Ask::led_to("/b"), Ask::at("/c")].into_iter());
+            let ask = Ask::one_of([Ask::at("/a"), Ask::at("/b"), Ask::at("/c")].into_iter());
             Outcome::again("not there", ask.unwrap())
         },
     },
@@ -123,8 +123,8 @@ impl Played {
         self.told(&step)
     }
 
-    fn failed(&mut self) -> String {
-        match self.decide(|machine, rules, request| machine.failed(rules, request)) {
+    fn failed(&mut self, was_sent: bool) -> String {
+        match self.decide(|machine, rules, request| machine.failed(rules, request, was_sent)) {
             Some(step) => self.told(&step),
             None => "nothing was asked".to_owned(),
         }
@@ -152,7 +152,7 @@ fn a_sound_answer_is_relayed() {
     let mut played = Played::new(&[&LOOKS_ELSEWHERE], CALL);
     assert!(matches!(played.decide(|machine, rules, request| machine.begin(rules, request)), Begun::Ask(None)));
     assert!(played.came(OK).starts_with("relay 200 []"));
-    assert_eq!(played.failed(), "nothing was asked");
+    assert_eq!(played.failed(true), "nothing was asked");
 }
 
 #[test]
@@ -177,9 +177,33 @@ fn what_cannot_be_asked_is_passed_over_and_without_a_better_answer_the_first_sta
     let mut played = Played::new(&[&LOOKS_ELSEWHERE, &MARKS], CALL);
     assert!(played.came("404").starts_with("ask /a "));
     // The client may not ask at /b.
-    assert!(played.came("500\nX-Other: 1").starts_with("ask /c "));
-    assert_eq!(played.failed(), r#"relay 404 ["test.marks"] "#);
-    assert_eq!(played.failed(), "nothing was asked");
+    assert!(played.came("404\nX-Other: 1").starts_with("ask /c "));
+    assert_eq!(played.failed(false), r#"relay 404 ["test.marks"] "#);
+    assert_eq!(played.failed(false), "nothing was asked");
+}
+
+#[test]
+fn a_message_that_may_have_been_acted_on_is_asked_no_more() {
+    for answer in
+        ["500", "302\nLocation: /login", "200\nContent-Type: application/json\n\n{\"error\":{\"code\":-32000}}"]
+    {
+        let mut played = Played::new(&[&LOOKS_ELSEWHERE], CALL);
+        assert!(played.came("404").starts_with("ask /a "));
+        let next = played.came(answer);
+        match answer {
+            "302\nLocation: /login" => assert!(next.starts_with("ask /c "), "it was sent elsewhere: {next}"),
+            _ => assert!(next.starts_with(&format!("relay {} [\"test.elsewhere\"]", &answer[..3])), "{next}"),
+        }
+    }
+    // Without an answer nobody knows. That is what the client gets.
+    let mut played = Played::new(&[&LOOKS_ELSEWHERE], CALL);
+    assert!(played.came("404").starts_with("ask /a "));
+    assert_eq!(played.failed(true), "nothing was asked");
+    assert!(played.machine.findings.fired().is_empty());
+    // Reading twice does no harm.
+    let mut played = Played::new(&[&LOOKS_ELSEWHERE], &CALL.replace("call", "list"));
+    assert!(played.came("404").starts_with("ask /a ") && played.came("500").starts_with("ask /c "));
+    assert_eq!(played.failed(true), "relay 404 [] ");
 }
 
 #[test]
@@ -200,11 +224,19 @@ fn a_list_is_asked_message_by_message() {
     // Nobody answers a notification; a stream may have the answer inside.
     assert_eq!(played.came("202\n\n(empty)"), r#"ask /mcp {"jsonrpc":"2.0","id":3,"method":"m3"}"#);
     assert_eq!(played.came("200\nContent-Type: text/event-stream"), "gather");
-    let events = Bytes::from(
-        "data: {\"jsonrpc\":\"2.0\",\"method\":\"n\"}\n\ndata: {\"jsonrpc\":\"2.0\",\"id\":3,\"result\":[]}\n\n",
-    );
-    let step = played.decide(|machine, rules, request| machine.gathered(rules, request, Some(events))).unwrap();
+    let message = Bytes::from(r#"{"jsonrpc":"2.0","id":3,"result":[]}"#);
+    let step = played.decide(|machine, rules, request| machine.gathered(rules, request, Some(message))).unwrap();
     let answers = r#"[{"jsonrpc":"2.0","id":1,"result":{}},{"jsonrpc":"2.0","id":3,"result":[]}]"#;
     assert_eq!(played.told(&step), format!(r#"relay 200 ["test.parts"] {answers}"#));
     assert_eq!(played.request.body, RequestBody::Whole(LIST.into()), "the request is the list again");
+}
+
+#[test]
+fn what_a_list_has_brought_is_told_when_one_of_its_messages_fails() {
+    let mut played = Played::new(&[&ASKS_ONE_BY_ONE], &format!("POST /mcp\n\n{LIST}"));
+    played.came("404");
+    assert!(played.came(OK).ends_with(r#""m2"}"#));
+    let told = played.failed(true);
+    assert!(told.starts_with(r#"relay 200 ["test.parts"] [{"jsonrpc":"2.0","id":1,"result":{}},{"#), "{told}");
+    assert!(told.contains(r#""id":3"#) && told.contains("The message was not sent"), "{told}");
 }

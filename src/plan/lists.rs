@@ -89,6 +89,10 @@ impl List for Replies<'_> {
         fence::check_ask(self.request, reply, ask)
     }
 
+    fn was_carried_out(&self, reply: &Reply) -> bool {
+        self.request.class.has_messages() && reply.has_result()
+    }
+
     fn may_ask(&self) -> bool {
         self.may_ask
     }

@@ -62,6 +62,11 @@ pub(super) trait List {
         Err("an answer was given where none can be")
     }
 
+    /// Whether the request was carried out, so that nothing is asked again.
+    fn was_carried_out(&self, _: &Self::Subject) -> bool {
+        false
+    }
+
     /// Whether the upstream may be asked again.
     fn may_ask(&self) -> bool {
         false
@@ -208,6 +213,7 @@ impl<'a, L: List> Run<'a, L> {
                 let is_done = is_fix && self.list.is_done(subject);
                 return Ok(if is_done { ControlFlow::Break(Some(End::Done)) } else { ControlFlow::Continue(()) });
             }
+            Outcome::Again(..) if self.list.was_carried_out(subject) => return Ok(ControlFlow::Continue(())),
             Outcome::Again(finding, ask) => {
                 self.list.judge_ask(subject, &ask)?;
                 if is_fix && !self.list.may_ask() {

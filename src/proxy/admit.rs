@@ -161,9 +161,23 @@ pub fn is_about_oauth(request: &Request) -> bool {
 /// that has not been checked. The client's own parameters may decide where a redirect leads.
 pub fn may_ask_at(worker: &Worker, site: Site<'_>, is_stranger: bool, request: &Request, target: &str) -> bool {
     let Ok(target) = PathAndQuery::try_from(target) else { return false };
-    let there = site.place(&request.method, &target, &request.headers).rules;
+    let there = rules_at(worker, site, is_stranger, request, &request.method, &target);
+    there.is_some_and(|there| there.adds_nothing_to(request.rules))
+}
+
+/// The rules of a target, if the client may send a request with this method there: it is on the same site, and open to the
+/// client.
+pub fn rules_at(
+    worker: &Worker,
+    site: Site<'_>,
+    is_stranger: bool,
+    request: &Request,
+    method: &Method,
+    target: &PathAndQuery,
+) -> Option<Classes> {
+    let there = site.place(method, target, &request.headers).rules;
     let is_here = worker.sites.as_ref().is_none_or(|sites| sites.keeps(&worker.runtime, target.path()));
-    is_here && !(is_stranger && is_closed(&worker.runtime, there)) && there.adds_nothing_to(request.rules)
+    (is_here && !(is_stranger && is_closed(&worker.runtime, there))).then_some(there)
 }
 
 #[cfg(test)]

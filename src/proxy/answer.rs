@@ -24,7 +24,7 @@ use crate::machine::reading::{self, OfReply};
 use crate::machine::{self, Outgoing, asked_with};
 use crate::refuse;
 use crate::telemetry::counters::Untouched;
-use crate::upstream::{Failure, Lease, Owner, Ownership, Proof, Question, Route, gather};
+use crate::upstream::{Failure, Lease, Owner, Ownership, Proof, Question, Route};
 
 /// A discovery document that does not come within this time is none: the most patient clients wait ten seconds
 /// (field report 7), and ask at several places.
@@ -209,14 +209,6 @@ impl Exchange {
             }
             Read::Failed(_) => Err(refuse::CUT_OFF.into()),
         }
-    }
-
-    /// The text of an event stream that is read to its end.
-    pub(super) async fn gather(&self, answer: Answer) -> Option<Bytes> {
-        let Rest::Stream(start, incoming) = answer.body.rest else { return None };
-        let bounds = self.runtime().bounds;
-        let rest = tokio::time::timeout(bounds.body_time, gather(incoming, bounds.body_bytes)).await.ok()?.ok()?;
-        Some(Bytes::from([&start[..], &rest].concat()))
     }
 
     /// Lets the repairs see a body that was read whole, without its content coding.

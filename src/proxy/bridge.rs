@@ -9,59 +9,40 @@ use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{Method, StatusCode, Uri};
-use hyper::body::Incoming;
 use tokio::time::{Instant, timeout};
 
-use super::Exchange;
 use super::answer::{Answer, Body, Rest};
+use super::events::Events;
+use super::{Exchange, admit};
 use crate::body::{self, Read, Upload};
 use crate::endpoint::{SESSION, VERSION};
-use crate::exchange::{Event, Form, Reply, ReplyBody, Request, RequestBody};
+use crate::exchange::{Event, Form, Reply, Request, RequestBody};
 use crate::headers;
 use crate::jsonrpc::Envelope;
+use crate::machine::reading;
 use crate::repairs::stream_target;
-use crate::sse::Splitter;
-use crate::upstream::{Ownership, Proof, Question, Route};
+use crate::upstream::{Failure, Ownership, Proof, Question, Route};
 
 /// How long the upstream may take to open a session, in all.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// An answer to a POST longer than this is on the stream, where it belongs.
+/// An event of the opening longer than this is none. An answer to a POST longer than this is on the stream, where it belongs.
 const LONGEST: usize = 1024 * 1024;
 
 /// Opens a session; the version is the newest of that transport.
 const INITIALIZE: &[u8] = br#"{"jsonrpc":"2.0","id":"mcp-mend","method":"initialize","params":{"protocolVersion":"2024-11-05","capabilities":{},"clientInfo":{"name":"mcp-mend","version":"0"}}}"#;
 const INITIALIZED: &[u8] = br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
 
-/// An event stream as it comes.
-struct Events {
-    incoming: Incoming,
-    splitter: Splitter,
-}
-
-impl Events {
-    /// The first event of which this is true; `None` if the stream ends before.
-    async fn find(&mut self, mut is_it: impl FnMut(&Event) -> bool) -> Option<Event> {
-        loop {
-            while let Some(text) = self.splitter.next_event() {
-                let event = Event::arrived(text);
-                if is_it(&event) {
-                    return Some(event);
-                }
-            }
-            if self.splitter.len() > LONGEST {
-                return None;
-            }
-            match body::read_start(&mut self.incoming, PATIENCE).await {
-                Read::Partly(bytes) if !bytes.is_empty() => self.splitter.push(bytes),
-                _ => return None,
-            }
-        }
-    }
+/// What was answered at once to a message that was posted.
+struct Posted {
+    status: StatusCode,
+    kind: Option<HeaderValue>,
+    /// Empty also if it was too long or did not end.
+    said: Bytes,
 }
 
 impl Exchange {
-    /// Asks a message over the stream that is opened there; `None` if there is none.
-    pub(super) async fn bridge(&self, request: &Request, at: &str) -> Option<Answer> {
+    /// Asks a message over the stream that is opened there; `None` if there is none, and so the message was not sent.
+    pub(super) async fn bridge(&self, request: &Request, at: &str) -> Option<Result<Answer, Failure>> {
         let text = match &request.body {
             RequestBody::Json(object) => object.to_bytes(),
             RequestBody::Whole(bytes) => bytes.clone(),
@@ -72,37 +53,46 @@ impl Exchange {
             fields.remove(name);
         }
         fields.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
-        let opening = self.open(fields.clone(), at, request.calls("initialize"));
-        let (mut events, lease, target) = timeout(PATIENCE, opening).await.ok()??;
-        let (status, said) = self.post(&fields, &target, text).await?;
-        if !status.is_success() {
-            return None;
-        }
+        let opening = self.open(request, fields.clone(), at);
+        let (events, lease, target) = timeout(PATIENCE, opening).await.ok()??;
+        let posted = match self.post(&fields, &target, text).await {
+            Ok(posted) => posted,
+            Err(failure) if failure.was_sent() => return Some(Err(failure)),
+            Err(_) => return None,
+        };
         let mut reply = Reply::new(StatusCode::OK, HeaderMap::new());
         reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if Envelope::peek(&said).is_some_and(|message| message.is_response()) {
-            reply.body = ReplyBody::Text(said);
-            return Some(Answer::ours(reply));
+        let is_taken = posted.status.is_success();
+        if !is_taken || Envelope::peek(&posted.said).is_some_and(|message| message.is_response()) {
+            if !is_taken {
+                reply.status = posted.status;
+                reply.headers.remove(CONTENT_TYPE);
+                reply.headers.extend(posted.kind.map(|kind| (CONTENT_TYPE, kind)));
+            }
+            reading::show_whole(&mut reply, &posted.said);
+            return Some(Ok(Answer { reply, body: Body { rest: Rest::Whole(posted.said, None), lease: None } }));
         }
         // What the server says by the way goes to those who can hear it.
         reply.form = if request.accepts.events { Form::Listened } else { Form::Message };
         if request.accepts.events {
             reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
         }
-        let rest = Rest::Stream(events.splitter.take_rest(), events.incoming.into());
-        Some(Answer { reply, body: Body { rest, lease: Some(lease) } })
+        let (start, incoming) = events.into_rest();
+        let rest = Rest::Stream(start, incoming);
+        Some(Ok(Answer { reply, body: Body { rest, lease: Some(lease) } }))
     }
 
     /// Opens the stream and, unless the client does so itself, the session.
     async fn open(
         &self,
+        request: &Request,
         fields: HeaderMap,
         at: &str,
-        is_initialize: bool,
     ) -> Option<(Events, crate::upstream::Lease, PathAndQuery)> {
+        let at_there = PathAndQuery::try_from(at).ok().filter(|at| self.may_send(request, &Method::GET, at))?;
         let question = Question {
             method: Method::GET,
-            target: at.parse::<Uri>().ok()?,
+            target: Uri::from(at_there),
             headers: fields.clone(),
             body: body::RequestBody::Empty,
             upload: Upload::begun(Instant::now()),
@@ -117,28 +107,34 @@ impl Exchange {
         if head.status != StatusCode::OK || !head.is_of("text/event-stream") {
             return None;
         }
-        let mut events = Events { incoming, splitter: Splitter::default() };
-        let endpoint = events.find(|event| event.name().as_deref() == Some("endpoint")).await?;
+        let mut events = Events::new(Bytes::new(), incoming, self.holding());
+        let endpoint = events.find(LONGEST, PATIENCE, |event| event.name().as_deref() == Some("endpoint")).await?;
         let address = String::from_utf8(endpoint.data()?.to_vec()).ok()?;
         let runtime = self.worker.runtime.clone();
         let target = stream_target(&self.site(&runtime), at, address.trim().trim_matches('"'))?;
-        let target = PathAndQuery::try_from(target).ok()?;
-        if !is_initialize {
-            let (status, _) = self.post(&fields, &target, Bytes::from_static(INITIALIZE)).await?;
+        let target = PathAndQuery::try_from(target).ok().filter(|to| self.may_send(request, &Method::POST, to))?;
+        if !request.calls("initialize") {
+            let posted = self.post(&fields, &target, Bytes::from_static(INITIALIZE)).await.ok()?;
             let is_answer = |event: &Event| {
                 event.data().and_then(|data| Envelope::peek(&data)).is_some_and(|message| message.is_response())
             };
-            if !status.is_success() {
+            if !posted.status.is_success() {
                 return None;
             }
-            events.find(is_answer).await?;
-            self.post(&fields, &target, Bytes::from_static(INITIALIZED)).await?;
+            events.find(LONGEST, PATIENCE, is_answer).await?;
+            self.post(&fields, &target, Bytes::from_static(INITIALIZED)).await.ok()?;
         }
         Some((events, lease, target))
     }
 
-    /// Posts a message. Answers the status and what was said at once.
-    async fn post(&self, fields: &HeaderMap, target: &PathAndQuery, text: Bytes) -> Option<(StatusCode, Bytes)> {
+    /// Whether the client itself may send a request with this method there.
+    fn may_send(&self, request: &Request, method: &Method, target: &PathAndQuery) -> bool {
+        let site = self.site(self.runtime());
+        admit::rules_at(&self.worker, site, self.is_stranger, request, method, target).is_some()
+    }
+
+    /// Posts a message.
+    async fn post(&self, fields: &HeaderMap, target: &PathAndQuery, text: Bytes) -> Result<Posted, Failure> {
         let mut fields = fields.clone();
         fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers::reframe(&mut fields, text.len());
@@ -153,14 +149,16 @@ impl Exchange {
             proof: Proof::Nothing,
             owner: Ownership::Nobody,
         };
-        let (answer, lease) = self.worker.upstream.ask(question).await.ok()?;
-        let (parts, mut incoming) = answer.into_parts();
+        let (answer, lease) = self.worker.upstream.ask(question).await?;
+        let (mut parts, mut incoming) = answer.into_parts();
+        let (status, kind) = (parts.status, parts.headers.remove(CONTENT_TYPE));
         match body::read(&mut incoming, LONGEST, PATIENCE, &mut self.holding()).await {
             Read::Whole(said) => {
                 lease.give_back(Instant::now());
-                Some((parts.status, said))
+                Ok(Posted { status, kind, said })
             }
-            Read::Partly(_) | Read::Failed(_) => None,
+            // The status says what became of the message.
+            Read::Partly(_) | Read::Failed(_) => Ok(Posted { status, kind, said: Bytes::new() }),
         }
     }
 }

@@ -96,7 +96,7 @@ async fn a_further_ask_counts_if_it_brings_a_better_answer() {
 }
 
 #[tokio::test]
-async fn of_two_further_asks_the_first_stays_when_the_second_fails() {
+async fn of_two_further_asks_the_first_counts_when_the_second_fails() {
     for is_answered in [true, false] {
         let upstream = Upstream::script(move |mut conn: Conn| async move {
             while let Some(request) = conn.next().await {
@@ -118,7 +118,7 @@ async fn of_two_further_asks_the_first_stays_when_the_second_fails() {
 }
 
 #[tokio::test]
-async fn a_list_that_fails_in_one_part_leaves_nothing_of_the_others() {
+async fn a_list_that_fails_in_one_part_counts_what_the_others_brought() {
     for fails in [false, true] {
         let upstream = Upstream::script(move |mut conn: Conn| async move {
             while let Some(request) = conn.next().await {
@@ -134,10 +134,10 @@ async fn a_list_that_fails_in_one_part_leaves_nothing_of_the_others() {
         })
         .await;
         let proxy = start(&upstream, QUIET);
-        let list = format!("[{CALL}, {}, {CALL}]", CALL.replace("\"id\":1", "\"id\":2"));
+        let list = format!("[{CALL}, {CALL}, {}]", CALL.replace("\"id\":1", "\"id\":2"));
         let ids = fired(&proxy, message(&list), true).await;
         for id in ["message.batch-refused", "message.id"] {
-            assert_eq!(ids.contains(&id.to_owned()), !fails, "{id} in {ids:?}");
+            assert!(ids.contains(&id.to_owned()), "{id} in {ids:?}");
         }
         assert!(upstream.begun().len() >= 3, "the parts were asked");
     }

@@ -426,3 +426,29 @@ async fn a_compressed_refusal_is_read_all_the_same() {
     wants_login(&answer);
     assert_eq!(answer.get("content-encoding"), None);
 }
+
+/// The refusal is in a success, to a message that nobody answers or in a content coding.
+#[tokio::test]
+async fn a_refusal_inside_a_success_is_seen_whatever_it_answers() {
+    const REFUSAL: &str = r#"{"error":"invalid_token","error_description":"The access token expired"}"#;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(REFUSAL.as_bytes()).unwrap();
+    let gzipped = encoder.finish().unwrap();
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n",
+        gzipped.len()
+    );
+    let upstream = guarded(move |request| match request.get("x-coded") {
+        Some(_) => [head.as_bytes(), &gzipped].concat(),
+        None => json("200 OK", REFUSAL),
+    })
+    .await;
+    let proxy = knowing(&upstream).await;
+    let notification = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+    for body in [MESSAGE, notification, r#"{"jsonrpc":"2.0","id":1,"result":{}}"#] {
+        for coded in ["X-Plain: 1", "X-Coded: 1"] {
+            let fields = ["Content-Type: application/json", "X-Test: 1", TOKEN, coded];
+            wants_another_token(&proxy.ask(post("/mcp", &fields, body)).await);
+        }
+    }
+}

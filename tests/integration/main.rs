@@ -8,6 +8,7 @@ mod access;
 mod accounting;
 mod addresses;
 mod admin;
+mod asked_again;
 mod auth;
 mod authorize;
 mod bodies;

@@ -1,13 +1,15 @@
 //! F-26: a list of messages that a server does not take.
 
+use bytes::Bytes;
 use http::StatusCode;
 
 use super::batch::messages_in;
 use crate::client::who;
+use crate::edit::json::List;
 use crate::endpoint::Class;
 use crate::exchange::features::Feature;
-use crate::exchange::{Ask, Outcome, Reply, Request, RequestBody, Site};
-use crate::jsonrpc;
+use crate::exchange::{Ask, Outcome, Reply, ReplyBody, Request, RequestBody, Site};
+use crate::jsonrpc::{self, Envelope};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
 
@@ -52,6 +54,20 @@ pub static REPAIR: Repair = Repair {
             then: Then::Sound,
         },
         Example {
+            note: "refused as a whole, because one of its messages is wrong",
+            site: SiteKind::Open,
+            request: "POST /mcp\n\n[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"},{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"tools/call\"}]",
+            reply: "400\nContent-Type: application/json\n\n{\"jsonrpc\":\"2.0\",\"id\":2,\"error\":{\"code\":-32602,\"message\":\"Unknown tool\"}}",
+            then: Then::Sound,
+        },
+        Example {
+            note: "answered with an error status",
+            site: SiteKind::Open,
+            request: "POST /mcp\n\n[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}]",
+            reply: "400\nContent-Type: application/json\n\n[{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32000,\"message\":\"Not now\"}}]",
+            then: Then::Sound,
+        },
+        Example {
             note: "a missing token",
             site: SiteKind::Open,
             request: "POST /mcp\n\n[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}]",
@@ -80,13 +96,29 @@ fn when(request: &Request, reply: &Reply) -> bool {
     is_refused && !reply.cut_off && request.message.as_ref().is_some_and(|message| message.is_batch)
 }
 
+/// Whether an answer is to a message of the list: then the upstream has looked into it.
+fn answers_one_of(list: &Bytes, reply: &Reply) -> bool {
+    let answers = match &reply.body {
+        ReplyBody::Json(object) => vec![object.to_bytes()],
+        ReplyBody::Text(text) => List::parse(text.clone()).map(|list| list.iter().collect()).unwrap_or_default(),
+        ReplyBody::Stream | ReplyBody::Empty => Vec::new(),
+    };
+    let asked: Vec<Envelope> = messages_in(list).unwrap_or_default().iter().filter_map(Envelope::peek).collect();
+    let is_to_one = |answer: &Bytes| {
+        Envelope::peek(answer).is_some_and(|answer| {
+            answer.result.is_some() || answer.has_id() && asked.iter().any(|asked| answer.answers(asked))
+        })
+    };
+    answers.iter().any(is_to_one)
+}
+
 fn run(_: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let code = reply.json().and_then(|message| message.child("error")?.get("code")?.as_i64());
     let is_unread = matches!(code, Some(jsonrpc::PARSE_ERROR | jsonrpc::INVALID_REQUEST));
-    if reply.status == StatusCode::OK && !is_unread {
+    let RequestBody::Whole(text) = &request.body else { return Outcome::Sound };
+    if !is_unread && (reply.status == StatusCode::OK || answers_one_of(text, reply)) {
         return Outcome::Sound;
     }
-    let RequestBody::Whole(text) = &request.body else { return Outcome::Sound };
     let parts = messages_in(text).filter(|parts| !parts.is_empty() && parts.len() <= MOST);
     match parts {
         Some(parts) => Outcome::again("a list of messages is refused", Ask { parts, ..Ask::default() }),

@@ -100,7 +100,7 @@ fn run(site: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     if path == request.path() || !endpoint::is_plain(path) || !(keeps_method || moves) {
         return Outcome::Sound;
     }
-    Outcome::again("the endpoint redirects; asking there", Ask::led_to(target))
+    Outcome::again("the endpoint redirects; asking there", Ask::at(target))
 }
 
 /// Path and query that a redirect leads to, if they are the upstream's own.

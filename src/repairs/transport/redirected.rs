@@ -105,7 +105,7 @@ fn run(site: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     }
     let is_kept = matches!(reply.status, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT)
         && (location.starts_with('/') || Origin::of(location).is_ok_and(|to| to == site.facts.public));
-    let outcome = Outcome::again("the endpoint redirects; asking there", Ask::led_to(target));
+    let outcome = Outcome::again("the endpoint redirects; asking there", Ask::at(target));
     // The SDKs follow one that keeps the method and stays within one origin.
     if is_kept { outcome.stopping(who::HOSTED.and(who::VSCODE)) } else { outcome }
 }

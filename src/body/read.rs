@@ -9,10 +9,10 @@ use tokio::time::Instant;
 
 use crate::overload::Held;
 
-/// A body as it comes from hyper.
-pub trait Incoming: Body<Data = Bytes, Error = hyper::Error> + Unpin {}
+/// A body as hyper reads it, perhaps with its beginning put back.
+pub trait HyperBody: Body<Data = Bytes, Error = hyper::Error> + Unpin {}
 
-impl<B: Body<Data = Bytes, Error = hyper::Error> + Unpin> Incoming for B {}
+impl<B: Body<Data = Bytes, Error = hyper::Error> + Unpin> HyperBody for B {}
 
 /// How much of a body was read.
 pub enum Read {
@@ -24,7 +24,7 @@ pub enum Read {
 }
 
 /// Reads a body up to a limit and for a time; gives everything back if it stops.
-pub async fn read<B: Incoming>(incoming: &mut B, limit: usize, time: Duration, held: &mut Held) -> Read {
+pub async fn read<B: HyperBody>(incoming: &mut B, limit: usize, time: Duration, held: &mut Held) -> Read {
     read_while(incoming, limit, time, held, |_| true).await
 }
 
@@ -58,7 +58,7 @@ where
 }
 
 /// Reads the first piece of a body, to be handed back.
-pub async fn read_start<B: Incoming>(incoming: &mut B, time: Duration) -> Read {
+pub async fn read_start<B: HyperBody>(incoming: &mut B, time: Duration) -> Read {
     match tokio::time::timeout(time, std::future::poll_fn(|cx| Pin::new(&mut *incoming).poll_frame(cx))).await {
         Err(_) | Ok(None) => Read::Partly(Bytes::new()),
         Ok(Some(Err(error))) => Read::Failed(error),
@@ -67,7 +67,7 @@ pub async fn read_start<B: Incoming>(incoming: &mut B, time: Duration) -> Read {
 }
 
 /// As [`read`], and stops as soon as what has come is not what was looked for.
-pub async fn read_while<B: Incoming>(
+pub async fn read_while<B: HyperBody>(
     incoming: &mut B,
     limit: usize,
     time: Duration,
@@ -85,7 +85,7 @@ pub async fn read_while<B: Incoming>(
     }
 }
 
-async fn read_on<B: Incoming>(
+async fn read_on<B: HyperBody>(
     incoming: &mut B,
     limit: usize,
     time: Duration,

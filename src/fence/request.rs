@@ -116,12 +116,11 @@ fn check_body(before: &Request, after: &Request) -> Result<(), &'static str> {
 
 /// A registration gains redirect URIs; `initialize` names another version; nothing else changes.
 fn check_members(request: &Request, was: &Object, is: &Object) -> bool {
-    let may_change = match request.class {
-        Class::Register => "redirect_uris",
-        _ if request.calls("initialize") => "params",
-        _ => "",
-    };
-    was.is_same_but(is, may_change) && has_all_uris(was, is) && is_same_call(was, is)
+    match request.class {
+        Class::Register => was.is_same_but(is, "redirect_uris") && has_all_uris(was, is),
+        _ if request.calls("initialize") => was.is_same_but(is, "params") && is_same_call(was, is),
+        _ => was == is,
+    }
 }
 
 fn has_all_uris(was: &Object, is: &Object) -> bool {

@@ -98,20 +98,16 @@ pub fn of_reply(plan: &Plan, request: &Request, reply: &mut Reply, most: usize) 
         return OfReply::Nothing;
     }
     let most = longest_message(request, most);
-    match reply.declared_length() {
+    let is_long = reply.declared_length().is_some_and(|length| length > most as u64);
+    if reply.coding.is_some() {
         // How it begins shows once it is decoded.
-        Some(length) if length > most as u64 && reply.coding.is_some() => OfReply::Nothing,
-        _ if reply.coding.is_some() => {
-            if reply.is_json() {
-                OfReply::Body
-            } else {
-                OfReply::Nothing
-            }
-        }
-        Some(length) if length > most as u64 && reply.is_json() => OfReply::Nothing,
+        return if reply.is_json() && !is_long { OfReply::Body } else { OfReply::Nothing };
+    }
+    match is_long {
+        true if reply.is_json() => OfReply::Nothing,
         // How it begins tells what it should be called.
-        Some(length) if length > most as u64 => OfReply::Start,
-        _ => OfReply::Message(most),
+        true => OfReply::Start,
+        false => OfReply::Message(most),
     }
 }
 

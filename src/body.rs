@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::begun::Begun;
 use self::events::{Events, Relay};
 use self::picked::Picked;
-pub use self::read::{Read, drain, is_timeout, read, read_start, read_while};
+pub use self::read::{Read, drain, is_timeout, next_piece, read, read_start, read_while};
 pub use self::source::Source;
 pub use self::upload::{FromClient, RequestBody, Upload, is_cut};
 use crate::connection::pace::Pace;

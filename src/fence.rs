@@ -1,16 +1,16 @@
-//! What no repair may ever do. Checked whenever one has changed something (`plan/run.rs`): a change that breaks a promise does
-//! not leave the proxy.
+//! What no repair may ever do. Checked after a list of repairs that has changed something (`plan/run.rs`): a change that breaks
+//! a promise does not leave the proxy.
 
 mod events;
 mod messages;
 mod request;
 
 use bytes::Bytes;
+use http::StatusCode;
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN, AUTHORIZATION, COOKIE, FORWARDED, HOST, HeaderMap,
     HeaderName, ORIGIN, REFERER, SET_COOKIE,
 };
-use http::{Method, StatusCode};
 use serde_json::Value;
 
 pub use self::events::{check_event, check_silence};
@@ -108,12 +108,15 @@ fn is_of_the_way(name: &HeaderName) -> bool {
         || name.as_str().starts_with("x-real-")
 }
 
-/// Whether an answer says that the message was not acted on: it was sent elsewhere, refused for its form, or for what
-/// JSON-RPC itself forbids. Reading and beginning a session may be repeated.
+/// Whether an answer says that the message was not carried out: it was sent elsewhere, refused for its form, or for what
+/// JSON-RPC itself forbids. What only reads may be repeated.
 #[must_use]
 pub fn was_turned_away(request: &Request, reply: &Reply) -> bool {
-    if request.method != Method::POST || request.calls("initialize") || reply.status.is_redirection() {
+    if request.only_reads() {
         return true;
+    }
+    if reply.has_result() {
+        return false;
     }
     let code = reply.json().and_then(|message| message.child("error")?.get("code")?.as_i64());
     let is_form = code.is_some_and(|code| {
@@ -121,7 +124,18 @@ pub fn was_turned_away(request: &Request, reply: &Reply) -> bool {
             || jsonrpc::MODERN.contains(&code)
             || (jsonrpc::INVALID_PARAMS..=jsonrpc::INVALID_REQUEST).contains(&code)
     });
-    (reply.status.is_client_error() && !reply.has_result()) || is_form
+    match reply.status {
+        status if status.is_redirection() => true,
+        // These say it by themselves.
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
+            true
+        }
+        // Nobody knows how far it got.
+        StatusCode::REQUEST_TIMEOUT => false,
+        // Any other may have a result behind it that was not seen.
+        status if status.is_client_error() => !reply.is_unread() && code != Some(jsonrpc::INTERNAL_ERROR),
+        _ => is_form,
+    }
 }
 
 /// Whether the client authenticates as the same one as before, at the token or revocation endpoint, be it in the

@@ -170,11 +170,11 @@ pub fn aim(headers: &mut HeaderMap, host: HeaderValue) {
 /// Frames a message whose body was changed.
 pub fn reframe(headers: &mut HeaderMap, length: usize) {
     unframe(headers);
-    measure(headers, length);
+    set_length(headers, length);
 }
 
 /// Frames a message whose body is all there. The only place that writes Content-Length.
-pub fn measure(headers: &mut HeaderMap, length: usize) {
+pub fn set_length(headers: &mut HeaderMap, length: usize) {
     headers.remove(TRANSFER_ENCODING);
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
 }

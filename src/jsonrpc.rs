@@ -135,6 +135,19 @@ impl Envelope {
         self.is_response() && self.id.as_deref().map(bare) == request.id.as_deref().map(bare)
     }
 
+    /// Whether there is a result that says something.
+    #[must_use]
+    pub fn has_result(&self) -> bool {
+        self.result.as_deref().is_some_and(|result| result != b"null")
+    }
+
+    /// Whether the upstream only reads for it, so that asking it twice does no harm.
+    #[must_use]
+    pub fn only_reads(&self) -> bool {
+        let method = self.method.as_deref().unwrap_or_default();
+        method.ends_with("/list") || ["ping", "initialize", PROBE].contains(&method)
+    }
+
     /// Whether every parser takes it: what JSON-RPC 2.0 knows and nothing more, one of result and error, both objects,
     /// an id that is no null and no fraction. What it cannot tell is not sound.
     #[must_use]
@@ -158,6 +171,19 @@ impl Envelope {
     pub fn error_code(&self) -> Option<i64> {
         let error: serde_json::Value = serde_json::from_slice(self.error.as_ref()?).ok()?;
         error.get("code")?.as_i64()
+    }
+}
+
+/// The messages in a text: one, or those of a list. Texts inside them may have half of a surrogate pair.
+#[must_use]
+pub fn messages(text: &Bytes) -> Vec<Envelope> {
+    match Envelope::peek(text) {
+        Some(message) if !message.is_batch => vec![message],
+        Some(_) => {
+            let list: Vec<&RawValue> = serde_json::from_slice(text).unwrap_or_default();
+            list.into_iter().filter_map(|one| Envelope::peek(&text.slice_ref(one.get().as_bytes()))).collect()
+        }
+        None => Vec::new(),
     }
 }
 

@@ -14,7 +14,6 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use crate::endpoint::{self, Class};
 use crate::exchange::{Facts, Head, Opening, Reply, Request, Site};
 use crate::headers;
-use crate::jsonrpc::Envelope;
 use crate::knowledge::Knowledge;
 use crate::machine::reading::{self, OfReply, OfRequest};
 use crate::machine::{self, Begun, Machine, Rules, Step, take_fields};
@@ -22,7 +21,6 @@ use crate::plan::{Fired, Plan};
 use crate::redact::{Message, NOT_KEPT};
 use crate::repair::Hook;
 use crate::repairs::{REPAIRS, find};
-use crate::sse;
 use crate::telemetry::capture::form::{Capture, Entry, Recorded};
 
 /// A body as large as this was read whole, if it was read.
@@ -161,13 +159,18 @@ impl Run<'_> {
                 }
                 Step::Bridge(_) => return Err("it went on over the older transport"),
                 Step::Gather(answer) => {
-                    let text = answer.body.text.and_then(|text| answer_in(&self.request, &text));
+                    let text = answer.body.text;
+                    let text = text.and_then(|text| reading::answer_in(&self.request, &answer.reply, &text));
                     self.machine.gathered(&self.rules, &mut self.request, text)
                 }
-                Step::Ask(_) => match self.turn() {
-                    Some(answer) => Some(self.machine.came(&self.rules, &mut self.request, answer)),
-                    None => self.machine.failed(&self.rules, &mut self.request, true),
-                },
+                Step::Ask(_) => {
+                    // What was sent is recorded, whether it was answered or not.
+                    let was_sent = self.next < self.recorded.turns.len();
+                    match self.turn() {
+                        Some(answer) => Some(self.machine.came(&self.rules, &mut self.request, answer)),
+                        None => self.machine.failed(&self.rules, &mut self.request, was_sent),
+                    }
+                }
             }
             .ok_or("it cannot be gone through")?;
         }
@@ -210,10 +213,12 @@ impl Run<'_> {
                 reply.opening = Opening::of(text);
                 return false;
             }
-            OfReply::Body if matches!(self.recorded.untouched.as_deref(), Some("too-large" | "slow" | "encoded")) => {
+            OfReply::Body(_)
+                if matches!(self.recorded.untouched.as_deref(), Some("too-large" | "slow" | "encoded")) =>
+            {
                 return false;
             }
-            OfReply::Body => {
+            OfReply::Body(_) => {
                 reading::show_whole(reply, text);
             }
             OfReply::Message(_) if !reading::begins_like_message(request, text) => {
@@ -228,14 +233,6 @@ impl Run<'_> {
         }
         true
     }
-}
-
-/// The message that answers the request, in the text of an answer.
-fn answer_in(request: &Request, text: &Bytes) -> Option<Bytes> {
-    let asked = request.message.as_ref()?;
-    let answers = |data: &Bytes| Envelope::peek(data).is_some_and(|message| message.answers(asked));
-    let inside = || sse::events(text).filter_map(|event| sse::data(&event)).find(answers);
-    Some(text.clone()).filter(answers).or_else(inside)
 }
 
 /// The body that a text stands for: of what could not be shown, what it says, in the form of a page if it was one.

@@ -59,11 +59,17 @@ where
 
 /// Reads the first piece of a body, to be handed back.
 pub async fn read_start<B: HyperBody>(incoming: &mut B, time: Duration) -> Read {
-    match tokio::time::timeout(time, std::future::poll_fn(|cx| Pin::new(&mut *incoming).poll_frame(cx))).await {
+    match tokio::time::timeout(time, next_piece(incoming)).await {
         Err(_) | Ok(None) => Read::Partly(Bytes::new()),
         Ok(Some(Err(error))) => Read::Failed(error),
-        Ok(Some(Ok(frame))) => Read::Partly(frame.into_data().unwrap_or_default()),
+        Ok(Some(Ok(piece))) => Read::Partly(piece),
     }
+}
+
+/// Waits for the next piece of a body; `None` at its end. Trailers are an empty piece.
+pub async fn next_piece<B: HyperBody>(incoming: &mut B) -> Option<Result<Bytes, hyper::Error>> {
+    let frame = std::future::poll_fn(|cx| Pin::new(&mut *incoming).poll_frame(cx)).await?;
+    Some(frame.map(|frame| frame.into_data().unwrap_or_default()))
 }
 
 /// As [`read`], and stops as soon as what has come is not what was looked for.

@@ -78,7 +78,7 @@ pub enum NotAnObject {
     #[error("the body is not a JSON object")]
     NotJson,
     /// A repair would take such a value for a missing one.
-    #[error("the body has a value that most parsers refuse: half of a surrogate pair")]
+    #[error("the body has a value that most parsers refuse: half of a surrogate pair, or deep nesting")]
     NotPlain,
     #[error("the body is nested deeper than {MAX_DEPTH} levels")]
     TooDeep,
@@ -90,7 +90,7 @@ impl Object {
     /// Reads the outline of an object; values are validated, not built.
     ///
     /// # Errors
-    /// When the text is no JSON object, not UTF-8, nested too deep, or has too many members or values.
+    /// When the text is no JSON object, not UTF-8, nested too deep, has too many members or values, or one that cannot be built.
     pub fn parse(source: Bytes) -> Result<Self, NotAnObject> {
         if let Some((object, values)) = Self::scan(&source) {
             return if values > MAX_VALUES { Err(NotAnObject::TooMany) } else { Ok(object) };
@@ -108,7 +108,7 @@ impl Object {
     /// As [`Object::parse`], for messages: lists of tools are long and deep, and nobody looks for every member of theirs.
     ///
     /// # Errors
-    /// When the text is no JSON object, not UTF-8, or has too many members.
+    /// When the text is no JSON object, not UTF-8, has too many members, or a value that cannot be built.
     pub fn parse_message(source: Bytes) -> Result<Self, NotAnObject> {
         if source.trim_ascii_start().first() != Some(&b'{') {
             return Self::read(source);

@@ -92,7 +92,8 @@ impl Outcome {
     }
 }
 
-/// How a further ask differs from the first. Its answer counts only if it is better (`Ask::is_better`).
+/// How a further ask differs from the first. Its answer counts if it is better (`Ask::is_better`), or if the request may have been
+/// carried out.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ask {
     /// Another target, path and query. The client must be allowed to ask there itself, unless it is a document.

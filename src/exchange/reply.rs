@@ -10,8 +10,8 @@ use http::header::{
 use super::edits::Edits;
 use super::{is_json, is_media_type};
 use crate::coding::Coding;
-use crate::edit::json::{List, Object};
-use crate::jsonrpc::Envelope;
+use crate::edit::json::Object;
+use crate::jsonrpc::{self, Envelope};
 
 /// An answer of the upstream, on its way to the client.
 #[derive(Clone, Debug, PartialEq)]
@@ -167,15 +167,22 @@ impl Reply {
     /// Whether a message was carried out, whatever the status says: there is a result, as far as the body was read.
     #[must_use]
     pub fn has_result(&self) -> bool {
-        let is_result = |message: &Envelope| message.result.as_deref().is_some_and(|result| result != b"null");
-        match &self.body {
-            ReplyBody::Json(object) => object.has("result") && !object.is_null("result"),
-            ReplyBody::Text(text) => {
-                let list = List::parse(text.clone());
-                list.is_some_and(|list| list.iter().any(|one| Envelope::peek(&one).as_ref().is_some_and(is_result)))
+        self.message.as_ref().is_some_and(Envelope::has_result)
+            || match &self.body {
+                ReplyBody::Json(object) if object.has("error") => object.has("result") && !object.is_null("result"),
+                ReplyBody::Json(object) => speaks_of_result(&object.to_bytes()),
+                ReplyBody::Text(text) => says_result(text),
+                ReplyBody::Stream | ReplyBody::Empty => false,
             }
-            ReplyBody::Stream | ReplyBody::Empty => self.message.as_ref().is_some_and(is_result),
-        }
+    }
+
+    /// Whether nothing of the body was seen that tells what it says.
+    #[must_use]
+    pub fn is_unread(&self) -> bool {
+        self.body == ReplyBody::Stream
+            && self.message.is_none()
+            && self.opening != Opening::Nothing
+            && self.declared_length() != Some(0)
     }
 
     /// Whether the answer claims to be JSON.
@@ -191,4 +198,14 @@ impl Reply {
         // A reply can take all of these.
         let _ = edits.apply_to_reply(self);
     }
+}
+
+/// Whether a text that is no plain object has a result: a list of messages, or something that cannot be read and speaks of one.
+fn says_result(text: &Bytes) -> bool {
+    let messages = jsonrpc::messages(text);
+    messages.iter().any(Envelope::has_result) || messages.is_empty() && speaks_of_result(text)
+}
+
+fn speaks_of_result(text: &[u8]) -> bool {
+    memchr::memmem::find(text, b"\"result\"").is_some()
 }

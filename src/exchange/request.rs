@@ -122,7 +122,7 @@ pub fn is_credential(name: &str) -> bool {
     pairs.any(|(at, pair)| may_begin(pair) && CREDENTIAL_WORDS.iter().any(|word| begins_with(at, word)))
 }
 
-/// For each byte, with a bit for each word for credentials: whether it is the first letter, and whether it is the second.
+/// For each byte: the set of words that have it as first letter, and as second letter.
 static LETTERS: [(u8, u8); 256] = {
     let (mut letters, mut word) = ([(0, 0); 256], 0);
     while word < CREDENTIAL_WORDS.len() {
@@ -291,6 +291,12 @@ impl Request {
     #[must_use]
     pub fn asks(&self) -> bool {
         self.method == Method::POST && self.message.as_ref().is_some_and(Envelope::is_request)
+    }
+
+    /// Whether the upstream only reads for it, so that asking it twice does no harm.
+    #[must_use]
+    pub fn only_reads(&self) -> bool {
+        self.method != Method::POST || self.message.as_ref().is_some_and(Envelope::only_reads)
     }
 
     /// Whether it is a POST of a message with this method.

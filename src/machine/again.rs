@@ -73,7 +73,7 @@ pub(super) fn again(request: &Request, ask: &Ask) -> Option<Outgoing> {
     match &body {
         // The bytes that came keep the coding that they came in.
         Some(body) if ask.body.is_none() && matches!(request.body, RequestBody::Whole(_)) => {
-            headers::measure(&mut fields, body.len());
+            headers::set_length(&mut fields, body.len());
         }
         Some(body) => headers::reframe(&mut fields, body.len()),
         None => {}

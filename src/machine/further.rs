@@ -1,8 +1,7 @@
-//! A further ask and those in its place: each is put, weighed against the first answer, and forgotten if it is no better.
+//! A further ask and those in its place: each is put, weighed against the first answer, and forgotten if it is no better and
+//! says that nothing was carried out.
 
 use std::borrow::Cow;
-
-use http::Method;
 
 use super::again::again;
 use super::parts::Parts;
@@ -10,7 +9,6 @@ use super::{Answer, Body, Machine, Rules, Step};
 use crate::endpoint::Class;
 use crate::exchange::{Ask, Form, Reply, Request, RequestBody};
 use crate::fence;
-use crate::jsonrpc::{Envelope, PROBE};
 use crate::lesson::message;
 use crate::plan::{Fired, Mark};
 
@@ -113,13 +111,12 @@ impl<B: Body> Machine<B> {
         self.weigh(rules, request, further, answer)
     }
 
-    /// A further ask was not answered, or could not be put. `None`: the failure is what the client gets. Whether the
-    /// upstream has acted on the message is not known then, so nothing else is tried, and the first answer, which says that
-    /// it was turned away, would not be true.
+    /// A further ask failed. Returns `None` if the client must get this failure: the upstream may have carried the request out,
+    /// so that no other way is tried, and the first answer would not be true.
     pub fn failed(&mut self, rules: &Rules<'_>, request: &mut Request, was_sent: bool) -> Option<Step<B>> {
         let further = self.further.take()?;
         if further.parts.is_some() {
-            return Some(self.failed_part(rules, request, further));
+            return Some(self.failed_part(rules, request, further, was_sent));
         }
         if was_sent && acts(request, &further.ask) {
             self.findings.take_back(further.before);
@@ -128,7 +125,7 @@ impl<B: Body> Machine<B> {
         Some(self.put_next(rules, request, further))
     }
 
-    /// Goes on with the better answer: with the second one as well if the message may have been acted on.
+    /// Goes on with the second answer if it is better, or if the request may have been carried out.
     pub(super) fn weigh(
         &mut self,
         rules: &Rules<'_>,
@@ -158,16 +155,9 @@ impl<B: Body> Machine<B> {
     }
 }
 
-/// Whether an upstream that is asked so may do something that must not be done twice.
+/// Whether this ask may have an effect at the upstream: a message, or a token request, which spends a code.
 fn acts(request: &Request, ask: &Ask) -> bool {
-    let reads = |message: &Envelope| {
-        let method = message.method.as_deref().unwrap_or_default();
-        method.ends_with("/list") || ["ping", "initialize", PROBE].contains(&method)
-    };
-    request.class.has_messages()
-        && request.method == Method::POST
-        && !ask.listens
-        && !request.message.as_ref().is_some_and(reads)
+    (request.class.has_messages() || request.class == Class::Token) && !ask.listens && !request.only_reads()
 }
 
 /// The step that puts an ask, if it can be put.

@@ -20,11 +20,19 @@ pub(super) struct Parts {
     answers: Vec<Bytes>,
     /// The answers to those messages that are not sent any more.
     unsent: Vec<Bytes>,
+    /// Whether a message of it may have been carried out.
+    has_begun: bool,
 }
 
 impl Parts {
     pub(super) fn new(request: &Request, parts: &[Bytes]) -> Self {
-        Self { whole: request.clone(), left: parts.iter().cloned().collect(), answers: Vec::new(), unsent: Vec::new() }
+        Self {
+            whole: request.clone(),
+            left: parts.iter().cloned().collect(),
+            answers: Vec::new(),
+            unsent: Vec::new(),
+            has_begun: false,
+        }
     }
 
     /// The list of the answers, in the order of the messages.
@@ -74,46 +82,64 @@ impl<B: Body> Machine<B> {
         further: Box<Further<B>>,
         mut answer: Answer<B>,
     ) -> Step<B> {
-        // The form that the client wants is that of the list, and not of each answer in it.
+        let status = answer.reply.status;
+        let is_refused =
+            [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::TOO_MANY_REQUESTS].contains(&status);
+        if let Some(parts) = further.parts.as_ref().filter(|parts| is_refused && !parts.has_begun) {
+            // Nothing was carried out, and the client learns why.
+            *request = parts.whole.clone();
+            self.asks_left = 0;
+            return self.mend(rules, request, answer);
+        }
         let is_message = answer.message(request).is_some();
-        let may_be_inside = answer.reply.is_of("text/event-stream") || answer.reply.is_json();
-        let is_unread = matches!(answer.reply.body, ReplyBody::Stream) && answer.reply.status.is_success();
-        if !is_message && is_unread && may_be_inside && request.asks() {
+        let is_unread = answer.reply.body == ReplyBody::Stream && status.is_success();
+        if !is_message && is_unread && request.asks() {
             self.further = Some(further);
             return Step::Gather(answer);
         }
         let (report, _) = rules.plan.mend_reply(&rules.site, request, &mut answer.reply, false);
         self.note(report);
         self.mend_message(rules, request, &mut answer);
+        // The reply repairs may have turned a single answer into an event.
         let text = if is_message { answer.text() } else { answer.message(request) };
         let text = text.filter(|text| Envelope::peek(text).is_some_and(|message| message.is_response()));
+        let refusal = || {
+            let text = format!("The server answered {}", status.as_u16());
+            jsonrpc::error_of_status(request.message.as_ref(), status.as_u16(), &text)
+        };
+        let text = text.or_else(|| (!status.is_success()).then(refusal));
         self.take_part(rules, request, further, text)
     }
 
-    /// What was read of an answer to a message of the list. `None`: there is no such message.
+    /// What was read of an answer to a message of the list. `None`: not all of it came, or there was no room for it.
     pub fn gathered(&mut self, rules: &Rules<'_>, request: &mut Request, text: Option<Bytes>) -> Option<Step<B>> {
         let further = self.further.take()?;
-        let text = text.map(|text| {
-            let (report, mended) = rules.plan.mend_message(&rules.site, request, &text);
-            self.note(report);
-            mended.unwrap_or(text)
-        });
-        let text = text.filter(|text| Envelope::peek(text).is_some_and(|message| message.is_response()));
+        let Some(text) = text else { return Some(self.failed_part(rules, request, further, true)) };
+        let (report, mended) = rules.plan.mend_message(&rules.site, request, &text);
+        self.note(report);
+        let text = mended.unwrap_or(text);
+        let text = Some(text).filter(|text| Envelope::peek(text).is_some_and(|message| message.is_response()));
         Some(self.take_part(rules, request, further, text))
     }
 
-    /// A message of the list was not answered. The upstream may have acted on it, and on those before it. So the client gets
-    /// their answers, and the rest is not sent.
+    /// A message of the list was not answered, and nothing behind it is sent any more. If one was sent, the upstream may have
+    /// carried it out: then the client gets the answers that came.
     pub(super) fn failed_part(
         &mut self,
         rules: &Rules<'_>,
         request: &mut Request,
         mut further: Box<Further<B>>,
+        was_sent: bool,
     ) -> Step<B> {
+        if let Some(parts) = further.parts.take_if(|parts| !was_sent && !parts.has_begun) {
+            *request = parts.whole;
+            return self.put_next(rules, request, further);
+        }
         if let Some(parts) = &mut further.parts {
             for part in parts.left.drain(..) {
                 let unsent = Envelope::peek(&part).filter(Envelope::is_request);
-                let text = "The message was not sent, because the server did not answer an earlier one of the list";
+                let text =
+                    "The message was not sent, because the answer to an earlier one of the list could not be read";
                 let answer = unsent.map(|message| jsonrpc::error(Some(&message), jsonrpc::INTERNAL_ERROR, text));
                 parts.unsent.extend(answer);
             }
@@ -128,6 +154,9 @@ impl<B: Body> Machine<B> {
         mut further: Box<Further<B>>,
         answer: Option<Bytes>,
     ) -> Step<B> {
+        if let Some(parts) = &mut further.parts {
+            parts.has_begun = true;
+        }
         if let Some(parts) = further.parts.as_mut().filter(|_| request.asks()) {
             let none = || {
                 jsonrpc::error(

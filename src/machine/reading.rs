@@ -13,6 +13,7 @@ use crate::jsonrpc::{Envelope, PROBE};
 use crate::knowledge::Knowledge;
 use crate::plan::Plan;
 use crate::repair::Needs;
+use crate::sse;
 
 /// A message longer than this is looked at only if it is of the kind that clients refuse as a whole for one member.
 const SHORT_MESSAGE: usize = 16 * 1024;
@@ -31,8 +32,8 @@ pub enum OfRequest {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OfReply {
     Nothing,
-    /// All of it, without its content coding.
-    Body,
+    /// All of it up to so many bytes, without its content coding.
+    Body(usize),
     /// Its beginning.
     Start,
     /// All of it up to so many bytes, as long as it begins like a message ([`begins_like_message`]).
@@ -92,7 +93,7 @@ pub fn of_reply(plan: &Plan, request: &Request, reply: &mut Reply, most: usize) 
         return OfReply::Nothing;
     }
     if needs(plan, request, reply) != Needs::Head {
-        return OfReply::Body;
+        return OfReply::Body(most);
     }
     if !plan.wants_messages(request) || !may_be_message(request, reply) {
         return OfReply::Nothing;
@@ -100,12 +101,12 @@ pub fn of_reply(plan: &Plan, request: &Request, reply: &mut Reply, most: usize) 
     let most = longest_message(request, most);
     let is_long = reply.declared_length().is_some_and(|length| length > most as u64);
     if reply.coding.is_some() {
-        // How it begins shows once it is decoded.
-        return if reply.is_json() && !is_long { OfReply::Body } else { OfReply::Nothing };
+        // A coded body must be decoded before its beginning can be seen.
+        return if reply.is_json() && !is_long { OfReply::Body(most) } else { OfReply::Nothing };
     }
     match is_long {
         true if reply.is_json() => OfReply::Nothing,
-        // How it begins tells what it should be called.
+        // The beginning is enough to tell its media type.
         true => OfReply::Start,
         false => OfReply::Message(most),
     }
@@ -155,10 +156,11 @@ fn needs(plan: &Plan, request: &Request, reply: &Reply) -> Needs {
     }
 }
 
-/// Whether an answer may be the one message that was asked for: a success of any type but a stream. What answers another
-/// message may be an error, and says that it is JSON.
+/// Whether an answer may be the one message that was asked for: a success of any type but a stream. What answers a message that
+/// asks nothing may be an error: then it is JSON, and short by its own word, so that nobody waits for it.
 fn may_be_message(request: &Request, reply: &Reply) -> bool {
-    (request.asks() || request.message.is_some() && reply.is_json())
+    let is_short = || reply.declared_length().is_some_and(|length| (1..=SHORT_MESSAGE as u64).contains(&length));
+    (request.asks() || request.message.is_some() && reply.is_json() && is_short())
         && reply.status.is_success()
         && (request.class == Class::LegacyPost || !reply.is_of("text/event-stream"))
 }
@@ -186,6 +188,25 @@ pub fn show_answer(plan: &Plan, request: &Request, reply: &mut Reply, text: &Byt
         _ => reply.body = ReplyBody::Text(text.clone()),
     }
     false
+}
+
+/// The message in the text of an answer: the text itself, or of an event stream the event that answers the request. One that
+/// lacks its id is taken for it.
+#[must_use]
+pub fn answer_in(request: &Request, reply: &Reply, text: &Bytes) -> Option<Bytes> {
+    if !reply.is_of("text/event-stream") {
+        return Some(text.clone());
+    }
+    sse::events(text).filter_map(|event| sse::data(&event)).find(|data| is_answer(request, data))
+}
+
+/// Whether the data of an event are the answer to the request, or an answer that lacks its id.
+#[must_use]
+pub fn is_answer(request: &Request, data: &Bytes) -> bool {
+    let message = Envelope::peek(data).filter(Envelope::is_response);
+    message.is_some_and(|message| {
+        !message.has_id() || request.message.as_ref().is_some_and(|asked| message.answers(asked))
+    })
 }
 
 /// Shows a body that was read whole, without its content coding. Answers whether it is a JSON object.

@@ -126,7 +126,7 @@ impl Played {
     fn failed(&mut self, was_sent: bool) -> String {
         match self.decide(|machine, rules, request| machine.failed(rules, request, was_sent)) {
             Some(step) => self.told(&step),
-            None => "nothing was asked".to_owned(),
+            None => "no step".to_owned(),
         }
     }
 
@@ -152,7 +152,7 @@ fn a_sound_answer_is_relayed() {
     let mut played = Played::new(&[&LOOKS_ELSEWHERE], CALL);
     assert!(matches!(played.decide(|machine, rules, request| machine.begin(rules, request)), Begun::Ask(None)));
     assert!(played.came(OK).starts_with("relay 200 []"));
-    assert_eq!(played.failed(true), "nothing was asked");
+    assert_eq!(played.failed(true), "no step");
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn what_cannot_be_asked_is_passed_over_and_without_a_better_answer_the_first_sta
     // The client may not ask at /b.
     assert!(played.came("404\nX-Other: 1").starts_with("ask /c "));
     assert_eq!(played.failed(false), r#"relay 404 ["test.marks"] "#);
-    assert_eq!(played.failed(false), "nothing was asked");
+    assert_eq!(played.failed(false), "no step");
 }
 
 #[test]
@@ -198,7 +198,7 @@ fn a_message_that_may_have_been_acted_on_is_asked_no_more() {
     // Without an answer nobody knows. That is what the client gets.
     let mut played = Played::new(&[&LOOKS_ELSEWHERE], CALL);
     assert!(played.came("404").starts_with("ask /a "));
-    assert_eq!(played.failed(true), "nothing was asked");
+    assert_eq!(played.failed(true), "no step");
     assert!(played.machine.findings.fired().is_empty());
     // Reading twice does no harm.
     let mut played = Played::new(&[&LOOKS_ELSEWHERE], &CALL.replace("call", "list"));
@@ -239,4 +239,22 @@ fn what_a_list_has_brought_is_told_when_one_of_its_messages_fails() {
     let told = played.failed(true);
     assert!(told.starts_with(r#"relay 200 ["test.parts"] [{"jsonrpc":"2.0","id":1,"result":{}},{"#), "{told}");
     assert!(told.contains(r#""id":3"#) && told.contains("The message was not sent"), "{told}");
+}
+
+#[test]
+fn a_list_of_which_nothing_was_sent_stays_refused() {
+    let mut played = Played::new(&[&ASKS_ONE_BY_ONE], &format!("POST /mcp\n\n{LIST}"));
+    played.came("404");
+    assert_eq!(played.failed(false), "relay 404 [] ");
+    assert_eq!(played.request.body, RequestBody::Whole(LIST.into()));
+}
+
+#[test]
+fn nothing_of_a_list_is_sent_behind_an_answer_that_could_not_be_read() {
+    let mut played = Played::new(&[&ASKS_ONE_BY_ONE], &format!("POST /mcp\n\n{LIST}"));
+    played.came("404");
+    assert_eq!(played.came("200\nContent-Type: text/event-stream"), "gather");
+    let step = played.decide(|machine, rules, request| machine.gathered(rules, request, None)).unwrap();
+    let told = played.told(&step);
+    assert!(told.contains("could be read\"}},{") && told.contains("The message was not sent"), "{told}");
 }

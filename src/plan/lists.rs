@@ -89,8 +89,8 @@ impl List for Replies<'_> {
         fence::check_ask(self.request, reply, ask)
     }
 
-    fn was_carried_out(&self, reply: &Reply) -> bool {
-        self.request.class.has_messages() && reply.has_result()
+    fn may_have_acted(&self, reply: &Reply, ask: &Ask) -> bool {
+        self.request.class.has_messages() && !ask.listens && !fence::was_turned_away(self.request, reply)
     }
 
     fn may_ask(&self) -> bool {

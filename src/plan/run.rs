@@ -45,8 +45,8 @@ pub(super) trait List {
     /// When they do not fit the message.
     fn apply(&self, edits: Edits, subject: &mut Self::Subject) -> Verdict;
 
-    /// Whether the fence judges each change by itself, and not all of them together. What one repair of a message has put in
-    /// order another may tell as a text: that is not what came.
+    /// Whether each change is judged by itself. One repair of a message may wrap what another has just rewritten; compared with
+    /// the original, that would look like a violation.
     const JUDGES_EACH: bool = false;
 
     /// What the fence says to what changes have made of a message.
@@ -62,8 +62,8 @@ pub(super) trait List {
         Err("an answer was given where none can be")
     }
 
-    /// Whether the request was carried out, so that nothing is asked again.
-    fn was_carried_out(&self, _: &Self::Subject) -> bool {
+    /// Whether the request may have been carried out, as the reply came or as it is now, so that it must not be sent again.
+    fn may_have_acted(&self, _: &Self::Subject, _: &Ask) -> bool {
         false
     }
 
@@ -213,8 +213,11 @@ impl<'a, L: List> Run<'a, L> {
                 let is_done = is_fix && self.list.is_done(subject);
                 return Ok(if is_done { ControlFlow::Break(Some(End::Done)) } else { ControlFlow::Continue(()) });
             }
-            Outcome::Again(..) if self.list.was_carried_out(subject) => return Ok(ControlFlow::Continue(())),
             Outcome::Again(finding, ask) => {
+                let came = self.came.as_ref().unwrap_or(subject);
+                if self.list.may_have_acted(came, &ask) || self.list.may_have_acted(subject, &ask) {
+                    return Ok(ControlFlow::Continue(()));
+                }
                 self.list.judge_ask(subject, &ask)?;
                 if is_fix && !self.list.may_ask() {
                     return Ok(ControlFlow::Continue(()));

@@ -134,29 +134,30 @@ impl Exchange {
         Some(Owner::new(Arc::clone(&self.connection), Caller::with_credentials(headers)?))
     }
 
-    async fn peek_reply(
-        &mut self,
-        request: &Request,
-        reply: &mut Reply,
-        mut incoming: Incoming,
-    ) -> Result<Rest, Failure> {
+    async fn peek_reply(&mut self, request: &Request, reply: &mut Reply, incoming: Incoming) -> Result<Rest, Failure> {
         let runtime = self.worker.runtime.clone();
         match reading::of_reply(&runtime.plan, request, reply, runtime.bounds.body_bytes) {
-            OfReply::Nothing if answers_by_events(request, reply) => {
-                return Ok(Rest::Stream(Bytes::new(), Begun::look(incoming).await));
+            // Over HTTP/2 a reset takes back what is queued (RFC 9113 section 8.1), so that a cut right behind the event would
+            // take the event along.
+            OfReply::Nothing if answers_by_events(request, reply) && !self.connection.is_multiplexed() => {
+                Ok(Rest::Stream(Bytes::new(), Begun::look(incoming).await))
             }
-            OfReply::Nothing => return Ok(Rest::Stream(Bytes::new(), incoming.into())),
-            OfReply::Start => return self.peek_start(reply, incoming).await,
-            OfReply::Message(most) => return self.peek_message_of(request, reply, incoming, most).await,
-            OfReply::Body => {}
+            OfReply::Nothing => Ok(Rest::Stream(Bytes::new(), incoming.into())),
+            OfReply::Start => self.peek_start(reply, incoming).await,
+            OfReply::Message(most) => self.peek_message_of(request, reply, incoming, most).await,
+            OfReply::Body(most) => self.peek_whole(reply, incoming, most).await,
         }
+    }
+
+    /// Reads all of a body, up to so many bytes.
+    async fn peek_whole(&mut self, reply: &mut Reply, mut incoming: Incoming, most: usize) -> Result<Rest, Failure> {
         if reply.coding.is_none() && headers::is_encoded(&reply.headers) {
             self.note_untouched(Untouched::Encoded);
             return Ok(Rest::Stream(Bytes::new(), incoming.into()));
         }
-        let bounds = runtime.bounds;
+        let bounds = self.runtime().bounds;
         let began = Instant::now();
-        let read = body::read(&mut incoming, bounds.body_bytes, bounds.body_time, &mut self.held);
+        let read = body::read(&mut incoming, most, bounds.body_time, &mut self.held);
         match Box::pin(read).await {
             Read::Whole(bytes) => Ok(self.show(reply, bytes, bounds.body_bytes)),
             Read::Partly(prefix) => {
@@ -207,6 +208,8 @@ impl Exchange {
                 reply.opening = Opening::of(&prefix);
                 Ok(Rest::Stream(prefix, incoming.into()))
             }
+            // Nobody waits for the end of what answers no question.
+            Read::Failed(_) if !request.asks() => Ok(Rest::Stream(Bytes::new(), incoming.into())),
             Read::Failed(_) => Err(refuse::CUT_OFF.into()),
         }
     }
@@ -231,7 +234,7 @@ impl Exchange {
     }
 }
 
-/// Whether the answer to a message comes as a stream, and as the upstream sends it.
+/// Whether the answer to a message is an event stream without a content coding.
 fn answers_by_events(request: &Request, reply: &Reply) -> bool {
     request.asks() && reply.coding.is_none() && reply.is_of("text/event-stream")
 }

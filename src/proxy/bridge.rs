@@ -15,30 +15,24 @@ use super::answer::{Answer, Body, Rest};
 use super::events::Events;
 use super::{Exchange, admit};
 use crate::body::{self, Read, Upload};
+use crate::coding;
 use crate::endpoint::{SESSION, VERSION};
 use crate::exchange::{Event, Form, Reply, Request, RequestBody};
 use crate::headers;
 use crate::jsonrpc::Envelope;
 use crate::machine::reading;
+use crate::refuse;
 use crate::repairs::stream_target;
 use crate::upstream::{Failure, Ownership, Proof, Question, Route};
 
 /// How long the upstream may take to open a session, in all.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// An event of the opening longer than this is none. An answer to a POST longer than this is on the stream, where it belongs.
+/// Longer events are ignored while the session is opened. An answer to a POST that is longer is on the stream, where it belongs.
 const LONGEST: usize = 1024 * 1024;
 
 /// Opens a session; the version is the newest of that transport.
 const INITIALIZE: &[u8] = br#"{"jsonrpc":"2.0","id":"mcp-mend","method":"initialize","params":{"protocolVersion":"2024-11-05","capabilities":{},"clientInfo":{"name":"mcp-mend","version":"0"}}}"#;
 const INITIALIZED: &[u8] = br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
-
-/// What was answered at once to a message that was posted.
-struct Posted {
-    status: StatusCode,
-    kind: Option<HeaderValue>,
-    /// Empty also if it was too long or did not end.
-    said: Bytes,
-}
 
 impl Exchange {
     /// Asks a message over the stream that is opened there; `None` if there is none, and so the message was not sent.
@@ -60,18 +54,14 @@ impl Exchange {
             Err(failure) if failure.was_sent() => return Some(Err(failure)),
             Err(_) => return None,
         };
+        let is_taken = posted.reply.status.is_success();
+        if !is_taken
+            || posted.text().is_some_and(|said| Envelope::peek(&said).is_some_and(|message| message.is_response()))
+        {
+            return Some(Ok(posted));
+        }
         let mut reply = Reply::new(StatusCode::OK, HeaderMap::new());
         reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let is_taken = posted.status.is_success();
-        if !is_taken || Envelope::peek(&posted.said).is_some_and(|message| message.is_response()) {
-            if !is_taken {
-                reply.status = posted.status;
-                reply.headers.remove(CONTENT_TYPE);
-                reply.headers.extend(posted.kind.map(|kind| (CONTENT_TYPE, kind)));
-            }
-            reading::show_whole(&mut reply, &posted.said);
-            return Some(Ok(Answer { reply, body: Body { rest: Rest::Whole(posted.said, None), lease: None } }));
-        }
         // What the server says by the way goes to those who can hear it.
         reply.form = if request.accepts.events { Form::Listened } else { Form::Message };
         if request.accepts.events {
@@ -108,7 +98,7 @@ impl Exchange {
             return None;
         }
         let mut events = Events::new(Bytes::new(), incoming, self.holding());
-        let endpoint = events.find(LONGEST, PATIENCE, |event| event.name().as_deref() == Some("endpoint")).await?;
+        let endpoint = events.find(LONGEST, |event| event.name().as_deref() == Some("endpoint")).await?;
         let address = String::from_utf8(endpoint.data()?.to_vec()).ok()?;
         let runtime = self.worker.runtime.clone();
         let target = stream_target(&self.site(&runtime), at, address.trim().trim_matches('"'))?;
@@ -118,10 +108,10 @@ impl Exchange {
             let is_answer = |event: &Event| {
                 event.data().and_then(|data| Envelope::peek(&data)).is_some_and(|message| message.is_response())
             };
-            if !posted.status.is_success() {
+            if !posted.reply.status.is_success() {
                 return None;
             }
-            events.find(LONGEST, PATIENCE, is_answer).await?;
+            events.find(LONGEST, is_answer).await?;
             self.post(&fields, &target, Bytes::from_static(INITIALIZED)).await.ok()?;
         }
         Some((events, lease, target))
@@ -133,8 +123,8 @@ impl Exchange {
         admit::rules_at(&self.worker, site, self.is_stranger, request, method, target).is_some()
     }
 
-    /// Posts a message.
-    async fn post(&self, fields: &HeaderMap, target: &PathAndQuery, text: Bytes) -> Result<Posted, Failure> {
+    /// Posts a message. Its answer was read whole if it is short.
+    async fn post(&self, fields: &HeaderMap, target: &PathAndQuery, text: Bytes) -> Result<Answer, Failure> {
         let mut fields = fields.clone();
         fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers::reframe(&mut fields, text.len());
@@ -150,15 +140,22 @@ impl Exchange {
             owner: Ownership::Nobody,
         };
         let (answer, lease) = self.worker.upstream.ask(question).await?;
-        let (mut parts, mut incoming) = answer.into_parts();
-        let (status, kind) = (parts.status, parts.headers.remove(CONTENT_TYPE));
-        match body::read(&mut incoming, LONGEST, PATIENCE, &mut self.holding()).await {
+        let (parts, mut incoming) = answer.into_parts();
+        let mut reply = Reply::new(parts.status, parts.headers);
+        headers::strip_hop_by_hop(&mut reply.headers);
+        Ok(match body::read(&mut incoming, LONGEST, PATIENCE, &mut self.holding()).await {
             Read::Whole(said) => {
                 lease.give_back(Instant::now());
-                Ok(Posted { status, kind, said })
+                let decoded = reply.coding.and_then(|coding| coding::decode(coding, &said, LONGEST).ok());
+                reading::show_whole(&mut reply, decoded.as_ref().unwrap_or(&said));
+                Answer { reply, body: Body { rest: Rest::Whole(said, decoded), lease: None } }
             }
-            // The status says what became of the message.
-            Read::Partly(_) | Read::Failed(_) => Ok(Posted { status, kind, said: Bytes::new() }),
-        }
+            Read::Partly(start) => {
+                Answer { reply, body: Body { rest: Rest::Stream(start, incoming.into()), lease: Some(lease) } }
+            }
+            // The status says that the message was taken.
+            Read::Failed(_) if reply.status.is_success() => Answer::ours(Reply::new(reply.status, HeaderMap::new())),
+            Read::Failed(_) => return Err(refuse::CUT_OFF.into()),
+        })
     }
 }

@@ -1,15 +1,14 @@
 //! An event stream that is read for one event in it.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use tokio::time::timeout;
 
 use super::Exchange;
 use super::answer::{Answer, Rest};
 use crate::body::{self, Begun, Read};
+use crate::coding;
 use crate::exchange::{Event, Request};
-use crate::jsonrpc::Envelope;
+use crate::machine::reading;
 use crate::overload::Held;
 use crate::sse::Splitter;
 
@@ -28,14 +27,8 @@ impl Events {
         Self { incoming: incoming.into(), splitter, held }
     }
 
-    /// The first event of which this is true. `None` if the stream ends before, nothing comes for so long, or an event is longer
-    /// than `most` bytes or than there is room.
-    pub(super) async fn find(
-        &mut self,
-        most: usize,
-        patience: Duration,
-        mut is_it: impl FnMut(&Event) -> bool,
-    ) -> Option<Event> {
+    /// The first event that matches. `None` if the stream ends before, or an event exceeds `most` bytes or the memory that is left.
+    pub(super) async fn find(&mut self, most: usize, mut is_it: impl FnMut(&Event) -> bool) -> Option<Event> {
         loop {
             while let Some(text) = self.splitter.next_event() {
                 let event = Event::arrived(text);
@@ -46,10 +39,7 @@ impl Events {
             if self.splitter.len() > most || !self.held.set(self.splitter.len()) {
                 return None;
             }
-            match body::read_start(&mut self.incoming, patience).await {
-                Read::Partly(bytes) if !bytes.is_empty() => self.splitter.push(bytes),
-                _ => return None,
-            }
+            self.splitter.push(body::next_piece(&mut self.incoming).await?.ok()?);
         }
     }
 
@@ -60,25 +50,23 @@ impl Events {
 }
 
 impl Exchange {
-    /// The message in an answer of which not all was read, if it comes and there is room for it: in an event stream the one
-    /// that answers the request.
+    /// The message in an answer of which not all was read, if it comes within the time for an answer and there is room for it.
     pub(super) async fn gather(&mut self, request: &Request, answer: Answer) -> Option<Bytes> {
         let Rest::Stream(start, mut incoming) = answer.body.rest else { return None };
-        let runtime = self.worker.runtime.clone();
+        let (runtime, reply) = (self.worker.runtime.clone(), answer.reply);
         let (most, patience) = (runtime.bounds.body_bytes, runtime.target.limits.first_byte);
-        if !answer.reply.is_of("text/event-stream") {
-            return match body::read(&mut incoming, most, patience, &mut self.held).await {
-                Read::Whole(rest) => Some(Bytes::from([&start[..], &rest].concat())),
-                Read::Partly(_) | Read::Failed(_) => None,
-            };
+        if reply.coding.is_none() && reply.is_of("text/event-stream") {
+            let mut events = Events::new(start, incoming, self.holding());
+            let is_answer = |event: &Event| event.data().is_some_and(|data| reading::is_answer(request, &data));
+            let message = timeout(patience, events.find(most, is_answer)).await.ok()??.data()?;
+            return self.held.grow(message.len()).then_some(message);
         }
-        let mut events = Events::new(start, incoming, self.holding());
-        let answers = |event: &Event| {
-            let message = event.data().and_then(|data| Envelope::peek(&data));
-            message.zip(request.message.as_ref()).is_some_and(|(message, asked)| message.answers(asked))
+        let Read::Whole(rest) = body::read(&mut incoming, most, patience, &mut self.held).await else { return None };
+        let text = Bytes::from([&start[..], &rest].concat());
+        let text = match reply.coding {
+            Some(coding) => coding::decode(coding, &text, most).ok()?,
+            None => text,
         };
-        let event = timeout(patience, events.find(most, patience, answers)).await.ok()??;
-        let message = event.data()?;
-        self.held.grow(message.len()).then_some(message)
+        reading::answer_in(request, &reply, &text)
     }
 }

@@ -82,6 +82,54 @@ async fn a_call_runs_once_when_a_version_is_refused() {
     }
 }
 
+/// Whatever the status says, a result is behind it, or may be.
+#[tokio::test]
+async fn a_call_runs_once_though_its_result_has_an_error_status() {
+    let result = |text: &str| format!(r#"{{"jsonrpc":"2.0","id":7,"result":{{"text":"{text}"}}}}"#);
+    let error = |code: i32| format!(r#"{{"jsonrpc":"2.0","id":7,"error":{{"code":{code},"message":"paid"}}}}"#);
+    for (status, kind, body) in [
+        ("400 Bad Request", "application/json", result("paid")),
+        ("400 Bad Request", "text/plain", result("paid")),
+        ("400 Bad Request", "application/json", result(r"paid \ud800")),
+        ("400 Bad Request", "application/json", format!("\u{feff}{}", result("paid"))),
+        ("400 Bad Request", "application/json", format!("[{}]", result("paid"))),
+        ("422 Unprocessable Content", "application/json", format!("{{\"responses\":[{}]}}", result("paid"))),
+        ("400 Bad Request", "application/json", result(&"x".repeat(2_000_000))),
+        ("400 Bad Request", "text/event-stream", format!("data: {}\n\n", result("paid"))),
+        ("400 Bad Request", "application/json", error(-32603)),
+        ("408 Request Timeout", "text/plain", "late".to_owned()),
+    ] {
+        let refusal = r#"{"jsonrpc":"2.0","id":7,"error":{"code":-32600,"message":"Unsupported protocol version: 2025-11-25. Supported: 2025-03-26, 2025-06-18"}}"#;
+        let second = reply(status, &[&format!("Content-Type: {kind}")], &body);
+        let upstream = Upstream::answering(move |request| match request.get("mcp-protocol-version") {
+            Some("2025-11-25") => answer("400 Bad Request", refusal),
+            _ => second.clone(),
+        })
+        .await;
+        let proxy = Proxy::to(&upstream).start();
+        let got = proxy.ask(post("/mcp", &[BOTH, JSON, "MCP-Protocol-Version: 2025-11-25"], &call(7, "pay"))).await;
+        assert_eq!(calls(&upstream, "/mcp"), 2, "{status} {kind} {:.80}", body);
+        assert!(!got.text().contains("Unsupported"), "{status} {kind} {:.80}", body);
+    }
+}
+
+#[tokio::test]
+async fn a_code_that_may_be_spent_is_told_so() {
+    let upstream = Upstream::script(|mut conn: Conn| async move {
+        while let Some(request) = conn.next().await {
+            if !request.text().contains("resource") {
+                return;
+            }
+            conn.send(answer("400 Bad Request", r#"{"error":"invalid_target"}"#)).await;
+        }
+    })
+    .await;
+    let form = "grant_type=authorization_code&code=c&resource=https%3A%2F%2Fh%2Fmcp";
+    let ask = post("/token", &["Content-Type: application/x-www-form-urlencoded"], form);
+    assert_eq!(Proxy::to(&upstream).start().ask(ask).await.status(), 502);
+    assert_eq!(upstream.seen_at("/token").len(), 2);
+}
+
 #[tokio::test]
 async fn a_call_runs_once_behind_a_redirect() {
     for ends in ENDS {
@@ -315,10 +363,32 @@ async fn a_list_that_was_looked_into_is_not_asked_again() {
     for body in [
         r#"[{"jsonrpc":"2.0","id":1,"result":{}},{"jsonrpc":"2.0","id":2,"error":{"code":-32602,"message":"no such tool"}}]"#,
         r#"{"jsonrpc":"2.0","id":2,"error":{"code":-32602,"message":"no such tool"}}"#,
+        r#"{"jsonrpc":"2.0","id":2,"error":{"code":-32602,"message":"no \ud800"}}"#,
+        r#"{"jsonrpc":"2.0","id":2,"error":{"code":-32600,"message":"no such tool"}}"#,
+        r#"[{"jsonrpc":"2.0","id":1,"result":{"text":"\ud800"}},{"jsonrpc":"2.0","id":2,"error":{"code":1,"message":""}}]"#,
+        r#"{"responses":[{"jsonrpc":"2.0","id":1,"result":{}}]}"#,
     ] {
         let upstream = Upstream::always(answer("400 Bad Request", body)).await;
         let proxy = Proxy::to(&upstream).start();
         let got = proxy.ask(post("/mcp", &[BOTH, JSON], &list(&["pay", "bad"]))).await;
         assert_eq!((got.status(), calls(&upstream, "/mcp")), (400, 1));
     }
+}
+
+#[tokio::test]
+async fn a_list_whose_first_message_wants_a_login_wants_one() {
+    let challenge = "WWW-Authenticate: Bearer error=\"invalid_token\"";
+    let upstream = without_lists(move |text, id| {
+        Some(match text.contains("open") {
+            true => answer("200 OK", &result(&id, "a")),
+            false => reply("401 Unauthorized", &[challenge], "no"),
+        })
+    })
+    .await;
+    let proxy = Proxy::to(&upstream).start();
+    let got = proxy.ask(post("/mcp", &[BOTH, JSON], &list(&["guarded", "open"]))).await;
+    assert!(got.status() == 401 && got.get("www-authenticate").is_some(), "{got:?}");
+    let got = proxy.ask(post("/mcp", &[BOTH, JSON], &list(&["open", "guarded"]))).await;
+    assert_eq!(outcomes(&got), [(1, true), (2, false)]);
+    assert!(got.text().contains("\"status\":401"), "{got:?}");
 }

@@ -65,6 +65,26 @@ async fn raw(proxy: &Proxy) -> Wire {
     wire
 }
 
+/// A reset takes back what is queued for a stream, so the event has to be on its way before.
+#[tokio::test]
+async fn an_event_arrives_though_the_stream_breaks_right_behind_it() {
+    const EVENT: &str = "data: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"content\":[]}}\n\n";
+    let upstream = Upstream::script(|mut conn| async move {
+        conn.next().await;
+        conn.send([STREAM.as_bytes(), &chunk(EVENT), b"zz\r\n"].concat()).await;
+    })
+    .await;
+    let proxy = Proxy::to(&upstream).start();
+    let (mut client, _connection) = client(&proxy).await;
+    for _ in 0..20 {
+        let fields = [("accept", "application/json, text/event-stream"), ("content-type", "application/json")];
+        let (answer, mut upload) = client.send_request(request("POST", "/mcp", &fields), false).unwrap();
+        upload.send_data(Bytes::from_static(br#"{"jsonrpc":"2.0","id":1,"method":"tools/call"}"#), true).unwrap();
+        let (head, mut body) = soon(answer).await.unwrap().into_parts();
+        assert_eq!((head.status.as_u16(), piece(&mut body).await), (200, Bytes::from_static(EVENT.as_bytes())));
+    }
+}
+
 #[tokio::test]
 async fn a_request_arrives_as_one_of_http_1() {
     let upstream = Upstream::sound().await;

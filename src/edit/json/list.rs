@@ -51,7 +51,9 @@ impl List {
         let mut reader = serde_json::Deserializer::from_str(text);
         let elements = reader.deserialize_seq(Outline { text }).ok()?;
         reader.end().ok()?;
-        can_be_built(text).then_some(())?;
+        if !can_be_built(text) {
+            return None;
+        }
         Some(Self { source, elements, view: None })
     }
 

@@ -35,8 +35,8 @@ pub(super) fn extent(text: &[u8]) -> (usize, usize) {
     (deepest, values)
 }
 
-/// Whether every value in a JSON text can be built: no string has half of a surrogate pair (RFC 8259 section 8.2), and nothing is
-/// nested too deep.
+/// Checks that serde_json can build every value, without building it: no string has half of a surrogate pair (RFC 8259
+/// section 8.2), and nothing is nested too deep.
 pub(super) fn can_be_built(text: &str) -> bool {
     serde_json::from_str::<Built>(text).is_ok()
 }

@@ -110,10 +110,11 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-/// Turns the upstream's own URLs in all other parameters, such as `authorization_uri`, into public ones.
+/// Turns the upstream's own URLs in all other parameters, such as `authorization_uri`, into public ones. Other schemes are left
+/// alone: with Digest, the realm is a part of what is hashed (RFC 7616 section 3.4.2).
 fn publish(site: &Site<'_>, found: &mut Challenges, bearer: &mut Challenge) -> bool {
     let mut any = false;
-    let others = found.list.iter_mut().skip(1).flat_map(|challenge| &mut challenge.params);
+    let others = found.list.iter_mut().skip(1).filter(|one| one.is_bearer()).flat_map(|one| &mut one.params);
     for (name, value) in others.chain(&mut bearer.params) {
         if name.eq_ignore_ascii_case("resource_metadata") {
             continue;
@@ -142,7 +143,8 @@ fn of_the_stream(site: &Site<'_>, request: &Request, have: Option<&str>) -> Opti
 fn publish_all(site: &Site<'_>, reply: &Reply) -> Outcome {
     let mut found = Challenges::read(&reply.headers);
     let mut any = false;
-    for (_, value) in found.list.iter_mut().flat_map(|challenge| &mut challenge.params) {
+    let bearers = found.list.iter_mut().filter(|challenge| challenge.is_bearer());
+    for (_, value) in bearers.flat_map(|challenge| &mut challenge.params).filter(|(name, _)| name != "realm") {
         if let Some(public) = site.to_public(value) {
             *value = public;
             any = true;

@@ -65,7 +65,7 @@ fn when(request: &Request) -> bool {
     request.origin.is_some() || request.headers.contains_key(REFERER)
 }
 
-/// The value of a field that is there once. Of several lines nobody knows which one counts.
+/// The value, if the field occurs exactly once.
 fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
     let mut lines = headers.get_all(name).iter();
     lines.next().filter(|_| lines.next().is_none())

@@ -5,7 +5,6 @@ use http::StatusCode;
 
 use super::batch::messages_in;
 use crate::client::who;
-use crate::edit::json::List;
 use crate::endpoint::Class;
 use crate::exchange::features::Feature;
 use crate::exchange::{Ask, Outcome, Reply, ReplyBody, Request, RequestBody, Site};
@@ -99,24 +98,21 @@ fn when(request: &Request, reply: &Reply) -> bool {
 /// Whether an answer is to a message of the list: then the upstream has looked into it.
 fn answers_one_of(list: &Bytes, reply: &Reply) -> bool {
     let answers = match &reply.body {
-        ReplyBody::Json(object) => vec![object.to_bytes()],
-        ReplyBody::Text(text) => List::parse(text.clone()).map(|list| list.iter().collect()).unwrap_or_default(),
+        ReplyBody::Json(object) => jsonrpc::messages(&object.to_bytes()),
+        ReplyBody::Text(text) => jsonrpc::messages(text),
         ReplyBody::Stream | ReplyBody::Empty => Vec::new(),
     };
-    let asked: Vec<Envelope> = messages_in(list).unwrap_or_default().iter().filter_map(Envelope::peek).collect();
-    let is_to_one = |answer: &Bytes| {
-        Envelope::peek(answer).is_some_and(|answer| {
-            answer.result.is_some() || answer.has_id() && asked.iter().any(|asked| answer.answers(asked))
-        })
-    };
+    let asked = jsonrpc::messages(list);
+    let is_to_one = |answer: &Envelope| answer.has_id() && asked.iter().any(|asked| answer.answers(asked));
     answers.iter().any(is_to_one)
 }
 
 fn run(_: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let code = reply.json().and_then(|message| message.child("error")?.get("code")?.as_i64());
-    let is_unread = matches!(code, Some(jsonrpc::PARSE_ERROR | jsonrpc::INVALID_REQUEST));
+    let is_form = matches!(code, Some(jsonrpc::PARSE_ERROR | jsonrpc::INVALID_REQUEST));
     let RequestBody::Whole(text) = &request.body else { return Outcome::Sound };
-    if !is_unread && (reply.status == StatusCode::OK || answers_one_of(text, reply)) {
+    let is_looked_into = code != Some(jsonrpc::PARSE_ERROR) && answers_one_of(text, reply);
+    if is_looked_into || (reply.status == StatusCode::OK && !is_form) {
         return Outcome::Sound;
     }
     let parts = messages_in(text).filter(|parts| !parts.is_empty() && parts.len() <= MOST);

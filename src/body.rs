@@ -1,9 +1,9 @@
 //! The closed set of bodies, both ways: what streams, what was read, what is ours; and what happens when one ends.
 
-mod begun;
 pub mod caller;
 pub mod events;
 pub mod inbox;
+mod peeked;
 mod picked;
 pub mod pieces;
 mod read;
@@ -19,8 +19,8 @@ use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use tokio_util::sync::CancellationToken;
 
-pub use self::begun::Begun;
 use self::events::{Events, Relay};
+pub use self::peeked::Peeked;
 use self::picked::Picked;
 pub use self::read::{Read, drain, is_timeout, next_piece, read, read_start, read_while};
 pub use self::source::Source;

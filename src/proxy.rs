@@ -4,8 +4,8 @@
 //!
 //! What is decided on the way is decided by the machine (`machine`); here is what awaits and streams.
 //!
-//! admit (what class is it?) -> learn, if that matters -> limits -> read the body -> mend -> aim -> ask, read the answer -> mend ->
-//! finish
+//! admit (what class is it?) -> learn, if that matters -> limits -> read the body -> mend -> aim -> ask, read the answer -> mend
+//! (-> ask again, weigh, mend: `go_on`) -> finish
 
 mod account;
 pub(crate) mod admit;

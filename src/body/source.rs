@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
 
-use super::{Begun, PolledFrame};
+use super::{Peeked, PolledFrame};
 use crate::coding::Decoder;
 
 /// So much of a coded body is decoded at a time: what comes out of it is all that is ever held.
@@ -16,13 +16,13 @@ const MOST: usize = 8 * 1024 * 1024;
 
 /// The body of an answer on its way down.
 pub enum Source {
-    Plain(Begun),
+    Plain(Peeked),
     Decoded(Box<Decoded>),
 }
 
 /// A body whose coding is undone piece by piece, as soon as each comes.
 pub struct Decoded {
-    incoming: Begun,
+    incoming: Peeked,
     /// Gone once the coding has ended.
     decoder: Option<Decoder>,
     /// What was read and is still to be decoded.
@@ -32,7 +32,7 @@ pub struct Decoded {
 impl Source {
     /// The body behind what was read of it already, without its coding.
     #[must_use]
-    pub fn decoded(coded: Bytes, incoming: Begun, decoder: Decoder) -> Self {
+    pub fn decoded(coded: Bytes, incoming: Peeked, decoder: Decoder) -> Self {
         Self::Decoded(Box::new(Decoded { incoming, decoder: Some(decoder), coded }))
     }
 

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::Exchange;
 use crate::body::caller::Caller;
-use crate::body::{self, Begun, Read, Upload};
+use crate::body::{self, Peeked, Read, Upload};
 use crate::coding;
 use crate::edit::json::Object;
 use crate::endpoint::Class;
@@ -51,7 +51,7 @@ pub(super) struct Body {
 /// What is to come of an answer's body, beside what a repair was shown.
 pub(super) enum Rest {
     /// Streams, after what was read already.
-    Stream(Bytes, Begun),
+    Stream(Bytes, Peeked),
     /// Was read whole: its bytes as they came, and without their content coding if they had one that could be undone.
     Whole(Bytes, Option<Bytes>),
     /// There is none: the answer is ours.
@@ -140,7 +140,7 @@ impl Exchange {
             // Over HTTP/2 a reset takes back what is queued (RFC 9113 section 8.1), so that a cut right behind the event would
             // take the event along.
             OfReply::Nothing if answers_by_events(request, reply) && !self.connection.is_multiplexed() => {
-                Ok(Rest::Stream(Bytes::new(), Begun::look(incoming).await))
+                Ok(Rest::Stream(Bytes::new(), Peeked::look(incoming).await))
             }
             OfReply::Nothing => Ok(Rest::Stream(Bytes::new(), incoming.into())),
             OfReply::Start => self.peek_start(reply, incoming).await,

@@ -5,7 +5,7 @@ use tokio::time::timeout;
 
 use super::Exchange;
 use super::answer::{Answer, Rest};
-use crate::body::{self, Begun, Read};
+use crate::body::{self, Peeked, Read};
 use crate::coding;
 use crate::exchange::{Event, Request};
 use crate::machine::reading;
@@ -14,14 +14,14 @@ use crate::sse::Splitter;
 
 /// An event stream as it comes.
 pub(super) struct Events {
-    incoming: Begun,
+    incoming: Peeked,
     splitter: Splitter,
     held: Held,
 }
 
 impl Events {
     /// A stream of which `start` was read already. What is kept of it is counted as held.
-    pub(super) fn new(start: Bytes, incoming: impl Into<Begun>, held: Held) -> Self {
+    pub(super) fn new(start: Bytes, incoming: impl Into<Peeked>, held: Held) -> Self {
         let mut splitter = Splitter::default();
         splitter.push(start);
         Self { incoming: incoming.into(), splitter, held }
@@ -44,7 +44,7 @@ impl Events {
     }
 
     /// What was read behind the last event, and the rest of the stream.
-    pub(super) fn into_rest(mut self) -> (Bytes, Begun) {
+    pub(super) fn into_rest(mut self) -> (Bytes, Peeked) {
         (self.splitter.take_rest(), self.incoming)
     }
 }

@@ -1,4 +1,4 @@
-//! The body of an answer that has perhaps begun with the head. Many servers answer a message with one event and end the
+//! A response body whose first frame may have arrived with the head. Many servers answer a message with one event and end the
 //! stream at once. If that is seen before the head leaves, then head, event and end leave in one write.
 
 use std::future::poll_fn;
@@ -15,19 +15,19 @@ use super::with_prefix;
 type Found = Option<Result<Frame<Bytes>, hyper::Error>>;
 
 /// The body of an answer of the upstream.
-pub struct Begun {
+pub struct Peeked {
     /// What was there at the first look, to be handed on first.
     first: Option<Found>,
     incoming: Incoming,
 }
 
-impl From<Incoming> for Begun {
+impl From<Incoming> for Peeked {
     fn from(incoming: Incoming) -> Self {
         Self { first: None, incoming }
     }
 }
 
-impl Begun {
+impl Peeked {
     /// Looks for what has come already. Waits for nothing.
     pub async fn look(mut incoming: Incoming) -> Self {
         let first = poll_fn(|cx| {
@@ -35,8 +35,8 @@ impl Begun {
                 Poll::Ready(found) => Some(found),
                 Poll::Pending => None,
             })
-        });
-        let first = first.await;
+        })
+        .await;
         if matches!(first, Some(Some(Ok(_)))) {
             give_way().await;
         }
@@ -45,7 +45,7 @@ impl Begun {
 }
 
 /// Lets the tasks go first that are ready to run: the connection may have the end of the body already, and hands it on
-/// when the piece before is taken.
+/// when the piece before is taken. `tokio::task::yield_now` would also wait for a look at all sockets.
 async fn give_way() {
     let mut is_first = true;
     poll_fn(|cx| {
@@ -58,7 +58,7 @@ async fn give_way() {
     .await;
 }
 
-impl Body for Begun {
+impl Body for Peeked {
     type Data = Bytes;
     type Error = hyper::Error;
 

@@ -1,13 +1,14 @@
 //! A-02, A-03: a challenge that does not say where the resource metadata are, or says it wrong.
 
 use http::StatusCode;
-use http::header::WWW_AUTHENTICATE;
+use http::header::{HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 
 use super::{is_ours, leading_bearer, with_challenges};
 use crate::client::who;
 use crate::edit::challenge::{Challenge, Challenges};
 use crate::edit::origin::after_origin;
 use crate::endpoint::{self, Class};
+use crate::exchange::edits::Edits;
 use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
@@ -101,6 +102,18 @@ pub static REPAIR: Repair = Repair {
             ),
         },
         Example {
+            note: "another endpoint, without quotes, behind another scheme",
+            site: SiteKind::Cohosted,
+            request: "GET /admin",
+            reply: "401\nWWW-Authenticate: Digest realm=\"http://localhost:3000\", nonce=\"n\", algorithm=MD5\n\
+                    WWW-Authenticate: Bearer resource_metadata=http://localhost:3000/.well-known/oauth-protected-resource",
+            then: Then::Becomes(
+                "401\nWWW-Authenticate: Digest realm=\"http://localhost:3000\", nonce=\"n\", algorithm=MD5\n\
+                 WWW-Authenticate: Bearer \
+                 resource_metadata=\"https://mcp.example.com/.well-known/oauth-protected-resource\"",
+            ),
+        },
+        Example {
             note: "no pointer and nothing to point at",
             site: SiteKind::Open,
             request: "POST /mcp",
@@ -139,21 +152,32 @@ fn of_the_stream(site: &Site<'_>, request: &Request, have: Option<&str>) -> Opti
     (request.class == Class::LegacySse && path == own).then(|| format!("{}{own}", site.facts.public))
 }
 
-/// The challenge of an endpoint that is not the protected resource: only the upstream's own addresses in it are wrong.
+/// The challenge of an endpoint that is not the protected resource: only the upstream's own addresses in it are wrong. Lines with
+/// other schemes stay as they came.
 fn publish_all(site: &Site<'_>, reply: &Reply) -> Outcome {
-    let mut found = Challenges::read(&reply.headers);
+    let lines: Vec<&HeaderValue> = reply.headers.get_all(WWW_AUTHENTICATE).iter().collect();
+    let published: Vec<Option<HeaderValue>> = lines.iter().map(|line| publish_line(site, line)).collect();
+    let mut edits = Edits::new();
+    if published.iter().any(Option::is_some) {
+        let line = |(came, new): (&HeaderValue, Option<HeaderValue>)| new.unwrap_or_else(|| came.clone());
+        edits.set_all(&WWW_AUTHENTICATE, lines.into_iter().zip(published).map(line));
+    }
+    Outcome::mended_if_any("the challenge names the upstream's own address", edits)
+}
+
+/// A line of Bearer challenges with public addresses; `None` if nothing is wrong, or there is another scheme in it.
+fn publish_line(site: &Site<'_>, line: &HeaderValue) -> Option<HeaderValue> {
+    let headers = HeaderMap::from_iter([(WWW_AUTHENTICATE, line.clone())]);
+    let mut found = Challenges::read(&headers);
+    let [bearer] = found.list.as_mut_slice() else { return None };
     let mut any = false;
-    let bearers = found.list.iter_mut().filter(|challenge| challenge.is_bearer());
-    for (_, value) in bearers.flat_map(|challenge| &mut challenge.params).filter(|(name, _)| name != "realm") {
+    for (_, value) in bearer.params.iter_mut().filter(|(name, _)| bearer.scheme == "Bearer" && name != "realm") {
         if let Some(public) = site.to_public(value) {
             *value = public;
             any = true;
         }
     }
-    match any && found.irregular.is_none() {
-        true => Outcome::mended("the challenge names the upstream's own address", with_challenges(&found)),
-        false => Outcome::Sound,
-    }
+    any.then(|| bearer.to_value())
 }
 
 fn run(site: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {

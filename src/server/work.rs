@@ -95,9 +95,15 @@ impl Handed {
 }
 
 impl Connections {
-    async fn next(&mut self) -> io::Result<Option<Socket>> {
+    /// The next connection; `None` when there are no more after the order to stop.
+    async fn next(&mut self, stop: &Stop) -> io::Result<Option<Socket>> {
         match self {
-            Self::Listener(listener) => listener.accept().await.map(Some),
+            Self::Listener(listener) => tokio::select! {
+                biased;
+                () = stop.accepting.cancelled() => Ok(None),
+                socket = listener.accept() => socket.map(Some),
+            },
+            // It ends when the other thread has stopped. What that thread has accepted is served: the client is connected.
             Self::Inbox(inbox) => match inbox.recv().await {
                 Some(handed) => handed.take().map(Some),
                 None => Ok(None),
@@ -127,12 +133,7 @@ pub(super) async fn work(source: Source, crew: Arc<Crew>, door: Arc<Door>, stop:
 
 async fn accept(mut connections: Connections, crew: &Arc<Crew>, door: &Arc<Door>, stop: &Stop, tracker: &TaskTracker) {
     loop {
-        let socket = tokio::select! {
-            biased;
-            () = stop.accepting.cancelled() => return,
-            socket = connections.next() => socket,
-        };
-        match socket {
+        match connections.next(stop).await {
             Ok(Some(socket)) => {
                 let Some((connection, bounds)) = meet(&socket, crew) else { continue };
                 // A number that is stated is meant for clients with an address of their own.
@@ -245,5 +246,30 @@ pub(super) async fn hand_over(listener: Listener, workers: Vec<mpsc::UnboundedSe
             }
             Err(error) => wait_out(&error).await,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+
+    /// The client is connected, and may have sent its request: dropped, it would see a reset.
+    #[tokio::test]
+    async fn what_was_accepted_before_the_order_to_stop_is_served() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let _client = StdTcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (accepted, _) = listener.accept().unwrap();
+        accepted.set_nonblocking(true).unwrap();
+        let (outbox, inbox) = mpsc::unbounded_channel();
+        assert!(outbox.send(Handed::Tcp(accepted)).is_ok());
+        drop(outbox);
+        let stop = Stop { accepting: CancellationToken::new(), streams: CancellationToken::new() };
+        stop.accepting.cancel();
+        let mut connections = Connections::Inbox(inbox);
+        let both = async { (connections.next(&stop).await, connections.next(&stop).await) };
+        let (first, then) = tokio::time::timeout(Duration::from_secs(20), both).await.unwrap();
+        assert!(matches!((first, then), (Ok(Some(_)), Ok(None))));
     }
 }

@@ -25,7 +25,7 @@ pub(super) struct Further<B> {
     asked: Mark,
     /// The ask that is put now, with those that come after it.
     ask: Box<Ask>,
-    /// What is put message by message.
+    /// What is put message by message, while one of them is asked.
     pub(super) parts: Option<Parts>,
 }
 
@@ -55,8 +55,8 @@ impl<B: Body> Machine<B> {
         loop {
             self.findings.take_back(further.asked);
             if !further.ask.parts.is_empty() {
-                further.parts = Some(Parts::new(request, &further.ask.parts));
-                return self.next_part(rules, request, further);
+                let parts = Parts::new(request, &further.ask.parts);
+                return self.next_part(rules, request, further, parts);
             }
             if let Some(step) = step_of(rules, request, &further.ask) {
                 self.further = Some(further);
@@ -99,11 +99,11 @@ impl<B: Body> Machine<B> {
         &mut self,
         rules: &Rules<'_>,
         request: &mut Request,
-        further: Box<Further<B>>,
+        mut further: Box<Further<B>>,
         mut answer: Answer<B>,
     ) -> Step<B> {
-        if further.parts.is_some() {
-            return self.came_part(rules, request, further, answer);
+        if let Some(parts) = further.parts.take() {
+            return self.came_part(rules, request, further, parts, answer);
         }
         if further.ask.listens && answer.reply.is_of("text/event-stream") {
             answer.reply.form = Form::Listened;
@@ -114,9 +114,9 @@ impl<B: Body> Machine<B> {
     /// A further ask failed. Returns `None` if the client must get this failure: the upstream may have carried the request out,
     /// so that no other way is tried, and the first answer would not be true.
     pub fn failed(&mut self, rules: &Rules<'_>, request: &mut Request, was_sent: bool) -> Option<Step<B>> {
-        let further = self.further.take()?;
-        if further.parts.is_some() {
-            return Some(self.failed_part(rules, request, further, was_sent));
+        let mut further = self.further.take()?;
+        if let Some(parts) = further.parts.take() {
+            return Some(self.failed_part(rules, request, further, parts, was_sent));
         }
         if was_sent && acts(request, &further.ask) {
             self.findings.take_back(further.before);

@@ -3,30 +3,16 @@
 //! Four floors; a file uses only its own floor and those above it in this list (ARCHITECTURE.md).
 #![forbid(unsafe_code)]
 
-// Pure core: no I/O, clock, logging, globals.
-pub mod client;
-pub mod coding;
-pub mod documents;
-pub mod edit;
-pub mod endpoint;
-pub mod exchange;
-pub mod headers;
-pub mod hosts;
-pub mod jsonrpc;
-pub mod knowledge;
-pub mod lesson;
-pub mod repair;
-pub mod repairs;
-pub mod seal;
-pub mod sse;
+// The pure core is a crate of its own: no I/O, clock, logging, globals.
+pub use mcp_mend_core::{
+    client, coding, documents, edit, endpoint, example, exchange, fence, headers, jsonrpc, knowledge, lesson, machine,
+    plan, repair, repairs, seal, sse,
+};
 
-// Pure plan: classification, configuration, text forms.
+// Pure plan: configuration, text forms.
 pub mod admission;
 pub mod config;
-pub mod example;
-pub mod fence;
-pub mod machine;
-pub mod plan;
+pub mod hosts;
 pub mod ranges;
 pub mod redact;
 pub mod replay;

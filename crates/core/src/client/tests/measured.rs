@@ -11,7 +11,7 @@ use crate::plan::Plan;
 use crate::repair::{Mode, Repair, SiteKind};
 use crate::repairs::{self, REPAIRS};
 
-#[path = "../../../tests/interop/parsers/rmcp/cases.rs"]
+#[path = "../../../../../tests/interop/parsers/rmcp/cases.rs"]
 #[allow(dead_code)]
 mod cases;
 
@@ -48,7 +48,7 @@ fn client_of(column: &str) -> Option<Clients> {
 }
 
 fn results(suite: &str) -> Vec<Line> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop").join(suite).join("results.md");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/interop").join(suite).join("results.md");
     let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let mut columns: Vec<Option<Clients>> = Vec::new();
     let mut lines = Vec::new();

@@ -11,14 +11,13 @@ use http::header::{
 };
 
 pub use self::misleading::drop_misleading;
-pub use self::names::Names;
-pub(crate) use self::names::is_forwarding;
 use self::names::is_hop_by_hop;
+pub use self::names::{Names, is_forwarding};
 use crate::edit::list;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-pub(crate) const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+pub const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// What describes the bytes of a body.
 const OF_THE_BYTES: [HeaderName; 5] = [

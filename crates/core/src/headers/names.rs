@@ -97,6 +97,6 @@ pub(super) fn is_hop_by_hop(name: &str) -> bool {
 }
 
 /// Fields by which somebody says who the client was or which host it asked for. Believed only from trusted proxies.
-pub(crate) fn is_forwarding(name: &str) -> bool {
+pub fn is_forwarding(name: &str) -> bool {
     kind_of(name) == Kind::Forwarding
 }

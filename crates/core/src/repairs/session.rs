@@ -14,7 +14,7 @@ use super::transport;
 use crate::exchange::{Facts, Request};
 
 /// Every sealed id begins with this. An id of an upstream that begins so is sealed as well (`session.id-illegal`).
-pub(crate) const SEALED: &str = "mend-";
+pub const SEALED: &str = "mend-";
 /// Between the upstream's id and its cookies in what is sealed. No header value has this byte.
 const BEFORE_COOKIES: u8 = 0;
 /// A longer id than this would not pass everywhere as a header.
@@ -22,15 +22,15 @@ const LONGEST: usize = 4096;
 
 /// What a sealed id stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Opened {
+pub struct Opened {
     /// The id that the upstream gave out.
-    pub(crate) id: HeaderValue,
+    pub id: HeaderValue,
     /// The value of the `Cookie` field that belongs to it.
-    pub(crate) cookies: Option<String>,
+    pub cookies: Option<String>,
 }
 
 /// Whether an id is what a program prints for none.
-pub(crate) fn is_none(id: &HeaderValue) -> bool {
+pub fn is_none(id: &HeaderValue) -> bool {
     let text = id.as_bytes().trim_ascii();
     text.is_empty() || [&b"null"[..], b"undefined", b"none"].iter().any(|word| text.eq_ignore_ascii_case(word))
 }
@@ -41,7 +41,7 @@ fn is_legal(id: &HeaderValue) -> bool {
 }
 
 /// Whether an id begins as ours do. Only opening it tells whether it is one.
-pub(crate) fn is_marked(id: &HeaderValue) -> bool {
+pub fn is_marked(id: &HeaderValue) -> bool {
     id.as_bytes().starts_with(SEALED.as_bytes())
 }
 
@@ -51,7 +51,7 @@ fn bound_to(facts: &Facts) -> [&str; 3] {
 }
 
 /// The sealed form of an id and of the cookies that belong to it; `None` without a key.
-pub(crate) fn seal(facts: &Facts, id: &HeaderValue, cookies: Option<&str>) -> Option<HeaderValue> {
+pub fn seal(facts: &Facts, id: &HeaderValue, cookies: Option<&str>) -> Option<HeaderValue> {
     let mut plain = id.as_bytes().to_vec();
     if let Some(cookies) = cookies {
         plain.push(BEFORE_COOKIES);
@@ -62,7 +62,7 @@ pub(crate) fn seal(facts: &Facts, id: &HeaderValue, cookies: Option<&str>) -> Op
 }
 
 /// What a sealed id stands for; `None` if it was not sealed for this site with one of its keys.
-pub(crate) fn open(facts: &Facts, sealed: &HeaderValue) -> Option<Opened> {
+pub fn open(facts: &Facts, sealed: &HeaderValue) -> Option<Opened> {
     let letters = sealed.to_str().ok()?.strip_prefix(SEALED)?;
     let plain = facts.seal.open(&bound_to(facts), letters)?;
     let mut parts = plain.splitn(2, |byte| *byte == BEFORE_COOKIES);

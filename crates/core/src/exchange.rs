@@ -1,6 +1,7 @@
 //! What a repair sees of an exchange: the site, the request, the reply. Pure values, no I/O.
 
 pub mod edits;
+pub mod content;
 mod event;
 pub mod features;
 mod outcome;

@@ -4,6 +4,7 @@
 mod events;
 mod messages;
 mod request;
+mod turned_away;
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -17,11 +18,11 @@ pub use self::events::{check_event, check_silence};
 pub use self::messages::check_message;
 use self::request::check_credentials;
 pub use self::request::check_request;
+pub use self::turned_away::{may_act_twice, was_turned_away};
 use crate::edit::basic::Credentials;
 use crate::edit::json::{List, Object};
 use crate::endpoint::Class;
 use crate::exchange::{Ask, Reply, Request, RequestBody, Site};
-use crate::jsonrpc;
 
 /// Whether the changed reply breaks a promise, and which.
 ///
@@ -64,8 +65,8 @@ pub fn check_answer(answer: &Reply) -> Result<(), &'static str> {
 /// # Errors
 /// The promise that was broken.
 pub fn check_ask(request: &Request, reply: &Reply, ask: &Ask) -> Result<(), &'static str> {
-    if request.class.has_messages() && !ask.listens && !was_turned_away(request, reply) {
-        return Err("a message was sent twice that may have been acted on");
+    if may_act_twice(request, reply, ask) {
+        return Err("a request was sent twice that may have been carried out");
     }
     if ![&ask.target, &ask.bridge].into_iter().flatten().all(|to| to.starts_with('/')) {
         return Err("a further ask leaves the upstream");
@@ -106,36 +107,6 @@ fn is_of_the_way(name: &HeaderName) -> bool {
     [HOST, COOKIE, ORIGIN, REFERER, FORWARDED, AUTHORIZATION].contains(name)
         || name.as_str().starts_with("x-forwarded-")
         || name.as_str().starts_with("x-real-")
-}
-
-/// Whether an answer says that the message was not carried out: it was sent elsewhere, refused for its form, or for what
-/// JSON-RPC itself forbids. What only reads may be repeated.
-#[must_use]
-pub fn was_turned_away(request: &Request, reply: &Reply) -> bool {
-    if request.only_reads() {
-        return true;
-    }
-    if reply.has_result() {
-        return false;
-    }
-    let code = reply.json().and_then(|message| message.child("error")?.get("code")?.as_i64());
-    let is_form = code.is_some_and(|code| {
-        code == jsonrpc::PARSE_ERROR
-            || jsonrpc::MODERN.contains(&code)
-            || (jsonrpc::INVALID_PARAMS..=jsonrpc::INVALID_REQUEST).contains(&code)
-    });
-    match reply.status {
-        status if status.is_redirection() => true,
-        // These say it by themselves.
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
-            true
-        }
-        // Nobody knows how far it got.
-        StatusCode::REQUEST_TIMEOUT => false,
-        // Any other may have a result behind it that was not seen.
-        status if status.is_client_error() => !reply.is_unread() && code != Some(jsonrpc::INTERNAL_ERROR),
-        _ => is_form,
-    }
 }
 
 /// Whether the client authenticates as the same one as before, at the token or revocation endpoint, be it in the

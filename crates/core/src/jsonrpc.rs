@@ -1,6 +1,7 @@
 //! JSON-RPC 2.0 messages by their outermost members: peeked at, never built. A message of any size is judged by this
 //! before anything else looks at it.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
@@ -226,10 +227,15 @@ pub fn is_same_id(one: &[u8], other: &[u8]) -> bool {
     bare(one) == bare(other)
 }
 
-/// An id without its quotation marks and without a fraction of nothing.
-fn bare(id: &[u8]) -> &[u8] {
+/// An id without its quotation marks, its escapes and a fraction of nothing.
+fn bare(id: &[u8]) -> Cow<'_, [u8]> {
+    if memchr::memchr(b'\\', id).is_some()
+        && let Ok(text) = serde_json::from_slice::<String>(id)
+    {
+        return Cow::Owned(text.into_bytes());
+    }
     let inner = id.strip_prefix(b"\"").and_then(|id| id.strip_suffix(b"\"")).unwrap_or(id);
-    inner.strip_suffix(b".0").unwrap_or(inner)
+    Cow::Borrowed(inner.strip_suffix(b".0").unwrap_or(inner))
 }
 
 struct Outline<'a> {

@@ -1,6 +1,7 @@
 //! `WWW-Authenticate` challenges (RFC 9110 section 11.6.1): read leniently, written strictly.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 
 use http::header::{HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 
@@ -12,8 +13,30 @@ pub struct Challenge {
     pub scheme: String,
     /// Credentials-like text instead of parameters, as `Negotiate` sends.
     pub token68: Option<String>,
-    pub params: Vec<(String, String)>,
+    params: Vec<(String, String)>,
+    /// The text that it was read from, as long as it is sound and unchanged. What a scheme does not let be quoted stays so
+    /// (RFC 7616 section 3.3: `stale` and `algorithm` of Digest).
+    came: Option<HeaderValue>,
 }
+
+/// The schemes that the registry of HTTP authentication schemes names, in small letters, Bearer apart. Among the ruins of a line
+/// a word that is none of these is no scheme.
+const REGISTERED: [&str; 14] = [
+    "basic",
+    "concealed",
+    "digest",
+    "dpop",
+    "gnap",
+    "hoba",
+    "mutual",
+    "negotiate",
+    "ntlm",
+    "oauth",
+    "privatetoken",
+    "scram-sha-1",
+    "scram-sha-256",
+    "vapid",
+];
 
 /// All challenges of an answer, and whether every byte of them followed the grammar.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,7 +50,7 @@ impl Challenge {
     /// A challenge without parameters.
     #[must_use]
     pub fn new(scheme: &str) -> Self {
-        Self { scheme: scheme.to_owned(), token68: None, params: Vec::new() }
+        Self { scheme: scheme.to_owned(), token68: None, params: Vec::new(), came: None }
     }
 
     #[must_use]
@@ -40,8 +63,15 @@ impl Challenge {
         self.params.iter().find(|(have, _)| have.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    /// Replaces the parameter or adds it at the end.
+    /// The parameters, in their order.
+    #[must_use]
+    pub fn params(&self) -> &[(String, String)] {
+        &self.params
+    }
+
+    /// Replaces the parameter or adds it at the end. Credentials-like text gives way: there is either that or parameters.
     pub fn set(&mut self, name: &str, value: &str) {
+        (self.token68, self.came) = (None, None);
         match self.params.iter_mut().find(|(have, _)| have.eq_ignore_ascii_case(name)) {
             Some((_, have)) => value.clone_into(have),
             None => self.params.push((name.to_owned(), value.to_owned())),
@@ -49,13 +79,40 @@ impl Challenge {
     }
 
     pub fn remove(&mut self, name: &str) {
-        self.params.retain(|(have, _)| !have.eq_ignore_ascii_case(name));
+        if self.get(name).is_some() {
+            self.came = None;
+            self.params.retain(|(have, _)| !have.eq_ignore_ascii_case(name));
+        }
     }
 
-    /// The header value: every parameter a quoted-string, nothing in it but visible ASCII and blanks, so that neither
-    /// an upstream's text nor a configured one can end the header (reliability: header injection).
+    /// Takes the credentials-like text out.
+    pub fn remove_token68(&mut self) {
+        if self.token68.take().is_some() {
+            self.came = None;
+        }
+    }
+
+    /// Gives parameters the value that `change` has for them. Answers whether it had one.
+    pub fn change(&mut self, mut change: impl FnMut(&str, &str) -> Option<String>) -> bool {
+        let mut any = false;
+        for (name, value) in &mut self.params {
+            if let Some(new) = change(name, value) {
+                (*value, any) = (new, true);
+            }
+        }
+        if any {
+            self.came = None;
+        }
+        any
+    }
+
+    /// The header value. A challenge that came as the grammar wants it leaves as it came. In any other every parameter is a
+    /// quoted-string of visible ASCII and blanks, so that neither an upstream's text nor a configured one can end the header.
     #[must_use]
     pub fn to_value(&self) -> HeaderValue {
+        if let Some(came) = &self.came {
+            return came.clone();
+        }
         let length: usize = self.params.iter().map(|(name, value)| name.len() + value.len() + 5).sum();
         let mut text = String::with_capacity(self.scheme.len() + length);
         text.push_str(&self.scheme);
@@ -94,8 +151,8 @@ impl Challenges {
         let mut all = Self::default();
         for line in headers.get_all(WWW_AUTHENTICATE) {
             let text = String::from_utf8_lossy(line.as_bytes());
-            let mut reader = Reader { rest: &text, found: &mut all };
-            reader.read();
+            let first = all.list.len();
+            Reader { text: &text, rest: &text, first, spans: Vec::new(), is_broken: false, found: &mut all }.read(line);
         }
         all
     }
@@ -112,14 +169,21 @@ impl Challenges {
     }
 }
 
+/// Reads one line.
 struct Reader<'a, 'b> {
+    text: &'a str,
     rest: &'a str,
+    /// Where the challenges of the line begin in the list.
+    first: usize,
+    /// Where in the line each of them stands; `None` if it does not follow the grammar.
+    spans: Vec<Option<Range<usize>>>,
+    /// Whether there is something in the line that is no part of any challenge.
+    is_broken: bool,
     found: &'b mut Challenges,
 }
 
 impl<'a> Reader<'a, '_> {
-    fn read(&mut self) {
-        let first_of_line = self.found.list.len();
+    fn read(mut self, line: &HeaderValue) {
         let mut after_comma = true;
         loop {
             self.blanks();
@@ -135,21 +199,54 @@ impl<'a> Reader<'a, '_> {
             }
             let name = self.take(is_token_byte);
             if name.is_empty() {
-                self.irregular("a character that no scheme or parameter name has");
+                self.is_broken = true;
+                self.irregular_here("a character that no scheme or parameter name has");
                 self.rest = self.rest.get(1..).unwrap_or_else(|| self.rest.trim_start_matches(|_| true));
                 continue;
             }
-            self.member(name, first_of_line, after_comma);
+            self.member(name, after_comma);
             after_comma = false;
         }
-        if after_comma && self.found.list.len() > first_of_line {
+        if after_comma && self.found.list.len() > self.first {
             self.irregular("a comma at the end");
+        }
+        self.keep_what_came(line);
+        let mut of_line = self.found.list.iter().skip(self.first);
+        if self.is_broken && of_line.any(Challenge::is_bearer) {
+            let mut at = 0;
+            self.found.list.retain(|one| {
+                at += 1;
+                at <= self.first || one.is_bearer() || REGISTERED.contains(&one.scheme.to_ascii_lowercase().as_str())
+            });
+        }
+    }
+
+    /// Lets each challenge that follows the grammar have its text.
+    fn keep_what_came(&mut self, line: &HeaderValue) {
+        // In other text the places are not those of the bytes.
+        if self.text.len() != line.len() {
+            return;
+        }
+        for (challenge, span) in self.found.list.iter_mut().skip(self.first).zip(&self.spans) {
+            challenge.came = match span {
+                Some(span) if *span == (0..line.len()) => Some(line.clone()),
+                Some(span) => line.as_bytes().get(span.clone()).and_then(|text| HeaderValue::from_bytes(text).ok()),
+                None => None,
+            };
+        }
+    }
+
+    /// The challenge begun last goes on to here.
+    fn extend_span(&mut self) {
+        let end = self.text.len() - self.rest.len();
+        if let Some(Some(span)) = self.spans.last_mut() {
+            span.end = end;
         }
     }
 
     /// A scheme, or a parameter of the challenge begun last.
-    fn member(&mut self, name: &'a str, first_of_line: usize, after_comma: bool) {
-        let is_param = self.rest.trim_start().starts_with('=') && self.found.list.len() > first_of_line;
+    fn member(&mut self, name: &'a str, after_comma: bool) {
+        let is_param = self.rest.trim_start().starts_with('=') && self.found.list.len() > self.first;
         if !is_param {
             if !after_comma {
                 self.irregular("no comma between parameters");
@@ -159,21 +256,22 @@ impl<'a> Reader<'a, '_> {
         }
         let fresh = self.found.list.last().is_some_and(|last| last.params.is_empty());
         if !after_comma && !fresh {
-            self.irregular("no comma between parameters");
+            self.irregular_here("no comma between parameters");
         }
         self.blanks();
         self.rest = &self.rest[1..];
         self.blanks();
         let value = self.value();
+        self.extend_span();
         if value.is_empty() {
-            self.irregular("an empty parameter value");
+            self.irregular_here("an empty parameter value");
             return;
         }
         if let Some(last) = self.found.list.last_mut() {
             if last.token68.is_some() {
-                self.irregular("parameters beside credentials");
+                self.irregular_here("parameters beside credentials");
             } else if last.get(name).is_some() {
-                self.irregular("a parameter given twice");
+                self.irregular_here("a parameter given twice");
             } else {
                 last.params.push((name.to_owned(), value));
             }
@@ -182,9 +280,12 @@ impl<'a> Reader<'a, '_> {
 
     fn scheme(&mut self, name: &str) {
         let mut challenge = Challenge::new(name);
+        let end = self.text.len() - self.rest.len();
+        let mut span = Some(end - name.len()..end);
         if name != "Bearer" && challenge.is_bearer() {
             self.irregular("a scheme not spelled `Bearer`");
             challenge.scheme = "Bearer".to_owned();
+            span = None;
         }
         let after = self.rest.trim_start();
         let length = after.bytes().take_while(|&b| b.is_ascii_alphanumeric() || b"-._~+/".contains(&b)).count();
@@ -197,13 +298,15 @@ impl<'a> Reader<'a, '_> {
             self.rest = end;
         }
         self.found.list.push(challenge);
+        self.spans.push(span);
+        self.extend_span();
     }
 
     fn value(&mut self) -> String {
         let Some(quoted) = self.rest.strip_prefix('"') else {
             let text = self.take_until(|c| c == ',' || c == ' ' || c == '\t');
             if !text.bytes().all(is_token_byte) {
-                self.irregular("a parameter value that needs quotes");
+                self.irregular_here("a parameter value that needs quotes");
             }
             return text.trim_matches('\'').to_owned();
         };
@@ -219,7 +322,8 @@ impl<'a> Reader<'a, '_> {
                 _ => value.push(c),
             }
         }
-        self.irregular("a quote that never ends");
+        self.is_broken = true;
+        self.irregular_here("a quote that never ends");
         self.rest = "";
         value
     }
@@ -242,8 +346,17 @@ impl<'a> Reader<'a, '_> {
         taken
     }
 
+    /// Something between two challenges.
     fn irregular(&mut self, what: &'static str) {
         self.found.irregular.get_or_insert(what);
+    }
+
+    /// Something in the challenge begun last.
+    fn irregular_here(&mut self, what: &'static str) {
+        self.irregular(what);
+        if let Some(span) = self.spans.last_mut() {
+            *span = None;
+        }
     }
 }
 
@@ -311,6 +424,25 @@ mod tests {
     }
 
     #[test]
+    fn a_sound_challenge_leaves_as_it_came() {
+        let digest = r#"Digest realm="Z\"u", algorithm=SHA-256,stale=false , userhash=true"#;
+        let found = read(&[&format!("{digest}, Bearer realm=r, PrivateToken challenge=abc=="), "Basic  realm=x"]);
+        assert_eq!(found.irregular, Some("a parameter value that needs quotes"));
+        let lines: Vec<HeaderValue> = found.lines().collect();
+        assert_eq!(lines, [digest, "Bearer realm=r", r#"PrivateToken challenge="abc==""#, "Basic  realm=x"]);
+        let mut found = read(&["Bearer abc==, Basic realm=x"]);
+        found.list[0].set("scope", "a b");
+        assert_eq!(found.lines().collect::<Vec<_>>(), ["Bearer scope=\"a b\"", "Basic realm=x"]);
+    }
+
+    #[test]
+    fn the_ruins_of_a_line_are_no_challenges() {
+        let found = read(&["Basic realm=x", r#"Bearer realm="a"b http://127.0.0.1:3000/ x, Digest realm="d", y"#]);
+        let schemes: Vec<&str> = found.list.iter().map(|one| one.scheme.as_str()).collect();
+        assert_eq!(schemes, ["Basic", "Bearer", "Digest"]);
+    }
+
+    #[test]
     fn a_value_that_cannot_be_written_is_left_out() {
         let mut headers = HeaderMap::new();
         let odd = HeaderValue::from_bytes(b"Bearer realm=\"\xe9\", error=\"invalid_token\"").unwrap();
@@ -327,7 +459,11 @@ mod tests {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_str(&text).unwrap());
             let found = write(&mut headers);
             let again = Challenges::read(&headers);
-            prop_assert_eq!(&again.list, &found.list);
+            let said = |found: &Challenges| {
+                let one = |one: &Challenge| (one.scheme.clone(), one.token68.clone(), one.params.clone());
+                found.list.iter().map(one).collect::<Vec<_>>()
+            };
+            prop_assert_eq!(said(&again), said(&found));
             prop_assert_eq!(again.irregular, None);
         }
 

@@ -11,7 +11,7 @@ use super::edits::Edits;
 use super::{is_json, is_media_type};
 use crate::coding::Coding;
 use crate::edit::json::Object;
-use crate::jsonrpc::{self, Envelope};
+use crate::jsonrpc::Envelope;
 
 /// An answer of the upstream, on its way to the client.
 #[derive(Clone, Debug, PartialEq)]
@@ -164,27 +164,6 @@ impl Reply {
         self.message.as_ref().is_some_and(|message| message.error.is_some())
     }
 
-    /// Whether a message was carried out, whatever the status says: there is a result, as far as the body was read.
-    #[must_use]
-    pub fn has_result(&self) -> bool {
-        self.message.as_ref().is_some_and(Envelope::has_result)
-            || match &self.body {
-                ReplyBody::Json(object) if object.has("error") => object.has("result") && !object.is_null("result"),
-                ReplyBody::Json(object) => speaks_of_result(&object.to_bytes()),
-                ReplyBody::Text(text) => says_result(text),
-                ReplyBody::Stream | ReplyBody::Empty => false,
-            }
-    }
-
-    /// Whether nothing of the body was seen that tells what it says.
-    #[must_use]
-    pub fn is_unread(&self) -> bool {
-        self.body == ReplyBody::Stream
-            && self.message.is_none()
-            && self.opening != Opening::Nothing
-            && self.declared_length() != Some(0)
-    }
-
     /// Whether the answer claims to be JSON.
     #[must_use]
     pub fn is_json(&self) -> bool {
@@ -198,14 +177,4 @@ impl Reply {
         // A reply can take all of these.
         let _ = edits.apply_to_reply(self);
     }
-}
-
-/// Whether a text that is no plain object has a result: a list of messages, or something that cannot be read and speaks of one.
-fn says_result(text: &Bytes) -> bool {
-    let messages = jsonrpc::messages(text);
-    messages.iter().any(Envelope::has_result) || messages.is_empty() && speaks_of_result(text)
-}
-
-fn speaks_of_result(text: &[u8]) -> bool {
-    memchr::memmem::find(text, b"\"result\"").is_some()
 }

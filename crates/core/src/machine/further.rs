@@ -134,7 +134,7 @@ impl<B: Body> Machine<B> {
         second: Answer<B>,
     ) -> Step<B> {
         if !Ask::is_better(request.class, &further.first.reply, &second.reply) {
-            if acts(request, &further.ask) && !fence::was_turned_away(request, &second.reply) {
+            if fence::may_act_twice(request, &second.reply, &further.ask) {
                 self.asks_left = 0;
                 return self.mend(rules, request, second);
             }

@@ -89,8 +89,8 @@ impl List for Replies<'_> {
         fence::check_ask(self.request, reply, ask)
     }
 
-    fn may_have_acted(&self, reply: &Reply, ask: &Ask) -> bool {
-        self.request.class.has_messages() && !ask.listens && !fence::was_turned_away(self.request, reply)
+    fn may_act_twice(&self, reply: &Reply, ask: &Ask) -> bool {
+        fence::may_act_twice(self.request, reply, ask)
     }
 
     fn may_ask(&self) -> bool {

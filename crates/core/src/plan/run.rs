@@ -63,7 +63,7 @@ pub(super) trait List {
     }
 
     /// Whether the request may have been carried out, as the reply came or as it is now, so that it must not be sent again.
-    fn may_have_acted(&self, _: &Self::Subject, _: &Ask) -> bool {
+    fn may_act_twice(&self, _: &Self::Subject, _: &Ask) -> bool {
         false
     }
 
@@ -215,7 +215,7 @@ impl<'a, L: List> Run<'a, L> {
             }
             Outcome::Again(finding, ask) => {
                 let came = self.came.as_ref().unwrap_or(subject);
-                if self.list.may_have_acted(came, &ask) || self.list.may_have_acted(subject, &ask) {
+                if self.list.may_act_twice(came, &ask) || self.list.may_act_twice(subject, &ask) {
                     return Ok(ControlFlow::Continue(()));
                 }
                 self.list.judge_ask(subject, &ask)?;

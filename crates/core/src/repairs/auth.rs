@@ -105,7 +105,7 @@ fn with_challenges(found: &Challenges) -> Edits {
 fn take_bearer(found: &mut Challenges) -> Challenge {
     let first = found.list.iter().position(Challenge::is_bearer);
     let mut bearer = first.map_or_else(|| Challenge::new("Bearer"), |at| found.list.remove(at));
-    bearer.token68 = None;
+    bearer.remove_token68();
     bearer
 }
 

@@ -76,10 +76,10 @@ fn run(site: &Site<'_>, _: &Request, reply: &Reply) -> Outcome {
     } else {
         return Outcome::Sound;
     };
-    first.token68 = None;
-    for (name, value) in bearers.into_iter().skip(1).flat_map(|bearer| bearer.params) {
-        if first.get(&name).is_none() {
-            first.set(&name, &value);
+    first.remove_token68();
+    for (name, value) in bearers.iter().skip(1).flat_map(Challenge::params) {
+        if first.get(name).is_none() {
+            first.set(name, value);
         }
     }
     let list = std::iter::once(first).chain(others).collect();

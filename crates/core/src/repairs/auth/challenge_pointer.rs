@@ -123,21 +123,10 @@ pub static REPAIR: Repair = Repair {
     ],
 };
 
-/// Turns the upstream's own URLs in all other parameters, such as `authorization_uri`, into public ones. Other schemes are left
-/// alone: with Digest, the realm is a part of what is hashed (RFC 7616 section 3.4.2).
-fn publish(site: &Site<'_>, found: &mut Challenges, bearer: &mut Challenge) -> bool {
-    let mut any = false;
-    let others = found.list.iter_mut().skip(1).filter(|one| one.is_bearer()).flat_map(|one| &mut one.params);
-    for (name, value) in others.chain(&mut bearer.params) {
-        if name.eq_ignore_ascii_case("resource_metadata") {
-            continue;
-        }
-        if let Some(public) = site.to_public(value) {
-            *value = public;
-            any = true;
-        }
-    }
-    any
+/// Turns the upstream's own URLs in the parameters of a Bearer challenge, such as `authorization_uri`, into public ones. Other
+/// schemes are left alone: with Digest, the realm is a part of what is hashed (RFC 7616 section 3.4.2).
+fn publish(site: &Site<'_>, challenge: &mut Challenge) -> bool {
+    challenge.is_bearer() && challenge.change(|_, value| site.to_public(value))
 }
 
 fn when(_: &Request, reply: &Reply) -> bool {
@@ -170,14 +159,7 @@ fn publish_line(site: &Site<'_>, line: &HeaderValue) -> Option<HeaderValue> {
     let headers = HeaderMap::from_iter([(WWW_AUTHENTICATE, line.clone())]);
     let mut found = Challenges::read(&headers);
     let [bearer] = found.list.as_mut_slice() else { return None };
-    let mut any = false;
-    for (_, value) in bearer.params.iter_mut().filter(|(name, _)| bearer.scheme == "Bearer" && name != "realm") {
-        if let Some(public) = site.to_public(value) {
-            *value = public;
-            any = true;
-        }
-    }
-    any.then(|| bearer.to_value())
+    publish(site, bearer).then(|| bearer.to_value())
 }
 
 fn run(site: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
@@ -188,7 +170,13 @@ fn run(site: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
         return Outcome::Sound;
     }
     let Some((mut found, mut bearer)) = leading_bearer(reply) else { return Outcome::Sound };
-    let leaked = publish(site, &mut found, &mut bearer);
+    let others = found.list.iter_mut().skip(1);
+    let mut leaked = others.fold(false, |any, one| publish(site, one) || any);
+    leaked |= bearer.change(
+        |name, value| {
+            if name.eq_ignore_ascii_case("resource_metadata") { None } else { site.to_public(value) }
+        },
+    );
     let have = bearer.get("resource_metadata").map(str::to_owned);
     // MCP 2025-11-25, Runtime Insufficient Scope Errors.
     let is_step_up = bearer.get("error") == Some("insufficient_scope");

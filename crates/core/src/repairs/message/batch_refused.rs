@@ -6,8 +6,9 @@ use http::StatusCode;
 use super::batch::messages_in;
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::exchange::content::Content;
 use crate::exchange::features::Feature;
-use crate::exchange::{Ask, Outcome, Reply, ReplyBody, Request, RequestBody, Site};
+use crate::exchange::{Ask, Outcome, Reply, Request, RequestBody, Site};
 use crate::jsonrpc::{self, Envelope};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
@@ -67,6 +68,20 @@ pub static REPAIR: Repair = Repair {
             then: Then::Sound,
         },
         Example {
+            note: "answered in an event stream, where an id is written otherwise",
+            site: SiteKind::Open,
+            request: "POST /mcp\n\n[{\"jsonrpc\":\"2.0\",\"id\":\"\\u0061\",\"method\":\"ping\"}]",
+            reply: "400\nContent-Type: text/event-stream\n\ndata: {\"jsonrpc\":\"2.0\",\"id\":\"a\",\"error\":{\"code\":-32000,\"message\":\"No\"}}\n",
+            then: Then::Sound,
+        },
+        Example {
+            note: "answers that cannot be read",
+            site: SiteKind::Open,
+            request: "POST /mcp\n\n[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}]",
+            reply: "400\n\n[{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32000}}] and more",
+            then: Then::Sound,
+        },
+        Example {
             note: "a missing token",
             site: SiteKind::Open,
             request: "POST /mcp\n\n[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}]",
@@ -95,23 +110,29 @@ fn when(request: &Request, reply: &Reply) -> bool {
     is_refused && !reply.cut_off && request.message.as_ref().is_some_and(|message| message.is_batch)
 }
 
-/// Whether an answer is to a message of the list: then the upstream has looked into it.
-fn answers_one_of(list: &Bytes, reply: &Reply) -> bool {
-    let answers = match &reply.body {
-        ReplyBody::Json(object) => jsonrpc::messages(&object.to_bytes()),
-        ReplyBody::Text(text) => jsonrpc::messages(text),
-        ReplyBody::Stream | ReplyBody::Empty => Vec::new(),
-    };
+/// Whether an answer may be to a message of the list: then the upstream has looked into it.
+fn may_answer_one_of(list: &Bytes, reply: &Reply) -> bool {
     let asked = jsonrpc::messages(list);
-    let is_to_one = |answer: &Envelope| answer.has_id() && asked.iter().any(|asked| answer.answers(asked));
-    answers.iter().any(is_to_one)
+    match Content::of(reply) {
+        Content::Nothing | Content::Words(_) => false,
+        Content::Documents(answers) => answers.iter().any(|answer| {
+            let id = answer.get("id").filter(|id| !id.is_null()).map(ToString::to_string);
+            let is_of = |message: &Envelope| message.id.as_deref().zip(id.as_deref()).is_some_and(is_same);
+            asked.iter().any(is_of)
+        }),
+        Content::Unclear(_) | Content::Unread => true,
+    }
+}
+
+fn is_same((asked, answered): (&[u8], &str)) -> bool {
+    jsonrpc::is_same_id(asked, answered.as_bytes())
 }
 
 fn run(_: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let code = reply.json().and_then(|message| message.child("error")?.get("code")?.as_i64());
     let is_form = matches!(code, Some(jsonrpc::PARSE_ERROR | jsonrpc::INVALID_REQUEST));
     let RequestBody::Whole(text) = &request.body else { return Outcome::Sound };
-    let is_looked_into = code != Some(jsonrpc::PARSE_ERROR) && answers_one_of(text, reply);
+    let is_looked_into = code != Some(jsonrpc::PARSE_ERROR) && may_answer_one_of(text, reply);
     if is_looked_into || (reply.status == StatusCode::OK && !is_form) {
         return Outcome::Sound;
     }

@@ -5,18 +5,22 @@
 
 // The pure core is a crate of its own: no I/O, clock, logging, globals.
 pub use mcp_mend_core::{
-    client, coding, documents, edit, endpoint, example, exchange, fence, headers, jsonrpc, knowledge, lesson, machine,
-    plan, repair, repairs, seal, sse,
+    client, coding, documents, edit, endpoint, evidence, example, exchange, fence, headers, jsonrpc, knowledge, lesson,
+    machine, plan, repair, repairs, seal, sse, steps,
 };
 
 // Pure plan: configuration, text forms.
 pub mod admission;
+pub mod complaint;
 pub mod config;
+pub mod counters;
+pub mod ending;
 pub mod hosts;
 pub mod ranges;
 pub mod redact;
 pub mod replay;
 pub mod report;
+pub mod tape;
 pub mod waf;
 
 // I/O: the only floor that awaits.

@@ -5,7 +5,7 @@ use http::HeaderName;
 use super::verdict::Evidence;
 use crate::exchange::edits::Part;
 use crate::redact::{self, Message, Redacted, Redactor};
-use crate::telemetry::tape::Taped;
+use crate::tape::Taped;
 
 /// Of a difference, at most so many lines; a line, at most so long.
 const MOST_LINES: usize = 14;

@@ -9,10 +9,10 @@ use super::stand::Seen;
 use super::verdict::{Defect, Found, Verdict, level, verdicts};
 use super::walk::Walked;
 use super::{Wish, evidence, reach};
-use crate::client;
 use crate::config::SiteConfig;
 use crate::redact::Redactor;
 use crate::repair::{Mode, Repair};
+use crate::steps;
 
 /// The form of the JSON: members may be added, none will change its meaning.
 pub const SCHEMA: u32 = 1;
@@ -237,13 +237,13 @@ fn rows(fails: &[Defect], walked: &Walked) -> Vec<Row> {
         walked.reach.iter().find(|line| line.verdict == "fail" && line.stops_all == stops_all).map(|line| line.id)
     };
     let (wall, nothing) = (fails_at(false), fails_at(true));
-    let stops: Vec<client::Stop> = fails.iter().map(Defect::stop).collect();
-    client::table_at(&stops)
+    let stops: Vec<steps::Stop> = fails.iter().map(Defect::stop).collect();
+    steps::table_at(&stops)
         .into_iter()
         .map(|row| {
             let (id, name) = (row.client.id, row.client.name);
             let kept_out = |by: &'static str| {
-                let step = client::Step::Reach;
+                let step = steps::Step::Reach;
                 Row { id, name, connects: false, step: Some(step.name()), at: Some(step.at()), repair: Some(by) }
             };
             match (wall.filter(|_| row.client.is_hosted).or(nothing), row.stop) {

@@ -12,7 +12,7 @@ use crate::example;
 use crate::exchange::Preflight;
 use crate::jsonrpc::Envelope;
 use crate::repair::{Example, Hook, Repair, Then};
-use crate::telemetry::tape::Taped;
+use crate::tape::Taped;
 
 /// A kind of exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

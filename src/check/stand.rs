@@ -30,8 +30,8 @@ use crate::repairs::REPAIRS;
 use crate::runtime::{Common, Runtime};
 use crate::seal::SealKeys;
 use crate::server::StartError;
+use crate::tape::{Recorder, Taped};
 use crate::telemetry::access::{AccessLog, Format};
-use crate::telemetry::tape::{Recorder, Taped};
 use crate::upstream::Upstream;
 
 /// How long one request may take: a little more than hosted clients grant a server while they log in (field report 7), so

@@ -8,7 +8,7 @@ use http::{Method, StatusCode};
 use super::situation::{self, Asked, Came, Situation, Wanted};
 use super::stand::Seen;
 use super::walk::Walked;
-use crate::client::{Clients, Step, Stop};
+use crate::client::Clients;
 use crate::endpoint::Class;
 use crate::exchange::edits::Part;
 use crate::exchange::{Finding, is_media_type};
@@ -16,7 +16,8 @@ use crate::plan::Fired;
 use crate::repair::{Hook, Level, Mode, Repair};
 use crate::repairs::transport::older_alone;
 use crate::repairs::{self, REPAIRS};
-use crate::telemetry::tape::Taped;
+use crate::steps::{Step, Stop};
+use crate::tape::Taped;
 
 /// What is said of one repair.
 #[derive(Clone, Debug)]

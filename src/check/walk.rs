@@ -22,7 +22,7 @@ use crate::exchange::{Finding, is_media_type};
 use crate::jsonrpc::Envelope;
 use crate::knowledge::Knowledge;
 use crate::learn;
-use crate::telemetry::tape::Came;
+use crate::tape::Came;
 
 /// How long the older transport is listened to.
 const LEGACY_LISTENING: std::time::Duration = std::time::Duration::from_secs(2);

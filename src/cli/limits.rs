@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use crate::config::budget::Budget;
 use crate::config::settings::{self, Setting};
+use crate::counters::{HungUp, Untouched};
 use crate::refuse::{self, Refusal};
-use crate::telemetry::counters::{HungUp, Untouched};
 
 /// Under which name it is counted that a limit was met.
 enum Counted {

@@ -6,13 +6,13 @@ use std::net::SocketAddr;
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
-use crate::client::Step;
 use crate::config::Config;
 use crate::config::settings::wrap;
 use crate::endpoint::Class;
 use crate::repair::{Hook, Mode, Repair};
 use crate::repairs::REPAIRS;
 use crate::runtime::Runtime;
+use crate::steps::Step;
 
 const WIDTH: usize = 80;
 

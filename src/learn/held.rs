@@ -8,8 +8,8 @@ use arc_swap::ArcSwap;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use crate::counters::Counters;
 use crate::lesson::{Fate, Heard, Lesson};
-use crate::telemetry::counters::Counters;
 use crate::telemetry::stamp;
 
 const KINDS: usize = Lesson::ALL.len();

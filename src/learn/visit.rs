@@ -148,7 +148,7 @@ impl Visitor<'_> {
             .accepting("application/json, text/event-stream");
         let answers = self.ask_all(vec![ask]).await;
         let fetched = answers.into_iter().flatten().next()?;
-        Knowledge::reception(&fetched.reply, fetched.object().as_ref())
+        fetched.reply.reception(fetched.object().as_ref())
     }
 
     /// Takes the first of the answers that is the document.

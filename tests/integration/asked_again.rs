@@ -37,16 +37,23 @@ fn id_of(message: &Message) -> Value {
 enum Ends {
     WithAnError,
     With500,
+    /// With an internal error in an event stream, under a status that is otherwise a refusal.
+    WithEvents,
+    /// With such a status and a body that nobody can decode.
+    Coded,
     Cut,
 }
 
-const ENDS: [Ends; 3] = [Ends::WithAnError, Ends::With500, Ends::Cut];
+const ENDS: [Ends; 5] = [Ends::WithAnError, Ends::With500, Ends::WithEvents, Ends::Coded, Ends::Cut];
+const EVENTS: &str = "data: {\"jsonrpc\":\"2.0\",\"id\":7,\"error\":{\"code\":-32603,\"message\":\"paid\"}}\n\n";
 
 /// Sends what comes of a call; `false` if the connection is to be cut.
 async fn end(conn: &mut Conn, ends: Ends) -> bool {
     match ends {
         Ends::WithAnError => conn.send(answer("200 OK", RUN)).await,
         Ends::With500 => conn.send(answer("500 Internal Server Error", RUN)).await,
+        Ends::WithEvents => conn.send(reply("400 Bad Request", &["Content-Type: text/event-stream"], EVENTS)).await,
+        Ends::Coded => conn.send(reply("400 Bad Request", &[JSON, "Content-Encoding: gzip"], "half of it")).await,
         Ends::Cut => false,
     }
 }
@@ -55,6 +62,8 @@ fn is_told(got: &Message, ends: Ends) {
     match ends {
         Ends::WithAnError => assert!(got.status() == 200 && got.text() == RUN, "{got:?}"),
         Ends::With500 => assert!(got.text().contains("receipt"), "{got:?}"),
+        Ends::WithEvents => assert!(got.status() == 400 && got.text() == EVENTS, "{got:?}"),
+        Ends::Coded => assert!(got.status() == 400 && got.text() == "half of it", "{got:?}"),
         Ends::Cut => assert_eq!(got.status(), 502, "{got:?}"),
     }
 }
@@ -178,8 +187,8 @@ async fn older(ends: Option<Ends>, ran: Arc<AtomicUsize>) -> Upstream {
                 let is_call = request.text().contains("tools/call");
                 ran.fetch_add(usize::from(is_call), Ordering::SeqCst);
                 match ends.filter(|_| is_call) {
-                    Some(Ends::Cut) => return,
-                    Some(_) => conn.send(answer("500 Internal Server Error", RUN)).await,
+                    Some(ends) if !end(&mut conn, ends).await => return,
+                    Some(_) => true,
                     None => conn.send(reply("202 Accepted", &[], "")).await,
                 };
                 let said = json!({ "jsonrpc": "2.0", "id": id_of(&request), "result": { "content": [] } });
@@ -194,7 +203,7 @@ async fn older(ends: Option<Ends>, ran: Arc<AtomicUsize>) -> Upstream {
 
 #[tokio::test]
 async fn a_call_runs_once_over_the_older_transport() {
-    for ends in [None, Some(Ends::With500), Some(Ends::Cut)] {
+    for ends in ENDS.map(Some).into_iter().filter(|ends| *ends != Some(Ends::WithAnError)).chain([None]) {
         let ran = Arc::new(AtomicUsize::new(0));
         let upstream = older(ends, ran.clone()).await;
         let proxy = Proxy::to(&upstream).start();

@@ -9,13 +9,11 @@ use crate::endpoint::{OPENID_CONFIGURATION, RESOURCE_METADATA, SERVER_METADATA};
 mod hosted;
 mod programs;
 mod sdks;
-mod steps;
 pub mod who;
 
 pub use hosted::{CHATGPT, CLAUDE};
 pub use programs::{CLAUDE_CODE, CODEX, CURSOR, GEMINI, INSPECTOR, INSPECTOR_WEB, MCP_REMOTE, VSCODE};
 pub use sdks::{AI_SDK, GO, PY1, PY2, RMCP, TS1, TS2};
-pub use steps::{Row, Step, Stop, table, table_at};
 pub use who::Clients;
 
 /// Every client there is, those that most people use first.

@@ -1,7 +1,7 @@
 //! What a repair sees of an exchange: the site, the request, the reply. Pure values, no I/O.
 
-pub mod edits;
 pub mod content;
+pub mod edits;
 mod event;
 pub mod features;
 mod outcome;
@@ -13,11 +13,13 @@ mod site;
 use http::HeaderValue;
 
 pub use event::{At, Event};
-pub use outcome::{Ask, Finding, Outcome};
+pub use outcome::{Ask, Finding, Level, Outcome};
 pub use place::Placement;
 pub use reply::{Form, OF_THE_ANSWER, Opening, Reply, ReplyBody};
 pub use request::{Accepts, BOTH_FORMS, Head, Preflight, Request, RequestBody, detached, is_credential};
-pub use site::{Facts, Site};
+pub use site::Site;
+
+pub use crate::facts::Facts;
 
 /// `application/json` or a `+json` type, with any parameters.
 #[must_use]

@@ -11,13 +11,41 @@ use http::header::{
 };
 
 pub use self::misleading::drop_misleading;
-use self::names::is_hop_by_hop;
-pub use self::names::{Names, is_forwarding};
+pub use self::names::is_forwarding;
+use self::names::{Kind, is_hop_by_hop};
 use crate::edit::list;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 pub const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+/// The kinds of fields that a head has.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Names {
+    pub hop_by_hop: bool,
+    pub forwarding: bool,
+    pub via: bool,
+    pub trailer: bool,
+    pub misleading: bool,
+}
+
+impl Names {
+    #[must_use]
+    pub fn of(headers: &HeaderMap) -> Self {
+        let mut found = Self::default();
+        for name in headers.keys() {
+            match names::kind_of(name.as_str()) {
+                Kind::HopByHop => found.hop_by_hop = true,
+                Kind::Via => found.via = true,
+                Kind::Trailer => found.trailer = true,
+                _ if misleading::is_misleading(name.as_str()) => found.misleading = true,
+                Kind::Forwarding => found.forwarding = true,
+                Kind::Other => {}
+            }
+        }
+        found
+    }
+}
 
 /// What describes the bytes of a body.
 const OF_THE_BYTES: [HeaderName; 5] = [

@@ -8,7 +8,7 @@ use crate::documents;
 use crate::edit::json::Object;
 use crate::edit::origin::{Origin, after_origin};
 use crate::endpoint::{self, Class, Endpoints, Paths};
-use crate::exchange::{Facts, Reply, Site};
+use crate::facts::Facts;
 use crate::lesson::Lesson;
 
 /// What is known of an upstream. The default value is to know nothing, which is a sound state: identity still holds
@@ -77,18 +77,25 @@ impl Knowledge {
         self.resource_metadata_path.is_none() && self.issuer.is_none() && self.foreign.is_none()
     }
 
+    /// Whether the URL is on the upstream's own origin: the configured one, one that the upstream advertises as its
+    /// own, the public one, or a twin of these.
+    #[must_use]
+    pub fn owns(&self, facts: &Facts, url: &str) -> bool {
+        after_origin(url).is_some() && Origin::of(url).is_ok_and(|origin| self.owns_origin(facts, &origin))
+    }
+
+    /// As [`Knowledge::owns`], for an origin.
+    #[must_use]
+    pub fn owns_origin(&self, facts: &Facts, origin: &Origin) -> bool {
+        origin.is_twin_of(&facts.upstream)
+            || origin.is_twin_of(&facts.public)
+            || self.advertised.iter().any(|own| origin.is_twin_of(own))
+    }
+
     /// Whether the authorization server is the upstream itself.
     #[must_use]
     pub fn has_own_authorization_server(&self) -> bool {
         self.issuer.is_some()
-    }
-
-    /// How a stranger's message is received, by its answer and the JSON object in it. A success with an error or a page
-    /// in it says nothing: it may be a refusal.
-    #[must_use]
-    pub fn reception(reply: &Reply, document: Option<&Object>) -> Option<StatusCode> {
-        let is_taken = document.map_or_else(|| !reply.is_of("text/html"), |document| document.has("result"));
-        (is_taken || !reply.status.is_success()).then_some(reply.status)
     }
 
     /// Whether the MCP endpoint takes a stranger's message.
@@ -163,7 +170,7 @@ impl Knowledge {
     /// The path of an endpoint that a document names, if that is on the upstream itself.
     fn own_path(&self, facts: &Facts, document: &Object, name: &str) -> Option<String> {
         let url = document.text(name)?;
-        let is_own = is_path(&url) || Site { facts, known: self }.owns(&url);
+        let is_own = is_path(&url) || self.owns(facts, &url);
         is_own.then(|| path_of(&url)).flatten()
     }
 
@@ -214,10 +221,9 @@ impl Knowledge {
     /// Paths of the issuers among the listed authorization servers that are the upstream itself.
     #[must_use]
     pub fn own_issuer_paths(&self, facts: &Facts) -> Vec<String> {
-        let site = Site { facts, known: self };
         self.authorization_servers
             .iter()
-            .filter(|listed| site.owns(listed))
+            .filter(|listed| self.owns(facts, listed))
             .filter_map(|listed| Url::parse(listed).ok())
             .map(|url| url.path().trim_end_matches('/').to_owned())
             .filter(|path| endpoint::is_unambiguous(path))
@@ -308,7 +314,7 @@ mod tests {
             ("302\nLocation: /login", Some(302), false),
         ] {
             let reply = example::reply(answer).unwrap();
-            let stranger = Knowledge::reception(&reply, reply.json());
+            let stranger = reply.reception(reply.json());
             assert_eq!(stranger.map(|status| status.as_u16()), status, "{answer}");
             assert_eq!(Knowledge { stranger, ..Knowledge::default() }.is_open(), open, "{answer}");
         }

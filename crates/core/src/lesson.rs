@@ -1,12 +1,9 @@
-//! What is learned from exchanges that pass: one value for each kind of lesson. Pure; `learn/held` keeps what was learned.
+//! What is learned from exchanges that pass: one value for each kind of lesson. `evidence` says what teaches it.
 //!
 //! A caller decides what he sends, and often what comes back: by redirect URIs, by paths, by a backend of his own. What he
 //! caused must not change what others get. So a lesson is learned in one of two ways only. Either the exchange that passes
 //! shows something that its caller could not bring about, or it raises a question, and the upstream's answer to the proxy's
 //! own question, which carries nothing of the caller's, is the evidence.
-
-pub mod message;
-pub mod response;
 
 use std::borrow::Cow;
 

@@ -11,6 +11,7 @@
 
 mod again;
 mod further;
+mod one_by_one;
 mod parts;
 pub mod reading;
 #[cfg(test)]
@@ -23,9 +24,10 @@ use bytes::Bytes;
 pub use self::again::{Outgoing, asked_with, take_fields};
 use self::further::Further;
 use crate::endpoint::Class;
+use crate::evidence::response::Brought;
+use crate::evidence::{message, response};
 use crate::exchange::{Reply, ReplyBody, Request, Site};
-use crate::lesson::response::Brought;
-use crate::lesson::{Heard, message, response};
+use crate::lesson::Heard;
 use crate::plan::{Bug, Findings, Plan, Report};
 
 /// What decides: the repairs that are live, and the site.

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use crate::client::Clients;
 use crate::edit::json::Object;
 use crate::endpoint::Class;
+pub use crate::exchange::Level;
 use crate::exchange::features::Gate;
 use crate::exchange::{Event, Outcome, Reply, Request, Site};
 use crate::jsonrpc::Envelope;
@@ -51,27 +52,9 @@ pub struct Basis {
     pub is_of_browsers: bool,
 }
 
-/// How binding a rule is (RFC 2119), or that it is a matter of what deployed clients do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Level {
-    Must,
-    Should,
-    Interop,
-}
-
 impl fmt::Debug for Repair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Repair").field(&self.id).finish()
-    }
-}
-
-impl fmt::Display for Level {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Must => "MUST",
-            Self::Should => "SHOULD",
-            Self::Interop => "interop",
-        })
     }
 }
 

@@ -10,7 +10,7 @@ use crate::check::stand::{Answer, Probe, Seen};
 use crate::endpoint::{SESSION, VERSION};
 use crate::repair::Mode;
 use crate::sse;
-use crate::telemetry::tape::Taped;
+use crate::tape::Taped;
 
 impl Walk<'_> {
     /// Asks once, and if a repair of requests would have mended the question, whether it had to. Answers what a client of

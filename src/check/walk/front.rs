@@ -13,7 +13,7 @@ use crate::check::stand::{Answer, Probe, Seen};
 use crate::example;
 use crate::exchange::{Reply, Site};
 use crate::knowledge::Knowledge;
-use crate::telemetry::tape::Taped;
+use crate::tape::Taped;
 
 impl Walk<'_> {
     pub(in crate::check) async fn put(&mut self, probe: Probe) -> Option<Answer> {

@@ -1,6 +1,7 @@
 use super::*;
 use crate::repair::Repair;
 use crate::repairs;
+use crate::steps::{Step, Stop, table, table_at};
 
 mod measured;
 

@@ -2,7 +2,8 @@
 
 use http::{HeaderMap, Method};
 
-use super::canonical::{bare, is_at, is_below, readings};
+use super::canonical::{is_at, is_below, readings};
+use super::named::Place;
 use super::{
     Class, Endpoints, KEYS, LEGACY_SSE, WELL_KNOWN, default_class, is_document, is_read, names_a_session_loosely,
 };
@@ -108,29 +109,6 @@ impl Asked<'_> {
     fn is_exact_document(&self, mcp_path: &str) -> bool {
         let is_of = |at: &str| self.path.strip_prefix(at).is_some_and(|rest| WELL_KNOWN.contains(&rest));
         is_read(self.method) && (self.path.starts_with("/.well-known/") || is_of(mcp_path) || is_of(LEGACY_SSE))
-    }
-}
-
-/// A reading of a place that the upstream's metadata name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) reading: String,
-    pub(super) class: Class,
-    /// Whether it is one of the endpoints that are mended.
-    pub(super) is_mended: bool,
-}
-
-impl Place {
-    /// A path that metadata name and that is longer is not read: reading one takes time that grows with its length.
-    const LONGEST: usize = 256;
-
-    /// Every reading of a place. A place that nobody can read is guarded as it is written.
-    pub(super) fn all(class: Class, path: &str, is_mended: bool) -> impl Iterator<Item = Self> {
-        let read = Some(path).filter(|path| path.len() <= Self::LONGEST).and_then(readings);
-        let read = read.unwrap_or_else(|| vec![bare(path)]);
-        // At the root everything would be the endpoint.
-        let read = read.into_iter().filter(|reading| reading != "/");
-        read.map(move |reading| Self { reading, class, is_mended })
     }
 }
 

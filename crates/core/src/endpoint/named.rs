@@ -1,7 +1,7 @@
 //! The OAuth endpoints that metadata name, and what lenient servers read their paths as.
 
 use super::Class;
-use super::guard::Place;
+use super::canonical::{bare, readings};
 
 /// Paths of the OAuth endpoints, as the upstream's metadata name them or by the defaults of MCP 2025-03-26.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,5 +98,28 @@ impl Endpoints {
             Class::Revoke => Some(&self.paths.revoke),
             _ => None,
         }
+    }
+}
+
+/// A reading of a place that the upstream's metadata name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) reading: String,
+    pub(super) class: Class,
+    /// Whether it is one of the endpoints that are mended.
+    pub(super) is_mended: bool,
+}
+
+impl Place {
+    /// A path that metadata name and that is longer is not read: reading one takes time that grows with its length.
+    const LONGEST: usize = 256;
+
+    /// Every reading of a place. A place that nobody can read is guarded as it is written.
+    pub(super) fn all(class: Class, path: &str, is_mended: bool) -> impl Iterator<Item = Self> {
+        let read = Some(path).filter(|path| path.len() <= Self::LONGEST).and_then(readings);
+        let read = read.unwrap_or_else(|| vec![bare(path)]);
+        // At the root everything would be the endpoint.
+        let read = read.into_iter().filter(|reading| reading != "/");
+        read.map(move |reading| Self { reading, class, is_mended })
     }
 }

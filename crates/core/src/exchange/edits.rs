@@ -299,3 +299,13 @@ fn apply_to_headers(edit: Edit, headers: &mut HeaderMap) -> Result<(), Edit> {
     }
     Ok(())
 }
+
+impl Reply {
+    /// Says something else instead: `message`, or nothing.
+    pub fn say(&mut self, status: StatusCode, message: Option<Bytes>) {
+        let mut edits = Edits::new();
+        edits.say(status, message);
+        // A reply can take all of these.
+        let _ = edits.apply_to_reply(self);
+    }
+}

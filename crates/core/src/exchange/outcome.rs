@@ -1,6 +1,7 @@
 //! What a repair answers: that all is well, what it mended, or how the upstream shall be asked again.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use bytes::Bytes;
 use http::header::LOCATION;
@@ -12,7 +13,24 @@ use crate::client::Clients;
 use crate::edit::json::Object;
 use crate::edit::params;
 use crate::endpoint::Class;
-use crate::repair::Level;
+
+/// How binding a rule is (RFC 2119), or that it is a matter of what deployed clients do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    Must,
+    Should,
+    Interop,
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Must => "MUST",
+            Self::Should => "SHOULD",
+            Self::Interop => "interop",
+        })
+    }
+}
 
 /// What a repair found. Never carries a secret: it goes to logs and reports.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

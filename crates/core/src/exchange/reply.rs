@@ -7,7 +7,6 @@ use http::header::{
     CONTENT_RANGE, CONTENT_TYPE, ETAG, EXPIRES, HeaderMap, HeaderName, LAST_MODIFIED, LOCATION, REFRESH,
 };
 
-use super::edits::Edits;
 use super::{is_json, is_media_type};
 use crate::coding::Coding;
 use crate::edit::json::Object;
@@ -164,17 +163,17 @@ impl Reply {
         self.message.as_ref().is_some_and(|message| message.error.is_some())
     }
 
+    /// How a stranger's message is received, by this answer and the JSON object in it. A success with an error or a page
+    /// in it says nothing: it may be a refusal.
+    #[must_use]
+    pub fn reception(&self, document: Option<&Object>) -> Option<StatusCode> {
+        let is_taken = document.map_or_else(|| !self.is_of("text/html"), |document| document.has("result"));
+        (is_taken || !self.status.is_success()).then_some(self.status)
+    }
+
     /// Whether the answer claims to be JSON.
     #[must_use]
     pub fn is_json(&self) -> bool {
         self.headers.get(CONTENT_TYPE).is_some_and(is_json)
-    }
-
-    /// Says something else instead: `message`, or nothing.
-    pub fn say(&mut self, status: StatusCode, message: Option<Bytes>) {
-        let mut edits = Edits::new();
-        edits.say(status, message);
-        // A reply can take all of these.
-        let _ = edits.apply_to_reply(self);
     }
 }

@@ -4,27 +4,8 @@ use http::HeaderValue;
 
 use crate::edit::origin::{Origin, after_origin};
 use crate::endpoint;
+use crate::facts::Facts;
 use crate::knowledge::Knowledge;
-use crate::seal::SealKeys;
-
-/// What the operator states about a site. A reload makes new ones.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Facts {
-    /// The origin that clients use.
-    pub public: Origin,
-    /// The origin of the configured upstream.
-    pub upstream: Origin,
-    /// Path of the MCP endpoint, the same on both sides; begins with `/`.
-    pub mcp_path: String,
-    /// Browser origins that may call the MCP, registration, token and revocation endpoints.
-    pub origins: Vec<Origin>,
-    /// Whether every loopback origin may too: true when the proxy itself listens on loopback.
-    pub loopback_origins: bool,
-    /// Scopes that challenge and metadata name; empty: the upstream's own.
-    pub scopes: Vec<String>,
-    /// The keys that session ids are sealed with.
-    pub seal: SealKeys,
-}
 
 /// The site as a repair sees it: stated facts and what the upstream's own answers taught.
 #[derive(Clone, Copy, Debug)]
@@ -38,16 +19,13 @@ impl Site<'_> {
     /// own, the public one, or a twin of these.
     #[must_use]
     pub fn owns(&self, url: &str) -> bool {
-        after_origin(url).is_some() && Origin::of(url).is_ok_and(|origin| self.owns_origin(&origin))
+        self.known.owns(self.facts, url)
     }
 
     /// As [`Site::owns`], for an origin.
     #[must_use]
     pub fn owns_origin(&self, origin: &Origin) -> bool {
-        let facts = self.facts;
-        origin.is_twin_of(&facts.upstream)
-            || origin.is_twin_of(&facts.public)
-            || self.known.advertised.iter().any(|own| origin.is_twin_of(own))
+        self.known.owns_origin(self.facts, origin)
     }
 
     /// The public form of a URL on the upstream's own origin; `None` when it is another's or already right.

@@ -1,12 +1,8 @@
-//! What the names of fields tell. One look at each name answers all who ask.
-
-use http::HeaderMap;
-
-use super::misleading::is_misleading;
+//! What the names of fields tell.
 
 /// What a field is for, as far as it matters here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     /// It belongs to one connection (RFC 9110 section 7.6.1).
     HopByHop,
     /// Somebody says who the client was or which host it asked for.
@@ -14,39 +10,10 @@ enum Kind {
     /// A proxy says that it is there.
     Via,
     Trailer,
-    Misleading,
     Other,
 }
 
-/// The kinds of fields that a head has.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Names {
-    pub hop_by_hop: bool,
-    pub forwarding: bool,
-    pub via: bool,
-    pub trailer: bool,
-    pub misleading: bool,
-}
-
-impl Names {
-    #[must_use]
-    pub fn of(headers: &HeaderMap) -> Self {
-        let mut names = Self::default();
-        for name in headers.keys() {
-            match kind_of(name.as_str()) {
-                Kind::HopByHop => names.hop_by_hop = true,
-                Kind::Forwarding => names.forwarding = true,
-                Kind::Via => names.via = true,
-                Kind::Trailer => names.trailer = true,
-                Kind::Misleading => names.misleading = true,
-                Kind::Other => {}
-            }
-        }
-        names
-    }
-}
-
-fn kind_of(name: &str) -> Kind {
+pub(super) fn kind_of(name: &str) -> Kind {
     match name {
         "connection"
         | "keep-alive"
@@ -84,8 +51,6 @@ fn kind_of(name: &str) -> Kind {
         | "x-original-host"
         | "x-http-host-override"
         | "x-host" => Kind::Forwarding,
-        // Also of what begins like a field of ours.
-        _ if is_misleading(name) => Kind::Misleading,
         _ if name.starts_with("x-forwarded-") => Kind::Forwarding,
         _ => Kind::Other,
     }

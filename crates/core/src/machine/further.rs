@@ -7,9 +7,9 @@ use super::again::again;
 use super::parts::Parts;
 use super::{Answer, Body, Machine, Rules, Step};
 use crate::endpoint::Class;
+use crate::evidence::message;
 use crate::exchange::{Ask, Form, Reply, Request, RequestBody};
 use crate::fence;
-use crate::lesson::message;
 use crate::plan::{Fired, Mark};
 
 /// A further ask under way.

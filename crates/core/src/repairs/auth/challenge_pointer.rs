@@ -170,13 +170,15 @@ fn run(site: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
         return Outcome::Sound;
     }
     let Some((mut found, mut bearer)) = leading_bearer(reply) else { return Outcome::Sound };
-    let others = found.list.iter_mut().skip(1);
-    let mut leaked = others.fold(false, |any, one| publish(site, one) || any);
-    leaked |= bearer.change(
-        |name, value| {
-            if name.eq_ignore_ascii_case("resource_metadata") { None } else { site.to_public(value) }
-        },
-    );
+    let mut leaked =
+        bearer.change(
+            |name, value| {
+                if name.eq_ignore_ascii_case("resource_metadata") { None } else { site.to_public(value) }
+            },
+        );
+    for other in found.list.iter_mut().skip(1) {
+        leaked |= publish(site, other);
+    }
     let have = bearer.get("resource_metadata").map(str::to_owned);
     // MCP 2025-11-25, Runtime Insufficient Scope Errors.
     let is_step_up = bearer.get("error") == Some("insufficient_scope");

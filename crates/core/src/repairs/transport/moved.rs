@@ -4,10 +4,10 @@ use http::uri::PathAndQuery;
 
 use crate::client::who;
 use crate::endpoint::Class;
+use crate::evidence::message::are_twins;
 use crate::exchange::edits::Edits;
 use crate::exchange::features::Feature;
 use crate::exchange::{Outcome, Request, Site};
-use crate::lesson::message::are_twins;
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
 

@@ -4,11 +4,11 @@ use http::header::{AUTHORIZATION, LOCATION};
 use http::{Method, StatusCode};
 use percent_encoding::percent_decode_str;
 
-use super::{Heard, Lesson};
 use crate::edit::origin::Origin;
 use crate::edit::params;
 use crate::endpoint::Class;
 use crate::exchange::{Reply, Request, RequestBody, Site};
+use crate::lesson::{Heard, Lesson};
 
 /// How often a text may be encoded, one coding around the other, and still be read.
 const MOST_CODINGS: usize = 4;

@@ -5,7 +5,7 @@ use std::fmt;
 
 use http::Method;
 
-use super::{CLIENTS, Client, Clients};
+use crate::client::{CLIENTS, Client, Clients};
 use crate::endpoint::Class;
 use crate::example;
 use crate::exchange::Request;

@@ -2,9 +2,9 @@
 
 use http::{Method, StatusCode};
 
-use super::{Heard, Lesson};
 use crate::exchange::{Reply, Request};
 use crate::jsonrpc::{self, PROBE};
+use crate::lesson::{Heard, Lesson};
 
 /// Whether two paths differ by a slash at their end and nothing else.
 #[must_use]

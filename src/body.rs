@@ -27,6 +27,7 @@ pub use self::source::Source;
 pub use self::upload::{FromClient, RequestBody, Upload, is_cut};
 use crate::connection::pace::Pace;
 use crate::connection::window::Window;
+pub use crate::ending::Ending;
 use crate::jsonrpc::Envelope;
 
 /// A body over HTTP/2 that is not longer ends as soon as it was handed out: any client takes it soon, and otherwise the
@@ -45,35 +46,6 @@ fn with_prefix(hint: &SizeHint, prefix: usize) -> SizeHint {
     }
     all.set_lower(hint.lower() + prefix as u64);
     all
-}
-
-/// How an exchange came to its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// The last byte of the answer was handed out.
-    Whole,
-    /// The upstream's answer broke off.
-    UpstreamCut,
-    /// Nobody reads the answer any more.
-    ClientLeft,
-    /// The client took nothing of it for too long.
-    ClientStalled,
-    /// The proxy is stopping, and ended an event stream between two events.
-    Drained,
-}
-
-impl Ending {
-    /// The name in logs and captures.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Whole => "whole",
-            Self::UpstreamCut => "upstream-cut",
-            Self::ClientLeft => "client-left",
-            Self::ClientStalled => "client-stalled",
-            Self::Drained => "drained",
-        }
-    }
 }
 
 /// What is to be done when the answer has ended, however it did.

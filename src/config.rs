@@ -1,6 +1,7 @@
 //! Configuration: as written -> checked. Every error is reported at once, with its place and what to write instead.
 
 mod access;
+mod address;
 mod admin;
 pub mod budget;
 mod capture;
@@ -15,30 +16,21 @@ mod telemetry;
 pub mod tls;
 mod upstream;
 
-use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+pub use address::Address;
+pub use capture::Bounds;
 use layers::{Given, Layers, Value};
+pub use otlp::Setup;
 pub use overload::Overload;
 pub use process::{Limits, ProcessConfig};
 use settings::SETTINGS;
 pub use site::{SiteConfig, SiteList};
-pub use upstream::Reach;
+pub use telemetry::Format;
+pub use upstream::{Health, Http2, Reach, Trust};
 
-/// Something that cannot be used as it was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Complaint {
-    /// File and line, variable or flag.
-    pub place: String,
-    pub message: String,
-}
-
-impl fmt::Display for Complaint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place, self.message)
-    }
-}
+pub use crate::complaint::Complaint;
 
 /// The checked configuration: what the process is told once, and what each site is told.
 #[derive(Clone, Debug)]

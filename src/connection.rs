@@ -22,9 +22,9 @@ use tokio::time::Instant;
 
 use self::pace::Pace;
 use crate::body;
+use crate::counters::{Counters, HungUp};
 use crate::headers;
 use crate::refuse;
-use crate::telemetry::counters::{Counters, HungUp};
 use crate::upstream::Private;
 
 /// What the client is expected to do next.

@@ -1,5 +1,6 @@
 //! What is counted: for each site by whoever works for it, in relaxed atomics that no exchange ever waits for.
 
+pub mod histogram;
 mod status;
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -9,11 +10,11 @@ use std::time::Duration;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
+use self::histogram::Histogram;
 use crate::endpoint::Class;
 use crate::lesson::{Fate, Lesson};
 use crate::refuse::{self, Fault, Refusal};
 use crate::repairs::REPAIRS;
-use crate::telemetry::histogram::Histogram;
 
 /// Why a body that a repair asked for passed untouched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

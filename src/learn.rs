@@ -19,10 +19,10 @@ use tokio::time::Instant;
 
 use self::held::Lessons;
 use self::visit::Visit;
+use crate::counters::Counters;
 use crate::knowledge::Knowledge;
 use crate::lesson::{Heard, Lesson};
 use crate::runtime::Runtime;
-use crate::telemetry::counters::Counters;
 use crate::upstream::Upstream;
 
 /// How long it is believed at most that there is nothing, after the upstream said so.

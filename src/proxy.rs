@@ -33,6 +33,7 @@ use self::answer::{Answer, Body, again, question};
 use crate::body::caller::Caller;
 use crate::body::{self, ReplyBody};
 use crate::connection::{Connection, Phase, Turn};
+use crate::counters::Untouched;
 use crate::endpoint::Class;
 use crate::exchange::{Form, Head, Request, Site};
 use crate::headers::{self, Forwarding};
@@ -45,8 +46,7 @@ use crate::overload::{self, Held};
 use crate::refuse::{self, Refusal};
 use crate::runtime::Runtime;
 use crate::sites::Sites;
-use crate::telemetry::counters::Untouched;
-use crate::telemetry::tape::{Recorder, Taped};
+use crate::tape::{Recorder, Taped};
 use crate::upstream::{Failure, Upstream};
 
 /// What the exchanges of one worker share.

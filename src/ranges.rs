@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::config::Complaint;
+use crate::complaint::Complaint;
 
 /// The shipped files, one a vendor.
 const SHIPPED: &[(&str, &str)] =

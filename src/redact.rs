@@ -26,14 +26,14 @@ use std::time::{Duration, SystemTime};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use crate::body::Ending;
+use crate::counters::Untouched;
 use crate::edit::json::Object;
+use crate::ending::Ending;
 use crate::endpoint::Class;
 use crate::exchange::Facts;
 use crate::knowledge::{Foreign, Knowledge};
 use crate::plan::Fired;
-use crate::telemetry::counters::Untouched;
-use crate::telemetry::tape::{Asked, Came, SiteFacts, Taped};
+use crate::tape::{Asked, Came, SiteFacts, Taped};
 
 use body::has_body;
 pub use facts::{Key, Kind, Signs};

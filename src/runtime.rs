@@ -15,6 +15,7 @@ use crate::body::inbox::Inboxes;
 use crate::config::budget::{self, Memory};
 use crate::config::{ProcessConfig, SiteConfig};
 use crate::connection::Patience;
+use crate::counters::{Counters, Ledger};
 use crate::edit::origin::Origin;
 use crate::exchange::Facts;
 use crate::hosts::Hosts;
@@ -28,11 +29,10 @@ use crate::runtime::seal::OwnSeal;
 use crate::seal::SealKeys;
 use crate::server::StartError;
 use crate::sites::Sites;
+use crate::tape::SiteFacts;
 use crate::telemetry::access::AccessLog;
-use crate::telemetry::counters::{Counters, Ledger};
 use crate::telemetry::life::Life;
 use crate::telemetry::otlp::Tracer;
-use crate::telemetry::tape::SiteFacts;
 use crate::upstream::Target;
 
 /// How long the stream of an answer may be silent before anything has come; one that a GET opens, not at all.

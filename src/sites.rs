@@ -7,7 +7,7 @@ use crate::endpoint;
 use crate::endpoint::canonical::{is_at, is_below, readings};
 use crate::hosts::bare;
 use crate::runtime::Runtime;
-use crate::telemetry::tape::SiteFacts;
+use crate::tape::SiteFacts;
 
 /// All sites, at one moment.
 pub struct Sites {

@@ -10,13 +10,13 @@ use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, StatusCode};
 
-use crate::body::Ending;
+use crate::counters::Untouched;
+use crate::ending::Ending;
 use crate::endpoint::Class;
 use crate::exchange::{Facts, Reply, Request};
 use crate::knowledge::Knowledge;
 use crate::plan::Fired;
 use crate::repair::Mode;
-use crate::telemetry::counters::Untouched;
 
 /// Of a body, at most this many bytes are kept.
 pub const MOST_BYTES: usize = 64 * 1024;

@@ -3,14 +3,11 @@
 
 pub mod access;
 pub mod capture;
-pub mod counters;
 pub mod flows;
-pub mod histogram;
 pub mod life;
 pub mod metrics;
 pub mod otlp;
 pub mod process;
-pub mod tape;
 pub mod trace;
 pub mod vitals;
 
@@ -18,6 +15,8 @@ use std::sync::atomic::Ordering;
 
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
+
+use crate::counters::Counters;
 
 /// Lines that wait to be written; further ones are lost.
 const MOST_LINES: usize = 4096;
@@ -45,7 +44,7 @@ pub fn stamp(time: std::time::SystemTime) -> String {
 }
 
 /// What all the work came to, at the end.
-pub fn summary(counters: &counters::Counters) {
+pub fn summary(counters: &Counters) {
     let repairs: Vec<String> = counters.by_repair().map(|(id, count)| format!("{id} {count}")).collect();
     let untouched: Vec<String> = counters.by_reason().map(|(why, count)| format!("{why} {count}")).collect();
     let refusals: Vec<String> = counters.by_refusal().map(|(name, count)| format!("{name} {count}")).collect();

@@ -1,6 +1,5 @@
 //! Asking the upstream: connections, TLS, time limits, and the retries that are safe.
 
-mod address;
 mod affinity;
 mod attempt;
 mod dial;
@@ -26,7 +25,6 @@ use http_body::Body;
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
-pub use self::address::Address;
 use self::attempt::{Failed, Patience};
 pub use self::dial::{Dial, Dialling, Stream};
 pub use self::health::{Place, Report};
@@ -37,11 +35,12 @@ use self::private::Sending;
 pub use self::private::{Owner, Ownership, Private, Proof};
 pub use self::target::{Health, Http2, Limits, Target, TargetError};
 use crate::body::{self, RequestBody, Upload};
+pub use crate::config::Address;
 use crate::connection::Connection;
+use crate::counters::Counters;
 use crate::endpoint::SESSION;
 use crate::overload::Load;
 use crate::refuse::{self, Refusal};
-use crate::telemetry::counters::Counters;
 
 /// How often a request goes out again of which nothing was written or looked at.
 const MOST_TRIES: usize = 4;

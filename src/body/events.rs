@@ -14,10 +14,10 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use super::inbox::Receiver;
 use super::{Ending, PolledFrame, Source};
 use crate::alarm::Alarm;
+use crate::counters::{Counters, Untouched};
 use crate::exchange::{At, Event};
 use crate::overload::Held;
 use crate::sse::{self, Splitter};
-use crate::telemetry::counters::{Counters, Untouched};
 
 /// How long an event may take to end after the order to stop; less than the last words of `server.rs`.
 const END_OF_EVENT: Duration = Duration::from_millis(400);

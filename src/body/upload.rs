@@ -15,8 +15,8 @@ use super::{BoxError, PolledFrame, is_timeout, with_prefix};
 use crate::alarm::Alarm;
 use crate::connection::pace::Pace;
 use crate::connection::{Connection, Phase};
+use crate::counters::Counters;
 use crate::refuse::{self, Refusal};
-use crate::telemetry::counters::Counters;
 
 /// What goes up to the upstream.
 pub enum RequestBody {

@@ -4,7 +4,17 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Checker;
-use crate::telemetry::capture::files::Bounds;
+
+/// Where captures go, and how much of them is kept.
+#[derive(Clone, Debug)]
+pub struct Bounds {
+    pub dir: PathBuf,
+    /// Over all files.
+    pub max_bytes: u64,
+    pub max_age: Duration,
+    /// Of one file.
+    pub file_bytes: u64,
+}
 
 impl Checker<'_> {
     /// `None` if captures are not wanted, or if something is wrong, which was said then.

@@ -6,10 +6,25 @@ use http::{HeaderName, HeaderValue};
 
 use super::{Checker, Complaint};
 use crate::edit::origin::{Origin, after_origin};
-use crate::telemetry::otlp::Setup;
 
 /// Where collectors speak gRPC, by convention.
 const GRPC_PORT: u16 = 4317;
+
+/// What the operator wants sent, and where.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    pub endpoint: Origin,
+    /// The path before `/v1/traces`, without a slash at its end.
+    pub path: String,
+    /// Marked as sensitive: they are never printed.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Which part of the traces that begin here is sent, from 0 to 1.
+    pub sample: f64,
+    pub service: String,
+    pub attributes: Vec<(String, String)>,
+    /// How often metrics are sent.
+    pub interval: Duration,
+}
 
 impl Checker<'_> {
     /// `None` if nothing is to be sent, or if something is wrong, which was said then.

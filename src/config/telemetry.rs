@@ -3,7 +3,16 @@
 use std::path::PathBuf;
 
 use super::Checker;
-use crate::telemetry::access::Format;
+
+/// How lines of the access log look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    Text,
+    Json,
+    /// Apache's combined log format, for tools that read that.
+    Combined,
+    Off,
+}
 
 impl Checker<'_> {
     pub(super) fn log_format(&mut self) -> Option<Format> {

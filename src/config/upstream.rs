@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use url::Host;
 
+use super::address::Address;
 use super::{Checker, Complaint, Scope, SiteConfig};
 use crate::edit::origin::{Origin, after_origin};
 use crate::endpoint;
-use crate::tls::client::Trust;
-use crate::upstream::{Address, Health, Http2};
 
 /// What a server behind a Unix socket takes for its own address.
 const UNIX_ORIGIN: &str = "http://localhost";
@@ -28,6 +27,35 @@ pub struct Reach {
     pub server_name: Option<String>,
     pub accepts_any_certificate: bool,
     pub health: Option<Health>,
+}
+
+/// When HTTP/2 is spoken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Http2 {
+    /// Where both sides agree on it in the TLS handshake (RFC 9113 section 3.2).
+    #[default]
+    Auto,
+    Never,
+    /// Always, with TLS or without (RFC 9113 section 3.3).
+    PriorKnowledge,
+}
+
+/// What is asked to see whether an address does well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    pub path: String,
+    pub every: Duration,
+}
+
+/// Whom to believe, and as whom to appear.
+#[derive(Clone, Debug, Default)]
+pub struct Trust {
+    /// Certificates to trust beside the platform's.
+    pub ca_file: Option<PathBuf>,
+    /// Certificate and key of a client, for an upstream that asks for one.
+    pub identity: Option<(PathBuf, PathBuf)>,
+    /// Whether any certificate will do.
+    pub accepts_any: bool,
 }
 
 impl SiteConfig {

@@ -17,8 +17,8 @@ use tokio::time::Instant;
 
 use super::stalled::{HURRIED, LOOK_EVERY};
 use crate::alarm::Alarm;
+use crate::counters::{Counters, HungUp};
 use crate::overload::Crowd;
-use crate::telemetry::counters::{Counters, HungUp};
 
 tokio::task_local! {
     static WINDOW: Arc<Window>;

@@ -57,7 +57,7 @@ impl Held {
         let before = load.held.fetch_add(bytes, Ordering::Relaxed);
         let is_small = self.bytes + bytes <= SMALL;
         let most = if is_small { self.most + self.most / RESERVE } else { self.most };
-        let has_room = before + bytes <= most && self.is_within_share(bytes, most.saturating_sub(before));
+        let has_room = before + bytes <= most && self.is_within_share(bytes, most);
         if has_room {
             self.bytes += bytes;
         } else {
@@ -67,13 +67,15 @@ impl Held {
         has_room
     }
 
-    /// Counts so much for the client, if with what it holds already it is within its share. `left`: by all, this client
-    /// included. What one exchange holds alone is never more than one body.
-    fn is_within_share(&self, bytes: u64, left: u64) -> bool {
+    /// Counts so much for the client, if with what it holds already it is within its share of what others leave of `most`. What one
+    /// exchange holds alone is never more than one body.
+    fn is_within_share(&self, bytes: u64, most: u64) -> bool {
         let Some((client, share)) = self.of else { return true };
         self.load.held_shares.with(client, |own| {
             let (has, more) = (*own as u64, bytes as usize);
             let is_alone = has <= self.bytes;
+            // Read here, so that what the client has got meanwhile on another thread is in both.
+            let left = most.saturating_sub(self.load.held.load(Ordering::Relaxed).saturating_sub(bytes));
             let is_within = is_alone || *own + more <= share.of((left + has) as usize);
             *own += if is_within { more } else { 0 };
             is_within

@@ -15,6 +15,7 @@ use super::Exchange;
 use crate::body::caller::Caller;
 use crate::body::{self, Peeked, Read, Upload};
 use crate::coding;
+use crate::counters::Untouched;
 use crate::edit::json::Object;
 use crate::endpoint::Class;
 use crate::exchange::{Opening, Reply, ReplyBody, Request, RequestBody};
@@ -23,7 +24,6 @@ use crate::jsonrpc::PROBE;
 use crate::machine::reading::{self, OfReply};
 use crate::machine::{self, Outgoing, asked_with};
 use crate::refuse;
-use crate::telemetry::counters::Untouched;
 use crate::upstream::{Failure, Lease, Owner, Ownership, Proof, Question, Route};
 
 /// A discovery document that does not come within this time is none: the most patient clients wait ten seconds

@@ -147,7 +147,12 @@ impl Exchange {
             Read::Whole(said) => {
                 lease.give_back(Instant::now());
                 let decoded = reply.coding.and_then(|coding| coding::decode(coding, &said, LONGEST).ok());
-                reading::show_whole(&mut reply, decoded.as_ref().unwrap_or(&said));
+                // What cannot be decoded was not read.
+                if decoded.is_some() || !headers::is_encoded(&reply.headers) {
+                    reading::show_whole(&mut reply, decoded.as_ref().unwrap_or(&said));
+                } else {
+                    reply.coding = None;
+                }
                 Answer { reply, body: Body { rest: Rest::Whole(said, decoded), lease: None } }
             }
             Read::Partly(start) => {

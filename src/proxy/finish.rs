@@ -21,6 +21,7 @@ use crate::body::{AtEnd, Ending, ReplyBody, Source};
 use crate::coding::Decoder;
 use crate::connection::Phase;
 use crate::connection::window::Window;
+use crate::counters::Untouched;
 use crate::endpoint::Class;
 use crate::exchange::{self, At, Event, Form, Reply, Request, Site};
 use crate::headers;
@@ -30,8 +31,7 @@ use crate::plan::{Findings, Report, each_once};
 use crate::repair::Mode;
 use crate::runtime::Runtime;
 use crate::sse;
-use crate::telemetry::counters::Untouched;
-use crate::telemetry::tape::MOST_BYTES;
+use crate::tape::MOST_BYTES;
 use crate::upstream::Lease;
 
 /// An event longer than this passes as it comes, but for lists.

@@ -10,11 +10,11 @@ use tokio::time::Instant;
 use super::{Exchange, admit, limits};
 use crate::body::{self, Read, Upload};
 use crate::connection::Phase;
+use crate::counters::Untouched;
 use crate::exchange::Request;
 use crate::jsonrpc::Envelope;
 use crate::machine::reading::{self, OfRequest};
 use crate::refuse;
-use crate::telemetry::counters::Untouched;
 use crate::upstream::Failure;
 
 impl Exchange {

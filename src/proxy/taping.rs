@@ -15,7 +15,7 @@ use crate::body::{Ending, RequestBody};
 use crate::connection::Connection;
 use crate::endpoint::Class;
 use crate::exchange::Reply;
-use crate::telemetry::tape::{Asked, Came, MOST_BYTES, Taped, Text, Turn};
+use crate::tape::{Asked, Came, MOST_BYTES, Taped, Text, Turn};
 use crate::upstream::Question;
 
 /// The beginning of a tape, if anybody wants one.

@@ -11,7 +11,7 @@ use crate::coding::{self, Coding};
 use crate::edit::page;
 use crate::endpoint::Class;
 use crate::exchange::Opening;
-use crate::telemetry::tape::{Asked, MOST_BYTES, Text};
+use crate::tape::{Asked, MOST_BYTES, Text};
 
 /// A longer text is no refusal but a page about something else.
 const LONGEST_REFUSAL: usize = 1024;

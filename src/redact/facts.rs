@@ -13,7 +13,7 @@ use super::{Redactor, words};
 use crate::edit::{jwt, params};
 use crate::endpoint::{self, Class};
 use crate::jsonrpc::Envelope;
-use crate::telemetry::tape::Taped;
+use crate::tape::Taped;
 
 /// Nothing shorter ties exchanges together.
 const SHORTEST_KEY: usize = 6;

@@ -4,7 +4,7 @@ use super::secrets::Secrets;
 use super::{Redactor, plain, words};
 use crate::exchange::Facts;
 use crate::seal::SealKeys;
-use crate::telemetry::tape::Taped;
+use crate::tape::Taped;
 
 /// A sentence of our own, with words of a server in it, is cut behind so many characters.
 const LONGEST_SENTENCE: usize = 400;

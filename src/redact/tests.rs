@@ -10,7 +10,7 @@ use http::{Method, StatusCode};
 use super::*;
 use crate::example;
 use crate::repair::SiteKind;
-use crate::telemetry::tape::{Text, Turn};
+use crate::tape::{Text, Turn};
 
 fn redactor() -> Redactor {
     Redactor::new([7; 32]).knowing(&example::facts(SiteKind::Cohosted))

@@ -7,7 +7,7 @@ use crate::body::Ending;
 use crate::example;
 use crate::redact::Redactor;
 use crate::repair::{Example, Repair, Then};
-use crate::telemetry::tape::{Asked, Came, Taped, Text, Turn};
+use crate::tape::{Asked, Came, Taped, Text, Turn};
 
 fn split(text: &str) -> (&str, HeaderMap, &str) {
     let (head, body) = text.split_once("\n\n").unwrap_or((text, ""));

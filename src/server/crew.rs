@@ -14,7 +14,7 @@ use crate::proxy::Worker;
 use crate::refuse::{self, Refusal};
 use crate::runtime::Runtime;
 use crate::sites::Sites;
-use crate::telemetry::tape::Recorder;
+use crate::tape::Recorder;
 use crate::upstream::Upstream;
 
 /// One thread's.

@@ -21,9 +21,9 @@ use crate::connection::Connection;
 use crate::connection::socket::{Opening, Stream, Timed};
 use crate::connection::stalled::Stalled;
 use crate::connection::window::{Streams, Window};
+use crate::counters::HungUp;
 use crate::proxy::{self, admit};
 use crate::runtime::Bounds;
-use crate::telemetry::counters::HungUp;
 
 /// What of an answer may wait to be written for a client that reads slowly.
 const SEND_BUFFER: usize = 32 * 1024;

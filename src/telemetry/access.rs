@@ -15,25 +15,16 @@ use http::{HeaderValue, Method, StatusCode, Version};
 use jiff::Timestamp;
 
 use self::out::{File, Out};
-use crate::body::Ending;
+pub use crate::config::Format;
+use crate::counters::Untouched;
+use crate::ending::Ending;
 use crate::endpoint::Class;
 use crate::plan::Fired;
-use crate::telemetry::counters::Untouched;
 
 /// When the buffer is this full and the writer does not come after, lines are dropped and counted.
 const BUFFER_BYTES: usize = 4 * 1024 * 1024;
 /// How long the last lines may take to be written at the end, if nobody reads them.
 const LAST_LINES: Duration = Duration::from_secs(2);
-
-/// How lines look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    Text,
-    Json,
-    /// Apache's combined log format, for tools that read that.
-    Combined,
-    Off,
-}
 
 /// What one exchange came to.
 pub struct Record<'a> {

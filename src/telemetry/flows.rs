@@ -24,10 +24,10 @@ use tokio::sync::broadcast;
 use super::capture::files::{Bounds, Files};
 use super::capture::form::Head;
 use super::stamp;
-use super::tape::{Recorder, SiteFacts, Taped};
 use crate::config::{Config, budget};
 use crate::redact::{Redacted, Redactor};
 use crate::secret;
+use crate::tape::{Recorder, SiteFacts, Taped};
 use book::{Book, Hosted, by_ranges};
 use flow::{NOBODY, Sentence};
 

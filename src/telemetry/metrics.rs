@@ -5,7 +5,7 @@ pub mod gather;
 pub mod names;
 pub mod text;
 
-use crate::telemetry::histogram::Times;
+use crate::counters::histogram::Times;
 
 /// What a metric is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

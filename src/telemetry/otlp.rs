@@ -13,15 +13,15 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, StatusCode, Version};
+use http::{Method, StatusCode, Version};
 use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use self::client::{Client, Undelivered};
 use self::messages::Writer;
-use crate::body::Ending;
-use crate::edit::origin::Origin;
+pub use crate::config::Setup;
+use crate::ending::Ending;
 use crate::endpoint::Class;
 use crate::server::StartError;
 use crate::telemetry::trace::Context;
@@ -41,22 +41,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const AGAIN: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3)];
 /// How often it is said that the collector takes nothing.
 const SAY: Duration = Duration::from_secs(60);
-
-/// What the operator wants sent, and where.
-#[derive(Clone, Debug)]
-pub struct Setup {
-    pub endpoint: Origin,
-    /// The path before `/v1/traces`, without a slash at its end.
-    pub path: String,
-    /// Marked as sensitive: they are never printed.
-    pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// Which part of the traces that begin here is sent, from 0 to 1.
-    pub sample: f64,
-    pub service: String,
-    pub attributes: Vec<(String, String)>,
-    /// How often metrics are sent.
-    pub interval: Duration,
-}
 
 /// Takes spans from all workers.
 pub struct Tracer {

@@ -13,6 +13,8 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use sha2::{Digest as _, Sha256};
 
+pub use crate::config::Trust;
+
 /// What files amount to (SHA-256).
 pub type Digest = [u8; 32];
 
@@ -34,17 +36,6 @@ pub enum TlsError {
     NoRoots,
     #[error("TLS cannot be set up: {0}")]
     Versions(#[source] rustls::Error),
-}
-
-/// Whom to believe, and as whom to appear.
-#[derive(Clone, Debug, Default)]
-pub struct Trust {
-    /// Certificates to trust beside the platform's.
-    pub ca_file: Option<PathBuf>,
-    /// Certificate and key of a client, for an upstream that asks for one.
-    pub identity: Option<(PathBuf, PathBuf)>,
-    /// Whether any certificate will do.
-    pub accepts_any: bool,
 }
 
 /// The protocols that are offered (RFC 7301).

@@ -10,11 +10,11 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::address::Address;
 pub use super::socket::Stream;
 use super::socket::{Raw, Socket};
 use super::target::{Http2, Target, Tls};
 use super::{Failure, refuse};
+use crate::config::Address;
 use crate::config::budget::with_room;
 use crate::connection::socket::set_buffers;
 

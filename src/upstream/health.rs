@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::address::Address;
 use super::{Failure, affinity};
+use crate::config::Address;
 use crate::refuse;
 
 /// After how many answers in a row that never came an address that can be reached is asked how it does.

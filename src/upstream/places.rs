@@ -9,10 +9,10 @@ use arc_swap::ArcSwap;
 use http::HeaderMap;
 use tokio::time::Instant;
 
-use super::address::Address;
 use super::dial::look_up;
 use super::health::{Place, Report};
 use super::{Route, affinity};
+use crate::config::Address;
 use crate::endpoint::SESSION;
 
 /// Names among several addresses are looked up again after this.

@@ -11,10 +11,11 @@ use rustls_pki_types::ServerName;
 use tokio_rustls::TlsConnector;
 use url::Host;
 
-use super::address::Address;
 use super::dial::Dial;
 use super::health::Report;
 use super::places::Places;
+use crate::config::Address;
+pub use crate::config::{Health, Http2};
 use crate::config::{ProcessConfig, SiteConfig};
 use crate::edit::origin::Origin;
 use crate::tls::client::{Digest, Offer, TlsError, Trust};
@@ -51,24 +52,6 @@ pub struct Limits {
     pub age: Duration,
     /// Bytes of each socket buffer; `None`: the system chooses.
     pub socket_bytes: Option<usize>,
-}
-
-/// When HTTP/2 is spoken.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Http2 {
-    /// Where both sides agree on it in the TLS handshake (RFC 9113 section 3.2).
-    #[default]
-    Auto,
-    Never,
-    /// Always, with TLS or without (RFC 9113 section 3.3).
-    PriorKnowledge,
-}
-
-/// What is asked to see whether an address does well.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Health {
-    pub path: String,
-    pub every: Duration,
 }
 
 /// TLS, and the name that the certificate has to be for.

@@ -9,11 +9,11 @@ use serde_json::json;
 use url::Url;
 
 use super::Record;
-use crate::body::Ending;
+use crate::counters::Untouched;
+use crate::ending::Ending;
 use crate::plan::each_once;
 use crate::redact::path_for_logs;
 use crate::repair::Mode;
-use crate::telemetry::counters::Untouched;
 
 /// Longer paths are cut.
 const PATH_CHARS: usize = 120;

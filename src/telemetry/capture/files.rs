@@ -8,27 +8,17 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::form::{Entry, Head, Recorded};
+pub use crate::config::Bounds;
 use crate::knowledge::Knowledge;
 use crate::redact::Redacted;
+use crate::tape::SiteFacts;
 use crate::telemetry::stamp;
-use crate::telemetry::tape::SiteFacts;
 
 /// So many files are kept open; of one that was closed, a second part is begun.
 const MOST_OPEN: usize = 64;
 
 /// How often it is looked which files are too old.
 const COUNT_AGAIN: Duration = Duration::from_secs(600);
-
-/// Where captures go, and how much of them is kept.
-#[derive(Clone, Debug)]
-pub struct Bounds {
-    pub dir: PathBuf,
-    /// Over all files.
-    pub max_bytes: u64,
-    pub max_age: Duration,
-    /// Of one file.
-    pub file_bytes: u64,
-}
 
 /// Writes captures.
 pub struct Files {

@@ -57,8 +57,8 @@ use std::sync::Arc;
 use super::known;
 use crate::knowledge::Knowledge;
 use crate::redact::{Message, Redacted};
+use crate::tape::SiteFacts;
 use crate::telemetry::stamp;
-use crate::telemetry::tape::SiteFacts;
 
 pub(super) const FIRST_LINE: &str = "mcp-mend capture 1";
 pub(super) const EXCHANGE: &str = "=== ";

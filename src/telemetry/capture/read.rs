@@ -11,7 +11,7 @@ use crate::exchange::Facts;
 use crate::redact::Message;
 use crate::repair::Mode;
 use crate::seal::SealKeys;
-use crate::telemetry::tape::SiteFacts;
+use crate::tape::SiteFacts;
 
 /// Reads a whole capture.
 ///

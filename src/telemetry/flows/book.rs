@@ -11,8 +11,8 @@ use super::flow::{Flow, NOBODY, Sentence, Source};
 use super::show;
 use crate::ranges::{Ranges, Vendor};
 use crate::redact::{Key, Kind, Redacted};
+use crate::tape::SiteFacts;
 use crate::telemetry::stamp;
-use crate::telemetry::tape::SiteFacts;
 
 /// So many flows are kept, for so long.
 const MOST_FLOWS: usize = 200;

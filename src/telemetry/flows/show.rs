@@ -6,8 +6,8 @@ use super::flow::{Flow, Phase};
 use crate::exchange::Site;
 use crate::knowledge::Knowledge;
 use crate::redact::{Message, Redacted};
+use crate::tape::SiteFacts;
 use crate::telemetry::stamp;
-use crate::telemetry::tape::SiteFacts;
 
 /// Longer texts are cut.
 const LONGEST: usize = 16 * 1024;
@@ -70,9 +70,9 @@ pub(super) fn exchange(exchange: &Redacted) -> Value {
         "ms": u64::try_from(exchange.total.as_millis()).unwrap_or(u64::MAX),
         "bytes": exchange.bytes,
         "repairs": repairs,
-        "untouched": exchange.untouched.map(crate::telemetry::counters::Untouched::name),
+        "untouched": exchange.untouched.map(crate::counters::Untouched::name),
         "refused": exchange.refused.map(|(name, _)| name),
-        "ending": exchange.ending.map(crate::body::Ending::name),
+        "ending": exchange.ending.map(crate::ending::Ending::name),
         "request": cut(exchange.asked.text()),
         "before": answers().map(|came| cut(came.text())).collect::<Vec<_>>(),
         "after": cut(exchange.answered.text()),

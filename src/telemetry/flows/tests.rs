@@ -8,7 +8,7 @@ use crate::endpoint::Class;
 use crate::example;
 use crate::ranges::Ranges;
 use crate::repair::SiteKind;
-use crate::telemetry::tape::{Asked, Came, Text};
+use crate::tape::{Asked, Came, Text};
 
 const T0: u64 = 1_800_000_000;
 

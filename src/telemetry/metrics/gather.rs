@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use super::{Family, Metric, Sample, Value, names};
+use crate::counters::Counters;
+use crate::counters::histogram::Histogram;
 use crate::refuse;
 use crate::runtime::{Common, Runtime};
-use crate::telemetry::counters::Counters;
-use crate::telemetry::histogram::Histogram;
 use crate::telemetry::process;
 use crate::telemetry::vitals::{Vitals, seconds};
 

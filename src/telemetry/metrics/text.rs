@@ -98,7 +98,7 @@ mod tests {
 
     use super::super::{Sample, names};
     use super::*;
-    use crate::telemetry::histogram::Histogram;
+    use crate::counters::histogram::Histogram;
 
     fn families() -> Vec<Family> {
         let times = Histogram::default();

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::server::StartError;
-use crate::telemetry::vitals::Vitals;
+use crate::vitals::Vitals;
 pub use events::MOST_LISTENERS;
 use routes::Desk;
 use source::Source;

@@ -10,11 +10,11 @@ use mcp_mend::admin::source::Live;
 use mcp_mend::admin::{self, Admin};
 use mcp_mend::cli::{self, Asked, show};
 use mcp_mend::config::{Complaint, Config, settings};
+use mcp_mend::otlp::{Exporter, Otlp};
 use mcp_mend::server::{self, Balance, Outlets, Running, StartError};
 use mcp_mend::signals::{self, Order, Orders};
 use mcp_mend::telemetry::access::{AccessLog, Format};
 use mcp_mend::telemetry::flows::Flows;
-use mcp_mend::telemetry::otlp::{Exporter, Otlp};
 use mcp_mend::watch::{Watch, watch};
 use mcp_mend::{demo, notify, reload, repairs};
 

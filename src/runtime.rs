@@ -19,7 +19,7 @@ use crate::counters::{Counters, Ledger};
 use crate::edit::origin::Origin;
 use crate::exchange::Facts;
 use crate::hosts::Hosts;
-use crate::learn::Learner;
+use crate::learner::Learner;
 use crate::overload::shares::Share;
 use crate::overload::{Crowd, Load};
 use crate::plan::Plan;
@@ -27,13 +27,11 @@ use crate::rate::Rates;
 use crate::repairs::REPAIRS;
 use crate::runtime::seal::OwnSeal;
 use crate::seal::SealKeys;
-use crate::server::StartError;
-use crate::sites::Sites;
 use crate::tape::SiteFacts;
 use crate::telemetry::access::AccessLog;
 use crate::telemetry::life::Life;
-use crate::telemetry::otlp::Tracer;
-use crate::upstream::Target;
+use crate::telemetry::span::Tracer;
+use crate::upstream::{Target, TargetError};
 
 /// How long the stream of an answer may be silent before anything has come; one that a GET opens, not at all.
 const FIRST_SILENCE: Duration = Duration::from_millis(200);
@@ -209,7 +207,7 @@ impl Runtime {
         public: Origin,
         is_loopback: bool,
         common: &Common,
-    ) -> Result<Self, StartError> {
+    ) -> Result<Self, TargetError> {
         let name = format!("{public}{}", site.prefix);
         let facts = Facts {
             public,
@@ -230,8 +228,8 @@ impl Runtime {
     ///
     /// # Errors
     /// Never, since no file is read.
-    pub fn of_no_site(process: &ProcessConfig, common: &Common) -> Result<Self, StartError> {
-        let nowhere = Origin::of("http://localhost").map_err(|_| StartError::Authority)?;
+    pub fn of_no_site(process: &ProcessConfig, common: &Common) -> Result<Self, TargetError> {
+        let nowhere = Origin::of("http://localhost").map_err(|_| TargetError::Authority)?;
         let site = SiteConfig::before(nowhere.clone());
         let facts = Facts {
             public: nowhere.clone(),
@@ -252,10 +250,10 @@ impl Runtime {
         name: String,
         facts: Facts,
         common: &Common,
-    ) -> Result<Self, StartError> {
+    ) -> Result<Self, TargetError> {
         let overload = &process.overload;
         let stated_host = match &site.public {
-            Some(public) => Some(HeaderValue::from_str(public.authority()).map_err(|_| StartError::Authority)?),
+            Some(public) => Some(HeaderValue::from_str(public.authority()).map_err(|_| TargetError::Authority)?),
             None => None,
         };
         let counters = common.ledger.of(&name);
@@ -300,9 +298,9 @@ impl Runtime {
     }
 
     /// Keeps what a site before a reload had, where it is about the same: connections, what was learned, open streams.
-    pub fn go_on_from(&mut self, before: &Sites) {
+    pub fn go_on_from<'a>(&mut self, before: impl IntoIterator<Item = &'a Self>) {
         let place = |site: &Self| (site.facts.public.clone(), site.facts.upstream.clone(), site.facts.mcp_path.clone());
-        let Some(site) = before.iter().find(|site| place(site) == place(self)) else { return };
+        let Some(site) = before.into_iter().find(|site| place(site) == place(self)) else { return };
         if site.target.is_like(&self.target) {
             self.target = site.target.clone();
         }

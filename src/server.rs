@@ -24,14 +24,15 @@ use crate::config::{Config, SiteConfig};
 use crate::edit::origin::Origin;
 use crate::hosts::Hosts;
 use crate::notify::Watchdog;
+use crate::otlp::OtlpError;
 use crate::runtime::{Common, Runtime};
 use crate::sites::Sites;
 use crate::tape::Recorder;
 use crate::telemetry::access::{AccessLog, Format};
-use crate::telemetry::otlp::Tracer;
-use crate::telemetry::vitals::Vitals;
+use crate::telemetry::span::Tracer;
 use crate::tls::server::{Certificates, ServerTlsError};
 use crate::upstream::TargetError;
+use crate::vitals::Vitals;
 
 /// Bytes of the futures that serve a connection over HTTP/1.1, and one exchange on it. `benches/budget` keeps them small.
 #[must_use]
@@ -62,6 +63,8 @@ pub enum StartError {
     Worker(#[source] io::Error),
     #[error(transparent)]
     Target(#[from] TargetError),
+    #[error(transparent)]
+    Otlp(#[from] OtlpError),
     #[error(transparent)]
     ServerTls(#[from] ServerTlsError),
     #[error("the upstream's name cannot stand in a Host header")]
@@ -197,7 +200,7 @@ fn sites(config: &Config, address: SocketAddr, common: &Common, before: Option<&
             runtime.hosts = Hosts::of(address, &runtime.facts.public, &process.hosts);
         }
         if let Some(before) = before {
-            runtime.go_on_from(before);
+            runtime.go_on_from(before.iter().map(|site| &**site));
         }
         Ok::<_, StartError>(Arc::new(runtime))
     };

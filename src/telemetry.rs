@@ -6,10 +6,9 @@ pub mod capture;
 pub mod flows;
 pub mod life;
 pub mod metrics;
-pub mod otlp;
 pub mod process;
+pub mod span;
 pub mod trace;
-pub mod vitals;
 
 use std::sync::atomic::Ordering;
 

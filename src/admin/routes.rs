@@ -20,7 +20,7 @@ use super::guard::{self, Stranger};
 use super::page;
 use super::source::Source;
 use crate::telemetry::metrics::text::Form;
-use crate::telemetry::vitals::Vitals;
+use crate::vitals::Vitals;
 
 /// A whole body or an event stream.
 pub type Answer = Response<Either<Full<Bytes>, Events>>;

@@ -6,7 +6,7 @@ use serde_json::Value;
 use tokio::sync::broadcast;
 
 use crate::telemetry::flows::Flows;
-use crate::telemetry::vitals::Vitals;
+use crate::vitals::Vitals;
 
 /// What the listener shows. All of it is asked for on the listener's own thread.
 pub trait Source: Send + Sync + 'static {

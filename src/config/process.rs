@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::Setup;
 use super::{Checker, Overload, listen, tls};
 use crate::ranges::{self, Ranges};
 use crate::seal::SealKeys;
 use crate::telemetry::access::Format;
 use crate::telemetry::capture::files::Bounds;
-use crate::telemetry::otlp::Setup;
 
 /// The settings that no `[[site]]` may state (`settings::is_of_a_site` has those that it may).
 #[derive(Clone, Debug)]

@@ -20,6 +20,7 @@ use crate::edit::origin::{Origin, after_origin};
 use crate::endpoint;
 use crate::exchange::{Facts, Site};
 use crate::knowledge::{Foreign, Knowledge};
+use crate::learner::Visit;
 use crate::runtime::Runtime;
 use crate::tls::client::Trust;
 use crate::upstream::{Limits, Target, Upstream};
@@ -48,16 +49,6 @@ const LIMIT: Duration = Duration::from_secs(9);
 /// How long one question of a runtime may take.
 pub(super) fn question_limit(runtime: &Runtime) -> Duration {
     if runtime.as_client { QUESTION_OF_A_CLIENT } else { QUESTION }
-}
-
-/// What one visit brought.
-pub(super) struct Visit {
-    pub(super) known: Knowledge,
-    /// Whether the upstream answered at all.
-    pub(super) reached: bool,
-    /// Whether a question was not answered as a whole, or only for the moment (429, 502, 503, 504): then what is missing may be
-    /// there.
-    pub(super) is_open: bool,
 }
 
 /// Asks the upstream for its metadata, everywhere they may be, and for what they do not say. On the last of several visits that

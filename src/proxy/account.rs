@@ -22,7 +22,7 @@ use crate::redact::path_for_logs;
 use crate::refuse::{Fault, Refusal};
 use crate::repair::Mode;
 use crate::telemetry::access::Record;
-use crate::telemetry::otlp::{Span, Trace};
+use crate::telemetry::span::{Span, Trace};
 use crate::telemetry::trace::{Context, TRACEPARENT, TRACESTATE};
 use crate::upstream::Place;
 

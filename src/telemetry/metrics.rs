@@ -1,7 +1,6 @@
 //! Metrics: their names, how they are gathered, and how they are written for Prometheus. What is gathered once is written
 //! in every form, so that no two forms can disagree.
 
-pub mod gather;
 pub mod names;
 pub mod text;
 

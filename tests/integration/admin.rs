@@ -6,7 +6,7 @@ use mcp_mend::admin::source::Source;
 use mcp_mend::admin::{self, Admin, MOST_LISTENERS};
 use mcp_mend::runtime::Common;
 use mcp_mend::telemetry::access::{AccessLog, Format};
-use mcp_mend::telemetry::vitals::Vitals;
+use mcp_mend::vitals::Vitals;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::sync::broadcast;

@@ -1,36 +1,30 @@
 //! OpenTelemetry: a span for each exchange and all metrics, sent to a collector over OTLP (http/protobuf). Nothing of it is
 //! there until an endpoint is configured.
 //!
-//! Exchanges only put spans into a bounded queue that is never waited for. The SDK's own pipeline is not used: it cannot
+//! The SDK's own pipeline is not used: it cannot
 //! be given histograms that were counted elsewhere, and does not say how many spans it lost.
 
 mod client;
 mod messages;
 
+use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{Method, StatusCode, Version};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use self::client::{Client, Undelivered};
 use self::messages::Writer;
 pub use crate::config::Setup;
-use crate::ending::Ending;
-use crate::endpoint::Class;
-use crate::server::StartError;
-use crate::telemetry::trace::Context;
-use crate::telemetry::vitals::Vitals;
-use crate::tls::client::{Offer, Trust};
-use crate::upstream::TargetError;
+use crate::telemetry::span::{Inbox, Span, Tracer};
+use crate::tls::client::{Offer, TlsError, Trust};
+use crate::vitals::Vitals;
 
-/// Spans that wait for the collector; what comes beyond is dropped and counted.
-const QUEUE: usize = 4096;
 /// Spans that go in one message.
 const BATCH: usize = 512;
 /// How long a span may wait for others.
@@ -42,80 +36,13 @@ const AGAIN: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3)];
 /// How often it is said that the collector takes nothing.
 const SAY: Duration = Duration::from_secs(60);
 
-/// Takes spans from all workers.
-pub struct Tracer {
-    sample: f64,
-    queue: mpsc::Sender<Span>,
-    pub sent: AtomicU64,
-    pub dropped: AtomicU64,
-}
-
-/// The part of a trace that one exchange is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Trace {
-    /// What the upstream gets for its parent.
-    pub own: Context,
-    /// What the client sent, if that could be read.
-    pub parent: Option<Context>,
-    started: SystemTime,
-}
-
-/// One exchange, for the collector. As in the access log there is no query, no header field and no body in it.
-#[derive(Clone, Debug)]
-pub struct Span {
-    pub trace: Trace,
-    /// `None`: no site is where the request went.
-    pub site: Option<String>,
-    pub client: String,
-    pub class: Class,
-    pub method: Method,
-    pub path: String,
-    pub version: Version,
-    pub status: StatusCode,
-    pub mended: Vec<&'static str>,
-    pub observed: Vec<&'static str>,
-    pub untouched: Option<&'static str>,
-    pub refused: Option<&'static str>,
-    pub fault: &'static str,
-    pub first_byte: Duration,
-    pub total: Duration,
-    pub bytes: u64,
-    pub asked: u8,
-    pub ending: Ending,
-}
-
-impl Tracer {
-    fn new(sample: f64) -> (Arc<Self>, Inbox) {
-        let (queue, inbox) = mpsc::channel(QUEUE);
-        (Arc::new(Self { sample, queue, sent: AtomicU64::new(0), dropped: AtomicU64::new(0) }), inbox)
-    }
-
-    /// Begins a span in the client's trace, or in a new one. Whether it is sent is the client's word (the sampled flag),
-    /// or a share of the traces that begin here.
-    #[must_use]
-    pub fn begin(&self, parent: Option<Context>) -> Trace {
-        let own = match parent {
-            Some(parent) => Context { span: span_id(), ..parent },
-            None => {
-                let trace = fastrand::u128(1..);
-                // The random part of an id is at its end (Trace Context level 2, section 3.2.2.3).
-                let share = (trace as u64 >> 11) as f64 / (1_u64 << 53) as f64;
-                Context { trace, span: span_id(), sampled: share < self.sample }
-            }
-        };
-        Trace { own, parent, started: SystemTime::now() }
-    }
-
-    /// Takes a span that has ended, if there is room.
-    pub fn take(&self, span: Span) {
-        if self.queue.try_send(span).is_err() {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-}
-
-fn span_id() -> u64 {
-    fastrand::u64(1..)
+/// Why nothing can be sent.
+#[derive(Debug, thiserror::Error)]
+pub enum OtlpError {
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error("cannot start the thread that sends to the collector: {0}")]
+    Thread(#[source] io::Error),
 }
 
 /// Everything that is needed to send, before there is something to send.
@@ -139,10 +66,10 @@ impl Otlp {
     ///
     /// # Errors
     /// When there is nothing to trust the collector's certificate by.
-    pub fn new(setup: &Setup) -> Result<Self, StartError> {
+    pub fn new(setup: &Setup) -> Result<Self, OtlpError> {
         let (tracer, inbox) = Tracer::new(setup.sample);
         let config = || Trust::default().config(Offer::Http1).map(|(config, _)| Arc::new(config));
-        let tls = setup.endpoint.is_secure().then(config).transpose().map_err(TargetError::from)?;
+        let tls = setup.endpoint.is_secure().then(config).transpose()?;
         let client = Client::new(setup, tls);
         Ok(Self { tracer, inbox, client, writer: Writer::new(setup), interval: setup.interval })
     }
@@ -151,8 +78,8 @@ impl Otlp {
     ///
     /// # Errors
     /// When a thread or a runtime cannot be had.
-    pub fn start(self, vitals: Arc<Vitals>) -> Result<Exporter, StartError> {
-        let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Worker)?;
+    pub fn start(self, vitals: Arc<Vitals>) -> Result<Exporter, OtlpError> {
+        let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(OtlpError::Thread)?;
         let stop = CancellationToken::new();
         let (last_words, until) = watch::channel(None);
         let Self { tracer, inbox, client, writer, interval } = self;
@@ -160,7 +87,7 @@ impl Otlp {
         let thread = std::thread::Builder::new()
             .name("otlp".into())
             .spawn(move || tokio.block_on(sender.run(inbox, interval, until)))
-            .map_err(StartError::Worker)?;
+            .map_err(OtlpError::Thread)?;
         Ok(Exporter { stop, last_words, thread })
     }
 }
@@ -184,8 +111,6 @@ struct Sender {
     /// Spans that are being sent, as a message, and how many: the order to stop may come in between.
     pending: Option<(Bytes, u64)>,
 }
-
-type Inbox = mpsc::Receiver<Span>;
 
 impl Sender {
     async fn run(mut self, mut inbox: Inbox, interval: Duration, until: watch::Receiver<Option<Instant>>) {
@@ -294,31 +219,5 @@ impl Sender {
             let dropped = self.tracer.dropped.load(Ordering::Relaxed);
             tracing::warn!(why = %why.what, dropped, "the OTLP collector takes nothing; traffic goes on");
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_clients_trace_goes_on_and_its_word_counts() {
-        let (tracer, _inbox) = Tracer::new(0.0);
-        for sampled in [true, false] {
-            let parent = Context { trace: 7, span: 9, sampled };
-            let trace = tracer.begin(Some(parent));
-            assert_eq!((trace.own.trace, trace.own.sampled, trace.parent), (7, sampled, Some(parent)));
-            assert_ne!(trace.own.span, 9);
-        }
-        assert!(!tracer.begin(None).own.sampled);
-    }
-
-    #[test]
-    fn a_share_of_new_traces_is_sent() {
-        let (all, _inbox) = Tracer::new(1.0);
-        assert!((0..1000).all(|_| all.begin(None).own.sampled));
-        let (half, _inbox) = Tracer::new(0.5);
-        let sampled = (0..10_000).filter(|_| half.begin(None).own.sampled).count();
-        assert!((4_000..6_000).contains(&sampled), "{sampled}");
     }
 }

@@ -16,8 +16,9 @@ use opentelemetry_proto::tonic::trace::v1::{
 };
 use prost::Message as _;
 
-use super::{Setup, Span};
+use super::Setup;
 use crate::telemetry::metrics::{Family, Kind, Sample, Unit, Value};
+use crate::telemetry::span::Span;
 
 /// The parent was sent over a wire (`SpanFlags` of the protocol): known, and so.
 const REMOTE_PARENT: u32 = 0x300;

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use super::{Family, Metric, Sample, Value, names};
+use super::{Vitals, seconds};
 use crate::counters::Counters;
 use crate::counters::histogram::Histogram;
 use crate::refuse;
 use crate::runtime::{Common, Runtime};
+use crate::telemetry::metrics::{Family, Metric, Sample, Value, names};
 use crate::telemetry::process;
-use crate::telemetry::vitals::{Vitals, seconds};
 
 /// The samples of one metric as they come in: values of its labels in the order in which it names them, and a number.
 struct Rows {

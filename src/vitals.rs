@@ -1,5 +1,7 @@
 //! How the process fares, for those who watch it: probes and metrics. It only reads.
 
+mod gather;
+
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -8,8 +10,8 @@ use serde_json::{Value, json};
 
 use crate::runtime::Common;
 use crate::sites::Sites;
+use crate::telemetry::metrics::Family;
 use crate::telemetry::metrics::text::Form;
-use crate::telemetry::metrics::{Family, gather};
 use crate::telemetry::stamp;
 
 /// Everything there is to see.

@@ -10,10 +10,11 @@ pub mod socket;
 pub mod stalled;
 pub mod window;
 
+use std::any::Any;
 use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue};
@@ -21,11 +22,9 @@ use ipnet::IpNet;
 use tokio::time::Instant;
 
 use self::pace::Pace;
-use crate::body;
 use crate::counters::{Counters, HungUp};
 use crate::headers;
 use crate::refuse;
-use crate::upstream::Private;
 
 /// What the client is expected to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +91,23 @@ impl Drop for Turn {
     }
 }
 
+/// Something that another part keeps with a connection. It is dropped with the connection.
+#[derive(Default)]
+pub struct Attachment(OnceLock<Box<dyn Any + Send + Sync>>);
+
+impl Attachment {
+    /// What is kept, if anything is, and of this type.
+    #[must_use]
+    pub fn get<T: Any>(&self) -> Option<&T> {
+        self.0.get()?.downcast_ref()
+    }
+
+    /// The same, made now if nothing is kept yet.
+    pub fn get_or_make<T: Any + Default + Send + Sync>(&self) -> Option<&T> {
+        self.0.get_or_init(|| Box::new(T::default())).downcast_ref()
+    }
+}
+
 /// What the exchanges of one client connection share.
 pub struct Connection {
     pub peer: IpAddr,
@@ -118,8 +134,8 @@ pub struct Connection {
     stalled: AtomicBool,
     /// Whether a request was refused before all of it had come.
     cut_short: AtomicBool,
-    /// Connections to upstreams that only this client's exchanges may use.
-    pub private: Private,
+    /// Connections to upstreams that only this client's exchanges may use (`upstream/private.rs`).
+    pub private: Attachment,
     /// Limits what waits to be written; the streams of HTTP/2 have windows and buffers of their own.
     pace: Arc<Pace>,
 }
@@ -146,7 +162,7 @@ impl Connection {
             judged_host: Mutex::new(None),
             stalled: AtomicBool::new(false),
             cut_short: AtomicBool::new(false),
-            private: Private::default(),
+            private: Attachment::default(),
             pace: Arc::default(),
         }
     }
@@ -278,7 +294,7 @@ impl Connection {
             counters.refused(&refuse::HEAD_TOO_LARGE);
         } else if error.is_parse() {
             counters.refused(&refuse::BAD_HEAD);
-        } else if body::is_timeout(error) {
+        } else if is_timeout(error) {
             match self.phase() {
                 Phase::Head => counters.hung_up(HungUp::HeadSlow),
                 Phase::Idle => counters.hung_up(HungUp::Idle),
@@ -294,4 +310,11 @@ impl Connection {
         let limit = patience.limit(self.phase.load(Ordering::Relaxed))?;
         Some(self.opened + Duration::from_millis(self.since.load(Ordering::Relaxed)) + limit)
     }
+}
+
+/// Whether a body ended because its sender took too long.
+#[must_use]
+pub fn is_timeout(error: &hyper::Error) -> bool {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<std::io::Error>());
+    cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::TimedOut)
 }

@@ -133,13 +133,6 @@ async fn read_on<B: HyperBody>(
     }
 }
 
-/// Whether a body ended because its sender took too long (see `connection.rs`).
-#[must_use]
-pub fn is_timeout(error: &hyper::Error) -> bool {
-    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<std::io::Error>());
-    cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::TimedOut)
-}
-
 fn joined(first: Bytes, all: BytesMut) -> Bytes {
     if all.is_empty() { first } else { all.freeze() }
 }

@@ -24,7 +24,7 @@ use crate::jsonrpc::PROBE;
 use crate::machine::reading::{self, OfReply};
 use crate::machine::{self, Outgoing, asked_with};
 use crate::refuse;
-use crate::upstream::{Failure, Lease, Owner, Ownership, Proof, Question, Route};
+use crate::upstream::{Failure, Lease, Owner, Ownership, Private, Proof, Question, Route};
 
 /// A discovery document that does not come within this time is none: the most patient clients wait ten seconds
 /// (field report 7), and ask at several places.
@@ -117,7 +117,7 @@ impl Exchange {
     }
 
     fn ownership(&self, request: &Request, question: &Question) -> Ownership {
-        let (one_waits, is_kept) = (!self.connection.private.is_empty(), !request.headers.is_empty());
+        let (one_waits, is_kept) = (Private::waits_for(&self.connection), !request.headers.is_empty());
         if !self.is_sole || question.body.is_end_stream() && !one_waits {
             return Ownership::Nobody;
         }

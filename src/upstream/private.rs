@@ -166,9 +166,10 @@ impl Private {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Whether one waits.
-    pub fn is_empty(&self) -> bool {
-        self.waiting(|waiting| waiting.connection.is_none())
+    /// Whether one waits for this client connection.
+    #[must_use]
+    pub fn waits_for(connection: &Connection) -> bool {
+        connection.private.get::<Self>().is_some_and(|one| one.waiting(|waiting| waiting.connection.is_some()))
     }
 
     /// The connection, if it leads to this address and is this caller's. Closes it if it is too old.
@@ -202,13 +203,15 @@ impl Private {
 impl Upstream {
     /// A connection that waits for this caller alone.
     pub(super) fn checkout_private(self: &Arc<Self>, place: &Arc<Place>, owner: &Owner, now: Instant) -> Option<Lease> {
-        let pooled = owner.connection.private.take(owner.caller, place, now, &self.target.limits)?;
+        let private: &Private = owner.connection.private.get()?;
+        let pooled = private.take(owner.caller, place, now, &self.target.limits)?;
         Some(pooled.lease(self, Next::Only(owner.clone())))
     }
 
     /// Keeps a connection for the one caller that may use it.
     pub(super) fn keep_private(&self, owner: &Owner, connection: Pooled) {
-        if owner.connection.private.keep(owner.caller, connection)
+        let private = owner.connection.private.get_or_make::<Private>();
+        if private.is_some_and(|private| private.keep(owner.caller, connection))
             && let Ok(mut owners) = self.owners.lock()
         {
             owners.push(Arc::downgrade(&owner.connection));
@@ -222,9 +225,10 @@ impl Upstream {
 
     fn retain_private(&self, is_usable: impl Fn(&Pooled) -> bool) {
         if let Ok(mut owners) = self.owners.lock() {
-            let has_any =
-                |owner: &Weak<Connection>| owner.upgrade().is_some_and(|owner| owner.private.prune(&is_usable));
-            owners.retain(has_any);
+            let has_any = |private: &Private| private.prune(&is_usable);
+            owners.retain(|owner: &Weak<Connection>| {
+                owner.upgrade().is_some_and(|owner| owner.private.get().is_some_and(has_any))
+            });
         }
     }
 

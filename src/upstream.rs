@@ -6,6 +6,7 @@ mod dial;
 mod health;
 mod heed;
 mod http2;
+mod ownership;
 mod places;
 mod pool;
 mod private;
@@ -26,13 +27,14 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use self::attempt::{Failed, Patience};
-pub use self::dial::{Dial, Dialling, Stream};
 pub use self::health::{Place, Report};
 use self::http2::{Gate, Shared};
+use self::ownership::Sending;
+pub use self::ownership::{Owner, Ownership, Proof};
 pub use self::pool::Lease;
 use self::pool::Pooled;
-use self::private::Sending;
-pub use self::private::{Owner, Ownership, Private, Proof};
+pub use self::private::Private;
+pub use self::socket::{Dial, Dialling, Stream};
 pub use self::target::{Health, Http2, Limits, Target, TargetError};
 use crate::body::{self, RequestBody, Upload};
 pub use crate::config::Address;
@@ -283,7 +285,8 @@ impl Upstream {
     /// A connection that is there: a stream of one that is shared, one that waits for this caller, or one that waits for
     /// anybody.
     fn used(self: &Arc<Self>, place: &Arc<Place>, sending: &Sending, now: Instant) -> Option<Lease> {
-        let shared = if self.target.may_share() { self.share(place, now) } else { None };
+        let shared =
+            if self.target.may_share() { self.share(place, now).map(|stream| self.lease(place, stream)) } else { None };
         let private = || self.checkout_private(place, sending.owner()?, now);
         shared.or_else(private).or_else(|| self.checkout(place, now))
     }
@@ -302,7 +305,11 @@ impl Upstream {
         let opening = async {
             let (socket, is_http2) = dial::open(&self.target, &place.address, has_room).await?;
             place.spoke(is_http2);
-            if is_http2 { self.shared(place, socket).await } else { self.own(place, socket).await }
+            if is_http2 {
+                Ok(self.lease(place, self.shared(place, socket).await?))
+            } else {
+                self.own(place, socket).await
+            }
         };
         let (limit, begun) = (self.target.limits.connect, Instant::now());
         let opened = tokio::time::timeout(limit, opening).await.map_err(|_| Failure::from(refuse::CONNECT_TIMEOUT))?;

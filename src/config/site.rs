@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::layers::{Layers, SiteLayer};
+use super::upstream::Trust;
 use super::{Checker, Complaint, Found, ProcessConfig, Reach, Scope, default};
 use crate::admission::Admission;
 use crate::edit::origin::{Origin, after_origin};
@@ -138,6 +139,18 @@ fn public_url(text: &str) -> Result<(Origin, String), String> {
         return Err(wanted.into());
     }
     Ok((origin, prefix.to_owned()))
+}
+
+impl SiteConfig {
+    /// Whom to believe behind TLS, and as whom to appear.
+    #[must_use]
+    pub fn trust(&self) -> Trust {
+        Trust {
+            ca_file: self.ca_file.clone(),
+            identity: self.reach.identity.clone(),
+            accepts_any: self.reach.accepts_any_certificate,
+        }
+    }
 }
 
 impl Checker<'_> {

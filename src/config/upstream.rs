@@ -6,7 +6,7 @@ use std::time::Duration;
 use url::Host;
 
 use super::address::Address;
-use super::{Checker, Complaint, Scope, SiteConfig};
+use super::{Checker, Complaint, Scope};
 use crate::edit::origin::{Origin, after_origin};
 use crate::endpoint;
 
@@ -56,18 +56,6 @@ pub struct Trust {
     pub identity: Option<(PathBuf, PathBuf)>,
     /// Whether any certificate will do.
     pub accepts_any: bool,
-}
-
-impl SiteConfig {
-    /// Whom to believe behind TLS, and as whom to appear.
-    #[must_use]
-    pub fn trust(&self) -> Trust {
-        Trust {
-            ca_file: self.ca_file.clone(),
-            identity: self.reach.identity.clone(),
-            accepts_any: self.reach.accepts_any_certificate,
-        }
-    }
 }
 
 impl Checker<'_> {

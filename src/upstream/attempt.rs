@@ -12,8 +12,8 @@ use hyper::client::conn::TrySendError;
 
 use super::health::Place;
 use super::heed::Watched;
+use super::ownership::Sending;
 use super::pool::{Carrier, Lease};
-use super::private::Sending;
 use super::{Failure, Upstream, http2};
 use crate::alarm::Alarm;
 use crate::body::pieces::Pieces;

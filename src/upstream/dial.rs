@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::time::Duration;
 
 use socket2::SockRef;
@@ -10,7 +9,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-pub use super::socket::Stream;
+use super::places::look_up;
 use super::socket::{Raw, Socket};
 use super::target::{Http2, Target, Tls};
 use super::{Failure, refuse};
@@ -20,14 +19,6 @@ use crate::connection::socket::set_buffers;
 
 /// How long an address has before the next one of the same name is tried beside it (RFC 8305 section 5).
 const HEAD_START: Duration = Duration::from_millis(250);
-
-/// A connection under way.
-pub type Dialling = Pin<Box<dyn Future<Output = io::Result<Box<dyn Stream>>> + Send>>;
-
-/// Somebody who makes connections instead of the system: a simulated network.
-pub trait Dial: Send + Sync {
-    fn dial(&self, address: &Address) -> Dialling;
-}
 
 /// Opens a socket, with TLS if the upstream wants it. Answers also whether HTTP/2 is spoken over it.
 pub(super) async fn open(target: &Target, address: &Address, has_room: bool) -> Result<(Socket, bool), Failure> {
@@ -85,11 +76,6 @@ async fn connect(address: SocketAddr, buffers: Option<usize>) -> io::Result<TcpS
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     set_buffers(SockRef::from(&socket), bytes)?;
     socket.connect(address).await
-}
-
-/// The addresses of a name as they are now, in the order of the system (RFC 6724).
-pub(super) async fn look_up(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-    Ok(tokio::net::lookup_host((name, port)).await?.collect())
 }
 
 /// Every address in turn, the next one as soon as one has failed or has had its head start; the first that answers is it.
@@ -160,8 +146,8 @@ mod tests {
 
     struct Without(i32);
 
-    impl Dial for Without {
-        fn dial(&self, _: &Address) -> Dialling {
+    impl crate::upstream::Dial for Without {
+        fn dial(&self, _: &Address) -> crate::upstream::Dialling {
             let error = io::Error::from_raw_os_error(self.0);
             Box::pin(async move { Err(error) })
         }

@@ -15,11 +15,9 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, interval};
 
 use super::health::Place;
-use super::pool::{Carrier, Lease};
 use super::socket::Socket;
 use super::target::Target;
 use super::{Failure, Upstream};
-use crate::alarm::Alarm;
 use crate::body::RequestBody;
 use crate::body::pieces::Pieces;
 use crate::refuse::{self, Refusal};
@@ -90,36 +88,15 @@ pub(super) type Gate = Arc<tokio::sync::Mutex<Option<(Instant, Refusal)>>>;
 
 impl Upstream {
     /// A stream of a connection that is there, if one has room.
-    pub(super) fn share(self: &Arc<Self>, place: &Arc<Place>, now: Instant) -> Option<Lease> {
+    pub(super) fn share(self: &Arc<Self>, place: &Arc<Place>, now: Instant) -> Option<Stream> {
         let shared = self.shared.lock().ok()?;
         let usable = shared.iter().filter(|one| Arc::ptr_eq(&one.place, place) && one.is_usable(now, &self.target));
-        let stream = usable.filter_map(Shared::stream).next()?;
-        Some(self.lease(place, stream))
-    }
-
-    /// The connection that somebody else is making, or a new one.
-    pub(super) async fn connect_once(self: &Arc<Self>, place: &Arc<Place>) -> Result<Lease, Failure> {
-        let asked = Instant::now();
-        let gate = self.gate(place);
-        let mut gate = gate.lock().await;
-        if let Some(lease) = self.share(place, Instant::now()) {
-            return Ok(lease);
-        }
-        if place.speaks_http1() {
-            drop(gate);
-            return self.open(place).await;
-        }
-        if let Some((_, refusal)) = gate.filter(|(when, _)| *when >= asked) {
-            return Err(refusal.into());
-        }
-        let connected = self.open(place).await;
-        *gate = connected.as_ref().err().map(|failure| (Instant::now(), failure.refusal));
-        connected
+        usable.filter_map(Shared::stream).next()
     }
 
     /// Speaks HTTP/2 over a new socket. Ready when the other side has said how many streams it takes: before that, more
     /// could be begun than it will ever look at.
-    pub(super) async fn shared(self: &Arc<Self>, place: &Arc<Place>, socket: Socket) -> Result<Lease, Failure> {
+    pub(super) async fn shared(self: &Arc<Self>, place: &Arc<Place>, socket: Socket) -> Result<Stream, Failure> {
         let head_bytes = u32::try_from(self.target.limits.head_bytes).unwrap_or(u32::MAX);
         let window = if self.target.limits.socket_bytes.is_some() { SMALL_WINDOW } else { WINDOW };
         let (sender, mut connection) = http2::Builder::new(TokioExecutor::new())
@@ -167,7 +144,7 @@ impl Upstream {
         if let Ok(mut all) = self.shared.lock() {
             all.push(shared);
         }
-        Ok(self.lease(place, stream))
+        Ok(stream)
     }
 
     pub(super) fn prune_shared(&self, now: Instant) {
@@ -177,12 +154,7 @@ impl Upstream {
         }
     }
 
-    fn lease(self: &Arc<Self>, place: &Arc<Place>, stream: Stream) -> Lease {
-        let (upstream, place) = (self.clone(), place.clone());
-        Lease { upstream, place, alarm: Alarm::default(), carrier: Carrier::Shared(stream) }
-    }
-
-    fn gate(&self, place: &Arc<Place>) -> Gate {
+    pub(super) fn gate(&self, place: &Arc<Place>) -> Gate {
         let Ok(mut gates) = self.gates.lock() else { return Gate::default() };
         if let Some((_, gate)) = gates.iter().find(|(of, _)| Arc::ptr_eq(of, place)) {
             return gate.clone();

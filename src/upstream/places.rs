@@ -1,6 +1,8 @@
 //! All addresses of the upstream, and in which order they are asked.
 
 use std::cmp::Reverse;
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -9,7 +11,6 @@ use arc_swap::ArcSwap;
 use http::HeaderMap;
 use tokio::time::Instant;
 
-use super::dial::look_up;
 use super::health::{Place, Report};
 use super::{Route, affinity};
 use crate::config::Address;
@@ -169,6 +170,11 @@ impl Places {
         }
         order
     }
+}
+
+/// The addresses of a name as they are now, in the order of the system (RFC 6724).
+pub(super) async fn look_up(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    Ok(tokio::net::lookup_host((name, port)).await?.collect())
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::health::Place;
 use super::heed::{Heed, Heeded, Watched};
 use super::http2::Stream;
-use super::private::{Next, Owner};
+use super::ownership::{Next, Owner};
 use super::socket::Socket;
 use super::target::Limits;
 use super::{Failure, Upstream};
@@ -135,6 +135,32 @@ impl Pooled {
 }
 
 impl Upstream {
+    /// The connection that somebody else is making, or a new one.
+    pub(super) async fn connect_once(self: &Arc<Self>, place: &Arc<Place>) -> Result<Lease, Failure> {
+        let asked = Instant::now();
+        let gate = self.gate(place);
+        let mut gate = gate.lock().await;
+        if let Some(stream) = self.share(place, Instant::now()) {
+            return Ok(self.lease(place, stream));
+        }
+        if place.speaks_http1() {
+            drop(gate);
+            return self.open(place).await;
+        }
+        if let Some((_, refusal)) = gate.filter(|(when, _)| *when >= asked) {
+            return Err(refusal.into());
+        }
+        let connected = self.open(place).await;
+        *gate = connected.as_ref().err().map(|failure| (Instant::now(), failure.refusal));
+        connected
+    }
+
+    /// What an exchange holds of a shared connection.
+    pub(super) fn lease(self: &Arc<Self>, place: &Arc<Place>, stream: Stream) -> Lease {
+        let (upstream, place) = (self.clone(), place.clone());
+        Lease { upstream, place, alarm: Alarm::default(), carrier: Carrier::Shared(stream) }
+    }
+
     /// A pooled connection that is alive, if there is one; the newest first, so that the others grow old and close.
     pub(super) fn checkout(self: &Arc<Self>, place: &Arc<Place>, now: Instant) -> Option<Lease> {
         let mut idle = self.idle.lock().ok()?;

@@ -1,5 +1,6 @@
 //! The socket to the upstream, whatever it is made of.
 
+use crate::config::Address;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -128,4 +129,12 @@ impl AsyncWrite for Socket {
             Self::Tls(stream) => stream.is_write_vectored(),
         }
     }
+}
+
+/// A connection under way.
+pub type Dialling = Pin<Box<dyn Future<Output = io::Result<Box<dyn Stream>>> + Send>>;
+
+/// Somebody who makes connections instead of the system: a simulated network.
+pub trait Dial: Send + Sync {
+    fn dial(&self, address: &Address) -> Dialling;
 }

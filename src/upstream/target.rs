@@ -11,9 +11,9 @@ use rustls_pki_types::ServerName;
 use tokio_rustls::TlsConnector;
 use url::Host;
 
-use super::dial::Dial;
 use super::health::Report;
 use super::places::Places;
+use super::socket::Dial;
 use crate::config::Address;
 pub use crate::config::{Health, Http2};
 use crate::config::{ProcessConfig, SiteConfig};

@@ -8,6 +8,7 @@ mod login;
 mod probes;
 pub mod reach;
 pub mod report;
+mod script;
 pub mod show;
 mod signs;
 mod situation;

@@ -24,6 +24,7 @@ use crate::config::{Complaint, Config};
 use crate::demo::Wish;
 use crate::memory;
 use crate::ranges::Ranges;
+use crate::terminal;
 
 /// What was asked for.
 #[derive(Debug)]
@@ -254,7 +255,7 @@ pub(crate) fn take_ranges(file: &Path, ranges: &mut Ranges, complaints: &mut Vec
 #[must_use]
 pub fn reject(complaints: &[Complaint]) -> ExitCode {
     for complaint in complaints {
-        anstream::eprintln!("{}error:{:#} {complaint}", show::BAD, show::BAD);
+        anstream::eprintln!("{}error:{:#} {complaint}", terminal::BAD, terminal::BAD);
     }
     ExitCode::from(2)
 }

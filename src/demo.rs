@@ -18,7 +18,6 @@ use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 use tokio::net::TcpListener;
 
 use crate::admin::{self, source::Live};
-use crate::cli::show::{BAD, GOOD, NAME, QUIET};
 use crate::config::layers::{Layers, Value};
 use crate::config::{Complaint, Config, ProcessConfig, settings};
 use crate::edit::origin::Origin;
@@ -27,6 +26,7 @@ use crate::server::{self, Balance, Outlets, Running};
 use crate::signals;
 use crate::telemetry::access::{AccessLog, Format};
 use crate::telemetry::flows::Flows;
+use crate::terminal::{BAD, GOOD, NAME, QUIET};
 use broken::Broken;
 use checks::CHECKS;
 use defects::{ALL_OF_THE_PAGE, Defect};

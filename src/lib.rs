@@ -50,6 +50,7 @@ pub mod server;
 pub mod signals;
 pub mod sites;
 pub mod telemetry;
+pub mod terminal;
 pub mod tls;
 pub mod vitals;
 pub mod watch;

@@ -15,6 +15,7 @@ use mcp_mend::server::{self, Balance, Outlets, Running, StartError};
 use mcp_mend::signals::{self, Order, Orders};
 use mcp_mend::telemetry::access::{AccessLog, Format};
 use mcp_mend::telemetry::flows::Flows;
+use mcp_mend::terminal;
 use mcp_mend::watch::{Watch, watch};
 use mcp_mend::{demo, notify, reload, repairs};
 
@@ -193,7 +194,7 @@ fn serving(config: &Config, running: &Running) -> String {
 }
 
 fn failed(error: &dyn std::error::Error) -> ExitCode {
-    anstream::eprintln!("{}error:{:#} {error}", show::BAD, show::BAD);
+    anstream::eprintln!("{}error:{:#} {error}", terminal::BAD, terminal::BAD);
     ExitCode::FAILURE
 }
 

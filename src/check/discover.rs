@@ -1,7 +1,7 @@
 //! Looking for the metadata as one client does: its places, in its order, with its header fields (`client.rs`).
 
 use http::Method;
-use http::header::{ACCEPT, HeaderValue, USER_AGENT, WWW_AUTHENTICATE};
+use http::header::{ACCEPT, HeaderValue, USER_AGENT};
 
 use super::stand::{Answer, Probe};
 use super::walk::Walk;
@@ -57,11 +57,4 @@ fn document(client: &Client, path: String) -> Probe {
 fn is_document(answer: &Answer) -> bool {
     answer.status.is_success()
         && serde_json::from_slice::<serde_json::Value>(&answer.body).is_ok_and(|body| body.is_object())
-}
-
-/// The challenge of a refusal, if there is one.
-pub fn challenge_of(answer: &Answer) -> Option<http::HeaderMap> {
-    let has_challenge =
-        answer.status == http::StatusCode::UNAUTHORIZED && answer.headers.contains_key(WWW_AUTHENTICATE);
-    has_challenge.then(|| answer.headers.clone())
 }

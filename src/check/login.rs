@@ -20,7 +20,7 @@ use super::Profile;
 use super::discover::discover;
 use super::probes;
 use super::stand::{Answer, Probe};
-use super::walk::Walk;
+use super::walk::{Returned, Walk};
 use crate::edit::params;
 use crate::endpoint::Paths;
 use crate::secret;
@@ -317,14 +317,6 @@ fn json_of(answer: &Answer, place: &str) -> Result<Value, String> {
         return Err(format!("{place}: {} ({error})", answer.status.as_u16()));
     }
     document.filter(Value::is_object).ok_or_else(|| format!("{place}: no JSON object"))
-}
-
-/// How the browser came back.
-#[derive(Clone, Debug)]
-pub struct Returned {
-    pub query: String,
-    /// Whether it sent the form of the consent page along: the redirect kept the method.
-    pub by_post: bool,
 }
 
 /// Waits on loopback for the browser to come back.

@@ -7,15 +7,13 @@ use std::time::Duration;
 
 use http::header::{CONTENT_TYPE, LOCATION, USER_AGENT};
 use http::{Method, StatusCode};
-use schemars::JsonSchema;
-use serde::Serialize;
 use tokio_util::task::AbortOnDropHandle;
 use url::Host;
 
 use super::probes::{self, Caller};
 use super::signs::{self, Wall};
 use super::stand::{Probe, Seen, Stand};
-use super::walk::Walked;
+use super::walk::{Line, Walked};
 use crate::client::CLIENTS;
 use crate::config::SiteConfig;
 use crate::edit::origin::Origin;
@@ -25,21 +23,6 @@ use crate::endpoint;
 const HOSTED_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a connection may take here.
 const CONNECT: Duration = Duration::from_secs(5);
-
-/// The verdict on one thing that decides whether hosted clients get through.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct Line {
-    pub id: &'static str,
-    /// pass, fail, not-applicable or not-testable.
-    pub verdict: &'static str,
-    /// What was looked at, or is wrong.
-    pub what: String,
-    /// What to do about it.
-    pub cure: Option<String>,
-    /// Whether it stops all clients, and not hosted ones alone.
-    #[serde(skip)]
-    pub stops_all: bool,
-}
 
 impl Line {
     fn pass(id: &'static str, what: impl Into<String>) -> Self {

@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::stand::Seen;
 use super::verdict::{Defect, Found, Verdict, level, verdicts};
-use super::walk::Walked;
-use super::{Wish, evidence, reach};
+use super::walk::{self, Walked};
+use super::{Wish, evidence};
 use crate::config::SiteConfig;
 use crate::redact::Redactor;
 use crate::repair::{Mode, Repair};
@@ -45,7 +45,7 @@ pub struct Report {
     pub verdicts: Vec<Line>,
     pub clients: Vec<Row>,
     /// Whether hosted clients get here at all.
-    pub reach: Vec<reach::Line>,
+    pub reach: Vec<walk::Line>,
     /// How to mend all of it from outside; `None` if there is nothing to mend.
     pub command: Option<String>,
     /// How to mend the server itself, for each defect.

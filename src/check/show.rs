@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::report::{Line, Report};
-use crate::cli::show::{BAD, GOOD, NAME, QUIET, cut};
 use crate::config::settings::wrap;
+use crate::terminal::{BAD, GOOD, NAME, QUIET, cut};
 
 const WIDTH: usize = 80;
 

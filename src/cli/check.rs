@@ -6,7 +6,6 @@ use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
-use super::show::BAD;
 use crate::check::report::Report;
 use crate::check::{self, Call, Profile, Wish};
 use crate::client;
@@ -14,6 +13,7 @@ use crate::config::layers::{Layers, Value};
 use crate::config::settings::{self, ENV_PREFIX};
 use crate::config::{Complaint, Config};
 use crate::memory;
+use crate::terminal::BAD;
 
 /// How a report is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -7,13 +7,13 @@ use std::process::ExitCode;
 use clap::{Arg, ArgMatches, Command, value_parser};
 use serde_json::{Map, Value, json};
 
-use super::show::{GOOD, NAME, QUIET};
 use crate::config::budget::Budget;
 use crate::config::layers::{Given, Layers};
 use crate::config::overload;
 use crate::config::settings::{self, Kind, SETTINGS, Setting};
 use crate::config::{Complaint, Config};
 use crate::server;
+use crate::terminal::{GOOD, NAME, QUIET};
 
 /// What is to be done with a configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

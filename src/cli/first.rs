@@ -3,13 +3,13 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use super::show::{GOOD, NAME, QUIET};
 use crate::check::first::{self, FirstLook};
 use crate::config::settings::wrap;
 use crate::config::{ProcessConfig, SiteConfig};
 use crate::repair::Mode;
 use crate::runtime::Runtime;
 use crate::telemetry::access::Format;
+use crate::terminal::{GOOD, NAME, QUIET};
 
 const WIDTH: usize = 80;
 

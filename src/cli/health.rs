@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use super::show::{BAD, GOOD};
 use crate::config::layers::Layers;
 use crate::config::{Complaint, Config};
+use crate::terminal::{BAD, GOOD};
 
 /// How long the answer may take.
 const PATIENCE: Duration = Duration::from_secs(3);

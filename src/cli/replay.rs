@@ -7,11 +7,11 @@ use std::process::ExitCode;
 use clap::{Arg, value_parser};
 use serde_json::{Value, json};
 
-use super::show::{BAD, GOOD, NAME, QUIET};
 use crate::config::settings::wrap;
 use crate::replay::{Replayed, recorded_ids, replay_all};
 use crate::telemetry::capture::form::{Capture, Recorded};
 use crate::telemetry::capture::read;
+use crate::terminal::{BAD, GOOD, NAME, QUIET};
 
 /// Columns that the output fits.
 const WIDTH: usize = 80;

@@ -8,13 +8,13 @@ use std::time::SystemTime;
 use clap::{Arg, ArgMatches, Command, value_parser};
 
 use super::check;
-use super::show::{BAD, GOOD};
 use crate::ranges::Ranges;
 use crate::report::{self, About};
 use crate::telemetry::capture::form::Capture;
 use crate::telemetry::capture::{files, read};
 use crate::telemetry::flows::book::by_ranges;
 use crate::telemetry::stamp;
+use crate::terminal::{BAD, GOOD};
 
 /// The newest captures of a folder go into a report, so many of them.
 const MOST: usize = 5;

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::client::Answer;
 use super::defects::{self, Defect};
-use crate::cli::show::{BAD, GOOD, NAME, QUIET, cut};
 use crate::config::settings::wrap;
+use crate::terminal::{BAD, GOOD, NAME, QUIET, cut};
 
 const WIDTH: usize = 80;
 /// Of a body; a login page has more.

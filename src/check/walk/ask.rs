@@ -15,13 +15,13 @@ use crate::tape::Taped;
 impl Walk<'_> {
     /// Asks once, and if a repair of requests would have mended the question, whether it had to. Answers what a client of
     /// the mended server gets.
-    pub(super) async fn ask(&mut self, probe: Probe) -> Option<Answer> {
+    pub(in crate::check) async fn ask(&mut self, probe: Probe) -> Option<Answer> {
         let seen = self.stand.ask(probe.clone()).await;
         self.take_in(probe, seen).await
     }
 
     /// Asks all at once what does not depend on each other: one that hangs does not hold up the others.
-    pub(super) async fn ask_all(&mut self, probes: Vec<Probe>) {
+    pub(in crate::check) async fn ask_all(&mut self, probes: Vec<Probe>) {
         let asking: Vec<_> = probes
             .into_iter()
             .map(|probe| {
@@ -36,7 +36,7 @@ impl Walk<'_> {
         }
     }
 
-    pub(super) async fn take_in(&mut self, probe: Probe, seen: Seen) -> Option<Answer> {
+    pub(in crate::check) async fn take_in(&mut self, probe: Probe, seen: Seen) -> Option<Answer> {
         let observed: Vec<_> = seen
             .taped
             .iter()
@@ -70,7 +70,7 @@ impl Walk<'_> {
 
     /// A repair of requests is needed if the server refuses the plain request and takes the mended one, or lets in what
     /// the repair refuses. Answers the mended exchange, if so.
-    pub(super) async fn judge(&self, id: &'static str, probe: &Probe, plain: &Seen) -> Option<Seen> {
+    pub(in crate::check) async fn judge(&self, id: &'static str, probe: &Probe, plain: &Seen) -> Option<Seen> {
         let taped = plain.taped.as_ref()?;
         // Who gives no answer at all does not refuse either.
         let is_in = plain.answer.as_ref().map_or(true, |answer| answer.status.is_success() && !is_error(answer));
@@ -95,14 +95,14 @@ impl Walk<'_> {
     }
 
     /// Asks, and ends the session that this may begin.
-    pub(super) async fn ask_and_end(&mut self, probe: Probe) {
+    pub(in crate::check) async fn ask_and_end(&mut self, probe: Probe) {
         if let Some(answer) = self.ask(probe.clone()).await {
             self.end_of(&probe, &answer);
         }
     }
 
     /// Begins to end the session that the answer to a question has begun, if it has.
-    pub(super) fn end_of(&self, probe: &Probe, answer: &Answer) {
+    pub(in crate::check) fn end_of(&self, probe: &Probe, answer: &Answer) {
         let is_in_session = probe.headers.contains_key(SESSION);
         let Some(session) = answer.headers.get(SESSION).filter(|_| !is_in_session) else { return };
         let mut end = Probe::new("the end of a session", Method::DELETE, probe.target.clone());
@@ -131,7 +131,7 @@ fn status_where_it_is_taken(taped: &Taped) -> Option<StatusCode> {
 }
 
 /// The message of an answer, be it the body or the data of an event.
-pub(super) fn message_of(answer: &Answer) -> Option<serde_json::Value> {
+pub(in crate::check) fn message_of(answer: &Answer) -> Option<serde_json::Value> {
     serde_json::from_slice(&answer.body).ok().or_else(|| {
         sse::events(&answer.body)
             .filter_map(|event| sse::data(&event))
@@ -144,6 +144,6 @@ fn is_error(answer: &Answer) -> bool {
     message_of(answer).is_some_and(|message| message.get("error").is_some_and(|error| !error.is_null()))
 }
 
-pub(super) fn has_result(answer: &Answer) -> bool {
+pub(in crate::check) fn has_result(answer: &Answer) -> bool {
     message_of(answer).is_some_and(|message| message.get("result").is_some())
 }

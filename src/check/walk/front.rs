@@ -7,13 +7,19 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::Walk;
 use crate::check::Wish;
-use crate::check::discover::challenge_of;
-use crate::check::login::Returned;
 use crate::check::stand::{Answer, Probe, Seen};
 use crate::example;
 use crate::exchange::{Reply, Site};
 use crate::knowledge::Knowledge;
 use crate::tape::Taped;
+
+/// How the browser came back.
+#[derive(Clone, Debug)]
+pub struct Returned {
+    pub query: String,
+    /// Whether it sent the form of the consent page along: the redirect kept the method.
+    pub by_post: bool,
+}
 
 impl Walk<'_> {
     pub(in crate::check) async fn put(&mut self, probe: Probe) -> Option<Answer> {
@@ -83,4 +89,11 @@ impl Walk<'_> {
     pub(in crate::check) fn known(&self) -> &Arc<Knowledge> {
         &self.walked.known
     }
+}
+
+/// The challenge of a refusal, if there is one.
+fn challenge_of(answer: &Answer) -> Option<HeaderMap> {
+    let has_challenge =
+        answer.status == StatusCode::UNAUTHORIZED && answer.headers.contains_key(http::header::WWW_AUTHENTICATE);
+    has_challenge.then(|| answer.headers.clone())
 }

@@ -17,7 +17,7 @@ use crate::sse;
 
 impl Walk<'_> {
     /// What a client says once it is let in.
-    pub(super) async fn messages(&mut self, token: Option<String>) {
+    pub(in crate::check) async fn messages(&mut self, token: Option<String>) {
         let bare = Caller { path: self.mcp_path(), token, ..Caller::default() };
         let first = self.ask(bare.post("initialize", &probes::initialize(probes::SPOKEN))).await;
         let Some(first) = first.filter(|answer| answer.status.is_success()) else {
@@ -62,7 +62,7 @@ impl Walk<'_> {
         }
     }
 
-    pub(super) async fn call(&mut self, caller: &Caller, call: &Call) {
+    pub(in crate::check) async fn call(&mut self, caller: &Caller, call: &Call) {
         let params = json!({
             "name": call.tool, "arguments": call.arguments, "_meta": {"progressToken": 1},
         });
@@ -72,19 +72,19 @@ impl Walk<'_> {
     }
 
     /// Listens while other questions are asked.
-    pub(super) fn listen(&mut self, probe: Probe) {
+    pub(in crate::check) fn listen(&mut self, probe: Probe) {
         let stand = self.stand.clone();
         self.later.push(AbortOnDropHandle::new(tokio::spawn(async move { stand.ask(probe).await })));
     }
 
     /// The older transport, if the server has it.
-    pub(super) async fn legacy(&mut self, caller: &Caller) {
+    pub(in crate::check) async fn legacy(&mut self, caller: &Caller) {
         let caller = Caller { path: endpoint::LEGACY_SSE.to_owned(), ..caller.clone() };
         self.ask(caller.stream("the stream of HTTP+SSE (MCP 2024-11-05)")).await;
     }
 
     /// A first message over the older transport, if its stream is there: the answer comes on the stream or at once.
-    pub(super) async fn legacy_message(&mut self, bare: &Caller) {
+    pub(in crate::check) async fn legacy_message(&mut self, bare: &Caller) {
         let caller = Caller { path: endpoint::LEGACY_SSE.to_owned(), ..bare.clone() };
         let (sender, mut heard) = mpsc::unbounded_channel();
         let mut stream = caller.stream("a session over HTTP+SSE").listening(Listen::For(LEGACY_LISTENING));

@@ -5,7 +5,9 @@ pub mod broken;
 pub mod checks;
 pub mod client;
 pub mod defects;
+mod events;
 mod mended;
+mod parts;
 pub mod show;
 mod visit;
 

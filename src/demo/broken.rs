@@ -5,17 +5,12 @@
 //! Nothing here is worth protecting: a few tools, state in memory. Still every check of a login is real.
 
 mod authorize;
-pub(in crate::demo) mod body;
-pub(in crate::demo) mod change;
 mod cors;
 mod legacy;
 mod mcp;
 pub(in crate::demo) mod metadata;
 mod offer;
 mod register;
-pub(in crate::demo) mod reply;
-mod shelf;
-pub(in crate::demo) mod streams;
 mod token;
 
 use std::convert::Infallible;
@@ -31,20 +26,13 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 
-use self::change::{Asked, Changes, Seam, not_found};
-use self::reply::Reply;
-use self::shelf::Shelf;
-use self::streams::Streams;
 use super::defects::{self, Defect};
+use super::parts::change::{Asked, Changes, Seam, not_found};
+use super::parts::reply::{self, Reply};
+use super::parts::shelf::Shelf;
+use super::parts::streams::Streams;
+use super::parts::{MCP, MESSAGES, OPENID};
 use crate::endpoint::{LEGACY_SSE, OPENID_CONFIGURATION, RESOURCE_METADATA, SERVER_METADATA};
-
-/// What registers a confidential client (RFC 7591 section 1.2: initial access token).
-pub const INITIAL_ACCESS_TOKEN: &str = "demo-initial-access-token";
-
-/// The path of the MCP endpoint.
-const MCP: &str = "/mcp";
-/// Where the messages of the HTTP+SSE transport go.
-const MESSAGES: &str = "/messages";
 
 /// More than any message of a demo has.
 const LONGEST_BODY: usize = 64 * 1024;
@@ -176,7 +164,7 @@ fn route(path: &str) -> Option<Route> {
         LEGACY_SSE => (Seam::Listening, READ, legacy::listen),
         MESSAGES => (Seam::Sending, "POST", legacy::send),
         SERVER_METADATA => (Seam::ServerMetadata, READ, metadata::server),
-        metadata::OPENID => (Seam::ServerMetadata, READ, metadata::openid),
+        OPENID => (Seam::ServerMetadata, READ, metadata::openid),
         RESOURCE_METADATA => (Seam::ResourceMetadata, READ, metadata::resource),
         _ if matches!(path.strip_prefix(RESOURCE_METADATA), Some(MCP | LEGACY_SSE)) => {
             (Seam::ResourceMetadata, READ, metadata::resource)
@@ -209,28 +197,6 @@ async fn connection(stream: TcpStream, broken: Arc<Broken>) {
     });
     // A connection that fails is the client's to notice.
     let _ = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service).await;
-}
-
-/// The bearer token of a request (RFC 6750 section 2.1).
-fn bearer(head: &Parts) -> Option<&str> {
-    credentials(head, "bearer")
-}
-
-/// What an Authorization field of this scheme says.
-fn credentials<'a>(head: &'a Parts, scheme: &str) -> Option<&'a str> {
-    let (have, rest) = head.headers.get(http::header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    have.eq_ignore_ascii_case(scheme).then(|| rest.trim())
-}
-
-/// The first value of a form field or query parameter, if it is not empty (RFC 6749 section 3.1: an empty one counts
-/// as left out).
-fn field(fields: &[(String, String)], name: &str) -> Option<String> {
-    fields.iter().find(|(have, _)| have == name).map(|(_, value)| value.clone()).filter(|value| !value.is_empty())
-}
-
-/// The fields of a form or query.
-fn fields(text: &[u8]) -> Vec<(String, String)> {
-    url::form_urlencoded::parse(text).into_owned().collect()
 }
 
 #[cfg(test)]

@@ -23,11 +23,11 @@ use http::StatusCode;
 use http::header::LOCATION;
 use serde_json::{Value, json};
 
-use super::broken::change::Change;
-use super::broken::reply::{self, Reply};
 use super::client::{Answer, Base};
 use super::mended::Check;
 use super::visit::Visit;
+use crate::demo::parts::change::Change;
+use crate::demo::parts::reply::{self, Reply};
 
 /// What stands for the known issue page's defects on the command line.
 pub const ALL_OF_THE_PAGE: &str = "all-of-the-page";

@@ -1,6 +1,5 @@
 //! What a sound answer looks like (protocol sections 2 and 5), asked of bytes. Each check says what is wrong first.
 
-mod events;
 pub(super) mod legacy;
 pub(super) mod messages;
 

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use crate::kit::frames::{
     DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, RST_STREAM, SETTINGS, ask, block, frame, preface,
 };
-use crate::kit::{Proxy, Upstream, Wire, chunk, noise, ok, reply, soon};
+use crate::kit::{BEFORE_DEFAULTS, Proxy, Upstream, Wire, chunk, noise, ok, reply, soon};
 
 const STREAM: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
 const PROTOCOL_ERROR: u32 = 1;
@@ -393,7 +393,7 @@ async fn a_stream_that_is_reset_ends_the_upstream() {
         let began = Instant::now();
         stream.send_reset(Reason::CANCEL);
         assert_eq!(soon(ended.recv()).await, Some(true));
-        assert!(began.elapsed() < Duration::from_secs(3));
+        assert!(began.elapsed() < BEFORE_DEFAULTS);
         drop(held);
     }
 }
@@ -450,7 +450,7 @@ async fn an_upload_that_stalls_is_408_and_no_other_stream_feels_it() {
         let (head, text) = asked(&mut client, request("GET", "/x", &[])).await;
         assert_eq!((head.status.as_u16(), &text[..]), (200, &b"hello"[..]));
         assert_eq!(soon(answer).await.unwrap().status().as_u16(), 408, "{path}");
-        assert!(began.elapsed() < Duration::from_secs(3));
+        assert!(began.elapsed() < BEFORE_DEFAULTS);
     }
     assert!(upstream.seen().iter().all(|message| message.target() == "/x"));
 }

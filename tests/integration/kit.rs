@@ -16,6 +16,9 @@ pub use wire::{Message, Wire};
 /// Longer than anything here may take; whoever waits longer has failed.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Less than the limits of time have by default. What ends sooner was ended by a limit of the test's own, however busy the machine is.
+pub const BEFORE_DEFAULTS: Duration = Duration::from_secs(9);
+
 /// Waits for what must happen.
 pub async fn soon<F: Future>(future: F) -> F::Output {
     tokio::time::timeout(PATIENCE, future).await.expect("it did not happen in time")

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use crate::kit::{Proxy, Upstream, chunk, get, ok, soon};
+use crate::kit::{BEFORE_DEFAULTS, Proxy, Upstream, chunk, get, ok, soon};
 
 /// Whether something happened, and when it did not, that it does not.
 type Ended = mpsc::UnboundedReceiver<bool>;
@@ -45,7 +45,7 @@ async fn a_client_that_leaves_mid_answer_ends_the_upstream() {
             }
             let began = Instant::now();
             assert_eq!(soon(ended.recv()).await, Some(true));
-            assert!(began.elapsed() < Duration::from_secs(3));
+            assert!(began.elapsed() < BEFORE_DEFAULTS);
             assert!(proxy.logged("client-left").await.contains("\"path\":\"/x\""));
         }
     }
@@ -61,7 +61,7 @@ async fn a_client_that_leaves_before_the_first_byte_ends_the_upstream() {
     drop(client);
     let began = Instant::now();
     assert_eq!(soon(ended.recv()).await, Some(true));
-    assert!(began.elapsed() < Duration::from_secs(3));
+    assert!(began.elapsed() < BEFORE_DEFAULTS);
 }
 
 #[tokio::test]
@@ -148,7 +148,7 @@ async fn clients_that_stall_are_ended_at_their_limit() {
     for (bytes, says) in rows {
         checks.spawn(async move {
             let (time, said) = lasts(bytes).await;
-            assert!(time >= Duration::from_millis(280) && time < Duration::from_secs(3), "{bytes:?} {time:?}");
+            assert!(time >= Duration::from_millis(280) && time < BEFORE_DEFAULTS, "{bytes:?} {time:?}");
             assert!(said.contains(says) && (says.is_empty() == said.is_empty()), "{bytes:?} {said:?}");
         });
     }
@@ -169,7 +169,7 @@ async fn a_head_that_drips_is_ended_at_its_limit() {
         }
     });
     dripped.await;
-    assert!(began.elapsed() < Duration::from_secs(3));
+    assert!(began.elapsed() < BEFORE_DEFAULTS);
     assert!(upstream.seen().is_empty());
 }
 
@@ -223,7 +223,7 @@ async fn an_idle_connection_is_ended_after_an_answer_that_came_before_the_upload
     client.send("world").await;
     let began = Instant::now();
     client.until_closed().await;
-    assert!(began.elapsed() < Duration::from_secs(3));
+    assert!(began.elapsed() < BEFORE_DEFAULTS);
 }
 
 #[tokio::test]

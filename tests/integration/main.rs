@@ -35,6 +35,7 @@ mod h2_in;
 mod h2_limits;
 mod headers;
 mod hostile;
+mod house;
 mod leaks;
 mod learning;
 mod leaving;

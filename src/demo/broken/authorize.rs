@@ -9,8 +9,9 @@ use http::{HeaderValue, StatusCode};
 use url::Url;
 
 use super::metadata::{MORE_SCOPE, SCOPE};
-use super::reply::{self, Reply};
-use super::{Broken, field, fields, token};
+use super::{Broken, token};
+use crate::demo::parts::reply::{self, Reply};
+use crate::demo::parts::{field, fields};
 use crate::secret;
 
 /// Longer ones do not fit into a header on every way.

@@ -7,7 +7,7 @@ use http::header::{
 };
 use http::request::Parts;
 
-use super::reply::{self, Reply};
+use crate::demo::parts::reply::{self, Reply};
 
 /// The pages that may talk to the server.
 const PAGES: [&str; 2] = ["https://claude.ai", "https://claude.com"];

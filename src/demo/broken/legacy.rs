@@ -8,11 +8,12 @@ use http::StatusCode;
 use http::request::Parts;
 use serde_json::Value;
 
-use super::body::Body;
+use super::Broken;
 use super::mcp::{self, access, unauthorized};
 use super::metadata::MORE_SCOPE;
-use super::reply::{self, Reply};
-use super::{Broken, MESSAGES, field, fields};
+use crate::demo::parts::body::Body;
+use crate::demo::parts::reply::{self, Reply};
+use crate::demo::parts::{MESSAGES, field, fields};
 use crate::secret;
 
 /// Names the session in the address of its messages.

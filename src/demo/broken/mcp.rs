@@ -9,12 +9,13 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::body::Body;
 use super::metadata::{MORE_SCOPE, SCOPE};
-use super::reply::{self, Reply};
-use super::shelf::Shelf;
 use super::token::Access;
-use super::{Broken, MCP, bearer, cors, offer};
+use super::{Broken, cors, offer};
+use crate::demo::parts::body::Body;
+use crate::demo::parts::reply::{self, Reply};
+use crate::demo::parts::shelf::Shelf;
+use crate::demo::parts::{MCP, bearer};
 use crate::endpoint::{LEGACY_SSE, resource_metadata_path};
 use crate::secret;
 

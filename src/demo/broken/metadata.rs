@@ -5,17 +5,15 @@ use http::header::CACHE_CONTROL;
 use http::request::Parts;
 use serde_json::{Value, json};
 
-use super::reply::{self, Reply};
-use super::{Broken, MCP};
+use super::Broken;
+use crate::demo::parts::MCP;
+use crate::demo::parts::reply::{self, Reply};
 use crate::endpoint::LEGACY_SSE;
 
 /// What a login asks for.
 pub(super) const SCOPE: &str = "mcp";
 /// What one tool needs beyond that.
 pub(super) const MORE_SCOPE: &str = "mcp:forget";
-
-/// Where the OpenID configuration is: no client looks there. A defect that is about it puts it at its place.
-pub(in crate::demo) const OPENID: &str = "/openid-configuration";
 
 /// Protected resource metadata (RFC 9728 section 2).
 pub(super) fn resource(broken: &Broken, head: &Parts, _: &[u8]) -> Reply {

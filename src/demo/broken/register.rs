@@ -7,9 +7,10 @@ use http::header::{CACHE_CONTROL, PRAGMA};
 use http::request::Parts;
 use serde_json::{Value, json};
 
+use super::Broken;
 use super::authorize::is_redirect_uri;
-use super::reply::{self, Reply};
-use super::{Broken, INITIAL_ACCESS_TOKEN, bearer};
+use crate::demo::parts::reply::{self, Reply};
+use crate::demo::parts::{INITIAL_ACCESS_TOKEN, bearer};
 use crate::secret;
 
 /// How many redirect URIs a client may have.

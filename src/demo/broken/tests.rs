@@ -5,6 +5,7 @@ use http::header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, LOCATION, WWW_AUTHENTICA
 use serde_json::{Value, json};
 
 use super::*;
+use crate::demo::parts::{field, fields};
 use crate::secret;
 
 const ORIGIN: &str = "http://127.0.0.1:9";

@@ -10,8 +10,9 @@ use http::header::{CACHE_CONTROL, PRAGMA, WWW_AUTHENTICATE};
 use http::request::Parts;
 use serde_json::json;
 
-use super::reply::{self, Reply};
-use super::{Broken, credentials, field, fields};
+use super::Broken;
+use crate::demo::parts::reply::{self, Reply};
+use crate::demo::parts::{credentials, field, fields};
 use crate::endpoint::LEGACY_SSE;
 use crate::secret;
 

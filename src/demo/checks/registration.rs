@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::client::{Answer, Base};
 use super::{CALLBACKS, verdict};
-use crate::demo::broken::INITIAL_ACCESS_TOKEN;
+use crate::demo::parts::INITIAL_ACCESS_TOKEN;
 
 const REGISTER: &str = "/register";
 

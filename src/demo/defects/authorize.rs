@@ -6,8 +6,8 @@ use serde_json::json;
 use url::Url;
 
 use super::{Defect, redirect};
-use crate::demo::broken::change::{Asked, Change, Seam, not_found};
-use crate::demo::broken::reply::{self, Reply};
+use crate::demo::parts::change::{Asked, Change, Seam, not_found};
+use crate::demo::parts::reply::{self, Reply};
 use crate::demo::{mended, visit};
 
 /// Where the authorization endpoint is when it is not at its default path.

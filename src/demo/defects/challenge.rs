@@ -6,9 +6,9 @@ use http::{HeaderValue, Method};
 use serde_json::{Value, json};
 
 use super::{Defect, html, login_page, redirect};
-use crate::demo::broken::body::Body;
-use crate::demo::broken::change::{Asked, Change, Seam};
-use crate::demo::broken::reply::{self, Reply};
+use crate::demo::parts::body::Body;
+use crate::demo::parts::change::{Asked, Change, Seam};
+use crate::demo::parts::reply::{self, Reply};
 use crate::demo::{mended, visit};
 use crate::endpoint::{RESOURCE_METADATA, SERVER_METADATA, resource_metadata_path};
 use bytes::Bytes;

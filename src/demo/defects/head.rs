@@ -11,8 +11,8 @@ use http::header::{
 };
 
 use super::Defect;
-use crate::demo::broken::change::{Asked, Change, Seam};
-use crate::demo::broken::reply::{self, Reply};
+use crate::demo::parts::change::{Asked, Change, Seam};
+use crate::demo::parts::reply::{self, Reply};
 use crate::demo::{mended, visit};
 
 pub(super) static DEFECTS: &[Defect] = &[

@@ -4,9 +4,9 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::{Defect, login_page, redirect};
-use crate::demo::broken::change::{Asked, Change, Seam};
-use crate::demo::broken::reply::{self, Reply};
 use crate::demo::mended::legacy as mended;
+use crate::demo::parts::change::{Asked, Change, Seam};
+use crate::demo::parts::reply::{self, Reply};
 use crate::demo::visit::legacy as visit;
 use crate::endpoint::LEGACY_SSE;
 

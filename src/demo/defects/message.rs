@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{Defect, remove};
-use crate::demo::broken::change::{Asked, Change, Seam};
 use crate::demo::mended::messages as mended;
+use crate::demo::parts::change::{Asked, Change, Seam};
 use crate::demo::visit::messages as visit;
 
 pub(super) static DEFECTS: &[Defect] = &[

@@ -8,8 +8,8 @@ use http::header::{
 use serde_json::{Value, json};
 
 use super::Defect;
-use crate::demo::broken::change::{Asked, Change, Seam, not_found};
-use crate::demo::broken::reply::{self, Reply};
+use crate::demo::parts::change::{Asked, Change, Seam, not_found};
+use crate::demo::parts::reply::{self, Reply};
 use crate::demo::{mended, visit};
 use crate::endpoint::RESOURCE_METADATA;
 

@@ -4,8 +4,8 @@ use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::{Defect, html};
-use crate::demo::broken::change::{Asked, Change, Seam, not_found};
-use crate::demo::broken::reply::{self, Reply};
+use crate::demo::parts::change::{Asked, Change, Seam, not_found};
+use crate::demo::parts::reply::{self, Reply};
 use crate::demo::{mended, visit};
 
 /// What RFC 7591 section 2 names first; a strict schema has no more.

@@ -5,8 +5,8 @@ use http::header::AUTHORIZATION;
 use serde_json::{Value, json};
 
 use super::{Defect, html, redirect};
-use crate::demo::broken::change::{Change, Seam, not_found};
-use crate::demo::broken::reply::{self, Reply};
+use crate::demo::parts::change::{Change, Seam, not_found};
+use crate::demo::parts::reply::{self, Reply};
 use crate::demo::{mended, visit};
 
 /// Where the token endpoint is when it is not at its default path.

@@ -5,8 +5,8 @@ use http::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
 use super::{Defect, remove, rename};
-use crate::demo::broken::change::{Change, Seam};
-use crate::demo::broken::reply;
+use crate::demo::parts::change::{Change, Seam};
+use crate::demo::parts::reply;
 use crate::demo::{mended, visit};
 
 pub(super) static DEFECTS: &[Defect] = &[

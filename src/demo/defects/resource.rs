@@ -5,8 +5,8 @@ use http::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
 use super::{Defect, html, redirect, remove};
-use crate::demo::broken::change::{Asked, Change, Seam, not_found};
-use crate::demo::broken::reply;
+use crate::demo::parts::change::{Asked, Change, Seam, not_found};
+use crate::demo::parts::reply;
 use crate::demo::{mended, visit};
 use crate::endpoint::{RESOURCE_METADATA, SERVER_METADATA};
 

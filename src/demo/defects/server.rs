@@ -4,9 +4,9 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::{Defect, html, redirect, remove, rename};
-use crate::demo::broken::change::{Asked, Change, Seam, not_found};
-use crate::demo::broken::metadata::OPENID;
-use crate::demo::broken::reply::{self, Reply};
+use crate::demo::parts::OPENID;
+use crate::demo::parts::change::{Asked, Change, Seam, not_found};
+use crate::demo::parts::reply::{self, Reply};
 use crate::demo::{mended, visit};
 use crate::endpoint::{OPENID_CONFIGURATION, SERVER_METADATA};
 

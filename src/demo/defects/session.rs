@@ -5,9 +5,9 @@ use http::{HeaderValue, Method, StatusCode};
 use serde_json::json;
 
 use super::{Defect, html, refused};
-use crate::demo::broken::change::{Asked, Change, Seam};
-use crate::demo::broken::reply::{self, Reply};
 use crate::demo::mended::messages as mended;
+use crate::demo::parts::change::{Asked, Change, Seam};
+use crate::demo::parts::reply::{self, Reply};
 use crate::demo::visit::messages as visit;
 use crate::endpoint::SESSION;
 

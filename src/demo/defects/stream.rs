@@ -4,10 +4,10 @@ use http::Method;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 
 use super::Defect;
-use crate::demo::broken::body::Body;
-use crate::demo::broken::change::{Asked, Change, Seam};
-use crate::demo::broken::reply::{self, Reply};
 use crate::demo::mended::messages as mended;
+use crate::demo::parts::body::Body;
+use crate::demo::parts::change::{Asked, Change, Seam};
+use crate::demo::parts::reply::{self, Reply};
 use crate::demo::visit::messages as visit;
 
 pub(super) static DEFECTS: &[Defect] = &[

@@ -5,10 +5,10 @@ use http::{Method, StatusCode};
 use serde_json::json;
 
 use super::{Defect, html, redirect, refused};
-use crate::demo::broken::body::Body;
-use crate::demo::broken::change::{Asked, Change, Seam};
-use crate::demo::broken::reply::{self, Reply};
 use crate::demo::mended::messages as mended;
+use crate::demo::parts::body::Body;
+use crate::demo::parts::change::{Asked, Change, Seam};
+use crate::demo::parts::reply::{self, Reply};
 use crate::demo::visit::{MCP, messages as visit};
 use crate::endpoint::SESSION;
 

@@ -4,9 +4,9 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::{Defect, html, refused, remove};
-use crate::demo::broken::change::{Asked, Change, Seam};
-use crate::demo::broken::reply::{self, Reply};
 use crate::demo::mended::messages as mended;
+use crate::demo::parts::change::{Asked, Change, Seam};
+use crate::demo::parts::reply::{self, Reply};
 use crate::demo::visit::messages as visit;
 use crate::endpoint::VERSION;
 

@@ -3,29 +3,12 @@
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
 
-use super::events::{events, messages_of};
 use super::messages::hello;
 use super::{Verdict, right};
 use crate::demo::client::Answer;
+use crate::demo::events::{endpoint, events, messages_of, whole};
 use crate::demo::visit::session::FIRST_ID;
 use crate::endpoint::{LEGACY_SSE, resource_metadata_path};
-
-/// Up to the last blank line: a stream that goes on may be read in the middle of an event.
-fn whole(text: &[u8]) -> &[u8] {
-    let end = text.windows(2).rposition(|two| two == b"\n\n").map_or(0, |at| at + 2);
-    &text[..end]
-}
-
-/// Where a stream says that messages go.
-pub(in crate::demo) fn endpoint(text: &[u8]) -> Option<String> {
-    let found = events(whole(text)).ok()?.into_iter().find(|event| event.name.as_deref() == Some("endpoint"));
-    found?.data
-}
-
-/// Whether a message has come on a stream.
-pub(in crate::demo) fn has_message(text: &[u8]) -> bool {
-    events(whole(text)).is_ok_and(|events| events.iter().any(|event| event.name.as_deref() == Some("message")))
-}
 
 fn opened(answer: &Answer) -> Verdict {
     right(answer.status == StatusCode::OK, || format!("{} for the stream", answer.status.as_u16()))?;

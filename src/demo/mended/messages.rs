@@ -4,10 +4,10 @@ use http::StatusCode;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use serde_json::{Value, json};
 
-use super::events::messages;
 use super::{Verdict, right};
-use crate::demo::broken::reply::BUFFERING;
 use crate::demo::client::Answer;
+use crate::demo::events::messages;
+use crate::demo::parts::reply::BUFFERING;
 use crate::demo::visit::session::{FIRST_ID, ID, is_legal_session};
 use crate::endpoint::NEGOTIATED;
 

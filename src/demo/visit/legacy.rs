@@ -8,7 +8,7 @@ use http::header::ACCEPT;
 use super::session::{Client, initialize};
 use super::{Came, Visit};
 use crate::demo::client::Base;
-use crate::demo::mended::legacy::{endpoint, has_message};
+use crate::demo::events::{endpoint, has_message};
 use crate::endpoint::LEGACY_SSE;
 
 /// How long a client waits for an event.

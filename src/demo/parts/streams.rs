@@ -47,7 +47,7 @@ impl Streams {
     }
 
     /// Whether there is a stream of this name.
-    pub(super) fn has(&self, name: &str) -> bool {
+    pub(in crate::demo) fn has(&self, name: &str) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(name).is_some()
     }
 

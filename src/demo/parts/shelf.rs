@@ -7,7 +7,7 @@ const LIMIT: usize = 1000;
 
 /// Values by name, oldest first.
 #[derive(Debug)]
-pub(super) struct Shelf<T>(VecDeque<(String, T)>);
+pub(in crate::demo) struct Shelf<T>(VecDeque<(String, T)>);
 
 impl<T> Default for Shelf<T> {
     fn default() -> Self {
@@ -17,7 +17,7 @@ impl<T> Default for Shelf<T> {
 
 impl<T> Shelf<T> {
     /// Adds an entry.
-    pub(super) fn put(&mut self, name: String, value: T) {
+    pub(in crate::demo) fn put(&mut self, name: String, value: T) {
         if self.0.len() >= LIMIT {
             self.0.pop_front();
         }
@@ -25,12 +25,12 @@ impl<T> Shelf<T> {
     }
 
     /// The entry of this name.
-    pub(super) fn get(&self, name: &str) -> Option<&T> {
+    pub(in crate::demo) fn get(&self, name: &str) -> Option<&T> {
         self.0.iter().find(|(have, _)| have == name).map(|(_, value)| value)
     }
 
     /// Takes the entry of this name out.
-    pub(super) fn take(&mut self, name: &str) -> Option<T> {
+    pub(in crate::demo) fn take(&mut self, name: &str) -> Option<T> {
         let index = self.0.iter().position(|(have, _)| have == name)?;
         self.0.remove(index).map(|(_, value)| value)
     }

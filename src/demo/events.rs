@@ -4,13 +4,13 @@ use serde_json::Value;
 
 /// One event.
 #[derive(Default)]
-pub(super) struct Event {
-    pub(super) name: Option<String>,
-    pub(super) data: Option<String>,
+pub(in crate::demo) struct Event {
+    pub(in crate::demo) name: Option<String>,
+    pub(in crate::demo) data: Option<String>,
 }
 
 /// The events of a stream. No byte order mark, no bare CR: not all parsers know them; what no blank line ends is lost.
-pub(super) fn events(text: &[u8]) -> Result<Vec<Event>, String> {
+pub(in crate::demo) fn events(text: &[u8]) -> Result<Vec<Event>, String> {
     let text = std::str::from_utf8(text).map_err(|_| "a stream that is no UTF-8")?;
     if text.starts_with('\u{feff}') {
         return Err("a stream that begins with a byte order mark".to_owned());
@@ -47,12 +47,12 @@ pub(super) fn events(text: &[u8]) -> Result<Vec<Event>, String> {
 }
 
 /// The messages of a stream: each event is one. Events without data are no messages (protocol 2f, F10).
-pub(super) fn messages(text: &[u8]) -> Result<Vec<Value>, String> {
+pub(in crate::demo) fn messages(text: &[u8]) -> Result<Vec<Value>, String> {
     messages_of(events(text)?)
 }
 
 /// The messages that these events are.
-pub(super) fn messages_of(events: impl IntoIterator<Item = Event>) -> Result<Vec<Value>, String> {
+pub(in crate::demo) fn messages_of(events: impl IntoIterator<Item = Event>) -> Result<Vec<Value>, String> {
     let events = events.into_iter().filter(|event| event.data.as_deref() != Some(""));
     let message = |event: Event| {
         if let Some(name) = event.name.filter(|name| name != "message") {
@@ -63,6 +63,23 @@ pub(super) fn messages_of(events: impl IntoIterator<Item = Event>) -> Result<Vec
         if message.is_object() { Ok(message) } else { Err("an event with a list of messages".to_owned()) }
     };
     events.map(message).collect()
+}
+
+/// Up to the last blank line: a stream that goes on may be read in the middle of an event.
+pub(in crate::demo) fn whole(text: &[u8]) -> &[u8] {
+    let end = text.windows(2).rposition(|two| two == b"\n\n").map_or(0, |at| at + 2);
+    &text[..end]
+}
+
+/// Where a stream says that messages go.
+pub(in crate::demo) fn endpoint(text: &[u8]) -> Option<String> {
+    let found = events(whole(text)).ok()?.into_iter().find(|event| event.name.as_deref() == Some("endpoint"));
+    found?.data
+}
+
+/// Whether a message has come on a stream.
+pub(in crate::demo) fn has_message(text: &[u8]) -> bool {
+    events(whole(text)).is_ok_and(|events| events.iter().any(|event| event.name.as_deref() == Some("message")))
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ pub(in crate::demo) enum Seam {
 
 impl Seam {
     /// Whether nothing is behind it without a token.
-    pub(super) fn is_guarded(self) -> bool {
+    pub(in crate::demo) fn is_guarded(self) -> bool {
         matches!(self, Self::Opened | Self::Listening | Self::Sending)
     }
 }
@@ -130,11 +130,11 @@ impl Asked<'_> {
 
 /// Every change of a running server, in the order in which its defects were named.
 #[derive(Debug, Default)]
-pub(super) struct Changes(pub(super) Vec<&'static Change>);
+pub(in crate::demo) struct Changes(pub(in crate::demo) Vec<&'static Change>);
 
 impl Changes {
     /// The path that this one stands for.
-    pub(super) fn stands_for<'a>(&self, path: &'a str) -> &'a str {
+    pub(in crate::demo) fn stands_for<'a>(&self, path: &'a str) -> &'a str {
         let also = self.0.iter().find_map(|change| match change {
             Change::Also(at, is) if *at == path => Some(*is),
             _ => None,
@@ -143,7 +143,7 @@ impl Changes {
     }
 
     /// The first answer that comes before the server's own.
-    pub(super) fn before(&self, seam: Seam, asked: &Asked<'_>) -> Option<Reply> {
+    pub(in crate::demo) fn before(&self, seam: Seam, asked: &Asked<'_>) -> Option<Reply> {
         self.0.iter().find_map(|change| match change {
             Change::Before(at, answer) if *at == seam => answer(asked),
             _ => None,
@@ -151,7 +151,7 @@ impl Changes {
     }
 
     /// The body as the server shall read it, if that is not as it came.
-    pub(super) fn body(&self, seam: Seam, asked: &Asked<'_>) -> Option<String> {
+    pub(in crate::demo) fn body(&self, seam: Seam, asked: &Asked<'_>) -> Option<String> {
         self.0.iter().find_map(|change| match change {
             Change::Body(at, read) if *at == seam => read(asked),
             _ => None,
@@ -159,7 +159,7 @@ impl Changes {
     }
 
     /// The head as the server shall read it, if that is not as it came.
-    pub(super) fn head(&self, seam: Seam, asked: &Asked<'_>) -> Option<Parts> {
+    pub(in crate::demo) fn head(&self, seam: Seam, asked: &Asked<'_>) -> Option<Parts> {
         let headers = self.0.iter().find_map(|change| match change {
             Change::Head(at, read) if *at == seam => read(asked),
             _ => None,
@@ -170,7 +170,7 @@ impl Changes {
     }
 
     /// The answer with every change of it.
-    pub(super) fn after(&self, seam: Seam, asked: &Asked<'_>, reply: Reply) -> Reply {
+    pub(in crate::demo) fn after(&self, seam: Seam, asked: &Asked<'_>, reply: Reply) -> Reply {
         self.0.iter().fold(reply, |reply, change| match change {
             Change::After(at, change) if *at == seam => change(asked, reply),
             Change::Document(at, change) if *at == seam && reply.status().is_success() => {

@@ -17,7 +17,7 @@ pub(in crate::demo) const BUFFERING: HeaderName = HeaderName::from_static("x-acc
 
 /// How long an answer is held back, as an extension of it. Who hangs up before does not leave it behind.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Late(pub(super) Duration);
+pub(in crate::demo) struct Late(pub(in crate::demo) Duration);
 
 /// An answer without a body.
 pub(in crate::demo) fn empty(status: StatusCode) -> Reply {
@@ -134,6 +134,6 @@ pub(in crate::demo) fn late(mut reply: Reply) -> Reply {
 }
 
 /// No randomness, no secrets: the system cannot go on.
-pub(super) fn failed() -> Reply {
+pub(in crate::demo) fn failed() -> Reply {
     error(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "No random numbers")
 }

@@ -1,5 +1,5 @@
 //! Who may ask at all, by address (`[access]`). A user agent never lets anybody in; nor does a header, unless a trusted
-//! proxy has written it (reliability 19).
+//! proxy has written it.
 
 use std::net::IpAddr;
 

@@ -307,7 +307,7 @@ impl Exchange {
             learn::hear(&self.worker.runtime, &self.worker.upstream, heard);
         }
         if let Some((repair, what)) = news.substituted {
-            // Who asked for one thing and got another shall be able to find out (reliability 26).
+            // Whoever asked for one thing and got another can find out why.
             tracing::warn!(repair, "{what}");
         }
     }
@@ -357,7 +357,7 @@ impl Exchange {
         self.set_trace(&mut request.headers);
         let mended_as_a_document = match request.class {
             class if class.has_messages() => {
-                // Events must not wait in a compressor (reliability of streams, MCP 2026-07-28).
+                // Events must not wait in a compressor.
                 if runtime.plan.wants_messages(request) {
                     request.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
                 }

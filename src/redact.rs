@@ -1,6 +1,6 @@
 //! What may be written and shown of an exchange: its shape, without its secrets. Pure.
 //!
-//! By allowlist (reliability 32): a value is kept only where its place or its very word is known to be harmless. All
+//! By allowlist: a value is kept only where its place or its very word is known to be harmless. All
 //! others become `#` and eight hexadecimal digits of a keyed hash: the same value is the same text as long as the
 //! process runs, so that one sees that a code was used twice, and nobody can find the value by trying, for the key
 //! is random and never written. What is kept is searched for the secrets of the exchange in whatever coding.

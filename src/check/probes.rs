@@ -1,4 +1,4 @@
-//! What is asked: one function for each kind of question, in the words of real clients (protocol section 3).
+//! What is asked: one function for each kind of question, in the words of real clients.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

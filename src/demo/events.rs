@@ -1,4 +1,4 @@
-//! An event stream as the strictest clients read it (protocol 2f, the table of what each survives).
+//! An event stream as the strictest clients read it (HTML standard, section 9.2).
 
 use serde_json::Value;
 
@@ -46,7 +46,7 @@ pub(in crate::demo) fn events(text: &[u8]) -> Result<Vec<Event>, String> {
     Ok(found)
 }
 
-/// The messages of a stream: each event is one. Events without data are no messages (protocol 2f, F10).
+/// The messages of a stream: each event is one. Events without data are no messages (HTML standard, section 9.2.6).
 pub(in crate::demo) fn messages(text: &[u8]) -> Result<Vec<Value>, String> {
     messages_of(events(text)?)
 }

@@ -1,4 +1,4 @@
-//! What a sound answer looks like (protocol sections 2 and 5), asked of bytes. Each check says what is wrong first.
+//! What a sound answer looks like, asked of bytes. Each check says what is wrong first.
 
 pub(super) mod legacy;
 pub(super) mod messages;

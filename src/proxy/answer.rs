@@ -30,7 +30,7 @@ use crate::upstream::{Failure, Lease, Owner, Ownership, Private, Proof, Question
 /// (field report 7), and ask at several places.
 const DOCUMENT_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Clients wait five seconds for an answer to the probe (protocol 3.7).
+/// Clients wait five seconds for an answer to the probe.
 const PROBE_PATIENCE: Duration = Duration::from_millis(2500);
 /// A stream that is not opened within this time is not opened.
 const STREAM_PATIENCE: Duration = Duration::from_secs(5);

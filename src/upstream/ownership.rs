@@ -64,7 +64,7 @@ pub enum Ownership {
     /// It is closed then.
     Nobody,
     Of(Owner),
-    /// [`Lease::wants_owner`] says whether it matters. To tell callers apart costs more than most exchanges have to pay.
+    /// [`super::Lease::wants_owner`] says whether it matters. To tell callers apart costs more than most exchanges have to pay.
     Unnamed,
 }
 

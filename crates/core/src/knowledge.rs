@@ -230,8 +230,8 @@ impl Knowledge {
             .collect()
     }
 
-    /// Whether the metadata speak against public clients with PKCE: reason enough not to register one unasked
-    /// (reliability 26). Metadata that say nothing speak against nothing.
+    /// Whether the metadata speak against public clients with PKCE: reason enough not to register one
+    /// unasked. Metadata that say nothing speak against nothing.
     #[must_use]
     pub fn contradicts_public_clients(&self) -> bool {
         let lacks = |list: &Option<Vec<String>>, member: &str| {

@@ -1,4 +1,4 @@
-//! A repair is a value: one file that holds everything there is to know about it (design, section 2).
+//! A repair is a value: one file that holds everything there is to know about it.
 
 use std::fmt;
 use std::str::FromStr;

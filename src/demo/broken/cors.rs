@@ -1,4 +1,4 @@
-//! What lets pages of other origins in (protocol 2h): any to the public documents, the listed ones to the rest.
+//! What lets pages of other origins in (Fetch, CORS protocol): any to the public documents, the listed ones to the rest.
 
 use http::StatusCode;
 use http::header::{

@@ -1,4 +1,4 @@
-//! The HTTP+SSE transport of MCP 2024-11-05 (protocol 2g): a GET opens the stream on which all answers come, its first
+//! The HTTP+SSE transport of MCP 2024-11-05 (HTTP with SSE): a GET opens the stream on which all answers come, its first
 //! event says where messages are posted.
 
 use std::time::Duration;

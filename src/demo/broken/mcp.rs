@@ -1,4 +1,4 @@
-//! The MCP endpoint (protocol 2f): Streamable HTTP, opened by a token. Answers are JSON, but for a tool that has more to
+//! The MCP endpoint: Streamable HTTP (MCP 2025-11-25), opened by a token. Answers are JSON, but for a tool that has more to
 //! say than its result.
 
 use std::time::Duration;
@@ -26,7 +26,7 @@ const SESSION: &str = "mcp-session-id";
 /// JSON-RPC 2.0 section 5.1.
 const PARSE_ERROR: i32 = -32700;
 const INVALID_REQUEST: i32 = -32600;
-/// What the TypeScript SDK's server uses (protocol 5.9).
+/// What the TypeScript SDK's server uses.
 const REFUSED: i32 = -32000;
 const NO_SESSION: i32 = -32001;
 

@@ -1,4 +1,4 @@
-//! The 401 that starts a login (protocol 2a and 5.1).
+//! The 401 that starts a login (RFC 9728 section 5.1).
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, HeaderMap, ORIGIN, VARY, WWW_AUTHENTICATE,

@@ -1,4 +1,4 @@
-//! What a browser asks before a page may talk to the server (protocol 2h).
+//! What a browser asks before a page may talk to the server (Fetch, CORS-preflight request).
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,

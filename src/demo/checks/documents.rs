@@ -1,4 +1,4 @@
-//! The two discovery documents (protocol 2b, 2c, 4.0).
+//! The two discovery documents (RFC 9728 section 2, RFC 8414 section 2).
 
 use http::header::CACHE_CONTROL;
 use http::{Method, StatusCode};

@@ -1,4 +1,4 @@
-//! The whole way of a client: challenge, metadata, registration, consent, token, session, tool (protocol 3.1, 5).
+//! The whole way of a client: challenge, metadata, registration, consent, token, session, tool (MCP 2025-11-25, Authorization Flow Steps).
 //!
 //! As strict as the strictest client: it follows the challenge, takes every URL from the metadata, compares `iss`.
 
@@ -53,7 +53,7 @@ async fn discover(base: &Base) -> Result<Site, String> {
     refused.expect(StatusCode::UNAUTHORIZED)?;
     let resource = document(base, challenge::pointer(&refused.headers)?).await?;
     let issuer = resource["authorization_servers"][0].as_str().ok_or("no authorization server")?.to_owned();
-    // An issuer without a path, as everything here has it (protocol 4.0).
+    // An issuer without a path, as everything here has it (RFC 8414 section 2).
     let server = document(base, &format!("{issuer}{}", super::documents::SERVER)).await?;
     if server["issuer"] != issuer.as_str() {
         return Err("issuer is not the one that was listed".to_owned());

@@ -1,4 +1,4 @@
-//! Dynamic client registration as the page tests it (protocol 2d).
+//! Dynamic client registration as the page tests it (RFC 7591).
 
 use http::header::{AUTHORIZATION, CACHE_CONTROL};
 use http::{Method, StatusCode};

@@ -1,4 +1,4 @@
-//! What a sound stream of the HTTP+SSE transport looks like (protocol 2g).
+//! What a sound stream of the HTTP+SSE transport looks like (MCP 2024-11-05, HTTP with SSE).
 
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};

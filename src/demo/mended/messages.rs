@@ -1,4 +1,4 @@
-//! What a sound answer to a message looks like (protocol 2f): as the strictest client of each kind reads it.
+//! What a sound answer to a message looks like: as the strictest client of each kind reads it.
 
 use http::StatusCode;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};

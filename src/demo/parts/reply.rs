@@ -89,7 +89,7 @@ pub(in crate::demo) fn bytes(reply: &Reply) -> Bytes {
     reply.body().bytes()
 }
 
-/// An event stream (protocol 2f, F10) that says at once that nobody may hold it back (catalogue F-22).
+/// An event stream that says at once that nobody may hold it back.
 pub(in crate::demo) fn events(body: Body) -> Reply {
     let reply = with(empty(StatusCode::OK), CONTENT_TYPE, "text/event-stream");
     let reply = with(with(reply, CACHE_CONTROL, "no-cache, no-transform"), BUFFERING, "no");

@@ -89,7 +89,7 @@ fn meta() -> Value {
     })
 }
 
-/// A client of MCP 2026-07-28 asks what server this is (protocol 5.11).
+/// A client of MCP 2026-07-28 asks what server this is.
 async fn discover(base: &Base) -> Came {
     let client = Client::logged_in(base).await?;
     let ask = client.post(&request("server/discover", &json!({"_meta": meta()})));

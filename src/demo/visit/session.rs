@@ -1,4 +1,4 @@
-//! A client that has logged in, and its messages over Streamable HTTP (protocol 2f, 5.9).
+//! A client that has logged in, and its messages over Streamable HTTP (MCP 2025-11-25).
 
 use http::header::{ACCEPT, AUTHORIZATION, HeaderName};
 use http::{HeaderValue, Method};
@@ -8,7 +8,7 @@ use super::{Came, MCP, access_token};
 use crate::demo::client::{Answer, Ask, Base};
 use crate::endpoint::{SESSION, VERSION};
 
-/// What a client accepts (protocol 2f, F2).
+/// What a client accepts (MCP 2025-11-25, Sending Messages to the Server).
 pub(super) const BOTH: &str = "application/json, text/event-stream";
 /// The version that it speaks.
 pub(super) const SPOKEN: &str = "2025-11-25";
@@ -79,8 +79,8 @@ impl<'a> Client<'a> {
     }
 }
 
-/// Whether a client can send the session id of an answer back: visible ASCII, and not the word for none (protocol 2f,
-/// F6).
+/// Whether a client can send the session id of an answer back: visible ASCII, and not the word for none
+/// (MCP 2025-11-25, Session Management).
 pub(in crate::demo) fn is_legal_session(answer: &Answer) -> bool {
     answer.headers.get(SESSION).is_none_or(|id| {
         let is_word = [&b"null"[..], b"undefined", b""].contains(&id.as_bytes());

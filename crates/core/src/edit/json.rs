@@ -1,7 +1,7 @@
 //! A JSON object whose members can be changed one by one while every other byte stays as it came.
 //!
 //! Printing a parsed document again would normalise escapes, blanks and numbers and drop duplicates. Here a member
-//! is a range of the source text; an edit replaces that range alone (reliability: JSON fidelity).
+//! is a range of the source text; an edit replaces that range alone.
 
 mod compare;
 mod list;

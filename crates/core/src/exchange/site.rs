@@ -38,13 +38,13 @@ impl Site<'_> {
         (public != url).then_some(public)
     }
 
-    /// The one form of our issuer: the public origin without path and without slash (protocol 4.0).
+    /// The one form of our issuer: the public origin without path and without slash (RFC 8414 section 2).
     #[must_use]
     pub fn issuer(&self) -> &str {
         self.facts.public.as_str()
     }
 
-    /// The client-facing URL of the MCP endpoint: the only `resource` that satisfies every client (protocol 2b).
+    /// The client-facing URL of the MCP endpoint: the only `resource` that satisfies every client (RFC 9728 section 3.3).
     #[must_use]
     pub fn resource(&self) -> String {
         match self.facts.mcp_path.as_str() {

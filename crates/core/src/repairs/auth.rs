@@ -63,7 +63,7 @@ fn is_of_a_foreign_page(site: &Site<'_>, request: &Request) -> bool {
     request.origin.as_ref().is_some_and(|origin| !site.allows_origin(origin))
 }
 
-/// Makes the answer the 401 that a sound server gives (protocol 5.1). What the upstream's answer says of the request
+/// Makes the answer the 401 that a sound server gives (RFC 9728 section 5.1). What the upstream's answer says of the request
 /// stays.
 fn refuse(site: &Site<'_>, request: &Request, reply: &Reply, lack: Lack) -> Edits {
     let mut found = Challenges::read(&reply.headers);

@@ -15,7 +15,7 @@ use crate::exchange::{Outcome, Preflight, Reply, Request, Site};
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
 
-/// What clients send to an MCP endpoint and to its discovery documents (protocol 2h).
+/// What clients send to an MCP endpoint and to its discovery documents.
 const HEADERS: &str = "Content-Type, Authorization, Accept, MCP-Protocol-Version, Mcp-Session-Id, Last-Event-ID, \
                        Mcp-Method, Mcp-Name, DPoP";
 

@@ -1,4 +1,4 @@
-//! D-14, reliability 26: a registration refused for its auth method.
+//! D-14: a registration refused for its auth method.
 
 use http::StatusCode;
 

@@ -22,7 +22,7 @@ use ipnet::IpNet;
 use tokio::time::Instant;
 
 use self::pace::Pace;
-use crate::counters::{Counters, HungUp};
+use crate::counters::{CloseReason, Counters};
 use crate::headers;
 use crate::refuse;
 
@@ -289,15 +289,15 @@ impl Connection {
     /// Counts what ended the connection, if that was not an exchange's own affair.
     pub fn note_end(&self, error: &hyper::Error, counters: &Counters) {
         if self.is_stalled() {
-            counters.hung_up(HungUp::Stalled);
+            counters.hung_up(CloseReason::Stalled);
         } else if error.is_parse_too_large() {
             counters.refused(&refuse::HEAD_TOO_LARGE);
         } else if error.is_parse() {
             counters.refused(&refuse::BAD_HEAD);
         } else if is_timeout(error) {
             match self.phase() {
-                Phase::Head => counters.hung_up(HungUp::HeadSlow),
-                Phase::Idle => counters.hung_up(HungUp::Idle),
+                Phase::Head => counters.hung_up(CloseReason::HeadSlow),
+                Phase::Idle => counters.hung_up(CloseReason::Idle),
                 Phase::Body | Phase::Waiting => {}
             }
         }

@@ -18,7 +18,7 @@ use crate::repairs::REPAIRS;
 
 /// Why a body that a repair asked for passed untouched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Untouched {
+pub enum SkipReason {
     TooLarge,
     Slow,
     /// In a content coding.
@@ -32,7 +32,7 @@ pub enum Untouched {
     Violated,
 }
 
-impl Untouched {
+impl SkipReason {
     pub const ALL: [Self; 7] =
         [Self::TooLarge, Self::Slow, Self::Encoded, Self::NotJson, Self::Panicked, Self::Busy, Self::Violated];
 
@@ -52,7 +52,7 @@ impl Untouched {
 
 /// Why a client's connection was ended without an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HungUp {
+pub enum CloseReason {
     /// The head of a request did not come in time.
     HeadSlow,
     /// Nothing was asked for a long time.
@@ -61,7 +61,7 @@ pub enum HungUp {
     Stalled,
 }
 
-impl HungUp {
+impl CloseReason {
     pub const ALL: [Self; 3] = [Self::HeadSlow, Self::Idle, Self::Stalled];
 
     #[must_use]
@@ -113,7 +113,7 @@ pub struct Counters {
     violations: Vec<AtomicU64>,
     untouched: Vec<AtomicU64>,
     refusals: Vec<AtomicU64>,
-    hung_up: [AtomicU64; HungUp::ALL.len()],
+    hung_up: [AtomicU64; CloseReason::ALL.len()],
     lessons: [AtomicU64; Lesson::ALL.len() * Fate::ALL.len()],
 }
 
@@ -137,7 +137,7 @@ impl Default for Counters {
             requests: zeros(Class::ALL.len() * status::SLOTS * FAULTS.len()),
             repairs: zeros(REPAIRS.len()),
             violations: zeros(REPAIRS.len()),
-            untouched: zeros(Untouched::ALL.len()),
+            untouched: zeros(SkipReason::ALL.len()),
             refusals: zeros(refuse::ALL.len()),
             hung_up: Default::default(),
             lessons: Default::default(),
@@ -170,14 +170,14 @@ impl Counters {
         }
     }
 
-    pub fn untouched(&self, why: Untouched) {
+    pub fn untouched(&self, why: SkipReason) {
         if let Some(counter) = self.untouched.get(why as usize) {
             counter.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// A client's connection was ended without an answer.
-    pub fn hung_up(&self, why: HungUp) {
+    pub fn hung_up(&self, why: CloseReason) {
         self.hung_up[why as usize].fetch_add(1, Ordering::Relaxed);
     }
 
@@ -197,7 +197,7 @@ impl Counters {
 
     /// How often that was so, by reason.
     pub fn by_hanging_up(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
-        HungUp::ALL
+        CloseReason::ALL
             .iter()
             .zip(&self.hung_up)
             .map(|(why, counter)| (why.name(), counter.load(Ordering::Relaxed)))
@@ -281,7 +281,7 @@ impl Counters {
 
     /// How often a body passed untouched, by reason.
     pub fn by_reason(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
-        Untouched::ALL
+        SkipReason::ALL
             .iter()
             .zip(&self.untouched)
             .map(|(why, counter)| (why.name(), counter.load(Ordering::Relaxed)))
@@ -319,13 +319,13 @@ fn by_id(counters: &[AtomicU64]) -> impl Iterator<Item = (&'static str, u64)> + 
 
 /// The counters of all sites that were ever served, by name: a reload does not begin them anew.
 #[derive(Default)]
-pub struct Ledger {
+pub struct MetricsRegistry {
     /// Exchanges that were taped, of all sites: each has a number of its own.
     pub taped: AtomicU64,
     sites: Mutex<Vec<(String, Arc<Counters>)>>,
 }
 
-impl Ledger {
+impl MetricsRegistry {
     /// Those of a site; those of the process have the empty name.
     pub fn of(&self, site: &str) -> Arc<Counters> {
         let Ok(mut sites) = self.sites.lock() else { return Arc::default() };
@@ -360,14 +360,14 @@ mod tests {
 
     #[test]
     fn json_names_what_was_counted_and_nothing_else() {
-        let ledger = Ledger::default();
+        let ledger = MetricsRegistry::default();
         let counters = ledger.of("a");
         counters.exchanges.store(5, Ordering::Relaxed);
         counters.fired(0);
         ledger.of("a").fired(0);
         ledger.of("b").fired(1);
         counters.violated(1);
-        counters.untouched(Untouched::Slow);
+        counters.untouched(SkipReason::Slow);
         let (first, second) = (REPAIRS[0].id, REPAIRS[1].id);
         assert_eq!(
             ledger.sum().to_json(),
@@ -376,8 +376,8 @@ mod tests {
                 "by_repair": { first: 2, second: 1 }, "by_violation": { second: 1 }, "by_reason": { "slow": 1 }, "by_refusal": {}, "hung_up": {},
             })
         );
-        counters.hung_up(HungUp::Stalled);
-        ledger.of("b").hung_up(HungUp::Stalled);
+        counters.hung_up(CloseReason::Stalled);
+        ledger.of("b").hung_up(CloseReason::Stalled);
         assert_eq!(ledger.sum().to_json()["hung_up"], json!({ "stalled": 2 }));
         assert_eq!(ledger.all().iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
     }

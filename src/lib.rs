@@ -24,9 +24,9 @@ pub mod tape;
 pub mod waf;
 
 // I/O: the only floor that awaits.
-pub mod alarm;
 pub mod body;
 pub mod connection;
+pub mod lazy_timer;
 pub mod learn;
 pub mod learner;
 pub mod memory;

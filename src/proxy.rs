@@ -28,12 +28,12 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use self::account::{Account, tell};
+use self::account::{ExchangeStats, tell};
 use self::answer::{Answer, Body, again, question};
 use crate::body::caller::Caller;
 use crate::body::{self, ReplyBody};
 use crate::connection::{Connection, Phase, Turn};
-use crate::counters::Untouched;
+use crate::counters::SkipReason;
 use crate::endpoint::Class;
 use crate::exchange::{Form, Head, Request, Site};
 use crate::headers::{self, Forwarding};
@@ -46,7 +46,7 @@ use crate::overload::{self, Held};
 use crate::refuse::{self, Refusal};
 use crate::runtime::Runtime;
 use crate::sites::Sites;
-use crate::tape::{Recorder, Taped};
+use crate::tape::{RecordedExchange, Recorder};
 use crate::upstream::{Failure, Upstream};
 
 /// What the exchanges of one worker share.
@@ -74,16 +74,16 @@ struct Exchange {
     target: PathAndQuery,
     /// What decides, and what has fired: for the log, the span, the header and the counters alike.
     machine: Machine<Body>,
-    untouched: Option<Untouched>,
+    untouched: Option<SkipReason>,
     refused: Option<Refusal>,
-    tape: Option<Box<Taped>>,
+    tape: Option<Box<RecordedExchange>>,
     /// Whether the client is not among those that the operator lets in.
     is_stranger: bool,
     /// Who opens a stream of the older transport or posts over it, if that can be told.
     caller: Option<Caller>,
     /// Whether no trusted or visible proxy sends the requests of several clients over this connection.
     is_sole: bool,
-    account: Account,
+    account: ExchangeStats,
     held: Held,
     /// Counts this exchange while it lasts.
     under_way: Option<overload::Request>,
@@ -110,7 +110,7 @@ pub async fn serve(
     let known = worker.runtime.learner.recall();
     let target = target_of(&request);
     let tape = taping::begin(&worker, &connection, &request);
-    let account = Account::open(&worker, &connection, &request);
+    let account = ExchangeStats::open(&worker, &connection, &request);
     let held = Held::new(worker.runtime.load, worker.runtime.bounds.held_bytes);
     let mut exchange = Box::new(Exchange {
         worker,
@@ -383,7 +383,7 @@ impl Exchange {
         self.decide(|machine, rules| machine.answer(rules, request, reply))
     }
 
-    fn note_untouched(&mut self, why: Untouched) {
+    fn note_untouched(&mut self, why: SkipReason) {
         self.worker.runtime.counters.untouched(why);
         self.untouched = Some(why);
     }

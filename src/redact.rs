@@ -26,14 +26,14 @@ use std::time::{Duration, SystemTime};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use crate::counters::Untouched;
+use crate::counters::SkipReason;
 use crate::edit::json::Object;
 use crate::ending::Ending;
 use crate::endpoint::Class;
 use crate::exchange::Facts;
 use crate::knowledge::{Foreign, Knowledge};
 use crate::plan::Fired;
-use crate::tape::{Asked, Came, SiteFacts, Taped};
+use crate::tape::{Asked, Came, RecordedExchange, SiteFacts};
 
 use body::has_body;
 pub use facts::{Key, Kind, Signs};
@@ -86,7 +86,7 @@ pub struct Redacted {
     pub fired: Vec<Fired>,
     /// What was known of the upstream: documents that anybody can read, kept for the replay of a capture.
     pub known: Arc<Knowledge>,
-    pub untouched: Option<Untouched>,
+    pub untouched: Option<SkipReason>,
     pub refused: Option<(&'static str, &'static str)>,
     pub first_byte: Duration,
     pub total: Duration,
@@ -171,7 +171,7 @@ impl Redactor {
 
     /// The path that was asked, without its query and its secrets.
     #[must_use]
-    pub fn path(&self, taped: &Taped) -> String {
+    pub fn path(&self, taped: &RecordedExchange) -> String {
         let pass = self.pass(&taped.known);
         pass.asked(taped.class, &taped.asked);
         pass.secrets.settle();
@@ -189,7 +189,7 @@ impl Redactor {
 
     /// The exchange with its secrets taken out.
     #[must_use]
-    pub fn redact(&self, taped: &Taped) -> Redacted {
+    pub fn redact(&self, taped: &RecordedExchange) -> Redacted {
         let pass = self.pass(&taped.known);
         // Once in order to know all secrets, and once without them.
         pass.exchange(taped);
@@ -242,7 +242,7 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    fn exchange(&self, taped: &Taped) -> (Message, Vec<(Message, Option<Message>)>, Message) {
+    fn exchange(&self, taped: &RecordedExchange) -> (Message, Vec<(Message, Option<Message>)>, Message) {
         let turn = |asked: &Asked| self.asked(taped.class, asked);
         let asked = turn(&taped.asked);
         let turns = taped

@@ -15,7 +15,7 @@ use crate::body::inbox::Inboxes;
 use crate::config::budget::{self, Memory};
 use crate::config::{ProcessConfig, SiteConfig};
 use crate::connection::Patience;
-use crate::counters::{Counters, Ledger};
+use crate::counters::{Counters, MetricsRegistry};
 use crate::edit::origin::Origin;
 use crate::exchange::Facts;
 use crate::hosts::Hosts;
@@ -74,7 +74,7 @@ pub struct Runtime {
     /// What the last check of the upstream said, as `mcp-mend check --json` writes it.
     pub checked: Arc<ArcSwapOption<serde_json::Value>>,
     pub counters: Arc<Counters>,
-    pub ledger: Arc<Ledger>,
+    pub ledger: Arc<MetricsRegistry>,
     pub access: Arc<AccessLog>,
     pub life: Arc<Life>,
     /// Who takes spans, if somebody does.
@@ -87,7 +87,7 @@ pub struct Runtime {
 /// What all sites share, over every reload.
 #[derive(Clone)]
 pub struct Common {
-    pub ledger: Arc<Ledger>,
+    pub ledger: Arc<MetricsRegistry>,
     pub access: Arc<AccessLog>,
     pub life: Arc<Life>,
     pub tracer: Option<Arc<Tracer>>,

@@ -1,10 +1,10 @@
 //! Starting and stopping: listeners, one worker thread for each core, and the order in which things end.
 
-mod crew;
-mod door;
+mod gate;
 mod listen;
 mod serve;
 mod work;
+mod worker_sites;
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,10 +15,10 @@ use arc_swap::ArcSwap;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use self::crew::Crew;
-use self::door::Door;
+use self::gate::ConnectionGate;
 use self::listen::{Bound, Files, SocketFile};
 use self::work::Source;
+use self::worker_sites::WorkerSites;
 use crate::config::listen::Listen;
 use crate::config::{Config, SiteConfig};
 use crate::edit::origin::Origin;
@@ -100,7 +100,7 @@ pub struct Running {
     pub runtime: Arc<Runtime>,
     recorder: Option<Arc<dyn Recorder>>,
     sites: Arc<ArcSwap<Sites>>,
-    door: Arc<Door>,
+    gate: Arc<ConnectionGate>,
     stop: Stop,
     workers: Vec<JoinHandle<()>>,
     /// The file of the socket goes with the proxy.
@@ -134,8 +134,8 @@ pub fn start(config: &Config, outlets: impl Into<Outlets>, balance: Balance) -> 
     if let Some(recorder) = &recorder {
         recorder.sites(sites.recorded());
     }
-    let door = Door::new(config.process.tls.as_ref(), &public_host(&runtime), common.life.clone())?;
-    let (sites, door) = (Arc::new(ArcSwap::from_pointee(sites)), Arc::new(door));
+    let gate = ConnectionGate::new(config.process.tls.as_ref(), &public_host(&runtime), common.life.clone())?;
+    let (sites, gate) = (Arc::new(ArcSwap::from_pointee(sites)), Arc::new(gate));
     let stop = Stop { accepting: CancellationToken::new(), streams: CancellationToken::new() };
     let watchdog = Watchdog::asked();
     let mut workers = Vec::with_capacity(threads + 1);
@@ -153,9 +153,9 @@ pub fn start(config: &Config, outlets: impl Into<Outlets>, balance: Balance) -> 
                 Source::Inbox(inbox)
             }
         };
-        let (stop, door) = (stop.clone(), door.clone());
-        let crew = Arc::new(Crew::new(sites.clone(), stop.streams.clone(), recorder.clone()));
-        let run = move || async move { work::work(source, crew, door, &stop).await };
+        let (stop, gate) = (stop.clone(), gate.clone());
+        let worker_sites = Arc::new(WorkerSites::new(sites.clone(), stop.streams.clone(), recorder.clone()));
+        let run = move || async move { work::work(source, worker_sites, gate, &stop).await };
         workers.push(spawn(format!("worker-{index}"), watchdog.as_ref(), run)?);
     }
     for (index, listener) in listeners.enumerate() {
@@ -166,7 +166,7 @@ pub fn start(config: &Config, outlets: impl Into<Outlets>, balance: Balance) -> 
     if let Some(watchdog) = watchdog {
         watchdog.watch();
     }
-    Ok(Running { address, name, common, runtime, recorder, sites, door, stop, workers, _file: file })
+    Ok(Running { address, name, common, runtime, recorder, sites, gate, stop, workers, _file: file })
 }
 
 /// Whether a configuration could be served: reads every file that is needed, and starts nothing.
@@ -177,7 +177,7 @@ pub fn try_out(config: &Config) -> Result<(), StartError> {
     let common = Common::new(AccessLog::start(Format::Off, io::sink()));
     let address = config.process.listen.tcp().unwrap_or(listen::HERE);
     let sites = sites(config, address, &common, None)?;
-    Door::new(config.process.tls.as_ref(), &public_host(sites.first()), common.life).map(|_| ())
+    ConnectionGate::new(config.process.tls.as_ref(), &public_host(sites.first()), common.life).map(|_| ())
 }
 
 /// All sites of a configuration. What `before` has and is still the same goes on: what was learned, connections.
@@ -242,13 +242,13 @@ impl Running {
     pub fn reload(&self, config: &Config) -> Result<(), StartError> {
         let before = self.sites.load_full();
         let sites = sites(config, self.address, &self.common, Some(&before))?;
-        let change = self.door.change(config.process.tls.as_ref(), &public_host(sites.first()))?;
+        let change = self.gate.change(config.process.tls.as_ref(), &public_host(sites.first()))?;
         let recorded = sites.recorded();
         self.sites.store(Arc::new(sites));
         if let Some(recorder) = &self.recorder {
             recorder.sites(recorded);
         }
-        self.door.apply(change);
+        self.gate.apply(change);
         Ok(())
     }
 
@@ -258,13 +258,13 @@ impl Running {
     /// # Errors
     /// When one of them cannot be used: then the old ones stay.
     pub fn reload_certificates(&self) -> Result<bool, ServerTlsError> {
-        self.door.reload()
+        self.gate.reload()
     }
 
     /// The certificates that clients are shown, if TLS is spoken; their files are to be watched.
     #[must_use]
     pub fn certificates(&self) -> Option<Arc<Certificates>> {
-        self.door.certificates()
+        self.gate.certificates()
     }
 
     /// How it fares, for those who watch.

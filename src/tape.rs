@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, StatusCode};
 
-use crate::counters::Untouched;
+use crate::counters::SkipReason;
 use crate::ending::Ending;
 use crate::endpoint::Class;
 use crate::exchange::{Facts, Reply, Request};
@@ -44,7 +44,7 @@ impl SiteFacts {
 
 /// One exchange, from the client's request to the end of its answer.
 #[derive(Clone, Debug)]
-pub struct Taped {
+pub struct RecordedExchange {
     /// Counts up from 1 while the process runs; the same for `opened` and `ended`.
     pub number: u64,
     pub began: SystemTime,
@@ -62,7 +62,7 @@ pub struct Taped {
     pub fired: Vec<Fired>,
     /// What was known of the upstream.
     pub known: Arc<Knowledge>,
-    pub untouched: Option<Untouched>,
+    pub untouched: Option<SkipReason>,
     /// The name of the refusal and whose fault it was, if the proxy answered itself.
     pub refused: Option<(&'static str, &'static str)>,
     pub first_byte: Duration,
@@ -119,12 +119,12 @@ pub trait Recorder: Send + Sync {
     /// The sites that are served from now on: at the start, and after each reload.
     fn sites(&self, _sites: Vec<Arc<SiteFacts>>) {}
     /// The head of an event stream has left; it will be told again when it has ended.
-    fn opened(&self, taped: &Taped);
+    fn opened(&self, taped: &RecordedExchange);
     /// An exchange has ended.
-    fn ended(&self, taped: Taped);
+    fn ended(&self, taped: RecordedExchange);
 }
 
-impl Taped {
+impl RecordedExchange {
     /// An exchange that went past the process and is known by what it led to.
     #[must_use]
     pub fn past(request: &Request, before: &Reply, after: &Reply, fired: Vec<Fired>, known: Arc<Knowledge>) -> Self {

@@ -13,9 +13,9 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::inbox::Receiver;
 use super::{Ending, PolledFrame, Source};
-use crate::alarm::Alarm;
-use crate::counters::{Counters, Untouched};
+use crate::counters::{Counters, SkipReason};
 use crate::exchange::{At, Event};
+use crate::lazy_timer::LazyTimer;
 use crate::overload::Held;
 use crate::sse::{self, Splitter};
 
@@ -62,7 +62,7 @@ pub(super) struct Events {
     lasting: usize,
     /// Waits for the end of an event after the order to stop.
     grace: Option<Pin<Box<Sleep>>>,
-    alarm: Alarm,
+    alarm: LazyTimer,
     /// When something was handed out last, or the stream began.
     spoke: Instant,
     /// Whether anything was.
@@ -85,7 +85,7 @@ impl Events {
             last: [0; 4],
             lasting: 0,
             grace: None,
-            alarm: Alarm::default(),
+            alarm: LazyTimer::default(),
             spoke: Instant::now(),
             begun: false,
             answered: false,
@@ -148,7 +148,7 @@ impl Events {
             let length = self.splitter.len();
             let is_long = length > relay.limit;
             if !is_long && !relay.held.set(length) {
-                relay.counters.untouched(Untouched::Busy);
+                relay.counters.untouched(SkipReason::Busy);
                 return Some(self.splitter.let_pass());
             }
             return is_long.then(|| self.splitter.let_pass());

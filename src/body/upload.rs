@@ -12,10 +12,10 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::{BoxError, PolledFrame, is_timeout, with_prefix};
-use crate::alarm::Alarm;
 use crate::connection::pace::Pace;
 use crate::connection::{Connection, Phase};
 use crate::counters::Counters;
+use crate::lazy_timer::LazyTimer;
 use crate::refuse::{self, Refusal};
 
 /// What goes up to the upstream.
@@ -44,7 +44,7 @@ pub struct FromClient {
 struct Stall {
     limit: Duration,
     since: Option<Instant>,
-    alarm: Alarm,
+    alarm: LazyTimer,
 }
 
 impl Stall {
@@ -130,7 +130,7 @@ impl RequestBody {
         counters.bytes_up.fetch_add(read, Ordering::Relaxed);
         let left = limit.saturating_sub(read);
         let stall =
-            connection.is_multiplexed().then(|| Stall { limit: patience, since: None, alarm: Alarm::default() });
+            connection.is_multiplexed().then(|| Stall { limit: patience, since: None, alarm: LazyTimer::default() });
         let body =
             FromClient { prefix, incoming, upload: upload.clone(), connection, counters, left, stall, pace: None };
         (Self::Client(Box::new(body)), upload)

@@ -5,7 +5,7 @@ use http::HeaderName;
 use super::verdict::Evidence;
 use crate::exchange::edits::Part;
 use crate::redact::{self, Message, Redacted, Redactor};
-use crate::tape::Taped;
+use crate::tape::RecordedExchange;
 
 /// Of a difference, at most so many lines; a line, at most so long.
 const MOST_LINES: usize = 14;
@@ -42,7 +42,7 @@ fn of_an_answer(seen: &Redacted, parts: &[Part]) -> Vec<String> {
 }
 
 /// What was refused above what was taken; or what was let in above what should have been said.
-fn of_a_request(redactor: &Redactor, refused: &Redacted, taken: &Taped) -> Vec<String> {
+fn of_a_request(redactor: &Redactor, refused: &Redacted, taken: &RecordedExchange) -> Vec<String> {
     let taken = redactor.redact(taken);
     let (Some((plain, first)), Some((mended, second))) = (refused.turns.last(), taken.turns.last()) else {
         return of_an_answer(&Redacted { answered: taken.answered, ..refused.clone() }, &[]);

@@ -12,7 +12,7 @@ use crate::example;
 use crate::exchange::Preflight;
 use crate::jsonrpc::Envelope;
 use crate::repair::{Example, Hook, Repair, Then};
-use crate::tape::Taped;
+use crate::tape::RecordedExchange;
 
 /// A kind of exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -112,7 +112,7 @@ impl fmt::Display for Kind {
 impl Situation {
     /// What an exchange was.
     #[must_use]
-    pub fn of(taped: &Taped) -> Self {
+    pub fn of(taped: &RecordedExchange) -> Self {
         let asked = &taped.asked;
         let is_preflight = Preflight::of(&asked.method, &asked.headers).is_some();
         let asked = what(taped.class, &asked.method, is_preflight, &asked.body.bytes);

@@ -30,7 +30,7 @@ use crate::repairs::REPAIRS;
 use crate::runtime::{Common, Runtime};
 use crate::seal::SealKeys;
 use crate::server::StartError;
-use crate::tape::{Recorder, Taped};
+use crate::tape::{RecordedExchange, Recorder};
 use crate::telemetry::access::{AccessLog, Format};
 use crate::upstream::Upstream;
 
@@ -167,7 +167,7 @@ pub struct Seen {
     pub probe: &'static str,
     /// Whether nothing has to be there: then a plain 404 is as good as any answer.
     pub is_beside: bool,
-    pub taped: Option<Taped>,
+    pub taped: Option<RecordedExchange>,
     /// What came; without an answer, why.
     pub answer: Result<Answer, String>,
 }
@@ -384,12 +384,12 @@ fn worker(
     })
 }
 
-struct Tapes(mpsc::UnboundedSender<Taped>);
+struct Tapes(mpsc::UnboundedSender<RecordedExchange>);
 
 impl Recorder for Tapes {
-    fn opened(&self, _: &Taped) {}
+    fn opened(&self, _: &RecordedExchange) {}
 
-    fn ended(&self, taped: Taped) {
+    fn ended(&self, taped: RecordedExchange) {
         let _ = self.0.send(taped);
     }
 }

@@ -17,7 +17,7 @@ use crate::repair::{Hook, Level, Mode, Repair};
 use crate::repairs::transport::older_alone;
 use crate::repairs::{self, REPAIRS};
 use crate::steps::{Step, Stop};
-use crate::tape::Taped;
+use crate::tape::RecordedExchange;
 
 /// What is said of one repair.
 #[derive(Clone, Debug)]
@@ -178,7 +178,7 @@ fn add(all: &mut BTreeMap<&'static str, Evidence>, id: &'static str, evidence: E
 
 /// What an exchange tells of the server. Where the answer was replaced by another, what was then mended of that one is not
 /// the server's.
-fn told(taped: &Taped) -> impl Iterator<Item = &Fired> {
+fn told(taped: &RecordedExchange) -> impl Iterator<Item = &Fired> {
     let first = taped.turns.first().and_then(|turn| turn.came.as_ref()).map(|came| came.status);
     let is_page = taped
         .turns

@@ -5,14 +5,14 @@ use std::fmt::Write as _;
 
 use crate::config::budget::Budget;
 use crate::config::settings::{self, Setting};
-use crate::counters::{HungUp, Untouched};
+use crate::counters::{CloseReason, SkipReason};
 use crate::refuse::{self, Refusal};
 
 /// Under which name it is counted that a limit was met.
 enum Counted {
     Refused(Refusal),
-    Untouched(Untouched),
-    HungUp(HungUp),
+    SkipReason(SkipReason),
+    CloseReason(CloseReason),
     /// How an answer ended, in the access log.
     Ended(&'static str),
     Nowhere,
@@ -48,22 +48,22 @@ const LIMITS: &[Limit] = &[
     fixed("streams of one connection of HTTP/2", "100; fewer in a crowd, see below", "REFUSED_STREAM", Nowhere),
     set("limits.target_bytes", "414", Refused(refuse::TARGET_TOO_LONG)),
     set("limits.request_bytes", "413", Refused(refuse::BODY_TOO_LARGE)),
-    set("limits.body_bytes", "passes untouched", Counted::Untouched(Untouched::TooLarge)),
-    set("limits.held_bytes", "passes untouched", Counted::Untouched(Untouched::Busy)),
+    set("limits.body_bytes", "passes untouched", Counted::SkipReason(SkipReason::TooLarge)),
+    set("limits.held_bytes", "passes untouched", Counted::SkipReason(SkipReason::Busy)),
     fixed("a request's body that is held", "64 KiB", "passes untouched", Nowhere),
     fixed("an event that is held", "64 KiB", "passes untouched", Nowhere),
     fixed("a body behind a refusal", "64 KiB, 1 second", "the connection is closed behind the answer", Nowhere),
-    set("limits.head_seconds", "hung up on", Counted::HungUp(HungUp::HeadSlow)),
+    set("limits.head_seconds", "hung up on", Counted::CloseReason(CloseReason::HeadSlow)),
     set("limits.body_seconds", "408; any byte starts it anew", Refused(refuse::BODY_STALLED)),
-    set("limits.idle_seconds", "hung up on", Counted::HungUp(HungUp::Idle)),
+    set("limits.idle_seconds", "hung up on", Counted::CloseReason(CloseReason::Idle)),
     set(
         "limits.stalled_seconds",
         "hung up on, any byte starts it anew; over HTTP/2: RST_STREAM, 16 KiB start it anew",
-        Counted::HungUp(HungUp::Stalled),
+        Counted::CloseReason(CloseReason::Stalled),
     ),
     set("limits.connect_seconds", "504", Refused(refuse::CONNECT_TIMEOUT)),
     set("limits.first_byte_seconds", "504", Refused(refuse::ANSWER_TIMEOUT)),
-    set("limits.mend_seconds", "passes untouched", Counted::Untouched(Untouched::Slow)),
+    set("limits.mend_seconds", "passes untouched", Counted::SkipReason(SkipReason::Slow)),
     set("limits.learned_seconds", "the upstream is asked about itself again", Nowhere),
     set("limits.silence_seconds", "a comment is sent (repair `stream.silence`)", Nowhere),
     set("limits.pool_idle_seconds", "the connection to the upstream is closed", Nowhere),
@@ -75,8 +75,8 @@ impl Counted {
     fn text(&self) -> String {
         match self {
             Self::Refused(refusal) => format!("refused: `{}`", refusal.name),
-            Self::Untouched(why) => format!("untouched: `{}`", why.name()),
-            Self::HungUp(why) => format!("hung up: `{}`", why.name()),
+            Self::SkipReason(why) => format!("untouched: `{}`", why.name()),
+            Self::CloseReason(why) => format!("hung up: `{}`", why.name()),
             Self::Ended(how) => format!("ending: `{how}`"),
             Self::Nowhere => "-".to_owned(),
         }

@@ -16,7 +16,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::stalled::heed_progress;
 use super::{Connection, Patience, Phase};
-use crate::alarm::Alarm;
+use crate::lazy_timer::LazyTimer;
 
 /// How a connection begins over HTTP/2 (RFC 9113 section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -103,7 +103,7 @@ pub struct Timed {
     socket: Socket,
     connection: Arc<Connection>,
     patience: Patience,
-    alarm: Alarm,
+    alarm: LazyTimer,
     /// What was read in order to see what it is, and is still to be read.
     start: Bytes,
 }
@@ -111,7 +111,7 @@ pub struct Timed {
 impl Timed {
     #[must_use]
     pub fn new(socket: Socket, connection: Arc<Connection>, patience: Patience) -> Self {
-        Self { socket, connection, patience, alarm: Alarm::default(), start: Bytes::new() }
+        Self { socket, connection, patience, alarm: LazyTimer::default(), start: Bytes::new() }
     }
 
     /// Waits until it can be told what the client speaks. Whoever hangs up before that speaks HTTP/1.1.

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::{Connection, Phase, portion};
-use crate::alarm::Alarm;
+use crate::lazy_timer::LazyTimer;
 use crate::overload::Crowd;
 
 /// How long a client that was refused midway may go on sending: a socket that is closed before everything was read from
@@ -48,7 +48,7 @@ pub struct Stalled<S> {
     limit: Duration,
     /// Since when bytes have waited.
     since: Option<Instant>,
-    alarm: Alarm,
+    alarm: LazyTimer,
     /// Who tells whether there is less time because of others.
     crowd: Option<Crowd>,
     /// When nothing more is read of what nobody wants, once all is written.
@@ -69,7 +69,7 @@ impl<S> Stalled<S> {
             connection,
             limit,
             since: None,
-            alarm: Alarm::default(),
+            alarm: LazyTimer::default(),
             crowd: None,
             lingers_until: None,
             turn: None,

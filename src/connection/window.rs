@@ -16,8 +16,8 @@ use hyper::rt::Executor;
 use tokio::time::Instant;
 
 use super::stalled::{HURRIED, LOOK_EVERY};
-use crate::alarm::Alarm;
-use crate::counters::{Counters, HungUp};
+use crate::counters::{CloseReason, Counters};
+use crate::lazy_timer::LazyTimer;
 use crate::overload::Crowd;
 
 tokio::task_local! {
@@ -106,7 +106,7 @@ where
             window: Arc::default(),
             of: self.clone(),
             since: None,
-            alarm: Alarm::default(),
+            alarm: LazyTimer::default(),
         };
         // A fault of one stream is not one of its connection.
         let first = AssertUnwindSafe(|| Pin::new(&mut stream).poll(&mut Context::from_waker(Waker::noop())));
@@ -123,7 +123,7 @@ struct Streamed<F> {
     of: Streams,
     /// Since when which piece has waited.
     since: Option<(usize, Instant)>,
-    alarm: Alarm,
+    alarm: LazyTimer,
 }
 
 impl<F> Streamed<F> {
@@ -161,7 +161,7 @@ impl<F: Future<Output = ()>> Future for Streamed<F> {
         }
         ready!(this.poll_stalled(cx));
         this.window.stalled.store(true, Ordering::Relaxed);
-        this.of.counters.hung_up(HungUp::Stalled);
+        this.of.counters.hung_up(CloseReason::Stalled);
         // What nobody holds any more is reset (RST_STREAM, RFC 9113 section 6.4), and what was to be sent is given up.
         this.stream = None;
         Poll::Ready(())
@@ -182,7 +182,7 @@ mod tests {
 
     fn streamed<F: Future<Output = ()> + Send + 'static>(of: Streams, stream: F) -> Streamed<F> {
         let window = Arc::default();
-        Streamed { stream: Some(Box::pin(stream)), window, of, since: None, alarm: Alarm::default() }
+        Streamed { stream: Some(Box::pin(stream)), window, of, since: None, alarm: LazyTimer::default() }
     }
 
     fn load() -> &'static Load {

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::{Exchange, Worker, taping};
 use crate::body::Ending;
 use crate::connection::Connection;
-use crate::counters::{Counters, Untouched, fault_name};
+use crate::counters::{Counters, SkipReason, fault_name};
 use crate::endpoint::Class;
 use crate::headers;
 use crate::plan::{Bug, BugKind, each_once};
@@ -30,7 +30,7 @@ use crate::upstream::Place;
 const LEFT: u16 = 499;
 
 /// What the books want to know of an exchange that its other parts may have handed on by its end.
-pub(super) struct Account {
+pub(super) struct ExchangeStats {
     method: Method,
     pub(super) class: Class,
     version: Version,
@@ -66,7 +66,7 @@ pub(super) struct End {
     pub(super) ending: Ending,
 }
 
-impl Account {
+impl ExchangeStats {
     pub(super) fn open(worker: &Worker, connection: &Connection, request: &HttpRequest<Incoming>) -> Self {
         let runtime = &worker.runtime;
         runtime.counters.in_flight.fetch_add(1, Ordering::Relaxed);
@@ -180,7 +180,7 @@ impl Exchange {
             status: end.status,
             mended: ids(Mode::Fix),
             observed: ids(Mode::Observe),
-            untouched: self.untouched.map(Untouched::name),
+            untouched: self.untouched.map(SkipReason::name),
             refused: self.refused.map(|refusal| refusal.name),
             fault: fault_name(fault),
             first_byte: end.first_byte,
@@ -214,19 +214,19 @@ impl Drop for Exchange {
 }
 
 /// Counts the bugs of repairs and tells of them. Answers what the access log says of the message.
-pub(super) fn tell(counters: &Counters, bugs: &[Bug]) -> Option<Untouched> {
+pub(super) fn tell(counters: &Counters, bugs: &[Bug]) -> Option<SkipReason> {
     let mut why = None;
     for bug in bugs {
         let reason = match bug.kind {
             BugKind::Panic => {
                 counters.panics.fetch_add(1, Ordering::Relaxed);
                 tracing::error!(repair = bug.id, "a repair panicked; the message passed untouched");
-                Untouched::Panicked
+                SkipReason::Panicked
             }
             BugKind::Violation(promise) => {
                 counters.violated(bug.slot);
                 tracing::error!(repair = bug.id, promise, "a repair broke a promise; the message passed untouched");
-                Untouched::Violated
+                SkipReason::Violated
             }
         };
         counters.untouched(reason);

@@ -15,7 +15,7 @@ use super::Exchange;
 use crate::body::caller::Caller;
 use crate::body::{self, Peeked, Read, Upload};
 use crate::coding;
-use crate::counters::Untouched;
+use crate::counters::SkipReason;
 use crate::edit::json::Object;
 use crate::endpoint::Class;
 use crate::exchange::{Opening, Reply, ReplyBody, Request, RequestBody};
@@ -152,7 +152,7 @@ impl Exchange {
     /// Reads all of a body, up to so many bytes.
     async fn peek_whole(&mut self, reply: &mut Reply, mut incoming: Incoming, most: usize) -> Result<Rest, Failure> {
         if reply.coding.is_none() && headers::is_encoded(&reply.headers) {
-            self.note_untouched(Untouched::Encoded);
+            self.note_untouched(SkipReason::Encoded);
             return Ok(Rest::Stream(Bytes::new(), incoming.into()));
         }
         let bounds = self.runtime().bounds;
@@ -162,9 +162,9 @@ impl Exchange {
             Read::Whole(bytes) => Ok(self.show(reply, bytes, bounds.body_bytes)),
             Read::Partly(prefix) => {
                 self.note_untouched(match began.elapsed() >= bounds.body_time {
-                    _ if self.held.is_refused => Untouched::Busy,
-                    true => Untouched::Slow,
-                    false => Untouched::TooLarge,
+                    _ if self.held.is_refused => SkipReason::Busy,
+                    true => SkipReason::Slow,
+                    false => SkipReason::TooLarge,
                 });
                 Ok(Rest::Stream(prefix, incoming.into()))
             }
@@ -203,7 +203,7 @@ impl Exchange {
             }
             Read::Partly(prefix) => {
                 if self.held.is_refused {
-                    self.note_untouched(Untouched::Busy);
+                    self.note_untouched(SkipReason::Busy);
                 }
                 reply.opening = Opening::of(&prefix);
                 Ok(Rest::Stream(prefix, incoming.into()))
@@ -222,13 +222,13 @@ impl Exchange {
             Some(Err(_)) => {
                 // Neither to be mended nor to be handed on decoded: it goes as it came.
                 reply.coding = None;
-                self.note_untouched(Untouched::Encoded);
+                self.note_untouched(SkipReason::Encoded);
                 return Rest::Whole(bytes, None);
             }
         };
         let plain = decoded.as_ref().unwrap_or(&bytes);
         if !reading::show_whole(reply, plain) && reply.is_json() {
-            self.note_untouched(Untouched::NotJson);
+            self.note_untouched(SkipReason::NotJson);
         }
         Rest::Whole(bytes, decoded)
     }

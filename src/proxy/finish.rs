@@ -21,7 +21,7 @@ use crate::body::{AtEnd, Ending, ReplyBody, Source};
 use crate::coding::Decoder;
 use crate::connection::Phase;
 use crate::connection::window::Window;
-use crate::counters::Untouched;
+use crate::counters::SkipReason;
 use crate::endpoint::Class;
 use crate::exchange::{self, At, Event, Form, Reply, Request, Site};
 use crate::headers;
@@ -179,7 +179,7 @@ impl Exchange {
     ) -> Option<Box<dyn AtEnd>> {
         self.runtime().counters.exchanges.fetch_add(1, Ordering::Relaxed);
         let first_byte = self.started.elapsed();
-        Some(Box::new(Tail { exchange: self, class, status, lease, first_byte, seen }))
+        Some(Box::new(OnBodyEnd { exchange: self, class, status, lease, first_byte, seen }))
     }
 }
 
@@ -249,7 +249,7 @@ fn is_as_it_came(text: &Bytes, rest: &Rest) -> bool {
 }
 
 /// What is left to do when the answer has ended.
-struct Tail {
+struct OnBodyEnd {
     exchange: Box<Exchange>,
     class: Class,
     status: StatusCode,
@@ -262,7 +262,7 @@ struct Tail {
 struct Seen {
     /// What fired in the exchange, the head of its answer included.
     findings: Findings,
-    untouched: Option<Untouched>,
+    untouched: Option<SkipReason>,
     /// The beginning of what the upstream sent, if the exchange is taped.
     before: Option<Vec<u8>>,
 }
@@ -273,7 +273,7 @@ fn keep_before(seen: &Mutex<Seen>, event: &Event) {
     }
 }
 
-impl AtEnd for Tail {
+impl AtEnd for OnBodyEnd {
     fn at_end(self: Box<Self>, ending: Ending, bytes: u64, copy: Option<Bytes>) {
         let Self { mut exchange, class, status, lease, first_byte, seen } = *self;
         let now = Instant::now();

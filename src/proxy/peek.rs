@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::{Exchange, admit, limits};
 use crate::body::{self, Read, Upload};
 use crate::connection::Phase;
-use crate::counters::Untouched;
+use crate::counters::SkipReason;
 use crate::exchange::Request;
 use crate::jsonrpc::Envelope;
 use crate::machine::reading::{self, OfRequest};
@@ -52,7 +52,7 @@ impl Exchange {
                 }
                 Read::Partly(bytes) => {
                     if self.held.is_refused {
-                        self.note_untouched(Untouched::Busy);
+                        self.note_untouched(SkipReason::Busy);
                     }
                     prefix = Some(bytes);
                 }
@@ -103,7 +103,7 @@ impl Exchange {
             }
             Read::Partly(bytes) => {
                 if !is_long && self.held.is_refused {
-                    self.note_untouched(Untouched::Busy);
+                    self.note_untouched(SkipReason::Busy);
                 }
                 request.message = Some(Envelope::peek_start(&bytes)).filter(Envelope::is_message);
                 Ok(self.stream_up(Some(bytes).filter(|bytes| !bytes.is_empty()), incoming))

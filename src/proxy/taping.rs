@@ -15,11 +15,15 @@ use crate::body::{Ending, RequestBody};
 use crate::connection::Connection;
 use crate::endpoint::Class;
 use crate::exchange::Reply;
-use crate::tape::{Asked, Came, MOST_BYTES, Taped, Text, Turn};
+use crate::tape::{Asked, Came, MOST_BYTES, RecordedExchange, Text, Turn};
 use crate::upstream::Question;
 
 /// The beginning of a tape, if anybody wants one.
-pub(super) fn begin(worker: &Worker, connection: &Connection, request: &HttpRequest<Incoming>) -> Option<Box<Taped>> {
+pub(super) fn begin(
+    worker: &Worker,
+    connection: &Connection,
+    request: &HttpRequest<Incoming>,
+) -> Option<Box<RecordedExchange>> {
     worker.recorder.as_ref()?;
     let known = worker.runtime.learner.recall();
     let asked = Asked {
@@ -28,7 +32,7 @@ pub(super) fn begin(worker: &Worker, connection: &Connection, request: &HttpRequ
         headers: request.headers().clone(),
         body: Text::default(),
     };
-    Some(Box::new(Taped {
+    Some(Box::new(RecordedExchange {
         number: worker.runtime.ledger.taped.fetch_add(1, Ordering::Relaxed) + 1,
         began: SystemTime::now(),
         site: worker.runtime.recorded.clone(),
@@ -101,7 +105,13 @@ impl Exchange {
     }
 
     /// The answer has ended: `before` is what the upstream streamed, `copy` what the client got.
-    pub(super) fn tape_end(&self, mut tape: Box<Taped>, ending: Ending, before: Option<Vec<u8>>, copy: Bytes) {
+    pub(super) fn tape_end(
+        &self,
+        mut tape: Box<RecordedExchange>,
+        ending: Ending,
+        before: Option<Vec<u8>>,
+        copy: Bytes,
+    ) {
         let is_whole = ending == Ending::Whole && copy.len() as u64 == tape.bytes;
         tape.ending = Some(ending);
         if let Some(came) = tape.turns.last_mut().and_then(|turn| turn.came.as_mut()).filter(|came| !came.body.is_whole)

@@ -13,7 +13,7 @@ use super::{Redactor, words};
 use crate::edit::{jwt, params};
 use crate::endpoint::{self, Class};
 use crate::jsonrpc::Envelope;
-use crate::tape::Taped;
+use crate::tape::RecordedExchange;
 
 /// Nothing shorter ties exchanges together.
 const SHORTEST_KEY: usize = 6;
@@ -55,7 +55,7 @@ pub struct Signs {
     pub is_error: bool,
 }
 
-pub(super) fn signs(redactor: &Redactor, taped: &Taped) -> Signs {
+pub(super) fn signs(redactor: &Redactor, taped: &RecordedExchange) -> Signs {
     let site = taped.site.as_ref().map_or("", |site| site.name.as_str());
     let mut found = Found { redactor, site, signs: Signs::default() };
     let began = taped.began.duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs();
@@ -121,7 +121,7 @@ impl Found<'_> {
         Some(document)
     }
 
-    fn request(&mut self, taped: &Taped) {
+    fn request(&mut self, taped: &RecordedExchange) {
         let asked = &taped.asked;
         let is_login = taped.class.is_oauth() || taped.class == Class::Other;
         if let Some(query) = asked.target.query().filter(|_| is_login) {
@@ -159,7 +159,7 @@ impl Found<'_> {
         }
     }
 
-    fn answer(&mut self, taped: &Taped) {
+    fn answer(&mut self, taped: &RecordedExchange) {
         let answered = &taped.answered;
         self.headers(&answered.headers);
         if let Some(to) = answered.headers.get(LOCATION).and_then(|to| to.to_str().ok()) {

@@ -4,7 +4,7 @@ use super::secrets::Secrets;
 use super::{Redactor, plain, words};
 use crate::exchange::Facts;
 use crate::seal::SealKeys;
-use crate::tape::Taped;
+use crate::tape::RecordedExchange;
 
 /// A sentence of our own, with words of a server in it, is cut behind so many characters.
 const LONGEST_SENTENCE: usize = 400;
@@ -33,7 +33,7 @@ impl Redactor {
     /// The same, and a secret of one of these exchanges is found in all others: a server may say in one answer what it gave
     /// out in another.
     #[must_use]
-    pub fn knowing_all<'t>(mut self, exchanges: impl IntoIterator<Item = &'t Taped>) -> Self {
+    pub fn knowing_all<'t>(mut self, exchanges: impl IntoIterator<Item = &'t RecordedExchange>) -> Self {
         let mut found = Vec::new();
         for taped in exchanges {
             let pass = self.pass(&taped.known);

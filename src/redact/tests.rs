@@ -28,7 +28,11 @@ fn text(body: &str) -> Text {
 }
 
 /// An exchange of a class: what was asked, and an answer that the client got as it came.
-fn taped(class: Class, asked: (&str, &str, &[(&str, &str)], &str), came: (u16, &[(&str, &str)], &str)) -> Taped {
+fn taped(
+    class: Class,
+    asked: (&str, &str, &[(&str, &str)], &str),
+    came: (u16, &[(&str, &str)], &str),
+) -> RecordedExchange {
     let (method, target, lines, body) = asked;
     let asked = Asked {
         method: Method::from_bytes(method.as_bytes()).unwrap(),
@@ -37,7 +41,7 @@ fn taped(class: Class, asked: (&str, &str, &[(&str, &str)], &str), came: (u16, &
         body: text(body),
     };
     let came = Came { status: StatusCode::from_u16(came.0).unwrap(), headers: headers(came.1), body: text(came.2) };
-    Taped {
+    RecordedExchange {
         site: None,
         number: 1,
         began: SystemTime::UNIX_EPOCH,

@@ -7,7 +7,7 @@ use crate::body::Ending;
 use crate::example;
 use crate::redact::Redactor;
 use crate::repair::{Example, Repair, Then};
-use crate::tape::{Asked, Came, Taped, Text, Turn};
+use crate::tape::{Asked, Came, RecordedExchange, Text, Turn};
 
 fn split(text: &str) -> (&str, HeaderMap, &str) {
     let (head, body) = text.split_once("\n\n").unwrap_or((text, ""));
@@ -25,7 +25,7 @@ fn text(body: &str) -> Text {
 }
 
 /// An example as an exchange; the upstream gives one answer and no other.
-fn taped(repair: &Repair, example: &Example) -> Option<Taped> {
+fn taped(repair: &Repair, example: &Example) -> Option<RecordedExchange> {
     let facts = example::facts(example.site);
     let known = example::knowledge(example.site);
     let (start, mut headers, body) = split(example.request);
@@ -46,7 +46,7 @@ fn taped(repair: &Repair, example: &Example) -> Option<Taped> {
     };
     let status = StatusCode::from_bytes(status.split(' ').next()?.as_bytes()).ok()?;
     let came = Came { status, headers, body: text(body.strip_prefix("(end)").unwrap_or(body)) };
-    Some(Taped {
+    Some(RecordedExchange {
         site: None,
         number: 1,
         began: SystemTime::UNIX_EPOCH + Duration::from_secs(1_749_600_000),
@@ -67,7 +67,7 @@ fn taped(repair: &Repair, example: &Example) -> Option<Taped> {
 }
 
 /// What would be written if nothing were secret.
-fn plainly(taped: &Taped, redacted: Recorded) -> Recorded {
+fn plainly(taped: &RecordedExchange, redacted: Recorded) -> Recorded {
     let pairs = |headers: &HeaderMap| {
         let pair = |(name, value): (&HeaderName, &HeaderValue)| {
             (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())

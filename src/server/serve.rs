@@ -13,15 +13,15 @@ use tokio::io::AsyncWriteExt;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use super::crew::Crew;
-use crate::alarm::Alarm;
+use super::worker_sites::WorkerSites;
 use crate::body::pieces::Pieces;
 use crate::config::budget;
 use crate::connection::Connection;
 use crate::connection::socket::{Opening, Stream, Timed};
 use crate::connection::stalled::Stalled;
 use crate::connection::window::{Streams, Window};
-use crate::counters::HungUp;
+use crate::counters::CloseReason;
+use crate::lazy_timer::LazyTimer;
 use crate::proxy::{self, admit};
 use crate::runtime::Bounds;
 
@@ -46,8 +46,8 @@ const SPEAK_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\
     Connection: close\r\n\r\nThis port speaks TLS: use https:// instead of http:// here";
 
 /// One connection's surroundings.
-pub(super) struct Guest {
-    pub(super) crew: Arc<Crew>,
+pub(super) struct ClientConnection {
+    pub(super) worker_sites: Arc<WorkerSites>,
     pub(super) connection: Arc<Connection>,
     pub(super) bounds: Bounds,
     /// Whether there is room for as many streams as clients may want.
@@ -68,17 +68,17 @@ pub(super) fn sizes() -> [usize; 2] {
 }
 
 /// Serves a connection to its end.
-pub(super) async fn serve(timed: Timed, guest: Guest, tls: Option<TlsAcceptor>) {
+pub(super) async fn serve(timed: Timed, client: ClientConnection, tls: Option<TlsAcceptor>) {
     // Each part is boxed, so that a connection does not hold the memory of how it began.
-    match Box::pin(meet(timed, tls, guest.stopping.clone())).await {
-        Ok(Some((stream, Opening::Http2))) => Box::pin(serve_h2(stream, guest)).await,
-        Ok(Some((stream, _))) => Box::pin(serve_h1(stream, guest)).await,
+    match Box::pin(meet(timed, tls, client.stopping.clone())).await {
+        Ok(Some((stream, Opening::Http2))) => Box::pin(serve_h2(stream, client)).await,
+        Ok(Some((stream, _))) => Box::pin(serve_h1(stream, client)).await,
         Ok(None) => {}
         Err(error) => {
             if error.kind() == std::io::ErrorKind::TimedOut {
-                guest.crew.sites().no_site().counters.hung_up(HungUp::HeadSlow);
+                client.worker_sites.sites().no_site().counters.hung_up(CloseReason::HeadSlow);
             }
-            tracing::debug!(%error, peer = %guest.connection.peer, "a connection ended before its first request")
+            tracing::debug!(%error, peer = %client.connection.peer, "a connection ended before its first request")
         }
     }
 }
@@ -113,13 +113,13 @@ async fn meet(
     }
 }
 
-async fn serve_h1(stream: Stream, guest: Guest) {
-    let Guest { crew, connection, bounds, stopping, .. } = guest;
-    let (counters, client) = (crew.sites().no_site().counters.clone(), connection.clone());
-    let crowd = crew.sites().no_site().crowd();
+async fn serve_h1(stream: Stream, client: ClientConnection) {
+    let ClientConnection { worker_sites, connection, bounds, stopping, .. } = client;
+    let (counters, client) = (worker_sites.sites().no_site().counters.clone(), connection.clone());
+    let crowd = worker_sites.sites().no_site().crowd();
     let service = service_fn(move |request: http::Request<Incoming>| {
         // Boxed, so that a stream that runs for hours does not hold the memory of how it began.
-        let worker = crew.worker(&connection, &request);
+        let worker = worker_sites.worker(&connection, &request);
         Box::pin(proxy::serve(worker, connection.clone(), request))
     });
     let stalled = Stalled::new(stream, client.clone(), bounds.stalled).making_room(crowd);
@@ -148,15 +148,15 @@ async fn serve_h1(stream: Stream, guest: Guest) {
 
 /// HTTP/2 (RFC 9113). When it is told to stop, or nothing was under way for too long, it says GOAWAY with NO_ERROR, and
 /// what is under way ends as it would have.
-async fn serve_h2(stream: Stream, guest: Guest) {
-    let Guest { crew, connection, bounds, stopping, has_room } = guest;
+async fn serve_h2(stream: Stream, client: ClientConnection) {
+    let ClientConnection { worker_sites, connection, bounds, stopping, has_room } = client;
     connection.multiplex();
     let is_front = connection.trusted;
-    let sites = crew.sites();
+    let sites = worker_sites.sites();
     let (counters, crowd) = (sites.no_site().counters.clone(), sites.no_site().crowd());
     let of = connection.clone();
     let service = service_fn(move |request: http::Request<Incoming>| {
-        let serving = proxy::serve(crew.worker(&of, &request), of.clone(), request);
+        let serving = proxy::serve(worker_sites.worker(&of, &request), of.clone(), request);
         Box::pin(async { serving.await.map(|answer| answer.map(|body| Pieces::of(body, Window::current()))) })
     });
     let mut stalled = Stalled::new(stream, connection.clone(), bounds.stalled).making_room(crowd);
@@ -183,7 +183,7 @@ async fn serve_h2(stream: Stream, guest: Guest) {
             .serve_connection(TokioIo::new(stalled), service)
     );
     let mut stopped = pin!(stopping.cancelled());
-    let (mut quiet, mut is_leaving) = (Alarm::default(), false);
+    let (mut quiet, mut is_leaving) = (LazyTimer::default(), false);
     let ended = std::future::poll_fn(|cx| {
         // First what has come already: a request that is there is answered.
         if let Poll::Ready(ended) = serving.as_mut().poll(cx) {
@@ -205,7 +205,7 @@ async fn serve_h2(stream: Stream, guest: Guest) {
                 return Poll::Ready(Ok(()));
             }
             is_leaving = true;
-            counters.hung_up(if connection.had_streams() { HungUp::Idle } else { HungUp::HeadSlow });
+            counters.hung_up(if connection.had_streams() { CloseReason::Idle } else { CloseReason::HeadSlow });
             serving.as_mut().graceful_shutdown();
         }
     })

@@ -14,10 +14,10 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 
 use super::Stop;
-use super::crew::Crew;
-use super::door::{Door, Entry};
+use super::gate::{ConnectionGate, Permit};
 use super::listen::Listener;
-use super::serve::{Guest, serve};
+use super::serve::{ClientConnection, serve};
+use super::worker_sites::WorkerSites;
 use crate::config::budget::with_room;
 use crate::connection::Connection;
 use crate::connection::socket::{Socket, Timed};
@@ -113,7 +113,7 @@ impl Connections {
 }
 
 /// Serves until the order to stop has come and all has ended.
-pub(super) async fn work(source: Source, crew: Arc<Crew>, door: Arc<Door>, stop: &Stop) {
+pub(super) async fn work(source: Source, worker_sites: Arc<WorkerSites>, gate: Arc<ConnectionGate>, stop: &Stop) {
     let connections = match source {
         Source::Listener(listener) => Accepting::of(listener).map(Connections::Listener),
         Source::Inbox(inbox) => Ok(Connections::Inbox(inbox)),
@@ -121,35 +121,47 @@ pub(super) async fn work(source: Source, crew: Arc<Crew>, door: Arc<Door>, stop:
     let tracker = TaskTracker::new();
     match connections {
         Ok(connections) => {
-            crew.refresh();
-            let keeper = tokio::spawn(keep(crew.clone()));
-            accept(connections, &crew, &door, stop, &tracker).await;
-            drain(stop, crew.sites().no_site().bounds.drain, &tracker).await;
+            worker_sites.refresh();
+            let keeper = tokio::spawn(keep(worker_sites.clone()));
+            accept(connections, &worker_sites, &gate, stop, &tracker).await;
+            drain(stop, worker_sites.sites().no_site().bounds.drain, &tracker).await;
             keeper.abort();
         }
         Err(error) => tracing::error!(%error, "a worker cannot use its listener"),
     }
 }
 
-async fn accept(mut connections: Connections, crew: &Arc<Crew>, door: &Arc<Door>, stop: &Stop, tracker: &TaskTracker) {
+async fn accept(
+    mut connections: Connections,
+    worker_sites: &Arc<WorkerSites>,
+    gate: &Arc<ConnectionGate>,
+    stop: &Stop,
+    tracker: &TaskTracker,
+) {
     loop {
         match connections.next(stop).await {
             Ok(Some(socket)) => {
-                let Some((connection, bounds)) = meet(&socket, crew) else { continue };
+                let Some((connection, bounds)) = meet(&socket, worker_sites) else { continue };
                 // A number that is stated is meant for clients with an address of their own.
                 let is_local = socket.is_local() && bounds.connections_per_peer.is_some();
                 let is_limited = !connection.trusted && !is_local;
-                match door.enter(Some(connection.peer).filter(|_| is_limited), connection.trusted, &bounds) {
-                    Some(entry) => {
-                        let (stopping, has_room) = (stop.accepting.clone(), entry.has_room);
-                        let guest = Guest { crew: crew.clone(), connection, bounds, has_room, stopping };
-                        tracker.spawn(receive(socket, guest, door.acceptor(), entry));
+                match gate.enter(Some(connection.peer).filter(|_| is_limited), connection.trusted, &bounds) {
+                    Some(permit) => {
+                        let (stopping, has_room) = (stop.accepting.clone(), permit.has_room);
+                        let client = ClientConnection {
+                            worker_sites: worker_sites.clone(),
+                            connection,
+                            bounds,
+                            has_room,
+                            stopping,
+                        };
+                        tracker.spawn(receive(socket, client, gate.acceptor(), permit));
                     }
                     None => {
-                        crew.sites().no_site().counters.refused(&refuse::TOO_MANY_CONNECTIONS);
+                        worker_sites.sites().no_site().counters.refused(&refuse::TOO_MANY_CONNECTIONS);
                         // Who speaks TLS could read nothing before a handshake, which costs more than a request.
-                        if door.acceptor().is_none() {
-                            turn_away(socket, door);
+                        if gate.acceptor().is_none() {
+                            turn_away(socket, gate);
                         }
                     }
                 }
@@ -167,29 +179,29 @@ async fn wait_out(error: &io::Error) {
 }
 
 /// Who connects. `None`: somebody who has gone again.
-fn meet(socket: &Socket, crew: &Crew) -> Option<(Arc<Connection>, Bounds)> {
+fn meet(socket: &Socket, worker_sites: &WorkerSites) -> Option<(Arc<Connection>, Bounds)> {
     let peer = socket.peer()?;
-    let sites = crew.sites();
+    let sites = worker_sites.sites();
     let process = sites.no_site();
     let connection = Connection::new(peer, process.trusts(peer));
     Some((Arc::new(connection), process.bounds))
 }
 
 /// Serves a connection to its end.
-async fn receive(socket: Socket, guest: Guest, tls: Option<TlsAcceptor>, entry: Entry) {
-    let buffers = guest.bounds.socket_bytes;
-    socket.prepare(if entry.has_room { buffers.map(with_room) } else { buffers });
-    let timed = Timed::new(socket, guest.connection.clone(), guest.bounds.patience);
-    serve(timed, guest, tls).await;
-    drop(entry);
+async fn receive(socket: Socket, client: ClientConnection, tls: Option<TlsAcceptor>, permit: Permit) {
+    let buffers = client.bounds.socket_bytes;
+    socket.prepare(if permit.has_room { buffers.map(with_room) } else { buffers });
+    let timed = Timed::new(socket, client.connection.clone(), client.bounds.patience);
+    serve(timed, client, tls).await;
+    drop(permit);
 }
 
 /// One connection too many: says so and hangs up, if there are not too many of those either. What the client had sent is read first, as it would not see the answer
 /// otherwise (RFC 9112 section 9.6).
-fn turn_away(mut socket: Socket, door: &Arc<Door>) {
-    let Some(parting) = door.part() else { return };
+fn turn_away(mut socket: Socket, gate: &Arc<ConnectionGate>) {
+    let Some(lingering) = gate.linger() else { return };
     tokio::spawn(async move {
-        let _parting = parting;
+        let _lingering = lingering;
         let reply = refuse::TOO_MANY_CONNECTIONS.reply();
         let body = reply.json().map(Object::to_bytes).unwrap_or_default();
         let head = format!(
@@ -222,12 +234,12 @@ async fn drain(stop: &Stop, limit: Duration, tracker: &TaskTracker) {
 }
 
 /// Closes idle upstream connections that are too old and takes up reloads, whether or not there is traffic.
-async fn keep(crew: Arc<Crew>) {
+async fn keep(worker_sites: Arc<WorkerSites>) {
     let mut every = tokio::time::interval(TICK);
     loop {
         every.tick().await;
-        crew.refresh();
-        crew.prune();
+        worker_sites.refresh();
+        worker_sites.prune();
     }
 }
 

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 
 use self::out::{File, Out};
 pub use crate::config::Format;
-use crate::counters::Untouched;
+use crate::counters::SkipReason;
 use crate::ending::Ending;
 use crate::endpoint::Class;
 use crate::plan::Fired;
@@ -39,7 +39,7 @@ pub struct Record<'a> {
     pub version: Version,
     pub status: StatusCode,
     pub fired: &'a [Fired],
-    pub untouched: Option<Untouched>,
+    pub untouched: Option<SkipReason>,
     /// The name of the refusal and whose fault it was, if the proxy answered itself.
     pub refused: Option<(&'static str, &'static str)>,
     pub first_byte: Duration,

@@ -27,8 +27,8 @@ use super::stamp;
 use crate::config::{Config, budget};
 use crate::redact::{Redacted, Redactor};
 use crate::secret;
-use crate::tape::{Recorder, SiteFacts, Taped};
-use book::{Book, Hosted, by_ranges};
+use crate::tape::{RecordedExchange, Recorder, SiteFacts};
+use book::{FlowIndex, Hosted, by_ranges};
 use flow::{NOBODY, Sentence};
 
 /// So many exchanges wait to be looked at; what comes beyond that is dropped and counted.
@@ -56,7 +56,7 @@ pub struct Flows {
 }
 
 struct Shared {
-    book: Mutex<Book>,
+    book: Mutex<FlowIndex>,
     /// The sites that are served now.
     sites: ArcSwap<Vec<Arc<SiteFacts>>>,
     watchers: broadcast::Sender<Arc<str>>,
@@ -68,8 +68,8 @@ struct Shared {
 }
 
 enum Job {
-    Opened(Box<Taped>),
-    Ended(Box<Taped>),
+    Opened(Box<RecordedExchange>),
+    Ended(Box<RecordedExchange>),
     /// All that came before is done.
     Flush(Sender<()>),
     Stop,
@@ -104,7 +104,7 @@ impl Flows {
         let (jobs, inbox) = sync_channel(WAITING);
         let (most_waiting, most_shown) = budget::recorded(setup.memory);
         let shared = Arc::new(Shared {
-            book: Mutex::new(Book::new(setup.hosted, setup.started, most_shown)),
+            book: Mutex::new(FlowIndex::new(setup.hosted, setup.started, most_shown)),
             sites: ArcSwap::default(),
             watchers: broadcast::channel(BACKLOG).0,
             waiting: AtomicUsize::new(0),
@@ -149,7 +149,7 @@ impl Flows {
     }
 
     /// Hands on without ever waiting.
-    fn hand_on(&self, taped: Taped, job: impl FnOnce(Box<Taped>) -> Job) {
+    fn hand_on(&self, taped: RecordedExchange, job: impl FnOnce(Box<RecordedExchange>) -> Job) {
         let size = size(&taped);
         let waiting = self.shared.waiting.fetch_add(size, Ordering::Relaxed);
         if waiting + size > self.shared.most_waiting || self.jobs.try_send(job(Box::new(taped))).is_err() {
@@ -164,11 +164,11 @@ impl Recorder for Flows {
         self.shared.sites.store(Arc::new(sites));
     }
 
-    fn opened(&self, taped: &Taped) {
+    fn opened(&self, taped: &RecordedExchange) {
         self.hand_on(taped.clone(), Job::Opened);
     }
 
-    fn ended(&self, taped: Taped) {
+    fn ended(&self, taped: RecordedExchange) {
         self.hand_on(taped, Job::Ended);
     }
 }
@@ -189,7 +189,7 @@ impl Drop for Flows {
 }
 
 /// What a taped exchange takes while it waits.
-fn size(taped: &Taped) -> usize {
+fn size(taped: &RecordedExchange) -> usize {
     let bodies = taped
         .turns
         .iter()
@@ -224,7 +224,7 @@ impl Keeper {
         }
     }
 
-    fn take(&mut self, taped: &Taped, has_ended: bool) {
+    fn take(&mut self, taped: &RecordedExchange, has_ended: bool) {
         self.shared.waiting.fetch_sub(size(taped), Ordering::Relaxed);
         if !SiteFacts::is_same(self.known.as_ref(), taped.site.as_ref()) {
             self.redactor.know(taped.site.as_deref().map(|site| &site.facts));

@@ -15,9 +15,9 @@ use super::heed::Watched;
 use super::ownership::Sending;
 use super::pool::{Carrier, Lease};
 use super::{Failure, Upstream, http2};
-use crate::alarm::Alarm;
 use crate::body::pieces::Pieces;
 use crate::body::{RequestBody, Upload};
+use crate::lazy_timer::LazyTimer;
 use crate::refuse;
 
 /// How an attempt on one connection failed.
@@ -100,7 +100,12 @@ impl Patience {
     }
 
     /// Waits for the head of an answer; `None` when it takes too long.
-    async fn wait<F: Future>(&self, mut answer: Pin<&mut F>, alarm: &mut Alarm, upload: &Upload) -> Option<F::Output> {
+    async fn wait<F: Future>(
+        &self,
+        mut answer: Pin<&mut F>,
+        alarm: &mut LazyTimer,
+        upload: &Upload,
+    ) -> Option<F::Output> {
         std::future::poll_fn(|cx| match answer.as_mut().poll(cx) {
             Poll::Ready(answer) => Poll::Ready(Some(answer)),
             // The clock runs from the last byte of the upload that was taken.

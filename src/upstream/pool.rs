@@ -13,7 +13,7 @@ use super::ownership::{Next, Owner};
 use super::socket::Socket;
 use super::target::Limits;
 use super::{Failure, Upstream};
-use crate::alarm::Alarm;
+use crate::lazy_timer::LazyTimer;
 use crate::overload::Kept;
 use crate::refuse;
 
@@ -22,7 +22,7 @@ pub(super) struct Pooled {
     place: Arc<Place>,
     sender: http1::SendRequest<Watched>,
     heed: Heed,
-    alarm: Alarm,
+    alarm: LazyTimer,
     opened: Instant,
     returned: Instant,
     /// Counts it while it waits.
@@ -33,7 +33,7 @@ pub(super) struct Pooled {
 pub struct Lease {
     pub(super) upstream: Arc<Upstream>,
     pub(super) place: Arc<Place>,
-    pub(super) alarm: Alarm,
+    pub(super) alarm: LazyTimer,
     pub(super) carrier: Carrier,
 }
 
@@ -158,7 +158,7 @@ impl Upstream {
     /// What an exchange holds of a shared connection.
     pub(super) fn lease(self: &Arc<Self>, place: &Arc<Place>, stream: Stream) -> Lease {
         let (upstream, place) = (self.clone(), place.clone());
-        Lease { upstream, place, alarm: Alarm::default(), carrier: Carrier::Shared(stream) }
+        Lease { upstream, place, alarm: LazyTimer::default(), carrier: Carrier::Shared(stream) }
     }
 
     /// A pooled connection that is alive, if there is one; the newest first, so that the others grow old and close.
@@ -207,6 +207,6 @@ impl Upstream {
             }
         });
         let carrier = Carrier::Own { sender, heed, opened: Instant::now(), next: Next::Anybody };
-        Ok(Lease { upstream: self.clone(), place: place.clone(), alarm: Alarm::default(), carrier })
+        Ok(Lease { upstream: self.clone(), place: place.clone(), alarm: LazyTimer::default(), carrier })
     }
 }

@@ -10,7 +10,7 @@ use crate::check::stand::{Answer, Probe, Seen};
 use crate::endpoint::{SESSION, VERSION};
 use crate::repair::Mode;
 use crate::sse;
-use crate::tape::Taped;
+use crate::tape::RecordedExchange;
 
 impl Walk<'_> {
     /// Asks once, and if a repair of requests would have mended the question, whether it had to. Answers what a client of
@@ -124,7 +124,7 @@ fn last_target(seen: &Seen) -> Option<String> {
 }
 
 /// What the server itself said first where it takes messages: a redirect on the way there is another matter.
-fn status_where_it_is_taken(taped: &Taped) -> Option<StatusCode> {
+fn status_where_it_is_taken(taped: &RecordedExchange) -> Option<StatusCode> {
     let statuses = || taped.turns.iter().filter_map(|turn| turn.came.as_ref()).map(|came| came.status);
     let is_on_the_way = |status: &StatusCode| status.is_redirection() && taped.class.has_messages();
     statuses().find(|status| !is_on_the_way(status)).or_else(|| statuses().next())

@@ -11,7 +11,7 @@ use crate::check::stand::{Answer, Probe, Seen};
 use crate::example;
 use crate::exchange::{Reply, Site};
 use crate::knowledge::Knowledge;
-use crate::tape::Taped;
+use crate::tape::RecordedExchange;
 
 /// How the browser came back.
 #[derive(Clone, Debug)]
@@ -37,7 +37,7 @@ impl Walk<'_> {
 
     /// Whether a document was looked for there already, in vain: the server does not answer.
     pub(in crate::check) fn hangs_at(&self, path: &str) -> bool {
-        let is_silent = |taped: &Taped| {
+        let is_silent = |taped: &RecordedExchange| {
             taped.asked.target.path() == path
                 && !taped.turns.is_empty()
                 && taped.turns.iter().all(|turn| turn.came.is_none())
@@ -70,7 +70,7 @@ impl Walk<'_> {
         let before = reply.clone();
         let (report, _) = self.stand.runtime().plan.mend_reply(&site, &request, &mut reply, false);
         let query = reply.headers.get(LOCATION).and_then(|to| Some(to.to_str().ok()?.split_once('?')?.1.to_owned()));
-        let taped = Taped::past(&request, &before, &reply, report.fired, self.walked.known.clone());
+        let taped = RecordedExchange::past(&request, &before, &reply, report.fired, self.walked.known.clone());
         let probe = "the way back from the browser";
         self.walked.seen.push(Seen {
             probe,

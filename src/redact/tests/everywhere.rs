@@ -53,7 +53,7 @@ fn encodings(secret: &str) -> Vec<String> {
 }
 
 /// Exchanges with a text wherever one can be.
-fn places(text: &str) -> Vec<Taped> {
+fn places(text: &str) -> Vec<RecordedExchange> {
     let url = percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
     let raw = if text.parse::<http::uri::PathAndQuery>().is_ok() && !text.contains(['?', '#', '&', '/']) {
         text

@@ -9,7 +9,7 @@ use serde_json::json;
 use url::Url;
 
 use super::Record;
-use crate::counters::Untouched;
+use crate::counters::SkipReason;
 use crate::ending::Ending;
 use crate::plan::each_once;
 use crate::redact::path_for_logs;
@@ -101,7 +101,7 @@ pub(super) fn json(out: &mut String, date: &str, millis: u32, record: &Record<'_
         "status": record.status.as_u16(),
         "mended": ids(record, Mode::Fix).collect::<Vec<_>>(),
         "observed": ids(record, Mode::Observe).collect::<Vec<_>>(),
-        "untouched": record.untouched.map(Untouched::name),
+        "untouched": record.untouched.map(SkipReason::name),
         "refused": record.refused.map(|(name, _)| name),
         "fault": record.refused.map(|(_, fault)| fault),
         "first_byte_ms": u64::try_from(record.first_byte.as_millis()).unwrap_or(u64::MAX),

@@ -137,33 +137,34 @@ fn only_captures_are_taken_for_such() {
 /// An exchange with so long a body.
 fn redacted(length: usize) -> crate::redact::Redacted {
     let site = site();
-    let mut redacted = crate::redact::Redactor::new([0; 32]).knowing(&site.facts).redact(&crate::tape::Taped {
-        number: 1,
-        began: SystemTime::UNIX_EPOCH,
-        site: Some(site.clone()),
-        client: "::1".parse().unwrap(),
-        class: crate::endpoint::Class::Mcp,
-        asked: crate::tape::Asked {
-            method: http::Method::GET,
-            target: "/mcp".parse().unwrap(),
-            headers: http::HeaderMap::new(),
-            body: crate::tape::Text::default(),
-        },
-        turns: Vec::new(),
-        answered: crate::tape::Came {
-            status: http::StatusCode::OK,
-            headers: http::HeaderMap::new(),
-            body: crate::tape::Text::default(),
-        },
-        fired: Vec::new(),
-        known: std::sync::Arc::default(),
-        untouched: None,
-        refused: None,
-        first_byte: Duration::ZERO,
-        total: Duration::ZERO,
-        bytes: 0,
-        ending: None,
-    });
+    let mut redacted =
+        crate::redact::Redactor::new([0; 32]).knowing(&site.facts).redact(&crate::tape::RecordedExchange {
+            number: 1,
+            began: SystemTime::UNIX_EPOCH,
+            site: Some(site.clone()),
+            client: "::1".parse().unwrap(),
+            class: crate::endpoint::Class::Mcp,
+            asked: crate::tape::Asked {
+                method: http::Method::GET,
+                target: "/mcp".parse().unwrap(),
+                headers: http::HeaderMap::new(),
+                body: crate::tape::Text::default(),
+            },
+            turns: Vec::new(),
+            answered: crate::tape::Came {
+                status: http::StatusCode::OK,
+                headers: http::HeaderMap::new(),
+                body: crate::tape::Text::default(),
+            },
+            fired: Vec::new(),
+            known: std::sync::Arc::default(),
+            untouched: None,
+            refused: None,
+            first_byte: Duration::ZERO,
+            total: Duration::ZERO,
+            bytes: 0,
+            ending: None,
+        });
     redacted.answered.body = "a".repeat(length);
     redacted
 }

@@ -40,7 +40,7 @@ pub fn by_ranges(ranges: Ranges) -> Hosted {
     })
 }
 
-pub struct Book {
+pub struct FlowIndex {
     /// `None`: nobody knows whose addresses are whose.
     hosted: Option<Hosted>,
     started: SystemTime,
@@ -67,7 +67,7 @@ pub struct Placed {
     pub sentence: Option<Sentence>,
 }
 
-impl Book {
+impl FlowIndex {
     #[must_use]
     pub fn new(hosted: Option<Hosted>, started: SystemTime, most_bytes: usize) -> Self {
         Self {

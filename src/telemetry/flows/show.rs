@@ -70,7 +70,7 @@ pub(super) fn exchange(exchange: &Redacted) -> Value {
         "ms": u64::try_from(exchange.total.as_millis()).unwrap_or(u64::MAX),
         "bytes": exchange.bytes,
         "repairs": repairs,
-        "untouched": exchange.untouched.map(crate::counters::Untouched::name),
+        "untouched": exchange.untouched.map(crate::counters::SkipReason::name),
         "refused": exchange.refused.map(|(name, _)| name),
         "ending": exchange.ending.map(crate::ending::Ending::name),
         "request": cut(exchange.asked.text()),

@@ -30,7 +30,7 @@ fn site() -> Arc<SiteFacts> {
 }
 
 struct Story {
-    book: Book,
+    book: FlowIndex,
     redactor: Redactor,
     number: u64,
 }
@@ -38,13 +38,13 @@ struct Story {
 impl Story {
     fn new() -> Self {
         Self {
-            book: Book::new(Some(by_ranges(Ranges::default())), at(0), 48 << 20),
+            book: FlowIndex::new(Some(by_ranges(Ranges::default())), at(0), 48 << 20),
             redactor: Redactor::new([1; 32]),
             number: 0,
         }
     }
 
-    fn taped(&mut self, client: &str, class: Class, start: &str, body: &str, answer: &str) -> Taped {
+    fn taped(&mut self, client: &str, class: Class, start: &str, body: &str, answer: &str) -> RecordedExchange {
         self.number += 1;
         let (client, agent) = client.split_once(' ').unwrap();
         let (start, lines) = start.split_once('\n').unwrap_or((start, ""));
@@ -54,7 +54,7 @@ impl Story {
         let mut lines = headers(lines);
         lines.insert("user-agent", agent.parse().unwrap());
         let whole = |text: &str| Text::whole(&bytes::Bytes::copy_from_slice(text.as_bytes()));
-        Taped {
+        RecordedExchange {
             site: Some(site()),
             number: self.number,
             began: at(0),
@@ -117,7 +117,7 @@ enum Step {
 }
 
 impl Step {
-    fn taped(self, story: &mut Story) -> Taped {
+    fn taped(self, story: &mut Story) -> RecordedExchange {
         let json = |body: String| format!("200\ncontent-type: application/json\n\n{body}");
         match self {
             Self::Challenge => {
@@ -278,14 +278,14 @@ fn a_hosted_client_is_one_by_its_address() {
     let mut story = Story::new();
     story.play(0, Step::Challenge);
     assert_eq!(story.book.snapshot(at(1), &[])["sentences"][0], NOBODY);
-    story.book = Book::new(Some(by_ranges(Ranges::default())), at(0), 48 << 20);
+    story.book = FlowIndex::new(Some(by_ranges(Ranges::default())), at(0), 48 << 20);
     let hosted = story.redacted("160.79.106.35 python-httpx/0.28.1", Class::Mcp, "POST /mcp", "{}", "401");
     story.book.take(&hosted, at(0));
     let snapshot = story.book.snapshot(at(1), &[]);
     assert_eq!(snapshot["flows"][0]["hosted"], "Anthropic");
     assert_eq!(snapshot["sentences"].as_array().unwrap().len(), 0);
     // Who does not know the addresses says so only if nobody came at all.
-    story.book = Book::new(None, at(0), 48 << 20);
+    story.book = FlowIndex::new(None, at(0), 48 << 20);
     assert_eq!(story.book.sentences(), [NOBODY]);
     story.play(0, Step::Challenge);
     assert_eq!(story.book.sentences().len(), 0);
@@ -312,7 +312,7 @@ fn what_can_be_said_is_written_into_the_capture() {
     let mut story = Story::new();
     let step = Step::Register('a').taped(&mut story);
     let shared = Arc::new(Shared {
-        book: Mutex::new(Book::new(None, at(0), 48 << 20)),
+        book: Mutex::new(FlowIndex::new(None, at(0), 48 << 20)),
         sites: ArcSwap::default(),
         watchers: broadcast::channel(8).0,
         waiting: AtomicUsize::new(0),
@@ -374,7 +374,7 @@ fn what_ties_exchanges_together_does_so_at_one_site_alone() {
     for (second, site, flow) in
         [(0, Some(site()), 1), (1, Some(other.clone()), 2), (2, None, 3), (3, None, 3), (4, Some(other), 2)]
     {
-        let taped = Taped { site, ..Step::Tools('a').taped(&mut story) };
+        let taped = RecordedExchange { site, ..Step::Tools('a').taped(&mut story) };
         assert_eq!(story.book.take(&story.redactor.redact(&taped), at(second)).flow, flow, "{second}");
     }
 }

@@ -8,11 +8,11 @@ use tokio::time::{Instant, Sleep};
 /// Armed for the earliest deadline it was given, and moved on only when it goes off too early: setting a timer for
 /// each request of a connection would cost more than the rest of the bookkeeping together.
 #[derive(Default)]
-pub struct Alarm {
+pub struct LazyTimer {
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
-impl Alarm {
+impl LazyTimer {
     /// Ready when the deadline has passed; it is computed again whenever that matters.
     pub fn poll(&mut self, cx: &mut Context<'_>, deadline: impl Fn() -> Instant) -> Poll<()> {
         let mut wanted = deadline();
@@ -43,7 +43,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_deadline_that_moves_is_met_where_it_went() {
         let begun = Instant::now();
-        let (mut alarm, moved) = (Alarm::default(), Cell::new(0));
+        let (mut alarm, moved) = (LazyTimer::default(), Cell::new(0));
         // It looks three times, and each time the deadline has moved on a second.
         std::future::poll_fn(|cx| {
             alarm.poll(cx, || {

@@ -16,46 +16,46 @@ use crate::telemetry::life::{self, Life};
 use crate::tls::server::{Certificates, ServerTlsError, Set, server_config};
 
 /// One for the process.
-pub(super) struct Door {
-    tls: ArcSwapOption<Lock>,
+pub(super) struct ConnectionGate {
+    tls: ArcSwapOption<TlsState>,
     life: Arc<Life>,
     /// Connections by peer, if they are limited.
     peers: Mutex<HashMap<IpAddr, usize>>,
     /// Connections of trusted proxies.
     fronts: AtomicUsize,
     /// Connections that were turned away and are about to read why.
-    parting: AtomicUsize,
+    lingering: AtomicUsize,
 }
 
 /// So many of them may there be in all: they take descriptors that others need (see `OTHER_FILES` in `listen.rs`).
-const MOST_PARTING: usize = 16;
+const MOST_LINGERING: usize = 16;
 
 /// A connection that was turned away, until this is dropped.
-pub(super) struct Parting(Arc<Door>);
+pub(super) struct LingeringClose(Arc<ConnectionGate>);
 
-impl Drop for Parting {
+impl Drop for LingeringClose {
     fn drop(&mut self) {
-        self.0.parting.fetch_sub(1, Ordering::Relaxed);
+        self.0.lingering.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 /// A connection that may come in. It is counted for as long as this lives.
-pub(super) struct Entry {
+pub(super) struct Permit {
     /// Whether there is room for large buffers.
     pub(super) has_room: bool,
-    door: Arc<Door>,
+    gate: Arc<ConnectionGate>,
     peer: Option<IpAddr>,
     is_front: bool,
 }
 
-impl Drop for Entry {
+impl Drop for Permit {
     fn drop(&mut self) {
-        self.door.life.connections.open.fetch_sub(1, Ordering::Relaxed);
+        self.gate.life.connections.open.fetch_sub(1, Ordering::Relaxed);
         if self.is_front {
-            self.door.fronts.fetch_sub(1, Ordering::Relaxed);
+            self.gate.fronts.fetch_sub(1, Ordering::Relaxed);
         }
         let Some(peer) = &self.peer else { return };
-        let Ok(mut peers) = self.door.peers.lock() else { return };
+        let Ok(mut peers) = self.gate.peers.lock() else { return };
         if let Some(count) = peers.get_mut(peer) {
             *count -= 1;
             if *count == 0 {
@@ -66,7 +66,7 @@ impl Drop for Entry {
 }
 
 /// How TLS is spoken.
-pub(super) struct Lock {
+pub(super) struct TlsState {
     settings: Tls,
     acceptor: TlsAcceptor,
     certificates: Arc<Certificates>,
@@ -75,50 +75,50 @@ pub(super) struct Lock {
 /// What a reload will do to TLS, checked and still to be done.
 pub(super) enum Change {
     Keep,
-    Certificates(Arc<Lock>, Set),
-    Lock(Option<Arc<Lock>>),
+    Certificates(Arc<TlsState>, Set),
+    TlsState(Option<Arc<TlsState>>),
 }
 
-impl Door {
+impl ConnectionGate {
     pub(super) fn new(settings: Option<&Tls>, public_host: &str, life: Arc<Life>) -> Result<Self, StartError> {
-        let lock = settings.map(|settings| Lock::new(settings, public_host)).transpose()?;
-        let door = Self {
+        let lock = settings.map(|settings| TlsState::new(settings, public_host)).transpose()?;
+        let gate = Self {
             tls: ArcSwapOption::new(lock.map(Arc::new)),
             life,
             peers: Mutex::default(),
             fronts: AtomicUsize::new(0),
-            parting: AtomicUsize::new(0),
+            lingering: AtomicUsize::new(0),
         };
-        door.show();
-        Ok(door)
+        gate.show();
+        Ok(gate)
     }
 
     /// Lets a connection in, if there are not too many, in all or of its peer. A peer that is not limited
     /// by itself is `None`; what comes from this machine may be a proxy in front, and leaves some room for others.
     /// `is_front`: the peer is a trusted proxy. It brings many clients on few connections, so the first of these have room
     /// for large buffers whoever else is there.
-    pub(super) fn enter(self: &Arc<Self>, peer: Option<IpAddr>, is_front: bool, bounds: &Bounds) -> Option<Entry> {
+    pub(super) fn enter(self: &Arc<Self>, peer: Option<IpAddr>, is_front: bool, bounds: &Bounds) -> Option<Permit> {
         let count = &self.life.connections;
         count.accepted.fetch_add(1, Ordering::Relaxed);
         let before = count.open.fetch_add(1, Ordering::Relaxed);
         let is_early_front = is_front && self.fronts.fetch_add(1, Ordering::Relaxed) < bounds.roomy;
         let has_room = before < bounds.roomy || is_early_front;
-        let mut entry = Entry { has_room, door: self.clone(), peer: None, is_front };
-        let is_free = before < bounds.connections && self.count(peer, before, bounds, &mut entry);
+        let mut permit = Permit { has_room, gate: self.clone(), peer: None, is_front };
+        let is_free = before < bounds.connections && self.count(peer, before, bounds, &mut permit);
         if !is_free {
             count.refused.fetch_add(1, Ordering::Relaxed);
         }
-        is_free.then_some(entry)
+        is_free.then_some(permit)
     }
 
     /// Whether there is room for one more that reads why it was turned away.
-    pub(super) fn part(self: &Arc<Self>) -> Option<Parting> {
-        let before = self.parting.fetch_add(1, Ordering::Relaxed);
-        let parting = Parting(self.clone());
-        (before < MOST_PARTING).then_some(parting)
+    pub(super) fn linger(self: &Arc<Self>) -> Option<LingeringClose> {
+        let before = self.lingering.fetch_add(1, Ordering::Relaxed);
+        let lingering = LingeringClose(self.clone());
+        (before < MOST_LINGERING).then_some(lingering)
     }
 
-    fn count(&self, peer: Option<IpAddr>, before: usize, bounds: &Bounds, entry: &mut Entry) -> bool {
+    fn count(&self, peer: Option<IpAddr>, before: usize, bounds: &Bounds, permit: &mut Permit) -> bool {
         let Some(peer) = peer.map(client_of) else { return true };
         let Ok(mut peers) = self.peers.lock() else { return true };
         let count = peers.entry(peer).or_insert(0);
@@ -133,7 +133,7 @@ impl Door {
             return false;
         }
         *count += 1;
-        entry.peer = Some(peer);
+        permit.peer = Some(peer);
         true
     }
 
@@ -146,9 +146,9 @@ impl Door {
                 Some(set) => Change::Certificates(lock, set),
                 None => Change::Keep,
             },
-            (settings, _) => {
-                Change::Lock(settings.map(|settings| Lock::new(settings, public_host)).transpose()?.map(Arc::new))
-            }
+            (settings, _) => Change::TlsState(
+                settings.map(|settings| TlsState::new(settings, public_host)).transpose()?.map(Arc::new),
+            ),
         })
     }
 
@@ -156,7 +156,7 @@ impl Door {
         match change {
             Change::Keep => {}
             Change::Certificates(lock, set) => lock.certificates.replace(set),
-            Change::Lock(lock) => self.tls.store(lock),
+            Change::TlsState(lock) => self.tls.store(lock),
         }
         self.show();
     }
@@ -191,7 +191,7 @@ impl Door {
     }
 }
 
-impl Lock {
+impl TlsState {
     fn new(settings: &Tls, public_host: &str) -> Result<Self, ServerTlsError> {
         let set = Set::load(&settings.source, public_host)?;
         let certificates = Certificates::new(settings.source.clone(), set);
@@ -206,28 +206,28 @@ mod tests {
     use crate::config::Config;
     use crate::config::layers::Layers;
 
-    fn door() -> (Arc<Door>, Bounds) {
+    fn gate() -> (Arc<ConnectionGate>, Bounds) {
         let text = "upstream = \"http://localhost:3000\"\nlimits.connections = 120";
         let (mut layers, mut complaints) = (Layers::default(), Vec::new());
         layers.take_file("proxy.toml", text, &mut complaints);
         let config = Config::check(&layers, complaints).unwrap();
-        (Arc::new(Door::new(None, "localhost", Arc::default()).unwrap()), Bounds::of(&config.process))
+        (Arc::new(ConnectionGate::new(None, "localhost", Arc::default()).unwrap()), Bounds::of(&config.process))
     }
 
     /// As many connections of an address as come in.
-    fn fill(door: &Arc<Door>, bounds: &Bounds, peer: &str) -> Vec<Entry> {
+    fn fill(gate: &Arc<ConnectionGate>, bounds: &Bounds, peer: &str) -> Vec<Permit> {
         let peer = peer.parse().unwrap();
-        std::iter::from_fn(|| door.enter(Some(peer), false, bounds)).collect()
+        std::iter::from_fn(|| gate.enter(Some(peer), false, bounds)).collect()
     }
 
     #[test]
     fn the_first_connections_of_a_trusted_proxy_have_room_beside_those_of_others() {
-        let (door, bounds) = door();
+        let (gate, bounds) = gate();
         let bounds = Bounds { roomy: 3, ..bounds };
-        let room = |entries: &[Entry]| entries.iter().filter(|entry| entry.has_room).count();
-        let others = fill(&door, &bounds, "192.0.2.1");
-        let enter = || door.enter(None, true, &bounds).unwrap();
-        let fronts: Vec<Entry> = (0..20).map(|_| enter()).collect();
+        let room = |entries: &[Permit]| entries.iter().filter(|permit| permit.has_room).count();
+        let others = fill(&gate, &bounds, "192.0.2.1");
+        let enter = || gate.enter(None, true, &bounds).unwrap();
+        let fronts: Vec<Permit> = (0..20).map(|_| enter()).collect();
         assert_eq!((room(&others), room(&fronts)), (3, 3));
         drop(fronts);
         assert!(enter().has_room);
@@ -235,27 +235,27 @@ mod tests {
 
     #[test]
     fn each_address_leaves_half_of_what_others_leave() {
-        let (door, bounds) = door();
-        let held = ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map(|peer| fill(&door, &bounds, peer));
+        let (gate, bounds) = gate();
+        let held = ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map(|peer| fill(&gate, &bounds, peer));
         assert_eq!(held.each_ref().map(Vec::len), [60, 30, 15]);
         let [first, ..] = held;
         drop(first);
-        assert_eq!(fill(&door, &bounds, "192.0.2.4").len(), 38, "what is over is free again");
+        assert_eq!(fill(&gate, &bounds, "192.0.2.4").len(), 38, "what is over is free again");
     }
 
     #[test]
     fn what_comes_from_this_machine_leaves_an_eighth() {
-        let (door, bounds) = door();
-        let held = ["127.0.0.1", "192.0.2.1"].map(|peer| fill(&door, &bounds, peer));
+        let (gate, bounds) = gate();
+        let held = ["127.0.0.1", "192.0.2.1"].map(|peer| fill(&gate, &bounds, peer));
         assert_eq!(held.map(|held| held.len()), [105, 8]);
     }
 
     #[test]
     fn a_number_that_is_stated_holds() {
-        let (door, bounds) = door();
+        let (gate, bounds) = gate();
         let stated = Bounds { connections_per_peer: Some(100), ..bounds };
-        let held = fill(&door, &stated, "192.0.2.1");
+        let held = fill(&gate, &stated, "192.0.2.1");
         let unlimited = Bounds { connections_per_peer: Some(0), ..bounds };
-        assert_eq!((held.len(), fill(&door, &unlimited, "192.0.2.2").len()), (100, 20));
+        assert_eq!((held.len(), fill(&gate, &unlimited, "192.0.2.2").len()), (100, 20));
     }
 }

@@ -18,27 +18,27 @@ use crate::tape::Recorder;
 use crate::upstream::Upstream;
 
 /// One thread's.
-pub(super) struct Crew {
+pub(super) struct WorkerSites {
     sites: Arc<ArcSwap<Sites>>,
     stop_streams: CancellationToken,
     recorder: Option<Arc<dyn Recorder>>,
     /// The table that `workers` are made for. Only this thread takes the lock.
-    hands: Mutex<Hands>,
+    cache: Mutex<WorkerCache>,
 }
 
 #[derive(Default)]
-struct Hands {
+struct WorkerCache {
     of: Option<Arc<Sites>>,
     workers: Vec<Worker>,
 }
 
-impl Crew {
+impl WorkerSites {
     pub(super) fn new(
         sites: Arc<ArcSwap<Sites>>,
         stop_streams: CancellationToken,
         recorder: Option<Arc<dyn Recorder>>,
     ) -> Self {
-        Self { sites, stop_streams, recorder, hands: Mutex::default() }
+        Self { sites, stop_streams, recorder, cache: Mutex::default() }
     }
 
     /// The sites as they are now.
@@ -60,22 +60,22 @@ impl Crew {
     }
 
     fn of(&self, sites: &Arc<Sites>, runtime: &Arc<Runtime>) -> Worker {
-        let Ok(mut hands) = self.hands.lock() else { return self.hire(runtime, None) };
-        hands.take_up(self, sites);
-        match hands.workers.iter().find(|worker| Arc::ptr_eq(&worker.runtime, runtime)) {
+        let Ok(mut cache) = self.cache.lock() else { return self.new_worker(runtime, None) };
+        cache.take_up(self, sites);
+        match cache.workers.iter().find(|worker| Arc::ptr_eq(&worker.runtime, runtime)) {
             Some(worker) => worker.clone(),
-            None => self.hire(runtime, None),
+            None => self.new_worker(runtime, None),
         }
     }
 
     /// Takes up a reload. Connections to an upstream that is the same stay.
     pub(super) fn refresh(&self) {
-        if let Ok(mut hands) = self.hands.lock() {
-            hands.take_up(self, &self.sites.load());
+        if let Ok(mut cache) = self.cache.lock() {
+            cache.take_up(self, &self.sites.load());
         }
     }
 
-    fn hire(&self, runtime: &Arc<Runtime>, upstream: Option<Arc<Upstream>>) -> Worker {
+    fn new_worker(&self, runtime: &Arc<Runtime>, upstream: Option<Arc<Upstream>>) -> Worker {
         Worker {
             runtime: runtime.clone(),
             upstream: upstream.unwrap_or_else(|| {
@@ -90,23 +90,23 @@ impl Crew {
 
     /// Closes the connections that nobody may use again.
     pub(super) fn prune(&self) {
-        if let Ok(hands) = self.hands.lock() {
-            for worker in &hands.workers {
+        if let Ok(cache) = self.cache.lock() {
+            for worker in &cache.workers {
                 worker.upstream.prune();
             }
         }
     }
 }
 
-impl Hands {
-    fn take_up(&mut self, crew: &Crew, sites: &Arc<Sites>) {
+impl WorkerCache {
+    fn take_up(&mut self, worker_sites: &WorkerSites, sites: &Arc<Sites>) {
         if self.of.as_ref().is_some_and(|of| Arc::ptr_eq(of, sites)) {
             return;
         }
         let before = std::mem::take(&mut self.workers);
         for runtime in sites.iter().chain([sites.no_site()]) {
             let same = before.iter().find(|worker| Arc::ptr_eq(&worker.runtime.target, &runtime.target));
-            let worker = crew.hire(runtime, same.map(|worker| worker.upstream.clone()));
+            let worker = worker_sites.new_worker(runtime, same.map(|worker| worker.upstream.clone()));
             if runtime.probe {
                 learn::first(&worker.runtime, &worker.upstream);
             }

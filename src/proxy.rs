@@ -78,7 +78,7 @@ struct Exchange {
     refused: Option<Refusal>,
     tape: Option<Box<RecordedExchange>>,
     /// Whether the client is not among those that the operator lets in.
-    is_stranger: bool,
+    is_blocked_address: bool,
     /// Who opens a stream of the older transport or posts over it, if that can be told.
     caller: Option<Caller>,
     /// Whether no trusted or visible proxy sends the requests of several clients over this connection.
@@ -122,7 +122,7 @@ pub async fn serve(
         untouched: None,
         refused: None,
         tape,
-        is_stranger: false,
+        is_blocked_address: false,
         caller: None,
         is_sole: false,
         account,
@@ -167,7 +167,7 @@ impl Exchange {
         let verdict = admit::head(&parts, &self.connection, self.runtime().bounds.target_bytes);
         let request = self.describe(parts);
         self.account.class = request.class;
-        self.is_stranger = admit::is_stranger(self.runtime(), &self.connection, &request.headers);
+        self.is_blocked_address = admit::is_blocked_address(self.runtime(), &self.connection, &request.headers);
         let full = self.count_request(&request.headers).err();
         match (verdict, self.worker.stray) {
             (Ok(_), Some(refusal)) => Err((request, body, refusal)),
@@ -185,7 +185,7 @@ impl Exchange {
 
     /// Whether this is asked by somebody who may not.
     fn is_kept_out(&self, request: &Request) -> bool {
-        self.is_stranger && admit::is_closed(self.runtime(), request.rules)
+        self.is_blocked_address && admit::is_closed(self.runtime(), request.rules)
     }
 
     /// The request as repairs see it.
@@ -206,7 +206,7 @@ impl Exchange {
     async fn pass(&mut self, request: &mut Request, body: Incoming, host: &HeaderValue) -> Result<Answer, Failure> {
         let runtime = self.worker.runtime.clone();
         // A stranger's path may be that of an endpoint which only the metadata name.
-        let may_be_closed = self.is_stranger && request.class == Class::Other;
+        let may_be_closed = self.is_blocked_address && request.class == Class::Other;
         if may_be_closed || admit::is_about_oauth(request) {
             Box::pin(self.learn(request)).await;
             let place = self.site(self.runtime()).place(&request.method, &request.target, &request.headers);
@@ -290,10 +290,10 @@ impl Exchange {
 
     /// Lets the machine decide, and passes on what that brought up for others.
     fn decide<T>(&mut self, decide: impl FnOnce(&mut Machine<Body>, &Rules<'_>) -> T) -> T {
-        let Self { machine, known, worker, is_stranger, .. } = self;
+        let Self { machine, known, worker, is_blocked_address, .. } = self;
         let site = Site { facts: &worker.runtime.facts, known };
         let may_ask_at =
-            |request: &Request, target: &str| admit::may_ask_at(worker, site, *is_stranger, request, target);
+            |request: &Request, target: &str| admit::may_ask_at(worker, site, *is_blocked_address, request, target);
         let decided = decide(machine, &Rules { plan: &worker.runtime.plan, site, may_ask_at: &may_ask_at });
         if let Some(news) = self.machine.take_news() {
             self.pass_on(news);

@@ -271,8 +271,8 @@ fn request(site: &Site<'_>, recorded: &Recorded) -> Option<Request> {
     // It was placed by what was known then.
     request.class = class;
     request.is_stateless = class.has_messages() && endpoint::is_stateless(&request.headers);
-    request.take_login(request.guarded, || 0);
-    let expired = request.guarded && class.has_messages() && recorded.is_expired;
+    request.take_login(request.requires_auth, || 0);
+    let expired = request.requires_auth && class.has_messages() && recorded.is_expired;
     Some(Request { moved: moved.map(Into::into), expired, ..request })
 }
 

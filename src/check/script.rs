@@ -75,7 +75,7 @@ impl Walk<'_> {
     /// Whether the first questions got no answer, nor those before them: then none is to be expected.
     fn is_nobody_there(&self) -> bool {
         let known = self.stand.runtime().learner.recall();
-        let has_learned = !known.is_without_oauth() || known.stranger.is_some();
+        let has_learned = !known.is_without_oauth() || known.anonymous_status.is_some();
         self.walked.seen.len() >= FIRST_QUESTIONS && !self.walked.is_reached() && !has_learned
     }
 

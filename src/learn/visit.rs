@@ -124,13 +124,13 @@ impl Visitor<'_> {
     /// message has to show.
     async fn note_stranger(&mut self, get: Option<&Fetched>) {
         let status = get.map(|fetched| fetched.reply.status);
-        self.known.stranger = status.filter(|status| is_refusal(*status));
-        if self.known.is_without_oauth() || self.known.stranger.is_some() || !self.reached {
+        self.known.anonymous_status = status.filter(|status| is_refusal(*status));
+        if self.known.is_without_oauth() || self.known.anonymous_status.is_some() || !self.reached {
             return;
         }
-        self.known.stranger = self.ping().await;
+        self.known.anonymous_status = self.ping().await;
         let is_let_in = status.is_none_or(|status| status.is_success());
-        self.known.open_get = is_let_in && self.known.stranger.is_some_and(is_refusal);
+        self.known.open_get = is_let_in && self.known.anonymous_status.is_some_and(is_refusal);
     }
 
     /// What a message of a stranger is answered with.

@@ -113,14 +113,14 @@ fn is_host(text: &str) -> bool {
 }
 
 /// Whether the client is not among those that the operator lets in.
-pub fn is_stranger(runtime: &Runtime, connection: &Connection, headers: &HeaderMap) -> bool {
+pub fn is_blocked_address(runtime: &Runtime, connection: &Connection, headers: &HeaderMap) -> bool {
     let Some(admission) = &runtime.admission else { return false };
     let client = connection.client(headers, &runtime.trusted_proxies);
-    let is_stranger = !admission.admits(client);
-    if is_stranger {
+    let is_blocked_address = !admission.admits(client);
+    if is_blocked_address {
         tracing::info!(peer = %connection.peer, client = ?client, "the client is not in access.allow");
     }
-    is_stranger
+    is_blocked_address
 }
 
 /// Whether a stranger may not send a request that has these rules to keep.
@@ -159,9 +159,9 @@ pub fn is_about_oauth(request: &Request) -> bool {
 
 /// Whether the client could send this request to `target` itself: the target is on the same site, and no rule applies there
 /// that has not been checked. The client's own parameters may decide where a redirect leads.
-pub fn may_ask_at(worker: &Worker, site: Site<'_>, is_stranger: bool, request: &Request, target: &str) -> bool {
+pub fn may_ask_at(worker: &Worker, site: Site<'_>, is_blocked_address: bool, request: &Request, target: &str) -> bool {
     let Ok(target) = PathAndQuery::try_from(target) else { return false };
-    let there = rules_at(worker, site, is_stranger, request, &request.method, &target);
+    let there = rules_at(worker, site, is_blocked_address, request, &request.method, &target);
     there.is_some_and(|there| there.adds_nothing_to(request.rules))
 }
 
@@ -170,14 +170,14 @@ pub fn may_ask_at(worker: &Worker, site: Site<'_>, is_stranger: bool, request: &
 pub fn rules_at(
     worker: &Worker,
     site: Site<'_>,
-    is_stranger: bool,
+    is_blocked_address: bool,
     request: &Request,
     method: &Method,
     target: &PathAndQuery,
 ) -> Option<Classes> {
     let there = site.place(method, target, &request.headers).rules;
     let is_here = worker.sites.as_ref().is_none_or(|sites| sites.keeps(&worker.runtime, target.path()));
-    (is_here && !(is_stranger && is_closed(&worker.runtime, there))).then_some(there)
+    (is_here && !(is_blocked_address && is_closed(&worker.runtime, there))).then_some(there)
 }
 
 #[cfg(test)]

@@ -120,7 +120,7 @@ impl Exchange {
     /// Whether the client itself may send a request with this method there.
     fn may_send(&self, request: &Request, method: &Method, target: &PathAndQuery) -> bool {
         let site = self.site(self.runtime());
-        admit::rules_at(&self.worker, site, self.is_stranger, request, method, target).is_some()
+        admit::rules_at(&self.worker, site, self.is_blocked_address, request, method, target).is_some()
     }
 
     /// Posts a message. Its answer was read whole if it is short.

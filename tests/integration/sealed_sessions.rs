@@ -63,7 +63,7 @@ fn setup(upstream: &Upstream, files: &[&PathBuf]) -> Setup {
     setup.set("seal.key_files", files)
 }
 
-fn keyed(upstream: &Upstream, files: &[&PathBuf]) -> Proxy {
+fn with_keys(upstream: &Upstream, files: &[&PathBuf]) -> Proxy {
     setup(upstream, files).start()
 }
 
@@ -127,8 +127,8 @@ async fn replicas_share_a_key_and_keys_are_rotated() {
     let upstream = server("s1").await;
     let dir = tempfile::tempdir().unwrap();
     let (old, new) = (key(dir.path(), "old"), key(dir.path(), "new"));
-    let (one, replica) = (keyed(&upstream, &[&old]), keyed(&upstream, &[&old]));
-    let (rotating, rotated) = (keyed(&upstream, &[&new, &old]), keyed(&upstream, &[&new]));
+    let (one, replica) = (with_keys(&upstream, &[&old]), with_keys(&upstream, &[&old]));
+    let (rotating, rotated) = (with_keys(&upstream, &[&new, &old]), with_keys(&upstream, &[&new]));
     let session = begun(&one).await;
     for proxy in [&one, &replica, &rotating] {
         assert_eq!(proxy.ask(message(Some(&session), CALL)).await.text(), RESULT);

@@ -278,8 +278,8 @@ pub fn knowledge(kind: SiteKind) -> Knowledge {
         SiteKind::Taught => Knowledge { sends_iss: true, refuses_documents: true, ..own },
         SiteKind::Cohosted => own,
         SiteKind::Scoped => Knowledge { scopes: Some(facts(kind).scopes), ..own },
-        SiteKind::HalfOpen => Knowledge { stranger: Some(StatusCode::UNAUTHORIZED), open_get: true, ..own },
-        SiteKind::LetsIn => Knowledge { stranger: Some(StatusCode::OK), ..own },
+        SiteKind::HalfOpen => Knowledge { anonymous_status: Some(StatusCode::UNAUTHORIZED), open_get: true, ..own },
+        SiteKind::LetsIn => Knowledge { anonymous_status: Some(StatusCode::OK), ..own },
         SiteKind::Bare => {
             let mut bare = Knowledge { registers: true, ..Knowledge::default() };
             bare.take_defaults(&facts(kind));

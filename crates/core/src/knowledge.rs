@@ -32,7 +32,7 @@ pub struct Knowledge {
     /// An authorization server on another host, if the upstream names one that can be asked.
     pub foreign: Option<Foreign>,
     /// What a stranger's message to the MCP endpoint is answered with.
-    pub stranger: Option<StatusCode>,
+    pub anonymous_status: Option<StatusCode>,
     /// Whether a stranger's GET of the MCP endpoint is let in or left waiting, although a message is refused.
     pub open_get: bool,
     /// Whether registrations are taken at the registration endpoint's default path.
@@ -102,7 +102,7 @@ impl Knowledge {
     #[must_use]
     pub fn is_open(&self) -> bool {
         // 400 and 500 are refusals as well; who redirects sends people to log in.
-        self.stranger.is_some_and(|status| status.is_success())
+        self.anonymous_status.is_some_and(|status| status.is_success())
     }
 
     /// Takes over which lessons about the authorization server hold.
@@ -316,7 +316,7 @@ mod tests {
             let reply = example::reply(answer).unwrap();
             let stranger = reply.reception(reply.json());
             assert_eq!(stranger.map(|status| status.as_u16()), status, "{answer}");
-            assert_eq!(Knowledge { stranger, ..Knowledge::default() }.is_open(), open, "{answer}");
+            assert_eq!(Knowledge { anonymous_status: stranger, ..Knowledge::default() }.is_open(), open, "{answer}");
         }
     }
 

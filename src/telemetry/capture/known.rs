@@ -20,7 +20,7 @@ pub(super) fn write(known: &Knowledge) -> String {
         issuer,
         server_document,
         foreign,
-        stranger,
+        anonymous_status,
         open_get,
         registers,
         checks_pkce,
@@ -51,7 +51,7 @@ pub(super) fn write(known: &Knowledge) -> String {
         "issuer": issuer,
         "server_document": document(server_document),
         "foreign": foreign,
-        "stranger": stranger.map(|status| status.as_u16()),
+        "stranger": anonymous_status.map(|status| status.as_u16()),
         "open_get": open_get,
         "registers": registers,
         "checks_pkce": checks_pkce,
@@ -90,7 +90,8 @@ pub(super) fn read(text: &str) -> Result<Knowledge, String> {
         },
         None => defaults,
     };
-    let stranger = value["stranger"].as_u64().and_then(|code| StatusCode::from_u16(u16::try_from(code).ok()?).ok());
+    let anonymous_status =
+        value["stranger"].as_u64().and_then(|code| StatusCode::from_u16(u16::try_from(code).ok()?).ok());
     Ok(Knowledge {
         resource_metadata_path: all.text("resource_metadata_path"),
         resource: all.text("resource"),
@@ -100,7 +101,7 @@ pub(super) fn read(text: &str) -> Result<Knowledge, String> {
         issuer: all.text("issuer"),
         server_document: all.document("server_document"),
         foreign,
-        stranger,
+        anonymous_status,
         open_get: all.is("open_get"),
         registers: all.is("registers"),
         checks_pkce: all.is("checks_pkce"),
@@ -155,7 +156,7 @@ mod tests {
             let mut known = example::knowledge(kind);
             // A document comes back as text.
             known.server_document = known.server_document.and_then(|document| Object::parse(document.to_bytes()).ok());
-            known.stranger = Some(StatusCode::UNAUTHORIZED);
+            known.anonymous_status = Some(StatusCode::UNAUTHORIZED);
             known.scopes = Some(vec!["a".into()]);
             let back = read(&write(&known)).unwrap();
             assert_eq!(write(&back), write(&known));

@@ -160,7 +160,7 @@ impl Features {
             .with_if(Feature::Origin, request.origin.is_some())
             .with_if(Feature::Document, request.is_document)
             .with_if(Feature::SessionSent, request.session_sent.is_some())
-            .with_if(Feature::Guarded, request.guarded)
+            .with_if(Feature::Guarded, request.requires_auth)
             .with_if(Feature::OneForm, request.accepts.json != request.accepts.events)
             .with_if(Feature::Moved, request.moved.is_some());
         let Some(message) = &request.message else { return set };

@@ -39,13 +39,13 @@ pub struct Request {
     pub authorized: bool,
     /// Whether a header other than `Authorization` may carry a credential, such as a cookie or an API key. Looked at
     /// only where a login is known to be needed and `Authorization` is missing.
-    pub keyed: bool,
+    pub has_other_credentials: bool,
     /// Whether the `Authorization` is a bearer token in the form of a JWT (RFC 7519) whose `exp` has passed. Looked at only where a
     /// login is known to be needed.
     pub expired: bool,
     /// Whether clients log in to this site, as far as was known when this was last asked: only then can an answer
     /// want a token.
-    pub guarded: bool,
+    pub requires_auth: bool,
     /// Whether a browser asks for something to show: `Accept` names `text/html`.
     pub wants_page: bool,
     /// What forms of an answer the client takes.
@@ -218,9 +218,9 @@ impl Request {
             origin: headers::origin(&headers),
             authorized: headers.contains_key(AUTHORIZATION),
             names,
-            keyed: false,
+            has_other_credentials: false,
             expired: false,
-            guarded: false,
+            requires_auth: false,
             wants_page: method != Method::POST && list::contains(&headers, ACCEPT, "text/html"),
             accepts: Accepts::of(&headers),
             message: None,
@@ -240,15 +240,15 @@ impl Request {
     }
 
     /// Takes in whether clients log in to the site. Only then it matters what else may let the client in.
-    pub fn take_login(&mut self, guarded: bool, clock: fn() -> i64) {
-        self.guarded = guarded;
+    pub fn take_login(&mut self, requires_auth: bool, clock: fn() -> i64) {
+        self.requires_auth = requires_auth;
         // Once they were sent the fields are gone, and what they said is known.
         if self.headers.is_empty() {
             return;
         }
-        let matters = guarded && self.class.has_messages();
+        let matters = requires_auth && self.class.has_messages();
         let is_other_credential = |name: &HeaderName| *name != AUTHORIZATION && is_credential(name.as_str());
-        self.keyed = matters && !self.authorized && self.headers.keys().any(is_other_credential);
+        self.has_other_credentials = matters && !self.authorized && self.headers.keys().any(is_other_credential);
         let token = self.headers.get(AUTHORIZATION).filter(|token| matters && jwt::may_expire(token));
         self.expired = token.is_some_and(|token| jwt::has_expired(token, clock()));
     }

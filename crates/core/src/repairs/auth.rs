@@ -54,7 +54,7 @@ impl Lack {
 
 /// A request to which a 401 may be the right answer.
 fn may_be_refused(request: &Request) -> bool {
-    request.guarded && request.preflight.is_none() && request.method != Method::OPTIONS
+    request.requires_auth && request.preflight.is_none() && request.method != Method::OPTIONS
 }
 
 /// Whether a page asks that may not call the site: such a request is refused for that (MCP 2025-11-25, Streamable HTTP),
@@ -112,7 +112,7 @@ fn take_bearer(found: &mut Challenges) -> Challenge {
 /// Whether the request carries anything that may let it in beside a token.
 fn brings_credentials(request: &Request) -> bool {
     let mut pairs = request.query().unwrap_or_default().split('&');
-    pairs.any(|pair| is_credential(pair.split('=').next().unwrap_or_default())) || request.keyed
+    pairs.any(|pair| is_credential(pair.split('=').next().unwrap_or_default())) || request.has_other_credentials
 }
 
 /// Replaces the body by one that says why there is a 401.

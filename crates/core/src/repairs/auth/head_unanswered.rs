@@ -79,7 +79,7 @@ fn when(request: &Request, reply: &Reply) -> bool {
 }
 
 fn run(site: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
-    let refuses = site.known.stranger.is_some_and(|status| status.is_client_error());
+    let refuses = site.known.anonymous_status.is_some_and(|status| status.is_client_error());
     if !refuses || is_of_a_foreign_page(site, request) || !site.serves_resource_metadata() {
         return Outcome::Sound;
     }

@@ -300,7 +300,7 @@ fn wants_login(site: &Site<'_>, request: &Request, reply: &Reply) -> bool {
         return true;
     }
     // A server that answers strangers with 401 means something else by 403; and a key may be one that lacks a right.
-    let is_about_more = site.known.stranger == Some(StatusCode::UNAUTHORIZED) || brings_credentials(request);
+    let is_about_more = site.known.anonymous_status == Some(StatusCode::UNAUTHORIZED) || brings_credentials(request);
     !is_about_more && text.is_some_and(|text| says_nothing_else(reply, &text))
 }
 

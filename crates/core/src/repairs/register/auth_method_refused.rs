@@ -82,7 +82,7 @@ fn run(site: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     // Stating nothing is asking for client_secret_basic (RFC 7591 section 2).
     let method = asked.text("token_endpoint_auth_method").unwrap_or_else(|| WITH_SECRET[0].to_owned());
     let words = refusal::words(reply);
-    let (instead, what) = if is_stranger(reply, words.as_deref())
+    let (instead, what) = if refuses_method(reply, words.as_deref())
         && WITH_SECRET.contains(&method.as_str())
         && !request.authorized
         && !site.known.contradicts_public_clients()
@@ -113,7 +113,7 @@ fn listed_instead<'a>(site: &Site<'a>, method: &str) -> Option<&'a str> {
 
 /// A 401 refuses the stranger that asked for a secret; other refusals must name the method. One that is about
 /// redirect URIs or scopes is not about the method, whatever its status.
-fn is_stranger(reply: &Reply, words: Option<&str>) -> bool {
+fn refuses_method(reply: &Reply, words: Option<&str>) -> bool {
     match (reply.json(), words) {
         (None, _) if reply.status == StatusCode::UNAUTHORIZED => true,
         (_, Some(words)) if reply.status == StatusCode::UNAUTHORIZED => !refusal::has(words, &["redirect", "scope"]),

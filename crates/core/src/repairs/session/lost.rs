@@ -106,7 +106,7 @@ fn when(request: &Request, reply: &Reply) -> bool {
         StatusCode::OK => request.asks() && reply.is_error_inside(),
         // Where clients log in, 401 without a token is about that, and one with a challenge always.
         StatusCode::UNAUTHORIZED => {
-            (request.authorized || !request.guarded) && !reply.headers.contains_key(WWW_AUTHENTICATE)
+            (request.authorized || !request.requires_auth) && !reply.headers.contains_key(WWW_AUTHENTICATE)
         }
         StatusCode::BAD_REQUEST
         | StatusCode::NOT_FOUND

@@ -81,11 +81,11 @@ proptest! {
         length in prop::option::of(prop::sample::select(vec!["0", "00", "7"])),
         opening in prop::option::of(prop::sample::select(OPENINGS.to_vec())),
         session: bool,
-        guarded: bool,
+        requires_auth: bool,
         is_coded: bool,
     ) {
         let mut request = stage_and_request(EXAMPLES[asked]);
-        request.guarded |= guarded;
+        request.requires_auth |= requires_auth;
         if session {
             request.session_sent = Some("s".parse().unwrap());
         }

@@ -57,7 +57,7 @@ fn when(request: &Request) -> bool {
     request.is_legacy
         && request.calls(crate::jsonrpc::PROBE)
         && request.asks()
-        && (request.authorized || !request.guarded)
+        && (request.authorized || !request.requires_auth)
 }
 
 fn run(_: &Site<'_>, request: &Request) -> Outcome {

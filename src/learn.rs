@@ -99,6 +99,9 @@ struct Turn(Arc<Runtime>);
 
 impl Drop for Turn {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.learner.give_up_visit();
+        }
         self.0.learner.end_visit();
     }
 }

@@ -172,6 +172,12 @@ impl Learner {
         !self.busy.swap(true, Ordering::AcqRel)
     }
 
+    /// The visit broke off: what is known stays, and the upstream is asked again soon, not with the next request.
+    pub fn give_up_visit(&self) {
+        let known = self.state.load().known.clone();
+        self.state.store(Arc::new(State { known, until: Some(Instant::now() + RETRY) }));
+    }
+
     /// The visit has ended, however it did.
     pub fn end_visit(&self) {
         self.settled.store(true, Ordering::Release);
@@ -297,6 +303,19 @@ mod tests {
         assert!(learner.recall().resource_metadata_path.is_some());
         tokio::time::advance(LIFE - Duration::from_millis(1)).await;
         assert!(learner.fresh().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_visit_that_breaks_off_is_made_again_soon_and_not_at_once() {
+        let learner = Learner::new(Arc::default());
+        learner.store(visit(SiteKind::Cohosted, false), LIFE);
+        tokio::time::advance(LIFE).await;
+        assert!(learner.fresh().is_none() && learner.begin_visit());
+        learner.give_up_visit();
+        learner.end_visit();
+        assert!(learner.fresh().is_some() && knows_of_a_login(&learner));
+        tokio::time::advance(RETRY).await;
+        assert!(learner.fresh().is_none() && learner.begin_visit());
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,5 +1,6 @@
 //! `WWW-Authenticate` challenges (RFC 9110 section 11.6.1): read leniently, written strictly.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::ops::Range;
 
@@ -123,7 +124,7 @@ impl Challenge {
         for (name, value) in &self.params {
             let is_visible = |c: &char| (' '..='~').contains(c);
             // A value of which nothing is left would be one more thing that strict parsers trip over.
-            if !value.chars().any(|c| is_visible(&c)) {
+            if !value.chars().any(|c| is_visible(&c)) && (self.is_bearer() || !value.is_empty()) {
                 continue;
             }
             text.extend([separator, name, "=\""]);
@@ -150,7 +151,7 @@ impl Challenges {
     pub fn read(headers: &HeaderMap) -> Self {
         let mut all = Self::default();
         for line in headers.get_all(WWW_AUTHENTICATE) {
-            let text = String::from_utf8_lossy(line.as_bytes());
+            let text = text_of(line);
             let first = all.list.len();
             Reader { text: &text, rest: &text, first, spans: Vec::new(), is_broken: false, found: &mut all }.read(line);
         }
@@ -167,6 +168,16 @@ impl Challenges {
     pub fn lines(&self) -> impl Iterator<Item = HeaderValue> + '_ {
         self.list.iter().map(Challenge::to_value)
     }
+}
+
+/// Optional white space (RFC 9110 section 5.6.3).
+const BLANKS: [char; 2] = [' ', '\t'];
+
+/// The text of a line, byte for byte: what is not UTF-8 has a character that no value has for each byte that is not ASCII.
+fn text_of(line: &HeaderValue) -> Cow<'_, str> {
+    const NOT_ASCII: char = '\u{7f}';
+    let as_ascii = |byte: &u8| if byte.is_ascii() { char::from(*byte) } else { NOT_ASCII };
+    std::str::from_utf8(line.as_bytes()).map_or_else(|_| line.as_bytes().iter().map(as_ascii).collect(), Cow::Borrowed)
 }
 
 /// Reads one line.
@@ -201,7 +212,9 @@ impl<'a> Reader<'a, '_> {
             if name.is_empty() {
                 self.is_broken = true;
                 self.irregular_here("a character that no scheme or parameter name has");
-                self.rest = self.rest.get(1..).unwrap_or_else(|| self.rest.trim_start_matches(|_| true));
+                let mut rest = self.rest.chars();
+                rest.next();
+                self.rest = rest.as_str();
                 continue;
             }
             self.member(name, after_comma);
@@ -216,17 +229,15 @@ impl<'a> Reader<'a, '_> {
             let mut at = 0;
             self.found.list.retain(|one| {
                 at += 1;
-                at <= self.first || one.is_bearer() || REGISTERED.contains(&one.scheme.to_ascii_lowercase().as_str())
+                let is_sound = || one.came.is_some() && !one.params.is_empty();
+                let is_known = || REGISTERED.contains(&one.scheme.to_ascii_lowercase().as_str());
+                at <= self.first || one.is_bearer() || is_sound() || is_known()
             });
         }
     }
 
     /// Lets each challenge that follows the grammar have its text.
     fn keep_what_came(&mut self, line: &HeaderValue) {
-        // In other text the places are not those of the bytes.
-        if self.text.len() != line.len() {
-            return;
-        }
         for (challenge, span) in self.found.list.iter_mut().skip(self.first).zip(&self.spans) {
             challenge.came = match span {
                 Some(span) if *span == (0..line.len()) => Some(line.clone()),
@@ -246,24 +257,26 @@ impl<'a> Reader<'a, '_> {
 
     /// A scheme, or a parameter of the challenge begun last.
     fn member(&mut self, name: &'a str, after_comma: bool) {
-        let is_param = self.rest.trim_start().starts_with('=') && self.found.list.len() > self.first;
-        if !is_param {
+        let after = self.rest.trim_start_matches(BLANKS);
+        let Some(behind) = after.strip_prefix('=').filter(|_| self.found.list.len() > self.first) else {
             if !after_comma {
                 self.irregular("no comma between parameters");
             }
             self.scheme(name);
             return;
-        }
+        };
         let fresh = self.found.list.last().is_some_and(|last| last.params.is_empty());
         if !after_comma && !fresh {
             self.irregular_here("no comma between parameters");
         }
+        self.rest = behind;
         self.blanks();
-        self.rest = &self.rest[1..];
-        self.blanks();
+        let is_quoted = self.rest.starts_with('"');
         let value = self.value();
         self.extend_span();
-        if value.is_empty() {
+        // RFC 9110 section 5.6.4 allows an empty text in quotes. Clients of Bearer trip over it.
+        let may_be_empty = is_quoted && self.found.list.last().is_some_and(|last| !last.is_bearer());
+        if value.is_empty() && !may_be_empty {
             self.irregular_here("an empty parameter value");
             return;
         }
@@ -287,13 +300,16 @@ impl<'a> Reader<'a, '_> {
             challenge.scheme = "Bearer".to_owned();
             span = None;
         }
-        let after = self.rest.trim_start();
+        let after = self.rest.trim_start_matches(BLANKS);
         let length = after.bytes().take_while(|&b| b.is_ascii_alphanumeric() || b"-._~+/".contains(&b)).count();
         let padding = after[length..].bytes().take_while(|&b| b == b'=').count();
         let end = &after[length + padding..];
         // A word followed by one `=` and more text is a parameter; alone it is token68 (or another scheme's name,
         // which never follows without a comma).
-        if self.rest.starts_with([' ', '\t']) && length > 0 && (end.is_empty() || end.trim_start().starts_with(',')) {
+        if self.rest.starts_with([' ', '\t'])
+            && length > 0
+            && (end.is_empty() || end.trim_start_matches(BLANKS).starts_with(','))
+        {
             challenge.token68 = Some(after[..length + padding].to_owned());
             self.rest = end;
         }
@@ -329,7 +345,7 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn blanks(&mut self) {
-        self.rest = self.rest.trim_start_matches([' ', '\t']);
+        self.rest = self.rest.trim_start_matches(BLANKS);
     }
 
     fn take(&mut self, is_part: impl Fn(u8) -> bool) -> &'a str {

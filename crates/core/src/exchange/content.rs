@@ -1,9 +1,12 @@
 //! What the body of an answer says, read once and strictly: whoever decides by it must not take it for less than it says.
 
 use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use memchr::memmem;
 use serde_json::Value;
 
 use super::{Opening, Reply, ReplyBody};
+use crate::headers;
 use crate::sse;
 
 /// What a body says.
@@ -35,12 +38,15 @@ impl Content {
         };
         match Opening::of(&text) {
             Opening::Unseen | Opening::Nothing => Self::Nothing,
-            Opening::Object | Opening::List => document(&text).map_or(Self::Unclear(text), listed),
+            Opening::Object | Opening::List => match document(&text) {
+                Some(document) => listed(document),
+                // As in `[ERROR] no such route`.
+                None if is_of_text(reply) && are_words(reply, &text) && !text.contains(&b'"') => Self::Words(text),
+                None => Self::Unclear(text),
+            },
             Opening::Events => events(&text).map_or(Self::Unclear(text), Self::Documents),
-            Opening::Other if reply.is_of("text/event-stream") => Self::Unclear(text),
-            // UTF-16, or what is left of a content coding.
-            Opening::Other if std::str::from_utf8(&text).is_err() || text.contains(&0) => Self::Unclear(text),
-            Opening::Other => Self::Words(text),
+            Opening::Other if are_words(reply, &text) => Self::Words(text),
+            Opening::Other => Self::Unclear(text),
         }
     }
 
@@ -48,6 +54,27 @@ impl Content {
     pub fn any(&self, is: impl Fn(&Value) -> bool) -> bool {
         matches!(self, Self::Documents(all) if all.iter().any(is))
     }
+}
+
+/// Whether a text is for people: in letters that can be read, and with nothing of JSON in it, be that encoded once more as a string
+/// or behind something else.
+fn are_words(reply: &Reply, text: &[u8]) -> bool {
+    let has = |part: &[u8]| memmem::find(text, part).is_some();
+    // Latin-1 is what an old text is in. Anything else may be UTF-16, or what is left of a content coding.
+    let is_readable = std::str::from_utf8(text).is_ok() || is_of_text(reply) && !headers::is_encoded(&reply.headers);
+    let is_control = |byte: &u8| byte.is_ascii_control() && !byte.is_ascii_whitespace();
+    let may_be_json =
+        (reply.is_json() || text.starts_with(b"\"")) && has(b":") && (has(b"\"") || has(b"{") || has(b"["));
+    is_readable
+        && !text.iter().any(is_control)
+        && !reply.is_of("text/event-stream")
+        && !has(b"jsonrpc\"")
+        && !has(b"jsonrpc\\\"")
+        && !may_be_json
+}
+
+fn is_of_text(reply: &Reply) -> bool {
+    reply.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/"))
 }
 
 fn listed(document: Value) -> Content {
@@ -123,6 +150,14 @@ mod tests {
         }
         assert!(matches!(of("400", b"Unsupported protocol version"), Content::Words(_)));
         assert_eq!(of("400", b" \n"), Content::Nothing);
+        for (head, text) in [
+            ("400\nContent-Type: text/plain", &b"[ERROR] no such version"[..]),
+            ("400\nContent-Type: text/html", b"<p>Version nicht unterst\xfctzt</p>"),
+            ("400\nContent-Type: application/json", b"Unsupported protocol version: 2025"),
+            ("400", b"<script>\\u003cb\\u003e</script>"),
+        ] {
+            assert!(matches!(of(head, text), Content::Words(_)), "{}", String::from_utf8_lossy(text));
+        }
     }
 
     #[test]
@@ -145,7 +180,17 @@ mod tests {
         ] {
             assert!(matches!(of("400", text), Content::Unclear(_)), "{}", String::from_utf8_lossy(text));
         }
-        assert!(matches!(of("400\nContent-Type: text/event-stream", b"nonsense"), Content::Unclear(_)));
+        for (kind, text) in [
+            ("text/event-stream", &b"nonsense"[..]),
+            ("application/json", br#""{\"error\":{\"code\":-32603}}""#),
+            ("application/json", br#")]}',{"error":1}"#),
+            ("application/json", "\u{feff}\u{feff}{\"error\":1}".as_bytes()),
+            ("application/json-seq", b"\x1e{\"error\":1}"),
+            ("text/javascript", br#"answer({"jsonrpc":"2.0"})"#),
+            ("application/octet-stream", b"\xfcber"),
+        ] {
+            assert!(matches!(of(&format!("400\nContent-Type: {kind}"), text), Content::Unclear(_)), "{kind}");
+        }
         assert_eq!(Content::of(&example::reply("400\nContent-Length: 7").unwrap()), Content::Unread);
     }
 }

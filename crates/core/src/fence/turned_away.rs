@@ -2,11 +2,12 @@
 
 use http::StatusCode;
 use memchr::memmem;
+use percent_encoding::percent_decode;
 use serde_json::Value;
 
 use crate::endpoint::Class;
 use crate::exchange::content::Content;
-use crate::exchange::{Ask, Reply, ReplyBody, Request};
+use crate::exchange::{Ask, Reply, ReplyBody, Request, RequestBody};
 use crate::jsonrpc;
 
 /// Whether sending the request once more, after this answer, may carry it out twice. Only messages and token requests have an
@@ -22,7 +23,7 @@ pub fn may_act_twice(request: &Request, reply: &Reply, ask: &Ask) -> bool {
 pub fn was_turned_away(request: &Request, reply: &Reply) -> bool {
     match request.class {
         Class::Token => is_refused_token(reply),
-        _ => request.only_reads() || is_refused_message(reply),
+        _ => request.only_reads() || is_refused_message(request, reply),
     }
 }
 
@@ -33,9 +34,12 @@ fn sends_elsewhere(status: StatusCode) -> bool {
         .contains(&status)
 }
 
-fn is_refused_message(reply: &Reply) -> bool {
+fn is_refused_message(request: &Request, reply: &Reply) -> bool {
     let content = Content::of(reply);
     if reply.message.as_ref().is_some_and(jsonrpc::Envelope::has_result) || has_result(&content) {
+        return false;
+    }
+    if answers_one_of_list(request, &content) {
         return false;
     }
     match reply.status {
@@ -56,6 +60,33 @@ fn is_refused_message(reply: &Reply) -> bool {
     }
 }
 
+/// Whether an answer to a list has the id of one of its messages somewhere: then the upstream has looked into the list.
+fn answers_one_of_list(request: &Request, content: &Content) -> bool {
+    let Some(RequestBody::Whole(list)) = request.message.as_ref().filter(|it| it.is_batch).map(|_| &request.body)
+    else {
+        return false;
+    };
+    let asked: Vec<Value> = jsonrpc::messages(list)
+        .iter()
+        .filter_map(|message| serde_json::from_slice(message.id.as_ref()?).ok())
+        .filter(|id: &Value| !id.is_null())
+        .collect();
+    let is_asked = |id: &Value| asked.iter().any(|asked| is_same_id(asked, id));
+    let is_one = |name: &str, value: &Value| {
+        name == "id" && (is_asked(value) || value.as_array().is_some_and(|list| list.iter().any(is_asked)))
+    };
+    content.any(|document| holds(document, &is_one))
+}
+
+/// Whether two ids mean the same: clients take `"1"` and `1e0` for `1`.
+fn is_same_id(one: &Value, other: &Value) -> bool {
+    let number = |id: &Value| id.as_str().map_or_else(|| id.as_f64(), |text| text.trim().parse().ok());
+    match (number(one), number(other)) {
+        (Some(one), Some(other)) => (one - other).abs() < f64::EPSILON,
+        _ => one == other,
+    }
+}
+
 /// Whether it refuses the form of the message: what JSON-RPC 2.0 section 5.1 and MCP have codes for.
 fn is_error_of_form(document: &Value) -> bool {
     let code = document.get("error").and_then(|error| error.get("code")?.as_i64());
@@ -72,15 +103,20 @@ fn is_internal_error(document: &Value) -> bool {
         let number = code.as_str().map_or_else(|| code.as_f64(), |text| text.trim().parse().ok());
         number.is_some_and(|number| (number - jsonrpc::INTERNAL_ERROR as f64).abs() < 1.0)
     };
-    holds(document, &|name, value| name == "code" && is_one(value))
+    holds(document, &|name, value| name.to_ascii_lowercase().ends_with("code") && is_one(value))
 }
 
 fn has_result(content: &Content) -> bool {
     match content {
-        Content::Documents(all) => all.iter().any(|document| match document.get("error") {
-            // What an error has to say may have any names.
-            Some(_) => document.get("result").is_some_and(|result| !result.is_null()),
-            None => holds(document, &|name, value| name == "result" && !value.is_null()),
+        Content::Documents(all) => all.iter().any(|document| {
+            let is_result = |name: &str, value: &Value| name.eq_ignore_ascii_case("result") && !value.is_null();
+            match document.get("error").filter(|error| !error.is_null()) {
+                // What an error has to say may have any names.
+                Some(_) => {
+                    document.as_object().is_some_and(|all| all.iter().any(|(name, value)| is_result(name, value)))
+                }
+                None => holds(document, &is_result),
+            }
         }),
         Content::Words(text) | Content::Unclear(text) => speaks_of(text, &[b"\"result\""]),
         Content::Nothing | Content::Unread => false,
@@ -93,7 +129,11 @@ fn is_refused_token(reply: &Reply) -> bool {
     let gives_token = match &content {
         Content::Documents(all) => all.iter().any(|document| holds(document, &is_token)),
         Content::Words(text) | Content::Unclear(text) => {
-            speaks_of(text, &[b"\"access_token\"", b"access_token=", b"\"refresh_token\"", b"refresh_token="])
+            let token = |word: &str| [format!("{word}="), format!("{word}\""), format!("{word}>")];
+            let words: Vec<String> =
+                ["access_token", "accesstoken", "refresh_token", "refreshtoken"].into_iter().flat_map(token).collect();
+            let text = percent_decode(text).collect::<Vec<u8>>().to_ascii_lowercase();
+            speaks_of(&text, &words.iter().map(String::as_bytes).collect::<Vec<_>>())
         }
         Content::Nothing | Content::Unread => false,
     };
@@ -108,9 +148,9 @@ fn is_refused_token(reply: &Reply) -> bool {
 
 /// Whether a member is a token, and not a sentence about one.
 fn is_token(name: &str, value: &Value) -> bool {
-    let name = name.replace('_', "").to_ascii_lowercase();
-    let is_text = |text: &str| !text.is_empty() && !text.contains(char::is_whitespace);
-    matches!(name.as_str(), "accesstoken" | "refreshtoken") && value.as_str().is_some_and(is_text)
+    let name = name.replace(['_', '-'], "").to_ascii_lowercase();
+    let is_text = |text: &str| !text.trim().is_empty() && !text.trim().contains(char::is_whitespace);
+    matches!(name.as_str(), "accesstoken" | "refreshtoken" | "idtoken") && value.as_str().is_some_and(is_text)
 }
 
 /// Whether a member, in whatever depth, is as asked for.
@@ -122,10 +162,20 @@ fn holds(value: &Value, is: &dyn Fn(&str, &Value) -> bool) -> bool {
     }
 }
 
-/// Whether a text that is no JSON has one of these words, or may have one that it hides by escapes or in UTF-16.
+/// Whether a text that is no JSON has one of these words, be it in UTF-16 or with escapes.
 fn speaks_of(text: &[u8], words: &[&[u8]]) -> bool {
-    let plain: Vec<u8> = text.iter().copied().filter(|byte| *byte != 0).collect();
-    words.iter().any(|word| memmem::find(&plain, word).is_some()) || memmem::find(&plain, b"\\u00").is_some()
+    let mut plain = Vec::with_capacity(text.len());
+    let mut bytes = text.iter().copied().filter(|byte| *byte != 0).peekable();
+    while let Some(byte) = bytes.next() {
+        if byte != b'\\' {
+            plain.push(byte);
+        } else if bytes.next_if_eq(&b'u').is_some() {
+            let digits: Vec<u8> = (0..4).filter_map(|_| bytes.next_if(u8::is_ascii_hexdigit)).collect();
+            let code = std::str::from_utf8(&digits).ok().and_then(|digits| u8::from_str_radix(digits, 16).ok());
+            plain.extend(code);
+        }
+    }
+    words.iter().any(|word| memmem::find(&plain, word).is_some())
 }
 
 #[cfg(test)]
@@ -164,12 +214,38 @@ mod tests {
                 br#"{"error":{"code":-32603,"code":-32600}}"#,
                 br#"{"errors":[{"code":-32603}]}"#,
                 br#"{"error":{"code":-32600}} x"#,
+                br#"{"Error":{"Code":-32603}}"#,
+                br#"{"error":null,"data":{"Result":{}}}"#,
                 br#"{"error":{"code":-32600,"data":"\ud800"}}"#,
                 b"data: {\"id\":1,\"r\\u0065sult\":{}}\n\n",
                 b"[\0{\0\"\0r\0e\0s\0u\0l\0t\0\"\0:\0{\0}\0}\0]\0",
             ] {
                 assert!(!is_turned_away(&call, status, body), "{status} {}", String::from_utf8_lossy(body));
             }
+        }
+    }
+
+    #[test]
+    fn a_list_that_was_looked_into_was_not_turned_away() {
+        let calls = |ids: [&str; 2]| {
+            let call = |id: &str| format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"tools/call\"}}");
+            request(&format!("POST /mcp\n\n[{},{}]", call(ids[0]), call(ids[1])))
+        };
+        for (body, turned_away) in [
+            (&br#"{"id":null,"error":{"code":-32600}}"#[..], true),
+            (br#"{"id":3,"error":{"code":-32600}}"#, true),
+            (br#"{"error":{"code":-32700}}"#, true),
+            (b"no lists here", true),
+            (br#"{"id":1,"error":{"code":-32700}}"#, false),
+            (br#"{"id":"1","error":{"code":-32000}}"#, false),
+            (br#"{"id":1e0,"error":{"code":-32000}}"#, false),
+            (br#"{"id":[1],"error":{"code":-32000}}"#, false),
+            (br#"[[{"id":1,"error":{"code":-32000}}]]"#, false),
+            (br#"{"responses":[{"id":"a","error":{"code":-32000}}]}"#, false),
+            (b"data: {\"id\":\"a\",\"error\":{\"code\":-32000}}\n\n", false),
+        ] {
+            let list = calls(["1", "\"\\u0061\""]);
+            assert_eq!(is_turned_away(&list, "400", body), turned_away, "{}", String::from_utf8_lossy(body));
         }
     }
 
@@ -183,6 +259,8 @@ mod tests {
             ("403", b"data: {\"result\":{}}\n\n", false),
             ("307\nLocation: /mcp/", b"", true),
             ("302\nLocation: /mcp/", b"{\"result\":{}}", false),
+            ("404\nContent-Type: text/html", b"<script>self.a=\"\\u003cb\\u003e\"</script>", true),
+            ("404", b"<script>self.a={\"r\\u0065sult\":1}</script>", false),
             ("303\nLocation: /mcp/", b"", false),
             ("304", b"", false),
             ("408", b"", false),
@@ -210,6 +288,11 @@ mod tests {
             ("401", b"\xef\xbb\xbf{\"error\":\"invalid_client\",\"data\":{\"accessToken\":\"t\"}}", false),
             ("404", br#"{"access_token":"t"}"#, false),
             ("415", b"access_token=t&token_type=bearer", false),
+            ("415", b"access%5Ftoken=t", false),
+            ("415", b"<access_token>t</access_token>", false),
+            ("415\nContent-Type: application/json", br#""{\"access_token\":\"t\"}""#, false),
+            ("400", br#"{"error":"invalid_scope","refresh-token":"r "}"#, false),
+            ("404\nContent-Type: text/html", b"<script>self.a=\"\\u003cb\\u003e\"</script>", true),
             ("400", br#"{"error":"server_error","error":"invalid_target"}"#, false),
             ("303\nLocation: /token/", b"", false),
             ("408", br#"{"error":"invalid_scope"}"#, false),

@@ -1,15 +1,13 @@
 //! F-26: a list of messages that a server does not take.
 
-use bytes::Bytes;
 use http::StatusCode;
 
 use super::batch::messages_in;
 use crate::client::who;
 use crate::endpoint::Class;
-use crate::exchange::content::Content;
 use crate::exchange::features::Feature;
 use crate::exchange::{Ask, Outcome, Reply, Request, RequestBody, Site};
-use crate::jsonrpc::{self, Envelope};
+use crate::jsonrpc;
 use crate::repair::{Example, Hook, Mode, Needs, Repair, SiteKind, Then};
 use crate::repairs::basis;
 
@@ -110,30 +108,11 @@ fn when(request: &Request, reply: &Reply) -> bool {
     is_refused && !reply.cut_off && request.message.as_ref().is_some_and(|message| message.is_batch)
 }
 
-/// Whether an answer may be to a message of the list: then the upstream has looked into it.
-fn may_answer_one_of(list: &Bytes, reply: &Reply) -> bool {
-    let asked = jsonrpc::messages(list);
-    match Content::of(reply) {
-        Content::Nothing | Content::Words(_) => false,
-        Content::Documents(answers) => answers.iter().any(|answer| {
-            let id = answer.get("id").filter(|id| !id.is_null()).map(ToString::to_string);
-            let is_of = |message: &Envelope| message.id.as_deref().zip(id.as_deref()).is_some_and(is_same);
-            asked.iter().any(is_of)
-        }),
-        Content::Unclear(_) | Content::Unread => true,
-    }
-}
-
-fn is_same((asked, answered): (&[u8], &str)) -> bool {
-    jsonrpc::is_same_id(asked, answered.as_bytes())
-}
-
 fn run(_: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {
     let code = reply.json().and_then(|message| message.child("error")?.get("code")?.as_i64());
     let is_form = matches!(code, Some(jsonrpc::PARSE_ERROR | jsonrpc::INVALID_REQUEST));
     let RequestBody::Whole(text) = &request.body else { return Outcome::Sound };
-    let is_looked_into = code != Some(jsonrpc::PARSE_ERROR) && may_answer_one_of(text, reply);
-    if is_looked_into || (reply.status == StatusCode::OK && !is_form) {
+    if reply.status == StatusCode::OK && !is_form {
         return Outcome::Sound;
     }
     let parts = messages_in(text).filter(|parts| !parts.is_empty() && parts.len() <= MOST);

@@ -36,13 +36,6 @@ pub static REPAIR: Repair = Repair {
             then: Then::Asks("POST /mcp\nX-Bridge: /sse\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}"),
         },
         Example {
-            note: "Express with a page for what it does not know",
-            site: SiteKind::Open,
-            request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}",
-            reply: "404\nContent-Type: application/json\n\n{\"error\":\"Not found\"}",
-            then: Then::Asks("POST /mcp\nX-Bridge: /sse\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}"),
-        },
-        Example {
             note: "no POST is taken",
             site: SiteKind::Open,
             request: "POST /mcp\n\n{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"initialize\",\"params\":{\"protocolVersion\":\"2025-11-25\"}}",
@@ -81,13 +74,7 @@ fn when(request: &Request, reply: &Reply) -> bool {
         && request.session().is_none()
         && !request.is_modern()
         && !request.calls(PROBE)
-        && !speaks_json_rpc(reply)
-}
-
-/// Whether the answer is an error of JSON-RPC, which is an object. Express and Spring say `"error": "Not Found"` of a path.
-fn speaks_json_rpc(reply: &Reply) -> bool {
-    let error = reply.message.as_ref().and_then(|message| message.error.as_deref());
-    error.is_some_and(|error| error.starts_with(b"{"))
+        && !reply.is_error_inside()
 }
 
 fn run(site: &Site<'_>, request: &Request, reply: &Reply) -> Outcome {

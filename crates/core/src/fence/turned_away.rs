@@ -1,11 +1,14 @@
 //! Whether an answer says that a request was not carried out, so that it may be sent again. In doubt it was carried out.
 
 use http::StatusCode;
+use http::header::LOCATION;
 use memchr::memmem;
 use percent_encoding::percent_decode;
 use serde_json::Value;
 
+use crate::edit::origin::after_origin;
 use crate::endpoint::Class;
+use crate::evidence::message::are_twins;
 use crate::exchange::content::Content;
 use crate::exchange::{Ask, Reply, ReplyBody, Request, RequestBody};
 use crate::jsonrpc;
@@ -27,11 +30,18 @@ pub fn was_turned_away(request: &Request, reply: &Reply) -> bool {
     }
 }
 
-/// Whether the same request is to go elsewhere. 303 sends on whoever asks for what a request has brought about (RFC 9110 section
-/// 15.4.4).
+/// Whether the same request is to go elsewhere, by the status alone. 303 sends on whoever asks for what a request has brought about
+/// (RFC 9110 section 15.4.4).
 fn sends_elsewhere(status: StatusCode) -> bool {
     [StatusCode::MOVED_PERMANENTLY, StatusCode::FOUND, StatusCode::TEMPORARY_REDIRECT, StatusCode::PERMANENT_REDIRECT]
         .contains(&status)
+}
+
+/// Whether a router adds or takes a slash: some do so with 303, of a request that nobody has looked at.
+fn moves_by_a_slash(request: &Request, reply: &Reply) -> bool {
+    let to = reply.headers.get(LOCATION).and_then(|to| to.to_str().ok());
+    let path = |to: &str| to.split(['?', '#']).next().map(|to| after_origin(to).unwrap_or(to).to_owned());
+    reply.status == StatusCode::SEE_OTHER && to.and_then(path).is_some_and(|to| are_twins(request.path(), &to))
 }
 
 fn is_refused_message(request: &Request, reply: &Reply) -> bool {
@@ -43,7 +53,7 @@ fn is_refused_message(request: &Request, reply: &Reply) -> bool {
         return false;
     }
     match reply.status {
-        status if sends_elsewhere(status) => true,
+        status if sends_elsewhere(status) || moves_by_a_slash(request, reply) => true,
         // These say it by themselves.
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
             true
@@ -261,8 +271,10 @@ mod tests {
             ("302\nLocation: /mcp/", b"{\"result\":{}}", false),
             ("404\nContent-Type: text/html", b"<script>self.a=\"\\u003cb\\u003e\"</script>", true),
             ("404", b"<script>self.a={\"r\\u0065sult\":1}</script>", false),
-            ("303\nLocation: /mcp/", b"", false),
-            ("304", b"", false),
+            ("303\nLocation: /mcp/?a=b", b"", true),
+            ("303\nLocation: https://localhost:3000/mcp/", b"", true),
+            ("303\nLocation: /result", b"", false),
+            ("304\nLocation: /mcp/", b"", false),
             ("408", b"", false),
             ("500", br#"{"error":{"code":-32600}}"#, true),
             ("500", br#"{"error":{"code":-32600,"code":-32603}}"#, false),

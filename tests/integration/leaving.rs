@@ -125,8 +125,8 @@ async fn lasts(bytes: &str) -> (Duration, String) {
         .set("limits.body_seconds", "0.3")
         .set("limits.idle_seconds", "0.3")
         .start();
-    let mut client = proxy.connect().await;
     let began = Instant::now();
+    let mut client = proxy.connect().await;
     client.send(bytes).await;
     let said = String::from_utf8(client.until_closed().await).unwrap();
     (began.elapsed(), said)
